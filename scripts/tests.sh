@@ -1,0 +1,57 @@
+# The stages of ./test, as functions. Source after scripts/lib.sh.
+
+# rust_tests: unit, property and scenario tests; the scenarios start the binary they were built with.
+rust_tests() {
+    local log="$TARGET/test-rust.log" status=0
+    say "Unit, property and scenario tests"
+    SKEIN_PYTHON="$TARGET/python/bin/python" cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" ||
+        status=${PIPESTATUS[0]}
+    count_cargo "$log" "$status"
+}
+
+# browser_tests: tests/browser against a small demonstration region on a free port.
+browser_tests() {
+    local log="$TARGET/test-browser.log" home="$TARGET/test-browser" status=0 pid url=''
+    say "Browser tests"
+    rm -rf "$home"
+    mkdir -p "$home"
+    if [ ! -x "$TARGET/debug/skein" ]; then
+        note_failure "the browser tests need the binary, which did not build"
+        return
+    fi
+    "$TARGET/debug/skein" demo --people 120 --speed 0 --port 0 --data-dir "$home/data" >"$home/out" 2>"$home/err" </dev/null &
+    pid=$!
+    # A test that needs it may be cut short: never leave the server behind.
+    # shellcheck disable=SC2064
+    trap "kill $pid 2>/dev/null || true" EXIT
+    for _ in $(seq 1 600); do
+        url=$(grep -om1 'http://[0-9.:]*' "$home/out" || true)
+        if [ -n "$url" ] || ! kill -0 "$pid" 2>/dev/null; then break; fi
+        sleep 0.1
+    done
+    if [ -z "$url" ]; then
+        cat "$home/err" >&2
+        note_failure "skein demo printed no address within 60 s (its messages are above)"
+    else
+        SKEIN_URL="$url" SKEIN_CHROMIUM="$SKEIN_CHROMIUM" node --test --test-reporter=tap --test-concurrency=1 \
+            'tests/browser/'*.test.mjs 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+        count_node "$log" "$status"
+    fi
+    kill -INT "$pid" 2>/dev/null || true
+    if ! wait "$pid"; then note_failure "skein demo did not stop cleanly on Ctrl-C"; fi
+    trap - EXIT
+}
+
+all_tests() {
+    need_rust
+    need_node
+    need_browser
+    python_tools
+    npm_packages tests
+    build_web
+    if [ ! -d "${SKEIN_SHARED_DATA:-../shared/data}" ]; then
+        note_failure "real input is missing: put the test data at ../shared/data, or name its folder in SKEIN_SHARED_DATA"
+    fi
+    rust_tests
+    browser_tests
+}
