@@ -1,0 +1,5 @@
+//! What the reader of HL7 v2 promises, through its public face.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod reading;
+mod support;
