@@ -1,1 +1,8 @@
-//! placeholder
+//! Who may see what, and proof of it: users, the gate, permits. Nothing about a person leaves the store without a
+//! [`Permit`], and making one writes the audit entry.
+
+mod gate;
+mod user;
+
+pub use gate::{Action, DeskPermit, FindPermit, Gate, POLICY, Permit, Refusal, Sealed};
+pub use user::User;

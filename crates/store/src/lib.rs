@@ -1,1 +1,26 @@
-//! placeholder
+//! The store of a region: the journal (what came in and what was decided), the audit (who looked), and the derived
+//! state (versions, links, indexes, change feed) that can always be rebuilt from the journal.
+//!
+//! Three SQLite files in one folder. Journal and audit run `synchronous=FULL` behind a writer thread each that puts many
+//! entries under one fsync; the derived state records the journal position it has reached and runs
+//! `synchronous=NORMAL`.
+
+pub mod audit;
+mod codec;
+mod derived;
+mod error;
+mod folder;
+pub mod journal;
+mod read;
+mod schema;
+mod write;
+
+pub use codec::{Body, Codec, Rendering, pack};
+pub use derived::{Derived, Sample};
+pub use error::StoreError;
+pub use folder::Folder;
+pub use read::{
+    LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, Row, Snapshot, SourceRow,
+    identifier_hash,
+};
+pub use write::{Current, NewLink, NewRow, Writer};

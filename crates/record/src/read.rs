@@ -1,0 +1,383 @@
+//! Reading a person's record under a permit.
+
+use access::{FindPermit, Permit, Sealed};
+use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
+use identity::PatientFacts;
+use jiff::Timestamp;
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+use store::{Derived, MoveRow, PeopleFilter, Row, Snapshot, SourceRow, StoreError, journal::JournalReader};
+
+/// Times of `seq` kept in memory: they never change.
+const TIMES_MAX: usize = 100_000;
+
+/// A resource of a record as it leaves the store.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its type.
+    pub kind: ResourceType,
+    /// Its version.
+    pub version: u32,
+    /// When we recorded what it says now (`meta.lastUpdated`).
+    pub recorded: Timestamp,
+    /// The `seq` of that.
+    pub seq: u64,
+    /// The journal position of the message that said it.
+    pub message: u64,
+    /// The id of the source it came from.
+    pub source: Arc<str>,
+    /// Whether it was deleted at its source.
+    pub deleted: bool,
+    /// The FHIR resource, JSON text. Of a deleted one: what it said last.
+    pub json: Vec<u8>,
+}
+
+impl Item {
+    /// The resource, parsed.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a resource.
+    pub fn resource(&self) -> Result<Resource, StoreError> {
+        Resource::from_slice(&self.json).map_err(|e| StoreError::Corrupt(format!("stored resource {}: {e}", self.id)))
+    }
+}
+
+/// Which items to read.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// These types; empty: all.
+    pub kinds: Vec<ResourceType>,
+    /// Recorded at or after this time.
+    pub since: Option<Timestamp>,
+    /// Tombstones too.
+    pub deleted: bool,
+}
+
+/// A person found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonHit {
+    /// The person.
+    pub person: PersonKey,
+    /// The patients of that person that matched, with what their source says.
+    pub patients: Vec<FoundPatient>,
+}
+
+/// A patient found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPatient {
+    /// The patient.
+    pub patient: PatientKey,
+    /// Its source.
+    pub source: String,
+    /// What the source says.
+    pub facts: PatientFacts,
+}
+
+/// The read side of a region. Clones share connections.
+#[derive(Clone)]
+pub struct Records {
+    derived: Derived,
+    journal: Arc<dyn Fn() -> Result<JournalReader, StoreError> + Send + Sync>,
+    times: Arc<RwLock<HashMap<u64, (Timestamp, Arc<str>)>>>,
+}
+
+impl Records {
+    /// The read side over a store. `journal` opens the journal for reading source messages.
+    pub fn new(
+        derived: Derived,
+        journal: impl Fn() -> Result<JournalReader, StoreError> + Send + Sync + 'static,
+    ) -> Self {
+        Records { derived, journal: Arc::new(journal), times: Arc::default() }
+    }
+
+    /// The newest `seq` that is visible.
+    pub fn seq(&self) -> Result<u64, StoreError> {
+        Ok(self.derived.snapshot()?.seq())
+    }
+
+    /// Every item of the record, by patient (longest linked first), type and id.
+    pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut items = Vec::new();
+        for patient in permit.patients() {
+            self.read_patient(&snapshot, *patient, permit.seq(), filter, &mut items)?;
+        }
+        Ok(permit.seal(items))
+    }
+
+    fn read_patient(
+        &self,
+        snapshot: &Snapshot,
+        patient: PatientKey,
+        at: u64,
+        filter: &Filter,
+        items: &mut Vec<Item>,
+    ) -> Result<(), StoreError> {
+        let Some(known) = snapshot.patient(patient)? else { return Ok(()) };
+        let source: Arc<str> = known.source.into();
+        let moves = snapshot.moves(patient, at)?;
+        let survivor = snapshot.survivor(patient, at)?;
+        let start = items.len();
+        snapshot
+            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, survivor, items))?;
+        if moves.is_empty() {
+            return Ok(());
+        }
+        // Rare: visits the source moved between its own patients. What hangs on a moved visit goes with it.
+        let gone: Vec<&MoveRow> = moves.iter().filter(|m| m.visit.patient == patient && m.target != patient).collect();
+        if !gone.is_empty() {
+            let mut index = start;
+            while let Some(item) = items.get(index) {
+                if gone.iter().any(|m| hangs_on(item, m.visit)) {
+                    items.remove(index);
+                } else {
+                    index += 1;
+                }
+            }
+        }
+        for came in moves.iter().filter(|m| m.target == patient && m.visit.patient != patient) {
+            let Some(from) = snapshot.patient(came.visit.patient)? else { continue };
+            let source: Arc<str> = from.source.into();
+            let mut theirs = Vec::new();
+            snapshot.each_row(came.visit.patient, &filter.kinds, at, |row| {
+                self.push(snapshot, row, &source, filter, None, &mut theirs)
+            })?;
+            items.extend(theirs.into_iter().filter(|item| hangs_on(item, came.visit)));
+        }
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        snapshot: &Snapshot,
+        row: Row,
+        source: &Arc<str>,
+        filter: &Filter,
+        survivor: Option<PatientKey>,
+        items: &mut Vec<Item>,
+    ) -> Result<(), StoreError> {
+        if row.deleted && !filter.deleted {
+            return Ok(());
+        }
+        let item = self.item(snapshot, row, source, survivor)?;
+        if filter.since.is_none_or(|since| item.recorded >= since) {
+            items.push(item);
+        }
+        Ok(())
+    }
+
+    fn item(
+        &self,
+        snapshot: &Snapshot,
+        row: Row,
+        source: &Arc<str>,
+        survivor: Option<PatientKey>,
+    ) -> Result<Item, StoreError> {
+        let (recorded, text) = self.time(snapshot, row.seq)?;
+        let mut json = Vec::with_capacity(row.body.len() * 8);
+        snapshot.render(&mut json, &row, source, &text)?;
+        if let Some(survivor) = survivor
+            && row.kind == ResourceType::Patient
+        {
+            json = as_replaced(&json, survivor)?;
+        }
+        Ok(Item {
+            id: row.id,
+            kind: row.kind,
+            version: row.version,
+            recorded,
+            seq: row.seq,
+            message: row.message,
+            source: source.clone(),
+            deleted: row.deleted,
+            json,
+        })
+    }
+
+    fn time(&self, snapshot: &Snapshot, seq: u64) -> Result<(Timestamp, Arc<str>), StoreError> {
+        if let Some(found) = self.times.read().ok().and_then(|times| times.get(&seq).cloned()) {
+            return Ok(found);
+        }
+        let at = snapshot.received(seq)?;
+        // FHIR instants need seconds; milliseconds keep `_since` exact enough.
+        let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+        let found: (Timestamp, Arc<str>) = (at, format!("{at:.3}").into());
+        if let Ok(mut times) = self.times.write() {
+            if times.len() >= TIMES_MAX {
+                times.clear();
+            }
+            times.insert(seq, found.clone());
+        }
+        Ok(found)
+    }
+
+    /// One resource of the record, tombstones included.
+    pub fn resource(
+        &self,
+        permit: &Permit,
+        id: ResourceId,
+        kind: ResourceType,
+    ) -> Result<Sealed<Option<Item>>, StoreError> {
+        if !self.belongs(permit, id)? {
+            return Ok(permit.seal(None));
+        }
+        let snapshot = self.derived.snapshot()?;
+        let item = match snapshot.row(id, kind, permit.seq())? {
+            Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
+            None => None,
+        };
+        Ok(permit.seal(item))
+    }
+
+    /// Every version of one resource up to the permit's `seq`, newest first.
+    pub fn history(
+        &self,
+        permit: &Permit,
+        id: ResourceId,
+        kind: ResourceType,
+    ) -> Result<Sealed<Vec<Item>>, StoreError> {
+        if !self.belongs(permit, id)? {
+            return Ok(permit.seal(Vec::new()));
+        }
+        let snapshot = self.derived.snapshot()?;
+        let mut items = Vec::new();
+        for row in snapshot.versions(id, kind)? {
+            if row.seq <= permit.seq() {
+                items.push(self.lone_item(&snapshot, row, permit.seq())?);
+            }
+        }
+        Ok(permit.seal(items))
+    }
+
+    fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {
+        let patient = row.id.patient;
+        let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
+        let survivor = snapshot.survivor(patient, at)?;
+        self.item(snapshot, row, &source, survivor)
+    }
+
+    fn belongs(&self, permit: &Permit, id: ResourceId) -> Result<bool, StoreError> {
+        if permit.patients().contains(&id.patient) {
+            return Ok(true);
+        }
+        // A visit moved here from another patient brings what hangs on it.
+        let snapshot = self.derived.snapshot()?;
+        for patient in permit.patients() {
+            if snapshot.moves(*patient, permit.seq())?.iter().any(|m| m.visit.patient == id.patient) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The source message an item came from, byte for byte.
+    pub fn origin(&self, permit: &Permit, item: &Item) -> Result<Sealed<Option<store::journal::Entry>>, StoreError> {
+        if !self.belongs(permit, item.id)? {
+            return Ok(permit.seal(None));
+        }
+        let mut journal = (self.journal)()?;
+        Ok(permit.seal(journal.entry(item.message)?))
+    }
+
+    /// Why a patient is this person: every link statement, oldest first.
+    pub fn links(&self, permit: &Permit) -> Result<Sealed<Vec<store::LinkRow>>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut links = Vec::new();
+        for patient in permit.patients() {
+            links.extend(snapshot.links(*patient)?.into_iter().filter(|link| link.seq_from <= permit.seq()));
+        }
+        Ok(permit.seal(links))
+    }
+
+    /// Messages about this record's patients that wait on the error desk: what is missing, and since when.
+    pub fn waiting(&self, permit: &Permit) -> Result<Vec<(PatientKey, u64)>, StoreError> {
+        self.derived.snapshot()?.parked(permit.patients())
+    }
+
+    /// The source of each patient of the record.
+    pub fn patient_sources(&self, permit: &Permit) -> Result<Vec<(PatientKey, String)>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut sources = Vec::new();
+        for patient in permit.patients() {
+            if let Some(row) = snapshot.patient(*patient)? {
+                sources.push((*patient, row.source));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Look for people.
+    pub fn find_people(
+        &self,
+        permit: &FindPermit,
+        filter: &PeopleFilter,
+    ) -> Result<Sealed<Vec<PersonHit>>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut found: Vec<PersonHit> = Vec::new();
+        for hit in snapshot.find_patients(filter)? {
+            let Some(facts) = hit.row.facts else { continue };
+            let patient = FoundPatient { patient: hit.row.patient, source: hit.row.source, facts };
+            match found.iter_mut().find(|known| known.person == hit.person) {
+                Some(known) => known.patients.push(patient),
+                None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
+            }
+        }
+        Ok(permit.seal(found))
+    }
+
+    /// The person a resource belongs to now. Says nothing about the person.
+    pub fn person_of(&self, id: ResourceId) -> Result<Option<PersonKey>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        snapshot.person_of(id.patient, snapshot.seq())
+    }
+
+    /// A resource of a source's directory (organisation, practitioner, location …): about no patient, so no permit.
+    pub fn directory_resource(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Item>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let Some(home) = snapshot.patient(id.patient)?.filter(|home| home.directory) else { return Ok(None) };
+        match snapshot.row(id, kind, snapshot.seq())? {
+            Some(row) => Ok(Some(self.item(&snapshot, row, &home.source.into(), None)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Every source, its profile and its last sign of life.
+    pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
+        self.derived.snapshot()?.sources()
+    }
+
+    /// How many people and patients there are.
+    pub fn totals(&self) -> Result<HashMap<&'static str, u64>, StoreError> {
+        self.derived.snapshot()?.totals()
+    }
+}
+
+/// Whether an item is this visit or says it happened in it.
+fn hangs_on(item: &Item, visit: ResourceId) -> bool {
+    if item.id == visit {
+        return item.kind == ResourceType::Encounter;
+    }
+    if item.id.patient != visit.patient {
+        return false;
+    }
+    let wanted = format!("\"Encounter/{visit}\"");
+    memchr::memmem::find(&item.json, wanted.as_bytes()).is_some()
+}
+
+/// A patient that its source merged into another: inactive, and pointing there. Laid over at reading, so that undoing the
+/// merge gives back the former resource byte for byte (invariant 5).
+fn as_replaced(json: &[u8], survivor: PatientKey) -> Result<Vec<u8>, StoreError> {
+    let mut patient = Resource::from_slice(json).map_err(|e| StoreError::Corrupt(format!("stored patient: {e}")))?;
+    patient.set("active", false);
+    let mut links = patient.list("link").to_vec();
+    links.push(serde_json::json!({
+        "other": {"reference": format!("Patient/{survivor}")},
+        "type": "replaced-by"
+    }));
+    patient.set("link", Value::Array(links));
+    Ok(patient.to_json().into_bytes())
+}

@@ -1,0 +1,227 @@
+//! The audit: who looked at what, when, why; append-only, each entry chained to the one before by its hash, so that a
+//! changed or missing entry shows (domain §5; the FHIR form is AuditEvent after IHE BALP).
+
+use crate::{Folder, StoreError, schema};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use fhir::PersonKey;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
+
+const BATCH_MAX: usize = 512;
+const QUEUE_MAX: usize = 4096;
+/// What the first entry is chained to.
+const GENESIS: [u8; 32] = [0; 32];
+
+/// One access, or one attempt.
+#[derive(Clone, Debug)]
+pub struct NewAuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// About whom, if about one person.
+    pub person: Option<PersonKey>,
+    /// The user's id.
+    pub user: String,
+    /// All of it, JSON: user, role, organisation, purpose, action, policy version, `seq`, outcome.
+    pub body: String,
+}
+
+/// An entry as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number, from 1, without gaps.
+    pub n: u64,
+    /// When.
+    pub at: Timestamp,
+    /// About whom.
+    pub person: Option<PersonKey>,
+    /// The user's id.
+    pub user: String,
+    /// All of it, JSON.
+    pub body: String,
+}
+
+struct Order {
+    entry: NewAuditEntry,
+    reply: oneshot::Sender<Result<u64, StoreError>>,
+}
+
+/// The audit of a region, open for appending. Clones share one writer.
+#[derive(Clone)]
+pub struct Audit {
+    orders: Arc<Mutex<Option<Sender<Order>>>>,
+    thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+fn link(before: &[u8], entry: &NewAuditEntry, n: i64) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(before);
+    hasher.update(&n.to_le_bytes());
+    hasher.update(&entry.at.as_microsecond().to_le_bytes());
+    hasher.update(&entry.person.map_or(0, |person| person.0).to_le_bytes());
+    hasher.update(&(entry.user.len() as u64).to_le_bytes());
+    hasher.update(entry.user.as_bytes());
+    hasher.update(entry.body.as_bytes());
+    *hasher.finalize().as_bytes()
+}
+
+fn stopped() -> StoreError {
+    StoreError::Stopped("the audit is closed".into())
+}
+
+impl Audit {
+    /// Open the audit of a folder, making it when new.
+    pub fn open(folder: &Folder) -> Result<Self, StoreError> {
+        let connection = schema::open(&folder.audit(), true, 4 << 10)?;
+        schema::prepare(&connection, "audit", schema::AUDIT, schema::AUDIT_VERSION)?;
+        let (orders, inbox) = bounded(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("audit".into())
+            .spawn(move || run(&connection, &inbox))
+            .map_err(|e| StoreError::Unusable(format!("cannot start the audit's thread: {e}")))?;
+        Ok(Audit { orders: Arc::new(Mutex::new(Some(orders))), thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Hand in an entry; the receiver resolves to its number once it is on disk.
+    pub fn append(&self, entry: NewAuditEntry) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let orders = self.orders.lock().ok().and_then(|orders| orders.clone()).ok_or_else(stopped)?;
+        orders.send(Order { entry, reply }).map_err(|_| stopped())?;
+        Ok(answer)
+    }
+
+    /// Finish what is waiting and close the file.
+    pub fn close(&self) {
+        if let Ok(mut orders) = self.orders.lock() {
+            orders.take();
+        }
+        let thread = self.thread.lock().ok().and_then(|mut slot| slot.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(connection: &Connection, inbox: &Receiver<Order>) {
+    let mut stopped_by: Option<StoreError> = None;
+    while let Ok(first) = inbox.recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH_MAX {
+            let Ok(order) = inbox.try_recv() else { break };
+            batch.push(order);
+        }
+        let result = match &stopped_by {
+            Some(error) => Err(error.duplicate()),
+            None => write(connection, &batch),
+        };
+        match result {
+            Ok(first) => {
+                for (offset, order) in batch.into_iter().enumerate() {
+                    let _ = order.reply.send(Ok(first + offset as u64));
+                }
+            }
+            Err(error) => {
+                let _ = connection.execute_batch("ROLLBACK");
+                tracing::error!(%error, "the audit refused a batch: nothing is shown without it");
+                for order in batch {
+                    let _ = order.reply.send(Err(error.duplicate()));
+                }
+                if matches!(error, StoreError::Stopped(_) | StoreError::Corrupt(_)) {
+                    stopped_by = Some(error);
+                }
+            }
+        }
+    }
+    let _ = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
+}
+
+fn write(connection: &Connection, batch: &[Order]) -> Result<u64, StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let last: Option<(i64, Vec<u8>)> = connection
+        .prepare_cached("SELECT n, hash FROM entry ORDER BY n DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (mut n, mut hash) = last.unwrap_or((0, GENESIS.to_vec()));
+    let first = n + 1;
+    for order in batch {
+        n += 1;
+        hash = link(&hash, &order.entry, n).to_vec();
+        connection
+            .prepare_cached("INSERT INTO entry (n, at, person, user, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![
+                n,
+                order.entry.at.as_microsecond(),
+                order.entry.person.map(|person| person.0.cast_signed()),
+                order.entry.user,
+                order.entry.body,
+                hash
+            ])?;
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(first.cast_unsigned())
+}
+
+/// Read the audit of a folder.
+pub struct AuditReader {
+    connection: Connection,
+}
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        n: row.get::<_, i64>(0)?.cast_unsigned(),
+        at: Timestamp::from_microsecond(row.get(1)?).unwrap_or_default(),
+        person: row.get::<_, Option<i64>>(2)?.map(|person| PersonKey(person.cast_unsigned())),
+        user: row.get(3)?,
+        body: row.get(4)?,
+    })
+}
+
+impl AuditReader {
+    /// Open for reading.
+    pub fn open(folder: &Folder) -> Result<Self, StoreError> {
+        Ok(AuditReader { connection: schema::open_for_reading(&folder.audit(), 2 << 10)? })
+    }
+
+    /// The newest entries about a person.
+    pub fn about(&self, person: PersonKey, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT n, at, person, user, body FROM entry WHERE person = ?1 ORDER BY n DESC LIMIT ?2")?;
+        let entries = statement
+            .query_map(params![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], read)?
+            .collect::<Result<_, _>>()?;
+        Ok(entries)
+    }
+
+    /// One entry.
+    pub fn entry(&self, n: u64) -> Result<Option<AuditEntry>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT n, at, person, user, body FROM entry WHERE n = ?1")?
+            .query_row([n.cast_signed()], read)
+            .optional()?)
+    }
+
+    /// Walk the chain. Returns the number of entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] naming the first entry that was changed or is missing.
+    pub fn verify(&self) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare("SELECT n, at, person, user, body, hash FROM entry ORDER BY n")?;
+        let mut rows = statement.query([])?;
+        let mut before = GENESIS.to_vec();
+        let mut count = 0i64;
+        while let Some(row) = rows.next()? {
+            let entry = read(row)?;
+            let hash: Vec<u8> = row.get(5)?;
+            count += 1;
+            let as_new = NewAuditEntry { at: entry.at, person: entry.person, user: entry.user, body: entry.body };
+            if entry.n != count.cast_unsigned() || hash != link(&before, &as_new, count) {
+                return Err(StoreError::Corrupt(format!("audit entry {count} was changed or is missing")));
+            }
+            before = hash;
+        }
+        Ok(count.cast_unsigned())
+    }
+}

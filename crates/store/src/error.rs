@@ -1,0 +1,50 @@
+//! What can go wrong on disk, named by what the caller can do about it.
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full. Nothing was written; the same call may succeed once there is room.
+    #[error("the disk is full: make room; nothing was stored and nothing was acknowledged")]
+    Full,
+    /// A write or fsync failed in a way that leaves the state of the disk unknown, so this store refuses all further
+    /// writes until the process is started again.
+    #[error("the store has stopped after a failed write ({0}): check the disk, then start again")]
+    Stopped(String),
+    /// The folder cannot be used: missing, read-only, of another version or another region, or held by another process.
+    #[error("{0}")]
+    Unusable(String),
+    /// What is on disk is not what was written.
+    #[error("corrupt data: {0}")]
+    Corrupt(String),
+    /// The database engine refused.
+    #[error("database: {0}")]
+    Engine(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::SystemIoFailure) => StoreError::Stopped(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(error.to_string()),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StoreError::Unusable(format!("cannot write to the database: {error}"))
+            }
+            _ => StoreError::Engine(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// A copy to hand to each of several waiting callers.
+    pub fn duplicate(&self) -> StoreError {
+        match self {
+            StoreError::Full => StoreError::Full,
+            StoreError::Stopped(why) => StoreError::Stopped(why.clone()),
+            StoreError::Unusable(why) => StoreError::Unusable(why.clone()),
+            StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
+            StoreError::Engine(error) => StoreError::Stopped(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The folder a region lives in: who may open it, and which files it holds.
+
+use crate::StoreError;
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+/// A region's data folder. While it is held for writing, no other process can hold it.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Folder {
+    /// Open for the one process that runs the pipeline. Makes the folder if its parent exists.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with a sentence that says what to do.
+    pub fn hold(path: &Path) -> Result<Self, StoreError> {
+        let shown = path.display();
+        if !path.is_dir() {
+            std::fs::create_dir_all(path)
+                .map_err(|e| StoreError::Unusable(format!("cannot make the data folder {shown}: {e}")))?;
+        }
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("skein.lock"))
+            .map_err(|e| StoreError::Unusable(format!("cannot write in the data folder {shown}: {e}")))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: Some(lock) }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
+                "the data folder {shown} is in use by another skein process: stop it first, or choose another folder"
+            ))),
+            Err(TryLockError::Error(e)) => {
+                Err(StoreError::Unusable(format!("cannot lock the data folder {shown}: {e}")))
+            }
+        }
+    }
+
+    /// Open beside a running process, to look and to append decisions to the journal.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when there is no region in the folder.
+    pub fn visit(path: &Path) -> Result<Self, StoreError> {
+        if !path.join("journal.db").is_file() {
+            return Err(StoreError::Unusable(format!("there is no region in {}: no journal.db", path.display())));
+        }
+        Ok(Folder { path: path.to_owned(), _lock: None })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal's file.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal.db")
+    }
+
+    /// The audit's file.
+    pub fn audit(&self) -> PathBuf {
+        self.path.join("audit.db")
+    }
+
+    /// The derived state's file.
+    pub fn derived(&self) -> PathBuf {
+        self.path.join("derived.db")
+    }
+}

@@ -1,0 +1,164 @@
+//! The tables, and how a connection is set up.
+
+use crate::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::{path::Path, time::Duration};
+
+/// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
+pub(crate) const DERIVED_VERSION: i64 = 1;
+/// The version of the journal's tables.
+pub(crate) const JOURNAL_VERSION: i64 = 1;
+/// The version of the audit's tables.
+pub(crate) const AUDIT_VERSION: i64 = 1;
+
+pub(crate) const JOURNAL: &str = "
+CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS dictionary (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+-- One row a message or decision, in the order they came. Never updated, never deleted.
+CREATE TABLE IF NOT EXISTS entry (
+  pos INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL,
+  source INTEGER NOT NULL REFERENCES name,
+  feed INTEGER NOT NULL REFERENCES name,
+  received INTEGER NOT NULL,           -- microseconds since 1970, UTC
+  ident INTEGER,                       -- hash of what makes a repeat: sender and control id
+  digest BLOB,                         -- of the bytes, where ident is set
+  about TEXT,                          -- of a FHIR request or a decision, JSON
+  ack BLOB,                            -- the answer that was given, to be given again
+  dictionary INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entry_ident ON entry (ident) WHERE ident IS NOT NULL;
+";
+
+pub(crate) const AUDIT: &str = "
+CREATE TABLE IF NOT EXISTS entry (
+  n INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,                 -- microseconds since 1970, UTC
+  person INTEGER,
+  user TEXT NOT NULL,
+  body TEXT NOT NULL,
+  hash BLOB NOT NULL                   -- of the former hash and this row
+);
+CREATE INDEX IF NOT EXISTS entry_person ON entry (person, at) WHERE person IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entry_user ON entry (user, at);
+";
+
+pub(crate) const DERIVED: &str = "
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dictionary (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, bytes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, profile TEXT, profile_seq INTEGER,
+  messages INTEGER NOT NULL DEFAULT 0, last_received INTEGER, last_happened INTEGER);
+-- What each resource says now. Clustered by patient, then type.
+CREATE TABLE IF NOT EXISTS resource (
+  patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  seq INTEGER NOT NULL,                -- since when it says so
+  message INTEGER,                     -- the journal position it came from, where that is not seq
+  flags INTEGER NOT NULL,              -- 1: deleted
+  dictionary INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  state BLOB,                          -- what folding needs, see the mapping crate
+  PRIMARY KEY (patient, kind, local)
+) WITHOUT ROWID;
+-- What it said before.
+CREATE TABLE IF NOT EXISTS history (
+  patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  seq INTEGER NOT NULL, seq_to INTEGER NOT NULL,
+  message INTEGER, flags INTEGER NOT NULL, dictionary INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (patient, kind, local, version)
+) WITHOUT ROWID;
+-- What is known of a patient for finding and linking. `source` is where all its resources come from.
+CREATE TABLE IF NOT EXISTS patient (
+  patient INTEGER PRIMARY KEY,
+  source INTEGER NOT NULL,
+  directory INTEGER NOT NULL DEFAULT 0,
+  nhs INTEGER, verified INTEGER NOT NULL DEFAULT 0,
+  family TEXT, given TEXT, birth INTEGER, postcode TEXT, facts TEXT
+);
+CREATE INDEX IF NOT EXISTS patient_nhs ON patient (nhs) WHERE nhs IS NOT NULL;
+CREATE INDEX IF NOT EXISTS patient_birth ON patient (birth, family) WHERE birth IS NOT NULL;
+CREATE INDEX IF NOT EXISTS patient_family ON patient (family, postcode) WHERE family IS NOT NULL;
+CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode IS NOT NULL;
+-- Which person a patient is, when, and why. seq_to NULL: now.
+CREATE TABLE IF NOT EXISTS link (
+  patient INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
+  person INTEGER NOT NULL, reason TEXT NOT NULL,
+  PRIMARY KEY (patient, seq_from)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS link_person ON link (person);
+-- Merges and hand-made links in force: they outrank what the matcher would say.
+CREATE TABLE IF NOT EXISTS merged (
+  loser INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER, survivor INTEGER NOT NULL,
+  PRIMARY KEY (loser, seq_from)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS merged_survivor ON merged (survivor) WHERE seq_to IS NULL;
+CREATE TABLE IF NOT EXISTS decided (patient INTEGER PRIMARY KEY, person INTEGER NOT NULL, seq INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+-- Visits that belong to another patient of the same source than the one they were recorded under.
+CREATE TABLE IF NOT EXISTS move (
+  patient INTEGER NOT NULL, local INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
+  target INTEGER NOT NULL, happened INTEGER NOT NULL,
+  PRIMARY KEY (patient, local, seq_from)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS move_target ON move (target);
+-- Business identifiers of patients and directory resources, by hash of type, system and value.
+CREATE TABLE IF NOT EXISTS identifier (
+  hash INTEGER NOT NULL, patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
+  PRIMARY KEY (hash, patient, kind, local)
+) WITHOUT ROWID;
+-- The change feed: one row a journal entry, with the patients it touched.
+CREATE TABLE IF NOT EXISTS applied (
+  seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, source INTEGER NOT NULL,
+  patients BLOB                        -- keys, 8 bytes each, little-endian
+);
+-- The error desk: messages that could not be processed, those waiting behind them, and those processed with a remark.
+CREATE TABLE IF NOT EXISTS problem (
+  pos INTEGER PRIMARY KEY, source INTEGER NOT NULL, feed TEXT NOT NULL, received INTEGER NOT NULL,
+  status INTEGER NOT NULL, lane INTEGER, findings TEXT NOT NULL, title TEXT NOT NULL, resolved_by INTEGER
+);
+CREATE INDEX IF NOT EXISTS problem_status ON problem (status, pos);
+CREATE INDEX IF NOT EXISTS problem_lane ON problem (lane, pos) WHERE lane IS NOT NULL;
+-- Lanes that wait for somebody: the patient, and the message in the way.
+CREATE TABLE IF NOT EXISTS lane (patient INTEGER PRIMARY KEY, pos INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// Open a database file for writing, making it where it is missing.
+pub(crate) fn open(path: &Path, full: bool, cache_kib: i64) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "page_size", 16384)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", if full { "FULL" } else { "NORMAL" })?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+/// Open a database file for reading only.
+pub(crate) fn open_for_reading(path: &Path, cache_kib: i64) -> Result<Connection, StoreError> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Make the tables, or say why the file cannot be used.
+pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i64) -> Result<(), StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found {
+        0 => {
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"))?;
+            Ok(())
+        }
+        found if found == version => Ok(()),
+        found => Err(StoreError::Unusable(format!(
+            "the {what} was written by another version of skein (format {found}, this one knows {version})"
+        ))),
+    }
+}
