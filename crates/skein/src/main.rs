@@ -1,1 +1,24 @@
-fn main() {}
+//! The binary: commands, configuration, wiring, benchmarks. Everything that reads the clock, the environment, the
+//! terminal or a signal is here; the other crates take values.
+
+mod cli;
+mod commands;
+mod config;
+mod edge;
+mod failure;
+mod logging;
+mod say;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::of_arguments(&error),
+    };
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,375 @@
+//! The command line: what may be said, and the help that teaches it.
+
+use crate::logging::Form;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A shared health and care record for a whole region.
+///
+/// Hospitals, practices, laboratories, community teams, ambulance services and councils send what they know about a
+/// person, over the connections they already have; everyone involved in that person's care reads one record, and every
+/// item says where it came from and how old it is.
+#[derive(Parser, Debug)]
+#[command(name = "skein", version, after_help = FIRST_STEPS, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  skein demo                           a synthetic region on this machine, live; prints its address and accounts
+  skein serve --config skein.toml      your own region
+  skein send --to 127.0.0.1:2575 *.hl7 try a feed
+  skein errors list                    what could not be processed, and why
+
+Exit codes: 0 done; 1 the work failed or found something wrong; 2 something to put right in how it was asked.";
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Start a synthetic region that lives: sources send over real sockets, pages to look at, accounts to sign in with
+    Demo(Demo),
+    /// Run a region as its configuration file says
+    Serve(Serve),
+    /// Load files: FHIR bundles and resources, NDJSON, HL7 v2 messages and batches, each also gzipped
+    Load(Load),
+    /// Send HL7 v2 messages to a feed over MLLP and report the answers
+    Send(Send),
+    /// Write a synthetic region's messages and bundles to a folder
+    Synth(Synth),
+    /// Check that the journal, the audit trail and the derived state agree
+    Verify(Verify),
+    /// Throw the derived state away and make it again from the journal
+    Rebuild(Rebuild),
+    /// The error desk: messages that could not be processed
+    Errors(Errors),
+    /// Make the hash of a password or an access token for the configuration file
+    Hash(Hash),
+    /// Measure this machine: intake, drain, load, open, page, disk, memory
+    Bench(Bench),
+}
+
+/// Which region a command works on.
+#[derive(Args, Debug, Clone)]
+pub struct RegionArgs {
+    /// The region's configuration file [default: skein.toml here, else the demonstration's in .skein/demo]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `skein demo`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein demo                                2,000 people, at http://127.0.0.1:8080/
+  skein demo --people 300 --speed 600       a small region in which ten minutes pass every second
+  skein demo --fresh --seed 7               begin anew, with other people
+
+The region's data and its configuration (skein.toml) are in the data folder; the other commands find it there:
+  skein errors list        skein verify        skein send --to 127.0.0.1:2575 message.hl7
+
+Ctrl-C stops it. The next start keeps its data and goes on where it stopped.")]
+pub struct Demo {
+    /// Where the region's data is kept
+    #[arg(long, value_name = "FOLDER", default_value = ".skein/demo")]
+    pub data_dir: PathBuf,
+    /// Throw away what an earlier start left in the data folder
+    #[arg(long)]
+    pub fresh: bool,
+    /// How many people live in the region, at its first start
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    pub people: u32,
+    /// Which region: the same seed gives the same people and histories
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The HTTP port on 127.0.0.1 (0: any free one)
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// How fast the region lives, once its history is loaded: seconds of its life per second (0: it stands still)
+    #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = speed)]
+    pub speed: f64,
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.0..=86_400.0).contains(&factor) => Ok(factor),
+        _ => Err("a number from 0 to 86400".into()),
+    }
+}
+
+/// How to log.
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    /// How log lines are written, on standard error
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub log: Option<Form>,
+    /// What is logged: error, warn, info, debug, or per room, as in info,intake=debug
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+/// `skein serve`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein serve --config /etc/skein/skein.toml
+  skein serve --config skein.toml --check   read the file, say what is wrong with it, start nothing
+
+docs/examples/skein.toml is a whole configuration with a comment at every key.")]
+pub struct Serve {
+    /// The region's configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only check the configuration file and what it names
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// `skein load`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein load --source gp-kingsway history/            every file in a folder, in order of name
+  skein load --source rhm adt-2024.hl7.gz             a file of HL7 v2 messages, or an FHS/BHS batch
+  zcat export.ndjson.gz | skein load --source gp-kingsway -    from standard input, as NDJSON or messages
+
+What a file holds is told from its content: a JSON object (a Bundle, or one resource), a JSON object on each line
+(NDJSON), or HL7 v2 (MSH, FHS, BHS). Each unit goes through the journal as if the source had sent it.
+Stopped half-way, start it again: units that are already in the journal are recognised and left alone.
+The region must not be running (load into a running region over its feeds: skein send, or its FHIR endpoint).")]
+pub struct Load {
+    #[command(flatten)]
+    pub region: RegionArgs,
+    /// The source that what is loaded comes from, as named in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub source: String,
+    /// Files and folders (folders are walked in order of name); - is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// No progress bar
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// `skein send`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein send --to 127.0.0.1:2575 adt-a01.hl7          one message; prints the answer's code
+  skein send --to pas.example:2575 --tls --ca ca.pem --cert me.pem --key me.key messages/
+  skein send --to 127.0.0.1:2575 --connections 4 --repeat 1000 --new-control-ids sample.hl7
+
+Line ends may be CR, LF or CRLF: they are sent as CR. A file may hold many messages, or a batch.
+Exit code 1 when any message was refused or unanswered.")]
+pub struct Send {
+    /// Where to: host and port
+    #[arg(long, value_name = "HOST:PORT")]
+    pub to: String,
+    /// Files and folders of HL7 v2 messages, also gzipped; - is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Connections to send over at once, each waiting for an answer before its next message
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub connections: u16,
+    /// Send everything this many times
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub repeat: u32,
+    /// Give every message a new control id (MSH-10), so that repeats are new messages
+    #[arg(long)]
+    pub new_control_ids: bool,
+    /// Seconds to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub wait: u64,
+    /// Print every answer in full
+    #[arg(long)]
+    pub show: bool,
+    /// Use TLS
+    #[arg(long)]
+    pub tls: bool,
+    /// The authority that signed the server's certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls", required_if_eq("tls", "true"))]
+    pub ca: Option<PathBuf>,
+    /// Our certificate, for feeds that ask for one (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The key of our certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+}
+
+/// `skein synth`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein synth --out region/                  the default region, as its sources would send it
+  skein synth --out small/ --people 50 --seed 3
+
+Writes a folder per source: HL7 v2 sources as NAME.hl7 (one message after another), FHIR sources as NAME.ndjson (one
+bundle a line), the sources' profiles as NAME.toml, and highlights.txt: people worth looking at. The same seed, number
+of people and date give the same bytes.")]
+pub struct Synth {
+    /// The folder to write to; must be empty or not exist
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// How many people live in the region
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    pub people: u32,
+    /// Which region
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The day the history ends [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// `skein verify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Checks that every journal entry reads back as it was written, that the audit trail's hash chain is unbroken, and that
+replaying the journal into an empty store gives exactly the derived state there is. Changes nothing. Exit code 1 and a
+line for each difference when something does not agree. Takes about as long as loading the region did.
+
+Examples:
+  skein verify
+  skein verify --config /etc/skein/skein.toml")]
+pub struct Verify {
+    #[command(flatten)]
+    pub region: RegionArgs,
+}
+
+/// `skein rebuild`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The derived state (current resources, versions, links, indexes) is made from the journal alone, so it can always be made
+again: after a disk fault, or to undo a hand that reached into the database. The new state is built beside the old one
+and takes its place only when it is whole. The region must not be running.
+
+Example:
+  skein rebuild --config /etc/skein/skein.toml")]
+pub struct Rebuild {
+    #[command(flatten)]
+    pub region: RegionArgs,
+}
+
+/// `skein errors`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein errors list                     one line per message: number, feed, type, reason, how many wait behind it
+  skein errors list --feed rhm-adt
+  skein errors show 1042                the reason, the place, and the message with the place marked
+  skein errors edit 1042                opens $EDITOR on the message; on saving, resubmits it. The original stays
+  skein errors edit 1042 --with fixed.hl7
+  skein errors resubmit 1042 1043       process them again as they are (after a change of the source's profile)
+  skein errors resubmit --feed rhm-adt  all of a feed, in their original order
+
+The region must not be running for edit and resubmit; a running region has the same on its error desk page.
+Messages hold people's data: they are shown on this terminal and written nowhere.")]
+pub struct Errors {
+    #[command(flatten)]
+    pub region: RegionArgs,
+    /// What to do at the desk.
+    #[command(subcommand)]
+    pub action: Desk,
+}
+
+/// The actions of the error desk.
+#[derive(Subcommand, Debug)]
+pub enum Desk {
+    /// What could not be processed, oldest first, and counts per feed
+    List {
+        /// Only this feed
+        #[arg(long, value_name = "NAME")]
+        feed: Option<String>,
+    },
+    /// One message: why, where, and the message with the place marked
+    Show {
+        /// The message's number, from the list
+        number: u64,
+    },
+    /// Correct a message and resubmit it; the original stays
+    Edit {
+        /// The message's number, from the list
+        number: u64,
+        /// Take the corrected message from this file instead of opening $EDITOR
+        #[arg(long, value_name = "FILE")]
+        with: Option<PathBuf>,
+    },
+    /// Process messages again, in their original order
+    Resubmit {
+        /// The messages' numbers
+        #[arg(required_unless_present = "feed")]
+        numbers: Vec<u64>,
+        /// All messages of this feed
+        #[arg(long, value_name = "NAME", conflicts_with = "numbers")]
+        feed: Option<String>,
+    },
+}
+
+/// `skein hash`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein hash password      asks for a password (or reads a line of standard input), prints its Argon2id hash
+  skein hash token         makes a new access token, prints it and its hash; the token itself is kept nowhere")]
+pub struct Hash {
+    /// What to hash
+    #[arg(value_enum)]
+    pub what: Hashed,
+}
+
+/// What can be hashed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Hashed {
+    /// A local user's password.
+    Password,
+    /// The access token of a source or a client system.
+    Token,
+}
+
+/// `skein bench`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein bench intake                   one measurement, in words
+  skein bench --json > figures.ndjson  all of them, one JSON object a line:
+                                       bench, figure, value, unit, limit, ratio
+
+Names: intake, drain, load, open, page, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has
+the figures to compare with and what each one measures.")]
+pub struct Bench {
+    /// Which measurements [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Where to put the data that is measured, and thrown away afterwards [default: a temporary folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_teaches_by_example() {
+        for command in Arguments::command().get_subcommands() {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Example") && after.contains("skein "), "{} has no example", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! One file per command.
+
+mod files;
+mod hash;
+
+use crate::{cli::{Arguments, Command}, failure::Outcome};
+
+/// Do what was asked.
+pub fn run(arguments: Arguments) -> Outcome {
+    match arguments.command {
+        Command::Hash(asked) => hash::run(&asked),
+        _ => Err(crate::failure::Failure::asked("not yet")),
+    }
+}

@@ -1,0 +1,323 @@
+//! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
+
+use crate::{failure::{Failure, Outcome}, logging::Form};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// What a region is made of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The region itself.
+    pub region: RegionTable,
+    /// Where pages and the FHIR API are served.
+    #[serde(default)]
+    pub http: Http,
+    /// How to log.
+    #[serde(default)]
+    pub log: Log,
+    /// The sources described in this file; others are in the files of `region.sources`.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<Profile>,
+    /// The connections that sources send over.
+    #[serde(default, rename = "feed")]
+    pub feeds: Vec<Feed>,
+    /// Local accounts.
+    #[serde(default, rename = "user")]
+    pub users: Vec<User>,
+    /// Client systems that read through the FHIR API.
+    #[serde(default, rename = "client")]
+    pub clients: Vec<Client>,
+    /// The file all this was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
+}
+
+/// `[region]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionTable {
+    /// Goes into every id: it must never change once data is stored.
+    pub code: String,
+    /// The name shown on pages.
+    pub name: String,
+    /// The data folder; relative to this file.
+    pub data: PathBuf,
+    /// More source profiles, one in each of these files; relative to this file.
+    #[serde(default)]
+    pub sources: Vec<PathBuf>,
+}
+
+/// `[http]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where to listen.
+    #[serde(default = "default_http")]
+    pub address: SocketAddr,
+    /// With TLS. Without, put a proxy in front that ends it: session cookies are only safe over TLS.
+    pub tls: Option<Tls>,
+    /// Whether a proxy in front ends TLS, so that cookies are marked `Secure`.
+    #[serde(default)]
+    pub behind_tls_proxy: bool,
+    /// The largest request body accepted, in bytes.
+    #[serde(default = "default_body_bytes_max")]
+    pub body_bytes_max: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Http { address: default_http(), tls: None, behind_tls_proxy: false, body_bytes_max: default_body_bytes_max() }
+    }
+}
+
+fn default_http() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn default_body_bytes_max() -> usize {
+    64 * 1024 * 1024
+}
+
+/// A certificate and its key, PEM files; relative to the configuration file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// Ask senders for a certificate signed by one of these authorities (MLLP feeds only).
+    pub client_authorities: Option<PathBuf>,
+}
+
+/// `[log]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// `text` or `json`.
+    #[serde(default)]
+    pub form: Form,
+    /// `error`, `warn`, `info`, `debug`, or per room: `info,intake=debug`.
+    #[serde(default = "default_level")]
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { form: Form::default(), level: default_level() }
+    }
+}
+
+fn default_level() -> String {
+    "info".into()
+}
+
+/// `[[feed]]`: one connection from a source. Either `mllp` or `token_hash` is set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// The name used by the error desk, the log and the freshness of sources.
+    pub name: String,
+    /// The source that speaks on it.
+    pub source: String,
+    /// HL7 v2 over MLLP: where to listen.
+    pub mllp: Option<SocketAddr>,
+    /// MLLP over TLS.
+    pub tls: Option<Tls>,
+    /// FHIR over HTTP: the hash of the source's access token, made by `skein hash token`.
+    pub token_hash: Option<String>,
+    /// How to acknowledge: `auto` (as MSH-15/16 ask), `original` or `enhanced`. Default: as the source's profile says.
+    pub acknowledge: Option<Acknowledge>,
+    /// Connections at once; one more is refused.
+    #[serde(default = "default_connections_max")]
+    pub connections_max: usize,
+    /// The largest message, in bytes; a larger one is refused with an answer and the connection closed.
+    #[serde(default = "default_message_bytes_max")]
+    pub message_bytes_max: usize,
+    /// Seconds without a byte after which a connection is closed.
+    #[serde(default = "default_idle_seconds_max")]
+    pub idle_seconds_max: u64,
+}
+
+fn default_connections_max() -> usize {
+    64
+}
+
+fn default_message_bytes_max() -> usize {
+    64 * 1024 * 1024
+}
+
+fn default_idle_seconds_max() -> u64 {
+    900
+}
+
+/// How a feed is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Acknowledge {
+    /// As each message asks in MSH-15 and MSH-16.
+    Auto,
+    /// AA, AE, AR.
+    Original,
+    /// CA, CE, CR.
+    Enhanced,
+}
+
+/// `[[user]]`: a local account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The sign-in name.
+    pub id: String,
+    /// The person's name, as the audit trail shows it.
+    pub name: String,
+    /// The national role code, e.g. `R8000`.
+    pub role_code: String,
+    /// The role in words.
+    pub role_name: String,
+    /// The ODS code of the organisation worked for.
+    pub organisation_code: String,
+    /// The organisation's name.
+    pub organisation_name: String,
+    /// Argon2id, made by `skein hash password`.
+    pub password_hash: String,
+}
+
+/// `[[client]]`: a system that reads.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its id, as the audit trail shows it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The ODS code of the organisation that answers for it.
+    pub organisation_code: String,
+    /// That organisation's name.
+    pub organisation_name: String,
+    /// The hash of its access token, made by `skein hash token`.
+    pub token_hash: String,
+}
+
+impl Config {
+    /// Read and check a configuration file and the source files it names.
+    pub fn read(file: &Path) -> Outcome<Config> {
+        let mut config: Config = read_toml(file)?;
+        config.file = file.to_owned();
+        for path in std::mem::take(&mut config.region.sources) {
+            let profile = read_toml(&config.beside(&path))?;
+            config.sources.push(profile);
+        }
+        config.check().map_err(|text| Failure::asked(format!("{}: {text}", file.display())))?;
+        Ok(config)
+    }
+
+    /// A path of the configuration, which is relative to the file it stands in.
+    pub fn beside(&self, path: &Path) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new(".")).join(path)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.beside(&self.region.data)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let code = &self.region.code;
+        if code.is_empty() || code.len() > 32 || !code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+            return Err("region.code must be 1 to 32 small letters, digits and hyphens".into());
+        }
+        let mut sources = BTreeMap::new();
+        for source in &self.sources {
+            if sources.insert(source.id.as_str(), ()).is_some() {
+                return Err(format!("two sources have the id \"{}\"", source.id));
+            }
+        }
+        let mut names = BTreeMap::new();
+        let mut addresses = BTreeMap::from([(self.http.address, "http.address")]);
+        let mut hashes = BTreeMap::new();
+        for feed in &self.feeds {
+            let name = feed.name.as_str();
+            if names.insert(name, ()).is_some() {
+                return Err(format!("two feeds have the name \"{name}\""));
+            }
+            if !sources.contains_key(feed.source.as_str()) {
+                return Err(format!("feed \"{name}\" names source \"{}\", which no [[source]] has as its id", feed.source));
+            }
+            match (feed.mllp, &feed.token_hash) {
+                (Some(address), None) => {
+                    let other = addresses.insert(address, name).filter(|_| address.port() != 0);
+                    if let Some(other) = other {
+                        return Err(format!("feed \"{name}\" listens on {address}, and so does {other}"));
+                    }
+                }
+                (None, Some(hash)) => {
+                    let place = format!("feed \"{name}\": token_hash");
+                    check_token_hash(hash, &place)?;
+                    if let Some(other) = hashes.insert(hash.as_str(), place.clone()) {
+                        return Err(format!("{place} is the same as {other}: each sender has its own token"));
+                    }
+                }
+                _ => return Err(format!("feed \"{name}\" needs either mllp (HL7 v2) or token_hash (FHIR)")),
+            }
+            if feed.connections_max == 0 || feed.message_bytes_max == 0 || feed.idle_seconds_max == 0 {
+                return Err(format!("feed \"{name}\": a limit of 0 lets nothing in"));
+            }
+        }
+        let mut ids = BTreeMap::new();
+        for user in &self.users {
+            if ids.insert(user.id.as_str(), ()).is_some() {
+                return Err(format!("two users or clients have the id \"{}\"", user.id));
+            }
+            if !user.password_hash.starts_with("$argon2id$") {
+                return Err(format!("user \"{}\": password_hash must be made by `skein hash password`", user.id));
+            }
+        }
+        for client in &self.clients {
+            if ids.insert(client.id.as_str(), ()).is_some() {
+                return Err(format!("two users or clients have the id \"{}\"", client.id));
+            }
+            let place = format!("client \"{}\": token_hash", client.id);
+            check_token_hash(&client.token_hash, &place)?;
+            if let Some(other) = hashes.insert(client.token_hash.as_str(), place.clone()) {
+                return Err(format!("{place} is the same as {other}: each client has its own token"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_token_hash(hash: &str, place: &str) -> Result<(), String> {
+    let hex = hash.strip_prefix("blake3:").unwrap_or_default();
+    if hex.len() == 64 && hex.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)) {
+        Ok(())
+    } else {
+        Err(format!("{place} must be made by `skein hash token`"))
+    }
+}
+
+/// Read a TOML file; the error is one line that says file, line and key.
+fn read_toml<T: DeserializeOwned>(file: &Path) -> Outcome<T> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::asked(format!("cannot read {}: {}", file.display(), crate::failure::io_words(&error))))?;
+    toml::from_str(&text).map_err(|error| Failure::asked(toml_words(file, &text, &error)))
+}
+
+/// File, line, key and what is wrong. Never the value, which may be a secret.
+fn toml_words(file: &Path, text: &str, error: &toml::de::Error) -> String {
+    let Some(span) = error.span() else { return format!("{}: {}", file.display(), error.message()) };
+    let before = text.get(..span.start).unwrap_or(text);
+    let number = before.matches('\n').count() + 1;
+    let line = text.lines().nth(number - 1).unwrap_or_default().trim();
+    let key = line.split('=').next().unwrap_or_default().trim();
+    let key = if key.is_empty() { String::new() } else { format!(" ({key})") };
+    format!("{} line {number}{key}: {}", file.display(), error.message())
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Profile { pub id: String }
