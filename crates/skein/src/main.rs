@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod config;
 mod edge;
+mod listen;
 mod failure;
 mod logging;
 mod say;
