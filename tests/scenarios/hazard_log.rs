@@ -92,7 +92,12 @@ fn the_hazard_log_names_tests_that_exist() {
         for control in hazard.control {
             match control.state.as_str() {
                 "in force" => {
-                    assert!(!control.tests.is_empty(), "{}: a control in force names its tests: {}", hazard.id, control.text);
+                    assert!(
+                        !control.tests.is_empty(),
+                        "{}: a control in force names its tests: {}",
+                        hazard.id,
+                        control.text
+                    );
                     missing.extend(control.tests.into_iter().filter(|test| !tests.contains(test)));
                 }
                 "planned" => assert!(control.tests.is_empty(), "{}: a planned control has no tests yet", hazard.id),

@@ -1,6 +1,9 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
-use crate::{failure::{Failure, Outcome}, logging::Form};
+use crate::{
+    failure::{Failure, Outcome},
+    logging::Form,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
@@ -229,7 +232,10 @@ impl Config {
 
     fn check(&self) -> Result<(), String> {
         let code = &self.region.code;
-        if code.is_empty() || code.len() > 32 || !code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        if code.is_empty()
+            || code.len() > 32
+            || !code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        {
             return Err("region.code must be 1 to 32 small letters, digits and hyphens".into());
         }
         let mut sources = BTreeMap::new();
@@ -247,7 +253,10 @@ impl Config {
                 return Err(format!("two feeds have the name \"{name}\""));
             }
             if !sources.contains_key(feed.source.as_str()) {
-                return Err(format!("feed \"{name}\" names source \"{}\", which no [[source]] has as its id", feed.source));
+                return Err(format!(
+                    "feed \"{name}\" names source \"{}\", which no [[source]] has as its id",
+                    feed.source
+                ));
             }
             match (feed.mllp, &feed.token_hash) {
                 (Some(address), None) => {
@@ -303,8 +312,9 @@ fn check_token_hash(hash: &str, place: &str) -> Result<(), String> {
 
 /// Read a TOML file; the error is one line that says file, line and key.
 fn read_toml<T: DeserializeOwned>(file: &Path) -> Outcome<T> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::asked(format!("cannot read {}: {}", file.display(), crate::failure::io_words(&error))))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::asked(format!("cannot read {}: {}", file.display(), crate::failure::io_words(&error)))
+    })?;
     toml::from_str(&text).map_err(|error| Failure::asked(toml_words(file, &text, &error)))
 }
 
@@ -320,4 +330,6 @@ fn toml_words(file: &Path, text: &str, error: &toml::de::Error) -> String {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Profile { pub id: String }
+pub struct Profile {
+    pub id: String,
+}

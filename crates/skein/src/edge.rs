@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 /// The time now: the only place that reads it.
-#[expect(clippy::disallowed_methods, reason = "the binary is the edge that reads the clock; everything else is handed the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary is the edge that reads the clock; everything else is handed the time"
+)]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }

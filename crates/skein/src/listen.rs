@@ -79,7 +79,9 @@ impl TlsListener {
                 let (acceptor, done) = (acceptor.clone(), done.clone());
                 tokio::spawn(async move {
                     let _place = place;
-                    if let Ok(Ok(stream)) = timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), acceptor.accept(stream)).await {
+                    if let Ok(Ok(stream)) =
+                        timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), acceptor.accept(stream)).await
+                    {
                         let _ = done.send((stream, peer)).await;
                     }
                 });

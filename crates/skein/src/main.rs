@@ -5,8 +5,8 @@ mod cli;
 mod commands;
 mod config;
 mod edge;
-mod listen;
 mod failure;
+mod listen;
 mod logging;
 mod say;
 

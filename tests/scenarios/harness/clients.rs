@@ -9,7 +9,10 @@ use std::{
 /// Send a file of one HL7-like message (any line ends) with Python's `mllp_send --loose`; gives what it printed: the answers.
 pub fn python_mllp_send(to: SocketAddr, file: &Path) -> String {
     let tool = python().with_file_name("mllp_send");
-    run(Command::new(tool).args(["--loose", "--port", &to.port().to_string(), "--file"]).arg(file).arg(to.ip().to_string()))
+    run(Command::new(tool)
+        .args(["--loose", "--port", &to.port().to_string(), "--file"])
+        .arg(file)
+        .arg(to.ip().to_string()))
 }
 
 /// Send messages over one connection with `hl7.client.MLLPClient`; gives the answers.
@@ -38,7 +41,10 @@ pub fn node_hl7_client(to: SocketAddr, files: &[PathBuf]) -> Vec<String> {
         "node-hl7-client is not installed: start the tests with ./test, or run `npm ci` in tests/"
     );
     let mut command = Command::new("node");
-    command.arg(tests.join("scenarios/harness/send.mjs")).args([to.ip().to_string(), to.port().to_string()]).args(files);
+    command
+        .arg(tests.join("scenarios/harness/send.mjs"))
+        .args([to.ip().to_string(), to.port().to_string()])
+        .args(files);
     serde_json::from_str(&run(&mut command)).unwrap()
 }
 

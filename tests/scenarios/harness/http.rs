@@ -31,7 +31,8 @@ impl Response {
 
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in a {} answer: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in a {} answer: {}", self.status, self.text()))
     }
 
     /// This response, if its status is as expected.

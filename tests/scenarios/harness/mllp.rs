@@ -98,6 +98,10 @@ impl Answer {
 
     /// A field of the first segment of this name (not of MSH).
     pub fn field(&self, segment: &str, number: usize) -> &str {
-        self.0.split('\r').find(|line| line.starts_with(segment)).and_then(|line| line.split('|').nth(number)).unwrap_or("")
+        self.0
+            .split('\r')
+            .find(|line| line.starts_with(segment))
+            .and_then(|line| line.split('|').nth(number))
+            .unwrap_or("")
     }
 }

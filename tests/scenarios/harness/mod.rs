@@ -6,5 +6,3 @@ pub mod http;
 pub mod mllp;
 
 pub mod shared;
-
-

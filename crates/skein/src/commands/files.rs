@@ -74,7 +74,9 @@ pub fn find(paths: &[PathBuf]) -> Outcome<Vec<Input>> {
         }
     }
     if found.is_empty() {
-        return Err(Failure::asked("there is nothing to read: no .json, .ndjson, .hl7 or .txt file (or .gz of one) there"));
+        return Err(Failure::asked(
+            "there is nothing to read: no .json, .ndjson, .hl7 or .txt file (or .gz of one) there",
+        ));
     }
     Ok(found)
 }
@@ -134,7 +136,9 @@ pub fn units(input: &Input, read: Arc<AtomicU64>) -> Outcome<Units> {
         Input::File(path) => Box::new(File::open(path).map_err(|error| cannot_read(path, &error))?),
     };
     let mut raw = BufReader::with_capacity(256 * 1024, Counted { inner: raw, read });
-    let start = raw.fill_buf().map_err(|error| Failure::asked(format!("cannot read {}: {}", input.name(), io_words(&error))))?;
+    let start = raw
+        .fill_buf()
+        .map_err(|error| Failure::asked(format!("cannot read {}: {}", input.name(), io_words(&error))))?;
     let plain: Box<dyn BufRead + Send> = if start.starts_with(&[0x1f, 0x8b]) {
         Box::new(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(raw)))
     } else {
@@ -286,7 +290,10 @@ impl Units {
 
 fn too_large(bytes: usize) -> io::Result<()> {
     if bytes > UNIT_BYTES_MAX {
-        return Err(io::Error::other(format!("one message or bundle is larger than {} MB", UNIT_BYTES_MAX / 1024 / 1024)));
+        return Err(io::Error::other(format!(
+            "one message or bundle is larger than {} MB",
+            UNIT_BYTES_MAX / 1024 / 1024
+        )));
     }
     Ok(())
 }
@@ -324,9 +331,13 @@ mod tests {
     fn messages_are_told_apart_whatever_ends_their_lines() {
         let expected = ["MSH|^~\\&|A\rPID|1\r", "MSH|^~\\&|B\rPID|2\r"];
         for ends in ["\r", "\n", "\r\n"] {
-            let file = format!("FHS|^~\\&{ends}BHS|^~\\&{ends}MSH|^~\\&|A{ends}PID|1{ends}MSH|^~\\&|B{ends}PID|2{ends}BTS|2{ends}FTS|1{ends}");
-            let found: Vec<String> =
-                read(file.as_bytes()).into_iter().map(|(_, text)| text.replace("\r\n", "\r").replace('\n', "\r")).collect();
+            let file = format!(
+                "FHS|^~\\&{ends}BHS|^~\\&{ends}MSH|^~\\&|A{ends}PID|1{ends}MSH|^~\\&|B{ends}PID|2{ends}BTS|2{ends}FTS|1{ends}"
+            );
+            let found: Vec<String> = read(file.as_bytes())
+                .into_iter()
+                .map(|(_, text)| text.replace("\r\n", "\r").replace('\n', "\r"))
+                .collect();
             assert_eq!(found, expected, "{ends:?}");
         }
     }

@@ -13,10 +13,14 @@ pub fn run(asked: &Hash) -> Outcome {
     match asked.what {
         Hashed::Password => {
             if std::io::stdin().is_terminal() {
-                say::complain("Type the password and press Enter (it is shown as you type; clear the screen afterwards):");
+                say::complain(
+                    "Type the password and press Enter (it is shown as you type; clear the screen afterwards):",
+                );
             }
             let mut password = String::new();
-            std::io::stdin().read_line(&mut password).map_err(|error| Failure::asked(format!("cannot read the password: {error}")))?;
+            std::io::stdin()
+                .read_line(&mut password)
+                .map_err(|error| Failure::asked(format!("cannot read the password: {error}")))?;
             let password = password.trim_end_matches(['\r', '\n']);
             if password.chars().count() < 8 {
                 return Err(Failure::asked("a password has at least 8 characters"));

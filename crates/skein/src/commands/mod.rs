@@ -3,7 +3,10 @@
 mod files;
 mod hash;
 
-use crate::{cli::{Arguments, Command}, failure::Outcome};
+use crate::{
+    cli::{Arguments, Command},
+    failure::Outcome,
+};
 
 /// Do what was asked.
 pub fn run(arguments: Arguments) -> Outcome {
