@@ -31,6 +31,15 @@ impl Charset {
         strict(self.encoding, bytes).unwrap_or_else(|| windows_1252(bytes))
     }
 
+    /// Text as bytes of this set. Text out of a message in this set, and ASCII, always fits.
+    #[must_use]
+    pub fn encode(self, text: String) -> Vec<u8> {
+        if self.encoding == encoding_rs::UTF_8 || text.is_ascii() && self.encoding != encoding_rs::ISO_2022_JP {
+            return text.into_bytes();
+        }
+        self.encoding.encode(&text).0.into_owned()
+    }
+
     /// How many message bytes the first `text` characters came from; `None` where the set keeps state between
     /// characters, so that a part has no length of its own.
     pub(crate) fn raw_len(self, text: &str) -> Option<usize> {

@@ -5,14 +5,19 @@
 //!
 //! - [`parse()`] and [`Message`]: one buffer, spans over it, text decoded and unescaped when asked for
 //! - [`Location`]: `PID-3[2].4.1`, in words, as an ERL, and as bytes of the message
+//! - [`mllp`]: frames on a wire; [`batch`]: messages in a file
+//! - [`ack`]: the answer, in the sender's own version, separators and character set
 //! - [`charset`], [`escape`]: what the bytes mean
 
+pub mod ack;
+pub mod batch;
 pub mod charset;
 pub mod escape;
 mod field;
 mod header;
 mod location;
 mod message;
+pub mod mllp;
 mod note;
 mod parse;
 mod separators;

@@ -144,7 +144,8 @@ fn narrow(offset: usize) -> u32 {
 
 /// Divides text into segments and fields.
 ///
-/// CR ends a segment, as does LF where a segment, a blank line or the end follows, or where the message has no CR at all.
+/// CR ends a segment, as does LF where a segment, a blank line or the end follows, where only a name came before, or where
+/// the message has no CR at all.
 /// Any other LF is part of a field's text.
 fn split(bytes: &[u8], start: usize, separator: u8, notes: &mut Notes) -> Split {
     let mut out = Split::default();
@@ -179,7 +180,7 @@ fn split(bytes: &[u8], start: usize, separator: u8, notes: &mut Notes) -> Split 
             if byte == b'\n' {
                 let next = skip_blanks(at + 1);
                 let ends = body.get(next).is_none_or(|b| matches!(b, b'\r' | b'\n')) || is_segment(next);
-                if has_cr && !ends {
+                if has_cr && !ends && at > line_start + 3 {
                     tally.line_feeds += 1;
                     continue;
                 }

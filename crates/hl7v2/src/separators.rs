@@ -38,6 +38,16 @@ pub(crate) fn plausible(byte: u8) -> bool {
 }
 
 impl Separators {
+    /// As MSH-2 writes them.
+    #[must_use]
+    pub fn encoding_characters(&self) -> String {
+        [self.component, self.repetition, self.escape.unwrap_or(b'\\'), self.subcomponent]
+            .into_iter()
+            .chain(self.truncation)
+            .map(char::from)
+            .collect()
+    }
+
     /// Reads MSH-1 and MSH-2. `msh2` is what stands between the first and the second field separator.
     pub(crate) fn read(field: u8, msh2: &[u8], notes: &mut Notes) -> Self {
         let usual = Self { field, ..Self::default() };
