@@ -101,8 +101,12 @@ impl Region {
     pub fn try_serve(&mut self) -> Result<(), Ended> {
         assert!(self.running.is_none(), "it is being served already");
         let mut command = self.command();
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stderr = child.stderr.take().unwrap();
         let log = self.folder.path().join("log");
         let log_thread = std::thread::spawn(move || keep(stderr, &log));
@@ -257,7 +261,8 @@ impl Region {
     /// The one patient with this NHS number: its id.
     pub fn patient_by_nhs_number(&self, number: &str) -> String {
         let found = self.read(&format!("/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C{number}"));
-        let patients: Vec<&Value> = found["entry"].as_array().into_iter().flatten().map(|entry| &entry["resource"]).collect();
+        let patients: Vec<&Value> =
+            found["entry"].as_array().into_iter().flatten().map(|entry| &entry["resource"]).collect();
         assert_eq!(patients.len(), 1, "one patient has this number: {patients:#?}");
         patients[0]["id"].as_str().unwrap().to_owned()
     }
@@ -360,8 +365,26 @@ token_hash = "{reader}"
 
 const SOURCES: &str = r#"
 [[source]]
-id = "rcb"
+source = "rcb"
 name = "Riverside Hospital"
 kind = "hospital"
-ods_code = "RCB"
+ods = "RCB"
+
+[[source]]
+source = "lab"
+name = "Regional laboratory"
+kind = "laboratory"
+ods = "R0A"
+
+[[source]]
+source = "gp"
+name = "Kingsway Practice"
+kind = "gp"
+ods = "Y06601"
+
+[[source]]
+source = "council"
+name = "Borough Council"
+kind = "council"
+ods = "719"
 "#;
