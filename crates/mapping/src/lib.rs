@@ -3,6 +3,12 @@
 
 mod change;
 pub mod fold;
+mod hl7;
+pub mod profile;
+mod time;
+mod uk;
 
 pub use change::{Change, ChangeSet, EventTime, Facts, Finding, Severity};
 pub use fold::{Folded, fold};
+pub use hl7::map_hl7v2;
+pub use profile::{BadProfile, Profile};

@@ -4,8 +4,5 @@
 pub mod clients;
 pub mod http;
 pub mod mllp;
-pub mod region;
-pub mod say;
-pub mod shared;
 
-pub use region::{Disk, Region, Setup};
+pub mod shared;

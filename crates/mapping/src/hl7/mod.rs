@@ -1,0 +1,58 @@
+//! HL7 v2 messages to changes.
+
+mod adt;
+mod clinical;
+mod context;
+mod draft;
+mod identity;
+mod patient;
+mod values;
+mod visit;
+
+use crate::{
+    change::{ChangeSet, EventTime, Severity},
+    profile::Profile,
+};
+use adt::Outcome;
+use context::Context;
+use fhir::Region;
+use hl7v2::{Location, Message};
+use jiff::Timestamp;
+use std::cell::{Cell, RefCell};
+
+/// What `message` asks of the store. Never fails: what cannot be used becomes a finding, and a message that cannot be
+/// processed at all has one of [`Severity::Error`]. `received` stands in for times the message does not state.
+pub fn map_hl7v2(region: &Region, profile: &Profile, message: &Message, received: Timestamp) -> ChangeSet {
+    let unknown = EventTime { recorded: received, occurred: received, sent: received };
+    let context =
+        Context { region, profile, message, received, time: Cell::new(unknown), findings: RefCell::new(Vec::new()) };
+    context.read_event_time();
+    let header = message.header();
+    let (code, trigger) = (header.message_code.to_ascii_uppercase(), header.trigger.to_ascii_uppercase());
+    let outcome = match code.as_str() {
+        "ADT" if adt::is_known(&trigger) => context.adt(&trigger),
+        _ => {
+            let text = "no mapping for this type of message: it was stored and answered; nothing else was done with it";
+            context.find(Severity::Error, "unknown-message-type", &Location::field("MSH", 9), text);
+            Outcome::default()
+        }
+    };
+    let findings = context.findings.into_inner();
+    let Outcome { lanes, mut changes } = outcome;
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        changes.clear();
+    }
+    ChangeSet { lanes, changes, findings }
+}
+
+impl Context<'_> {
+    /// EVN-6 (occurred), EVN-2 (recorded) and MSH-7 (sent) give the order (design.md §6).
+    fn read_event_time(&self) {
+        let sent = self.message.segment("MSH").and_then(|msh| self.time(msh.field(7)));
+        let evn = self.message.segment("EVN");
+        let recorded = evn.and_then(|evn| self.time(evn.field(2))).or(sent).map_or(self.received, |w| w.at);
+        let occurred = evn.and_then(|evn| self.time(evn.field(6))).map_or(recorded, |w| w.at);
+        let sent = sent.map_or(recorded, |w| w.at);
+        self.time.set(EventTime { recorded, occurred, sent });
+    }
+}
