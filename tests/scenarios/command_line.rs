@@ -56,7 +56,10 @@ fn a_bad_configuration_gets_the_line_and_the_key() {
         format!("skein: cannot read {missing}: there is no such file or folder")
     );
     let file = region_toml(folder.path(), "[http]\nadress = \"127.0.0.1:0\"\n");
-    assert!(the_line(&["serve", "--config", &file]).starts_with(&format!("skein: {file} line 6 (adress): unknown field `adress`")));
+    assert!(
+        the_line(&["serve", "--config", &file])
+            .starts_with(&format!("skein: {file} line 6 (adress): unknown field `adress`"))
+    );
     let file = region_toml(folder.path(), "[http]\naddress = \"here\"\n");
     assert!(the_line(&["serve", "--config", &file]).starts_with(&format!("skein: {file} line 6 (address): ")));
     let file = region_toml(folder.path(), "x = [1\n");

@@ -1,5 +1,25 @@
 //! Stories about a whole region, told to the real binary over real sockets.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::string_slice
+)]
 
 mod harness;
+
+mod all_57_types_are_answered;
+mod bad_input;
+mod command_line;
+mod every_prefix_of_a_crash;
 mod hazard_log;
+mod itk_messages_make_one_record;
+mod late_message_never_overwrites;
+mod letters_arrive_as_pdf;
+mod merge_and_undo;
+mod synthea_history_opens_whole;
+mod twice_is_once;

@@ -4,5 +4,8 @@
 pub mod clients;
 pub mod http;
 pub mod mllp;
-
+pub mod region;
+pub mod say;
 pub mod shared;
+
+pub use region::{Disk, Region, Setup};

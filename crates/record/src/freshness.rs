@@ -1,0 +1,209 @@
+//! When each source last spoke, and whether that is normal for it. A feed that has stopped must not look like a record
+//! with no news (hazard: stale read as current).
+
+use crate::{item::SourceInfo, when};
+use fhir::ResourceType;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+/// What we know of a source at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// Which source.
+    pub source: Arc<SourceInfo>,
+    /// The types it shares; None when its configuration does not say.
+    pub shares: Option<Vec<ResourceType>>,
+    /// How we stand with it.
+    pub connection: Connection,
+    /// When it last sent us anything at all.
+    pub last_heard: Option<Timestamp>,
+    /// Silence longer than this is not normal for it.
+    pub usual_silence: Option<SignedDuration>,
+    /// Whether it holds a patient linked to the person whose record is open.
+    pub knows_person: bool,
+    /// When it last sent something about the person whose record is open.
+    pub last_about_person: Option<Timestamp>,
+}
+
+impl SourceState {
+    /// Whether any of these types can come from it.
+    pub fn shares_any(&self, kinds: &[ResourceType]) -> bool {
+        match &self.shares {
+            None => true,
+            Some(shared) => kinds.is_empty() || kinds.iter().any(|kind| shared.contains(kind)),
+        }
+    }
+}
+
+/// How we stand with a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Its feed is set up and nothing is known to be wrong with it.
+    Connected,
+    /// Its history is being loaded.
+    Loading,
+    /// It could not be reached or stopped answering.
+    NotAnswering {
+        /// Since when.
+        since: Timestamp,
+        /// In a word or two: `timeout`, `connection refused`.
+        reason: String,
+    },
+    /// It is known to the region but has no feed.
+    NotConnected,
+}
+
+/// How old a source's news is, judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Normal,
+    /// Its history is still coming in.
+    Loading,
+    /// Longer silent than is normal for it.
+    Quiet,
+    /// Nothing has ever come from it.
+    Never,
+    /// It is not answering.
+    Down,
+    /// It has no feed.
+    NotConnected,
+}
+
+impl Verdict {
+    /// The word beside the source's name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Verdict::Normal => "Up to date",
+            Verdict::Loading => "Loading",
+            Verdict::Quiet => "Quiet",
+            Verdict::Never => "Nothing yet",
+            Verdict::Down => "Not answering",
+            Verdict::NotConnected => "Not connected",
+        }
+    }
+
+    /// Whether a reader should know before relying on the record.
+    pub fn needs_attention(self) -> bool {
+        !matches!(self, Verdict::Normal)
+    }
+}
+
+/// One source on the freshness strip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// Which source.
+    pub source: Arc<SourceInfo>,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// `2 minutes ago`, or None when never.
+    pub heard: Option<String>,
+    /// The same as a moment.
+    pub heard_at: Option<Timestamp>,
+    /// One sentence that says it all.
+    pub sentence: String,
+    /// Whether it holds a patient linked to this person.
+    pub knows_person: bool,
+    /// When it last sent something about this person.
+    pub about_person: Option<String>,
+}
+
+/// The strip, those that need attention first, then those who know the person, then by name.
+pub fn freshness(states: &[SourceState], now: Timestamp) -> Vec<Freshness> {
+    let mut strip: Vec<Freshness> = states.iter().map(|state| one(state, now)).collect();
+    strip.sort_by(|a, b| {
+        let rank = |f: &Freshness| (!f.knows_person, std::cmp::Reverse(f.verdict));
+        rank(a).cmp(&rank(b)).then_with(|| a.source.name.cmp(&b.source.name))
+    });
+    strip
+}
+
+fn one(state: &SourceState, now: Timestamp) -> Freshness {
+    let name = &state.source.name;
+    let heard = state.last_heard.map(|at| when::ago(at, now));
+    let usual = state.usual_silence.map(|usual| when::span(usual.as_secs()));
+    let silent = state.last_heard.map(|at| now.duration_since(at));
+    let over = matches!((silent, state.usual_silence), (Some(silent), Some(usual)) if silent > usual);
+    let (verdict, sentence) = match (&state.connection, &state.last_heard) {
+        (Connection::NotConnected, _) => (Verdict::NotConnected, format!("{name} is not connected to this record.")),
+        (Connection::NotAnswering { since, reason }, _) => (
+            Verdict::Down,
+            format!("{name} has not been available since {} ({reason}).", when::time_or_date(*since, now)),
+        ),
+        (Connection::Loading, _) => (Verdict::Loading, format!("{name}’s history is still being loaded.")),
+        (Connection::Connected, None) => {
+            (Verdict::Never, format!("{name} is connected but has not sent anything yet."))
+        }
+        (Connection::Connected, Some(at)) => {
+            let last = when::time_or_date(*at, now);
+            match (over, usual) {
+                (true, Some(usual)) => (
+                    Verdict::Quiet,
+                    format!(
+                        "{name} last spoke at {last}; it is normally silent for no more than {usual}. Its newest entries may be missing."
+                    ),
+                ),
+                (_, Some(usual)) => (
+                    Verdict::Normal,
+                    format!("{name} last spoke at {last}, which is normal for it (at least every {usual})."),
+                ),
+                (_, None) => (Verdict::Normal, format!("{name} last spoke at {last}. How often it should is not set.")),
+            }
+        }
+    };
+    Freshness {
+        source: Arc::clone(&state.source),
+        verdict,
+        heard,
+        heard_at: state.last_heard,
+        sentence,
+        knows_person: state.knows_person,
+        about_person: state.last_about_person.map(|at| when::ago(at, now)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::item::SourceKind;
+
+    pub(crate) fn state(id: &str, name: &str, kind: SourceKind) -> SourceState {
+        SourceState {
+            source: Arc::new(SourceInfo { id: id.into(), name: name.into(), kind }),
+            shares: None,
+            connection: Connection::Connected,
+            last_heard: Some("2026-07-14T10:42:00Z".parse().expect("a time")),
+            usual_silence: Some(SignedDuration::from_mins(15)),
+            knows_person: true,
+            last_about_person: None,
+        }
+    }
+
+    #[test]
+    fn silence_is_judged_by_what_is_usual_for_the_source() {
+        let now = "2026-07-14T11:30:00Z".parse().expect("a time");
+        let hospital = state("h", "Riverside General", SourceKind::Hospital);
+        let mut practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
+        practice.usual_silence = Some(SignedDuration::from_hours(24));
+        let strip = freshness(&[practice, hospital], now);
+        assert_eq!(strip[0].verdict, Verdict::Quiet, "the quiet one comes first");
+        assert!(
+            strip[0].sentence.contains("11:42") && strip[0].sentence.contains("15 minutes"),
+            "{}",
+            strip[0].sentence
+        );
+        assert_eq!(strip[1].verdict, Verdict::Normal);
+    }
+
+    #[test]
+    fn a_source_that_fails_says_since_when_and_why() {
+        let now = "2026-07-14T11:30:00Z".parse().expect("a time");
+        let mut practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
+        practice.connection = Connection::NotAnswering {
+            since: "2026-07-14T09:42:00Z".parse().expect("a time"),
+            reason: "timeout".into(),
+        };
+        let strip = freshness(&[practice], now);
+        assert_eq!(strip[0].sentence, "Mill Lane Surgery has not been available since 10:42 (timeout).");
+    }
+}

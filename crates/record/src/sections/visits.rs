@@ -1,0 +1,260 @@
+//! Contacts with services: admissions, attendances, consultations, visits at home (Encounter), and appointments.
+
+use super::{Fact, Group, Line, Section, Statement, Tone, each, problems::joined, withdrawn};
+use crate::{
+    item::{ParsedItem, of},
+    text::{Concept, concept, concepts, list, notes, reference, references, text, words},
+    when::{self, When},
+};
+use fhir::{Resource, ResourceType, Value};
+use jiff::{SignedDuration, Timestamp};
+
+/// The heading of stays that have not ended.
+pub const NOW: &str = "In hospital or under way now";
+/// The heading of what is booked.
+pub const COMING: &str = "Coming appointments";
+
+/// A stay that has not ended and of which nothing was heard for this long is doubtful.
+const DOUBTFUL_AFTER: SignedDuration = SignedDuration::from_hours(24 * 120);
+
+/// Where someone is, in the class's own words (v3 ActCode, Encounter.class).
+fn class(resource: &Resource) -> Option<&'static str> {
+    Some(match resource.str_at("/class/code")? {
+        "IMP" | "ACUTE" | "NONAC" => "Admission",
+        "EMER" => "Emergency attendance",
+        "AMB" => "Outpatient or surgery visit",
+        "HH" => "Visit at home",
+        "VR" => "Remote consultation",
+        "FLD" => "Ambulance attendance",
+        "OBSENC" => "Observation stay",
+        "PRENC" => "Pre-admission",
+        "SS" => "Short stay",
+        _ => return None,
+    })
+}
+
+/// Now, coming, past visits, past and cancelled appointments.
+pub fn visits(items: &[ParsedItem], now: Timestamp) -> Section {
+    let (mut here, mut planned, mut past, mut cancelled, mut wrong) = (vec![], vec![], vec![], vec![], vec![]);
+    for item in of(items, ResourceType::Encounter) {
+        let statement = encounter(item, now);
+        match item.status() {
+            _ if withdrawn(item) => wrong.push(statement),
+            "cancelled" => cancelled.push(statement),
+            "planned" => planned.push(statement),
+            "arrived" | "triaged" | "in-progress" | "onleave"
+                if end(&item.resource).is_none_or(|end| end.until() > now) =>
+            {
+                here.push(statement)
+            }
+            _ => past.push(statement),
+        }
+    }
+    let (mut coming, mut kept) = (vec![], vec![]);
+    for item in of(items, ResourceType::Appointment) {
+        let statement = appointment(item);
+        let start = statement.when.as_ref().map(|when| when.until());
+        match item.status() {
+            _ if withdrawn(item) => wrong.push(statement),
+            "cancelled" | "noshow" => cancelled.push(statement),
+            _ if start.is_some_and(|start| start > now) || start.is_none() => coming.push(statement),
+            _ => kept.push(statement),
+        }
+    }
+    coming.extend(planned);
+    let mut coming = each(coming);
+    coming.reverse();
+    let mut section = Section::default();
+    section.push(NOW, None, false, each(here));
+    section.push(COMING, None, false, coming);
+    section.push("Past visits and stays", None, false, each(past));
+    section.push("Past appointments", None, true, each(kept));
+    section.push("Cancelled or not attended", None, true, each(cancelled));
+    section.withdrawn = each(wrong);
+    section
+}
+
+/// The current stays, newest first: for the summary.
+pub fn here_now(items: &[ParsedItem], now: Timestamp) -> Vec<Line> {
+    take(visits(items, now).groups, NOW)
+}
+
+/// The coming appointments, soonest first.
+pub fn coming(items: &[ParsedItem], now: Timestamp) -> Vec<Line> {
+    take(visits(items, now).groups, COMING)
+}
+
+fn take(groups: Vec<Group>, title: &str) -> Vec<Line> {
+    groups.into_iter().find(|group| group.title == title).map(|group| group.lines).unwrap_or_default()
+}
+
+fn end(resource: &Resource) -> Option<When> {
+    crate::text::when(resource, &["/period/end"])
+}
+
+fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
+    let resource = &item.resource;
+    let kind = concepts(resource, "type").into_iter().next();
+    let service = concept(resource, "serviceType");
+    let label = class(resource);
+    let title = match (&kind, label) {
+        (Some(kind), Some(label)) if !crate::text::fold(&kind.text).contains(&crate::text::fold(label)) => {
+            format!("{label}: {}", crate::text::without_tag(&kind.text))
+        }
+        (Some(kind), _) => crate::text::without_tag(&kind.text).to_owned(),
+        (None, Some(label)) => label.to_owned(),
+        (None, None) => resource.str_at("/class/display").map_or_else(|| "Visit".into(), str::to_owned),
+    };
+    let mut statement = Statement::new(item, None, &title);
+    let start = crate::text::when(resource, &["/period/start"]);
+    let open = matches!(item.status(), "arrived" | "triaged" | "in-progress" | "onleave");
+    if open && item.recorded < now - DOUBTFUL_AFTER {
+        statement.mark("No discharge received", Tone::Caution);
+    } else if open {
+        statement.mark(words(item.status()), Tone::Good);
+    } else if item.status() == "cancelled" {
+        statement.mark("Cancelled", Tone::Caution);
+    } else if item.status() == "planned" {
+        statement.mark("Planned", Tone::Plain);
+    }
+    let (place, earlier) = places(resource);
+    statement.fact("Where", place);
+    statement.fact("Service", service.map(|service| service.text));
+    statement.fact(
+        "Reason",
+        joined(concepts(resource, "reasonCode")).or_else(|| Some(references(resource, "reasonReference").join(", "))),
+    );
+    for (label, people) in participants(resource) {
+        statement.fact(label, Some(people.join(", ")));
+    }
+    statement.fact("Ended", end(resource).map(|end| end.text));
+    statement.fact(
+        "Admitted from",
+        resource.at("/hospitalization/admitSource").and_then(Concept::of).map(|source| source.text),
+    );
+    statement.fact(
+        "Discharged to",
+        resource.at("/hospitalization/dischargeDisposition").and_then(Concept::of).map(|to| to.text),
+    );
+    statement.fact("Expected discharge", expected_discharge(resource));
+    statement.fact("Earlier places", if earlier.is_empty() { None } else { Some(earlier.join("; ")) });
+    statement.dated(if end(resource).is_some() { "From" } else { "Since" }, start);
+    statement.by = resource.get("serviceProvider").and_then(reference);
+    statement
+}
+
+/// Where the stay is (its active or last place) and where it was before, with dates.
+fn places(resource: &Resource) -> (Option<String>, Vec<String>) {
+    let all: Vec<(&Value, String)> = resource
+        .list("location")
+        .iter()
+        .filter_map(|place| Some((place, place.get("location").and_then(reference)?)))
+        .collect();
+    let current =
+        all.iter().rposition(|(place, _)| text(place, "status") == Some("active")).or(all.len().checked_sub(1));
+    let mut earlier = Vec::new();
+    let mut here = None;
+    for (index, (place, name)) in all.iter().enumerate() {
+        if Some(index) == current {
+            here = Some(name.clone());
+        } else if text(place, "status") != Some("planned") {
+            let dates = place
+                .get("period")
+                .and_then(crate::text::period)
+                .map(|period| format!(" ({period})"))
+                .unwrap_or_default();
+            earlier.push(format!("{name}{dates}"));
+        }
+    }
+    (here, earlier)
+}
+
+/// The people of a visit under the roles that matter (v3 ParticipationType).
+fn participants(resource: &Resource) -> Vec<(&'static str, Vec<String>)> {
+    let mut groups: Vec<(&'static str, Vec<String>)> = Vec::new();
+    for participant in resource.list("participant") {
+        let Some(name) = participant.get("individual").and_then(reference) else { continue };
+        let roles: Vec<Concept> = list(participant, "type").iter().filter_map(Concept::of).collect();
+        let has = |code: &str| roles.iter().any(|role| role.has(code));
+        let label = if has("ATND") {
+            "Consultant"
+        } else if has("REF") {
+            "Referred by"
+        } else if has("CON") {
+            "Consulted"
+        } else {
+            "Seen by"
+        };
+        match groups.iter_mut().find(|(existing, _)| *existing == label) {
+            Some((_, names)) if !names.contains(&name) => names.push(name),
+            Some(_) => {}
+            None => groups.push((label, vec![name])),
+        }
+    }
+    groups
+}
+
+fn expected_discharge(resource: &Resource) -> Option<String> {
+    let found = resource.list("extension").iter().find(|e| {
+        text(e, "url").is_some_and(|url| {
+            url.to_lowercase().contains("expecteddischarge") || url.to_lowercase().contains("expected-discharge")
+        })
+    })?;
+    let raw = text(found, "valueDateTime").or_else(|| text(found, "valueDate"))?;
+    Some(When::parse(raw).map_or_else(|| raw.to_owned(), |when| when.text))
+}
+
+fn appointment(item: &ParsedItem) -> Statement {
+    let resource = &item.resource;
+    let service = concepts(resource, "serviceType").into_iter().next();
+    let kind = concept(resource, "appointmentType");
+    let described = resource.str_at("/description").map(str::to_owned);
+    let title = described
+        .clone()
+        .or_else(|| service.as_ref().map(|service| service.text.clone()))
+        .or(kind.map(|kind| kind.text));
+    let mut statement = Statement::new(item, None, title.as_deref().unwrap_or("Appointment"));
+    match item.status() {
+        "proposed" | "pending" | "waitlist" => statement.mark(words(item.status()), Tone::Caution),
+        "cancelled" => statement.mark("Cancelled", Tone::Caution),
+        "noshow" => statement.mark("Did not attend", Tone::Caution),
+        "arrived" | "checked-in" => statement.mark("Arrived", Tone::Good),
+        _ => &mut statement,
+    };
+    statement
+        .fact("Service", service.map(|service| service.text).filter(|service| Some(service) != described.as_ref()));
+    statement.fact("Reason", joined(concepts(resource, "reasonCode")));
+    let (mut who, mut place) = (Vec::new(), Vec::new());
+    for participant in resource.list("participant") {
+        let Some(actor) = participant.get("actor") else { continue };
+        let Some(name) = reference(actor) else { continue };
+        let kind = text(actor, "type")
+            .or_else(|| text(actor, "reference").and_then(|r| r.split('/').next()))
+            .unwrap_or_default();
+        match kind {
+            "Patient" => {}
+            "Location" => place.push(name),
+            _ => who.push(name),
+        }
+    }
+    statement.fact("Where", Some(place.join(", ")));
+    statement.fact("With", Some(who.join(", ")));
+    statement.fact("Cancelled because", concept(resource, "cancelationReason").map(|reason| reason.text));
+    statement.fact("Instructions", resource.str_at("/patientInstruction").map(str::to_owned));
+    statement
+        .fact("Comment", resource.str_at("/comment").map(str::to_owned).or_else(|| Some(notes(resource).join(" "))));
+    let start = crate::text::when(resource, &["/start", "/requestedPeriod/0/start"]);
+    statement.dated("At", start);
+    statement
+}
+
+/// `3 days` for how long a stay lasts or lasted; None for less than a day.
+pub fn days_in(from: &When, until: Timestamp) -> Option<String> {
+    let seconds = until.as_second() - from.at.as_second();
+    if seconds >= 86_400 { Some(when::span(seconds)) } else { None }
+}
+
+/// A fact's text by its label.
+pub fn fact<'a>(statement: &'a Statement, label: &str) -> Option<&'a str> {
+    statement.facts.iter().find(|fact: &&Fact| fact.label == label).map(|fact| fact.text.as_str())
+}

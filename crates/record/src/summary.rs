@@ -1,0 +1,198 @@
+//! The first screen: what must be seen in two seconds, then what comes next. Each part is the head of its section, made
+//! by the same functions, so that the summary can never say other than the page behind it.
+
+use crate::{
+    explain::{Explanation, Withheld, explain},
+    freshness::SourceState,
+    item::{Origin, ParsedItem},
+    sections::{
+        Line, SectionKind,
+        contacts::{Contact, people},
+        documents::{Letter, letters},
+        events::{self, alerts},
+        medicines::{self, medicines},
+        plans::{Plans, plans},
+        problems::{self, problems},
+        results::{Reading, results},
+        visits,
+    },
+    when::When,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// The first screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Alerts that apply now.
+    pub alerts: Vec<Line>,
+    /// Stays that have not ended.
+    pub here_now: Vec<Line>,
+    /// Plans in force.
+    pub plans: Plans,
+    /// Current problems.
+    pub problems: Part<Line>,
+    /// Current medicines.
+    pub medicines: Part<Line>,
+    /// How many medicines are open but not confirmed for over a year.
+    pub unconfirmed_medicines: usize,
+    /// Abnormal results of the last three months, newest first.
+    pub abnormal: Part<Reading>,
+    /// When the newest result of any kind is from.
+    pub newest_result: Option<When>,
+    /// Coming appointments, soonest first.
+    pub coming: Vec<Line>,
+    /// The newest letters.
+    pub letters: Part<Letter>,
+    /// Next of kin and emergency contacts.
+    pub kin: Vec<Contact>,
+    /// Contacts are withheld because the person is restricted.
+    pub restricted: bool,
+    /// What happened last, across the record.
+    pub recent: Vec<Happening>,
+    /// Contradictions between sources, from all sections.
+    pub conflicts: Vec<String>,
+}
+
+/// The head of a section.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part<T> {
+    /// The first few.
+    pub shown: Vec<T>,
+    /// How many there are in all.
+    pub total: usize,
+    /// Why there is nothing, or nothing from some.
+    pub missing: Explanation,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happening {
+    /// When.
+    pub when: When,
+    /// What.
+    pub text: String,
+    /// Under which section to look.
+    pub section: SectionKind,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+const PROBLEMS_MAX: usize = 12;
+const MEDICINES_MAX: usize = 14;
+const ABNORMAL_MAX: usize = 6;
+const COMING_MAX: usize = 3;
+const LETTERS_MAX: usize = 4;
+const RECENT_MAX: usize = 6;
+const RECENT_RESULTS: SignedDuration = SignedDuration::from_hours(24 * 92);
+
+/// Make the first screen.
+pub fn summary(items: &[ParsedItem], states: &[SourceState], withheld: &[Withheld], now: Timestamp) -> Summary {
+    let missing = |section: SectionKind| explain(section, states, &contributing(section, items), withheld);
+    let problems = problems(items);
+    let medicines = medicines(items, now);
+    let alerts = alerts(items, now);
+    let people = people(items);
+    let letters: Vec<Letter> = letters(items).into_iter().filter(|letter| !letter.superseded).collect();
+    let results = results(items);
+    let all: Vec<&Reading> =
+        results.groups.iter().flat_map(|group| group.courses.iter().map(|course| &course.latest)).collect();
+    let mut abnormal: Vec<Reading> = all
+        .iter()
+        .filter(|reading| reading.flag.as_ref().is_some_and(|flag| flag.tone >= crate::sections::Tone::Caution))
+        .filter(|reading| reading.when.as_ref().is_some_and(|when| when.at > now - RECENT_RESULTS))
+        .map(|reading| (*reading).clone())
+        .collect();
+    abnormal.sort_by_key(|reading| std::cmp::Reverse(reading.when.as_ref().map(|when| when.at)));
+    let newest_result = all.iter().filter_map(|reading| reading.when.clone()).max_by_key(|when| when.at);
+    let here_now = visits::here_now(items, now);
+    let mut coming = visits::coming(items, now);
+    coming.truncate(COMING_MAX);
+    let recent = recent(items, &letters, now);
+    let conflicts = [
+        crate::sections::allergies::allergies(items).conflicts,
+        problems.conflicts.clone(),
+        medicines.conflicts.clone(),
+    ]
+    .concat();
+    Summary {
+        alerts: alerts.group(events::ALERTS_NOW).to_vec(),
+        here_now,
+        plans: plans(items, now),
+        problems: part(problems.group(problems::CURRENT).to_vec(), PROBLEMS_MAX, missing(SectionKind::Problems)),
+        medicines: part(medicines.group(medicines::CURRENT).to_vec(), MEDICINES_MAX, missing(SectionKind::Medicines)),
+        unconfirmed_medicines: medicines.group(medicines::UNCONFIRMED).len(),
+        abnormal: part(abnormal, ABNORMAL_MAX, missing(SectionKind::Results)),
+        newest_result,
+        coming,
+        letters: part(letters, LETTERS_MAX, missing(SectionKind::Letters)),
+        kin: people.personal.into_iter().filter(|contact| !contact.marks.is_empty()).collect(),
+        restricted: people.restricted,
+        recent,
+        conflicts,
+    }
+}
+
+fn part<T>(mut all: Vec<T>, most: usize, missing: Explanation) -> Part<T> {
+    let total = all.len();
+    all.truncate(most);
+    Part { shown: all, total, missing }
+}
+
+/// The ids of the sources that have entries in a section.
+pub fn contributing(section: SectionKind, items: &[ParsedItem]) -> Vec<&str> {
+    let kinds = section.main_kinds();
+    let mut sources: Vec<&str> = Vec::new();
+    for item in
+        items.iter().filter(|item| kinds.contains(&item.kind()) || (kinds.is_empty() && events::is_other(item.kind())))
+    {
+        let id = item.source.id.as_str();
+        if !sources.contains(&id) {
+            sources.push(id);
+        }
+    }
+    sources
+}
+
+fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happening> {
+    let mut recent: Vec<Happening> = Vec::new();
+    for group in visits::visits(items, now)
+        .groups
+        .iter()
+        .filter(|group| group.title == visits::NOW || group.title == "Past visits and stays")
+    {
+        for line in group.lines.iter().take(RECENT_MAX) {
+            if let Some(when) = line.first.when.clone() {
+                let place = visits::fact(&line.first, "Where").map(str::to_owned).or_else(|| line.first.by.clone());
+                let text = match place {
+                    Some(place) => format!("{}, {place}", line.title),
+                    None => line.title.clone(),
+                };
+                recent.push(Happening { when, text, section: SectionKind::Visits, origin: line.first.origin.clone() });
+            }
+        }
+    }
+    for letter in letters.iter().take(RECENT_MAX) {
+        if let Some(when) = letter.when.clone() {
+            recent.push(Happening {
+                when,
+                text: letter.title.clone(),
+                section: SectionKind::Letters,
+                origin: letter.origin.clone(),
+            });
+        }
+    }
+    for report in crate::sections::results::reports(items).into_iter().filter(|report| !report.void).take(RECENT_MAX) {
+        if let Some(when) = report.when {
+            recent.push(Happening {
+                when,
+                text: format!("Result: {}", report.title),
+                section: SectionKind::Results,
+                origin: report.origin,
+            });
+        }
+    }
+    recent.retain(|happening| happening.when.at <= now);
+    recent.sort_by_key(|happening| std::cmp::Reverse(happening.when.at));
+    recent.truncate(RECENT_MAX);
+    recent
+}

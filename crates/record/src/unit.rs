@@ -1,0 +1,154 @@
+//! Units, just far enough to put two laboratories' values on one axis: spelling variants of one unit, and metric
+//! prefixes of the same quantity (g/dL and g/L). Mass is never turned into amount of substance, nor one scale into
+//! another: what cannot be compared exactly is drawn on its own axis (hazard: unit mapping changes meaning).
+
+/// A unit reduced to what can be compared: values in it times `factor` are in the base unit of `dimension`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// What is measured, as a canonical product of base units, for instance `g/L`.
+    pub dimension: String,
+    /// Multiply a value by this to get the base unit.
+    pub factor: f64,
+}
+
+/// Read a unit as written. Unknown units are a dimension of their own, by their exact spelling.
+pub fn unit(text: &str) -> Unit {
+    let plain = plain(text);
+    let mut factor = 1.0;
+    let mut parts: Vec<String> = Vec::new();
+    for (index, part) in plain.split('/').enumerate() {
+        match atom(part) {
+            Some((scale, base)) => {
+                factor = if index == 0 { factor * scale } else { factor / scale };
+                parts.push(base.to_owned());
+            }
+            None => return Unit { dimension: plain.clone(), factor: 1.0 },
+        }
+    }
+    Unit { dimension: parts.join("/"), factor }
+}
+
+/// Convert a value between units, if they measure the same thing.
+pub fn convert(value: f64, from: &str, to: &str) -> Option<f64> {
+    if from == to {
+        return Some(value);
+    }
+    let (from, to) = (unit(from), unit(to));
+    if from.dimension == to.dimension { Some(value * from.factor / to.factor) } else { None }
+}
+
+/// One spelling: UCUM's braces and brackets dropped, micro signs unified, the many ways to write 10⁹ and 1.73 m² made one.
+fn plain(text: &str) -> String {
+    let mut plain: String =
+        text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '{' | '}' | '[' | ']' | '_')).collect();
+    for (from, to) in [
+        ("μ", "u"),
+        ("µ", "u"),
+        ("micro", "u"),
+        ("²", "2"),
+        ("m^2", "m2"),
+        ("sqm", "m2"),
+        ("x10", "10"),
+        ("X10", "10"),
+        ("×10", "10"),
+        ("10^", "10*"),
+        ("10(9)", "10*9"),
+        ("10(12)", "10*12"),
+        ("°C", "Cel"),
+        ("degC", "Cel"),
+        ("beats/", "/"),
+        ("breaths/", "/"),
+        ("bpm", "/min"),
+        ("mm(Hg)", "mmHg"),
+    ] {
+        plain = plain.replace(from, to);
+    }
+    if plain.ends_with("/l") {
+        plain.truncate(plain.len() - 1);
+        plain.push('L');
+    }
+    match plain.as_str() {
+        "ml/min" => "mL/min".into(),
+        other => other.replace("ml/", "mL/").replace("/dl", "/dL").replace("/ml", "/mL"),
+    }
+}
+
+/// A factor of a unit: its scale to the base and the base's name.
+fn atom(part: &str) -> Option<(f64, &'static str)> {
+    Some(match part {
+        "" => (1.0, "1"),
+        "%" => (1.0, "%"),
+        "min" => (1.0, "min"),
+        "h" => (1.0, "h"),
+        "s" => (1.0, "s"),
+        "d" | "24h" => (1.0, "d"),
+        "1.73m2" => (1.0, "1.73m2"),
+        "m2" => (1.0, "m2"),
+        "mmHg" => (1.0, "mmHg"),
+        "Cel" => (1.0, "Cel"),
+        "10*9" => (1e9, "count"),
+        "10*12" => (1e12, "count"),
+        "10*6" => (1e6, "count"),
+        "10*3" => (1e3, "count"),
+        "IU" | "iU" => (1.0, "IU"),
+        "mIU" | "miU" => (1e-3, "IU"),
+        "U" => (1.0, "U"),
+        "mU" => (1e-3, "U"),
+        "cm" => (1e-2, "m"),
+        "mm" => (1e-3, "m"),
+        "m" => (1.0, "m"),
+        _ => {
+            let (prefix, base) = match () {
+                () if part.ends_with("mol") => (part.strip_suffix("mol")?, "mol"),
+                () if part.ends_with('g') => (part.strip_suffix('g')?, "g"),
+                () if part.ends_with('L') => (part.strip_suffix('L')?, "L"),
+                () if part.ends_with('l') => (part.strip_suffix('l')?, "L"),
+                () => return None,
+            };
+            let scale = match prefix {
+                "" => 1.0,
+                "k" => 1e3,
+                "d" => 1e-1,
+                "c" => 1e-2,
+                "m" => 1e-3,
+                "u" | "mc" => 1e-6,
+                "n" => 1e-9,
+                "p" => 1e-12,
+                "f" => 1e-15,
+                _ => return None,
+            };
+            (scale, base)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_laboratories_spellings_of_one_unit_are_one() {
+        for (a, b) in [
+            ("mL/min/1.73m2", "mL/min/{1.73_m2}"),
+            ("ml/min/1.73m^2", "mL/min/1.73 m²"),
+            ("umol/L", "µmol/l"),
+            ("10*9/L", "x10^9/L"),
+            ("[iU]/L", "IU/L"),
+            ("/min", "bpm"),
+            ("mm[Hg]", "mmHg"),
+        ] {
+            assert_eq!(unit(a), unit(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn prefixes_convert_and_different_quantities_do_not() {
+        let grams = convert(13.2, "g/dL", "g/L").expect("the same quantity");
+        assert!((grams - 132.0).abs() < 1e-9);
+        assert!((convert(0.091, "mmol/L", "umol/L").expect("the same quantity") - 91.0).abs() < 1e-9);
+        assert_eq!(convert(7.0, "%", "mmol/mol"), None);
+        assert_eq!(convert(100.0, "mg/dL", "mmol/L"), None);
+        assert_eq!(convert(1.0, "furlong", "g"), None);
+        assert_eq!(convert(1.0, "furlong", "furlong"), Some(1.0));
+    }
+}
