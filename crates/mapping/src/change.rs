@@ -1,6 +1,6 @@
 //! What a message asks of the store, as values. Mapping makes them, intake applies them in journal order.
 
-use fhir::{PatientKey, Resource, ResourceId};
+use fhir::{PatientKey, Resource, ResourceId, ResourceType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,8 @@ pub enum Change {
     Delete {
         /// Its id.
         id: ResourceId,
+        /// Its type.
+        kind: ResourceType,
     },
     /// The source merged two of its own patients (A18, A34, A40, or FHIR `replaced-by`).
     Merge {

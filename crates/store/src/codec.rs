@@ -235,6 +235,20 @@ pub fn pack(resource: &fhir::Resource, id: ResourceId) -> Vec<u8> {
     mark(&json, id)
 }
 
+/// The resource a packed text says, with its id and without our part of `meta`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the text was not made by [`pack`].
+pub fn unpack(text: &[u8], id: ResourceId, kind: ResourceType) -> Result<fhir::Resource, StoreError> {
+    let mut json = format!("{{\"resourceType\":\"{kind}\",\"id\":\"{id}\"").into_bytes();
+    let rest = text.strip_prefix(b"{").ok_or_else(|| StoreError::Corrupt("a stored body is no object".into()))?;
+    if rest != b"}" {
+        json.push(b',');
+    }
+    unmark(&mut json, id, rest)?;
+    fhir::Resource::from_slice(&json).map_err(|e| StoreError::Corrupt(format!("a stored body: {e}")))
+}
+
 fn member(out: &mut Vec<u8>, name: &str, value: &serde_json::Value) {
     // Writing to a Vec cannot fail, and a Value always has a text.
     let _ = serde_json::to_writer(&mut *out, name);
@@ -398,7 +412,7 @@ fn render(out: &mut Vec<u8>, what: &Rendering<'_>, marked: &[u8]) -> Result<(), 
         "{{\"resourceType\":\"{}\",\"id\":\"{}\",\"meta\":{{\"versionId\":\"{}\",\"lastUpdated\":\"{}\",\"source\":\"urn:skein:source:{}#{}\"",
         what.kind, what.id, what.version, what.last_updated, what.source, what.message
     );
-    let mut rest = match marked.strip_prefix(b"{\"meta\":{") {
+    let rest = match marked.strip_prefix(b"{\"meta\":{") {
         Some(rest) => {
             out.push(b',');
             rest
@@ -412,7 +426,14 @@ fn render(out: &mut Vec<u8>, what: &Rendering<'_>, marked: &[u8]) -> Result<(), 
             rest
         }
     };
-    let own = key::encode(what.id.patient.0);
+    unmark(out, what.id, rest)
+}
+
+/// Append marked text as JSON again.
+fn unmark(out: &mut Vec<u8>, id: ResourceId, marked: &[u8]) -> Result<(), StoreError> {
+    let broken = || StoreError::Corrupt("a stored body has a broken mark".into());
+    let own = key::encode(id.patient.0);
+    let mut rest = marked;
     while let Some(spot) = rest.iter().position(|byte| *byte < 0x05) {
         let (before, after) = rest.split_at_checked(spot).ok_or_else(broken)?;
         out.extend_from_slice(before);

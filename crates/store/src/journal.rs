@@ -404,7 +404,7 @@ impl JournalWriter {
                 entry.received.as_microsecond(),
                 ident,
                 ident.map(|_| append.digest.as_slice()),
-                entry.about,
+                entry.about.clone().or_else(|| reused.map(|pos| format!("{{\"reused\":{pos}}}"))),
                 entry.ack,
                 append.packed.dictionary,
                 append.packed.bytes
@@ -529,5 +529,23 @@ impl JournalReader {
         let text = text.ok_or_else(|| StoreError::Corrupt(format!("journal name {id} is missing")))?;
         self.names.insert(id, text.clone());
         Ok(text)
+    }
+}
+
+impl JournalReader {
+    /// The newest profile of every source, as TOML.
+    pub fn profiles(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        let positions: Vec<i64> = self
+            .connection
+            .prepare_cached("SELECT max(pos) FROM entry WHERE kind = 3 AND kind > 2 GROUP BY source")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let mut profiles = Vec::new();
+        for pos in positions {
+            if let Some(entry) = self.entry(pos.cast_unsigned())? {
+                profiles.push((entry.source, String::from_utf8_lossy(&entry.body).into_owned()));
+            }
+        }
+        Ok(profiles)
     }
 }

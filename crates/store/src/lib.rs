@@ -15,7 +15,7 @@ mod read;
 mod schema;
 mod write;
 
-pub use codec::{Body, Codec, Rendering, pack};
+pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use derived::{Derived, Sample};
 pub use error::StoreError;
 pub use folder::Folder;

@@ -218,6 +218,20 @@ pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Resul
         .transpose()
 }
 
+pub(crate) fn identifier_rows(connection: &Connection, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT patient, kind, local FROM identifier WHERE hash = ?1 ORDER BY patient, kind, local")?;
+    let found: Vec<(i64, u8, i64)> =
+        statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(patient, kind, local)| {
+            let id = ResourceId { patient: PatientKey(patient.cast_unsigned()), local: local.cast_unsigned() };
+            Some((id, ResourceType::from_code(kind)?))
+        })
+        .collect())
+}
+
 const PROBLEM: &str = "SELECT p.pos, s.name, p.feed, p.received, p.status, p.lane, p.findings, p.title, p.resolved_by
     FROM problem p JOIN source s ON s.id = p.source";
 
@@ -485,7 +499,8 @@ impl Snapshot {
         Ok(self
             .connection()?
             .prepare_cached(
-                "SELECT survivor FROM merged WHERE loser = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
+                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL
+                 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
             )?
             .query_row(params![loser.0.cast_signed(), at.cast_signed()], |row| {
                 Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
@@ -566,18 +581,7 @@ impl Snapshot {
 
     /// Resources with this identifier.
     pub fn find_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
-        let mut statement =
-            self.connection()?.prepare_cached("SELECT patient, kind, local FROM identifier WHERE hash = ?1")?;
-        let found: Vec<(i64, u8, i64)> = statement
-            .query_map([hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<Result<_, _>>()?;
-        Ok(found
-            .into_iter()
-            .filter_map(|(patient, kind, local)| {
-                let id = ResourceId { patient: PatientKey(patient.cast_unsigned()), local: local.cast_unsigned() };
-                Some((id, ResourceType::from_code(kind)?))
-            })
-            .collect())
+        identifier_rows(self.connection()?, hash)
     }
 
     /// Every source and its last sign of life, by name.

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS entry (
   body BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS entry_ident ON entry (ident) WHERE ident IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entry_decision ON entry (kind, source) WHERE kind > 2;
 ";
 
 pub(crate) const AUDIT: &str = "
@@ -90,7 +91,9 @@ CREATE TABLE IF NOT EXISTS link (
 CREATE INDEX IF NOT EXISTS link_person ON link (person);
 -- Merges and hand-made links in force: they outrank what the matcher would say.
 CREATE TABLE IF NOT EXISTS merged (
-  loser INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER, survivor INTEGER NOT NULL,
+  loser INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
+  survivor INTEGER,                    -- NULL: the merge was undone
+  happened INTEGER NOT NULL,           -- older news than this is ignored
   PRIMARY KEY (loser, seq_from)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS merged_survivor ON merged (survivor) WHERE seq_to IS NULL;

@@ -213,7 +213,7 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let bytes: Vec<u8> = patients.iter().flat_map(|patient| patient.0.to_le_bytes()).collect();
         self.connection
-            .prepare_cached("INSERT INTO applied (seq, received, source, patients) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached("INSERT OR REPLACE INTO applied (seq, received, source, patients) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![
                 seq.cast_signed(),
                 received.as_microsecond(),
@@ -224,6 +224,24 @@ impl Writer {
         activity.messages += 1;
         activity.received = activity.received.max(received.as_microsecond());
         activity.happened = activity.happened.max(happened.map(|at| at.as_microsecond()));
+        Ok(())
+    }
+
+    /// Note a decision as applied: the change feed's row, and no sign of life of a source.
+    pub fn note_decision(
+        &mut self,
+        seq: u64,
+        source: &str,
+        received: Timestamp,
+        patients: &[PatientKey],
+    ) -> Result<(), StoreError> {
+        let source = self.source(source)?;
+        let before = self.activity.remove(&source);
+        self.note_applied(seq, source, received, None, patients)?;
+        self.activity.remove(&source);
+        if let Some(before) = before {
+            self.activity.insert(source, before);
+        }
         Ok(())
     }
 
@@ -342,7 +360,7 @@ impl Writer {
     pub fn survivor(&self, loser: PatientKey) -> Result<Option<PatientKey>, StoreError> {
         Ok(self
             .connection
-            .prepare_cached("SELECT survivor FROM merged WHERE loser = ?1 AND seq_to IS NULL")?
+            .prepare_cached("SELECT survivor FROM merged WHERE loser = ?1 AND seq_to IS NULL AND survivor IS NOT NULL")?
             .query_row([loser.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))
             .optional()?)
     }
@@ -358,21 +376,55 @@ impl Writer {
         Ok(keys)
     }
 
-    /// Note (or, with `None`, undo) that a patient was merged into another.
-    pub fn put_merge(&mut self, loser: PatientKey, survivor: Option<PatientKey>, seq: u64) -> Result<(), StoreError> {
+    /// Note (or, with `None`, undo) that a patient was merged into another. News older than what is known is ignored;
+    /// the answer says whether it was taken.
+    pub fn put_merge(
+        &mut self,
+        loser: PatientKey,
+        survivor: Option<PatientKey>,
+        happened: Timestamp,
+        seq: u64,
+    ) -> Result<bool, StoreError> {
         let loser = loser.0.cast_signed();
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT happened FROM merged WHERE loser = ?1 AND seq_to IS NULL")?
+            .query_row([loser], |row| row.get(0))
+            .optional()?;
+        if newest.is_some_and(|newest| newest > happened.as_microsecond()) {
+            return Ok(false);
+        }
         self.connection
             .prepare_cached("DELETE FROM merged WHERE loser = ?1 AND seq_from = ?2")?
             .execute(params![loser, seq.cast_signed()])?;
         self.connection
             .prepare_cached("UPDATE merged SET seq_to = ?2 WHERE loser = ?1 AND seq_to IS NULL")?
             .execute(params![loser, seq.cast_signed()])?;
-        if let Some(survivor) = survivor {
-            self.connection
-                .prepare_cached("INSERT INTO merged (loser, seq_from, survivor) VALUES (?1, ?2, ?3)")?
-                .execute(params![loser, seq.cast_signed(), survivor.0.cast_signed()])?;
-        }
-        Ok(())
+        self.connection
+            .prepare_cached("INSERT INTO merged (loser, seq_from, survivor, happened) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                loser,
+                seq.cast_signed(),
+                survivor.map(|survivor| survivor.0.cast_signed()),
+                happened.as_microsecond()
+            ])?;
+        Ok(true)
+    }
+
+    /// Resources with this identifier, this batch included.
+    pub fn find_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+        crate::read::identifier_rows(&self.connection, hash)
+    }
+
+    /// The patients a person is now.
+    pub fn patients_of(&self, person: PersonKey) -> Result<Vec<PatientKey>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient")?;
+        let patients = statement
+            .query_map([person.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))?
+            .collect::<Result<_, _>>()?;
+        Ok(patients)
     }
 
     /// What somebody decided about a patient: the person, or `None` when nobody did.

@@ -1,0 +1,503 @@
+//! The engine: journal, pipeline and applier of one region, running.
+
+use crate::{
+    apply::{self, Applier},
+    mapped::{self, Mapped},
+    profiles::Profiles,
+};
+use fhir::{Region, ResourceId, ResourceType};
+use jiff::Timestamp;
+use mapping::{Finding, Profile};
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+use store::{
+    Derived, Folder, Problem, ProblemStatus, StoreError,
+    audit::Audit,
+    journal::{Entry, EntryKind, Journal, JournalReader, NewEntry, Receipt},
+};
+use tokio::sync::watch;
+
+/// Entries mapped together at most.
+const CHUNK_ENTRIES_MAX: usize = 512;
+/// Bytes mapped together at most: bounds memory when bundles are large.
+const CHUNK_BYTES_MAX: usize = 4 << 20;
+/// How often the journal is looked at for what other processes appended (decisions made on the command line).
+const POLL: Duration = Duration::from_millis(250);
+
+/// What a region needs to start.
+pub struct EngineConfig {
+    /// The region's code: part of every key, never changed.
+    pub region: String,
+    /// The profiles of its sources.
+    pub profiles: Vec<String>,
+}
+
+/// How far processing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// The newest durable journal position.
+    pub head: u64,
+    /// The newest position that is visible.
+    pub applied: u64,
+}
+
+/// What became of a message whose sender waits.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// Processed and visible.
+    Done,
+    /// Not processed; the sender is told why.
+    Refused(Vec<Finding>),
+    /// Waits on the error desk, with what was found.
+    Waits(Vec<Finding>),
+}
+
+/// What is stored of a resource a request wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its version now.
+    pub version: u32,
+    /// Whether the request made it.
+    pub created: bool,
+    /// Whether the request changed it.
+    pub changed: bool,
+}
+
+struct Shared {
+    region: Region,
+    folder: Folder,
+    journal: Journal,
+    derived: Derived,
+    audit: Audit,
+    applied: watch::Receiver<u64>,
+    health: watch::Receiver<Option<String>>,
+    stop: Arc<AtomicBool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A running region. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Chunk {
+    mapped: Vec<Mapped>,
+    directory_changes: u64,
+}
+
+impl Engine {
+    /// Open (or make) the region in a folder and start processing where it was left.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with a sentence that says what to do: folder in use, read-only, of another region or
+    /// version; a profile that cannot be read.
+    pub fn start(path: &Path, config: &EngineConfig, now: Timestamp) -> Result<Self, StoreError> {
+        let folder = Folder::hold(path)?;
+        let journal = Journal::open(&folder)?;
+        let audit = Audit::open(&folder)?;
+        let (derived, writer) = Derived::open(&folder)?;
+        writer.claim_region(&config.region)?;
+        let region = Region::new(&config.region);
+        let head = *journal.head().borrow();
+        if writer.applied()? > head {
+            return Err(StoreError::Unusable(format!(
+                "the derived state in {} is ahead of its journal: the journal was replaced; run `skein rebuild`",
+                path.display()
+            )));
+        }
+        journal_profiles(&folder, &journal, &writer.profiles()?, &config.profiles, now)?;
+        let applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(&folder)?)?;
+        let (applied_sender, applied) = watch::channel(applier.applied()?);
+        let (health_sender, health) = watch::channel(None);
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = start_pipeline(Pipeline {
+            region: region.clone(),
+            derived: derived.clone(),
+            journal: JournalReader::open(&folder)?,
+            head: journal.head(),
+            applier,
+            applied: applied_sender,
+            health: health_sender,
+            stop: stop.clone(),
+        })?;
+        let shared = Shared { region, folder, journal, derived, audit, applied, health, stop, threads: Mutex::new(threads) };
+        Ok(Engine { shared: Arc::new(shared) })
+    }
+
+    /// The region, for keys.
+    pub fn region(&self) -> &Region {
+        &self.shared.region
+    }
+
+    /// The derived state, for the gate and the read side.
+    pub fn derived(&self) -> &Derived {
+        &self.shared.derived
+    }
+
+    /// The audit, for the gate.
+    pub fn audit(&self) -> &Audit {
+        &self.shared.audit
+    }
+
+    /// Open the journal for reading.
+    pub fn journal_reader(&self) -> Result<JournalReader, StoreError> {
+        JournalReader::open(&self.shared.folder)
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        self.shared.folder.path()
+    }
+
+    /// Put a message in the journal. Resolves when it is on disk: only then may it be acknowledged.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Stopped`]: nothing was stored, answer the sender accordingly.
+    pub async fn submit(&self, entry: NewEntry) -> Result<Receipt, StoreError> {
+        self.shared.journal.append(entry).await
+    }
+
+    /// The journal, for callers on a thread of their own.
+    pub fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// How far processing is.
+    pub fn progress(&self) -> Progress {
+        Progress { head: *self.shared.journal.head().borrow(), applied: *self.shared.applied.borrow() }
+    }
+
+    /// Word when more becomes visible.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.shared.applied.clone()
+    }
+
+    /// Why processing has stopped, if it has.
+    pub fn fault(&self) -> Option<String> {
+        self.shared.health.borrow().clone()
+    }
+
+    /// Wait until everything up to `pos` is processed, and say what became of `pos`.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] when processing has stopped; the message itself is safe in the journal.
+    pub async fn wait_applied(&self, pos: u64) -> Result<Applied, StoreError> {
+        let mut applied = self.shared.applied.clone();
+        let mut health = self.shared.health.clone();
+        tokio::select! {
+            reached = applied.wait_for(|applied| *applied >= pos) => {
+                reached.map_err(|_| StoreError::Stopped("processing has stopped".into()))?;
+            }
+            fault = health.wait_for(Option::is_some) => {
+                let why = fault.ok().and_then(|why| why.clone()).unwrap_or_default();
+                return Err(StoreError::Stopped(why));
+            }
+        }
+        self.outcome(pos)
+    }
+
+    /// What became of an applied entry.
+    pub fn outcome(&self, pos: u64) -> Result<Applied, StoreError> {
+        let Some(problem) = self.shared.derived.snapshot()?.problem(pos)? else { return Ok(Applied::Done) };
+        let findings = serde_json::from_str(&problem.findings).unwrap_or_default();
+        Ok(match problem.status {
+            ProblemStatus::Remark | ProblemStatus::Resolved => Applied::Done,
+            ProblemStatus::Refused => Applied::Refused(findings),
+            ProblemStatus::Parked | ProblemStatus::Held | ProblemStatus::Failed => Applied::Waits(findings),
+        })
+    }
+
+    /// What is stored of a resource that entry `pos` wrote.
+    pub fn written(&self, pos: u64, id: ResourceId, kind: ResourceType) -> Result<Option<Written>, StoreError> {
+        let snapshot = self.shared.derived.snapshot()?;
+        Ok(snapshot.current(id, kind)?.filter(|current| !current.deleted).map(|current| Written {
+            version: current.version,
+            created: current.seq == pos && current.version == 1,
+            changed: current.seq == pos,
+        }))
+    }
+
+    /// A view to look up what a bundle refers to, for checking it before it is journalled.
+    pub fn find(&self) -> Result<impl mapped::Find + use<>, StoreError> {
+        self.shared.derived.snapshot()
+    }
+
+    /// Messages on the error desk, newest first.
+    pub fn problems(
+        &self,
+        statuses: &[ProblemStatus],
+        source: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Problem>, StoreError> {
+        self.shared.derived.snapshot()?.problems(statuses, source, before, limit)
+    }
+
+    /// One message of the error desk, with its bytes as they came.
+    pub fn problem(&self, pos: u64) -> Result<Option<(Problem, Entry)>, StoreError> {
+        let Some(problem) = self.shared.derived.snapshot()?.problem(pos)? else { return Ok(None) };
+        Ok(self.journal_reader()?.entry(pos)?.map(|entry| (problem, entry)))
+    }
+
+    /// How many messages each feed has on the error desk: source, feed, status, count.
+    pub fn problem_counts(&self) -> Result<Vec<(String, String, ProblemStatus, u64)>, StoreError> {
+        self.shared.derived.snapshot()?.problem_counts()
+    }
+
+    /// Process a message of the error desk again, edited or as it was. The original stays. Gives the decision's position;
+    /// [`Engine::wait_applied`] on it, then [`Engine::problem`] says how it went.
+    pub async fn resubmit(&self, of: u64, body: Option<Vec<u8>>, by: &str, why: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let Some((problem, entry)) = self.problem(of)? else { return Ok(None) };
+        let decision = resubmission(&problem, body.unwrap_or(entry.body), by, why, now);
+        Ok(Some(stored(self.submit(decision).await?)))
+    }
+
+    /// Settle a message of the error desk without processing it.
+    pub async fn discard(&self, of: u64, by: &str, why: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let Some((problem, _)) = self.problem(of)? else { return Ok(None) };
+        Ok(Some(stored(self.submit(discard(&problem, by, why, now)).await?)))
+    }
+
+    /// Decide which person a patient is: `"own"`, another person's key, or `None` to take an earlier decision back.
+    pub async fn decide_link(
+        &self,
+        patient: fhir::PatientKey,
+        person: Option<&str>,
+        by: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(stored(self.submit(link_decision(patient, person, by, why, now)).await?))
+    }
+
+    /// Finish what is in hand and close the files.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        let threads = self.shared.threads.lock().map(|mut threads| std::mem::take(&mut *threads)).unwrap_or_default();
+        for thread in threads {
+            let _ = thread.join();
+        }
+        self.shared.journal.close();
+        self.shared.audit.close();
+    }
+}
+
+fn stored(receipt: Receipt) -> u64 {
+    match receipt {
+        Receipt::Stored { pos, .. } | Receipt::Repeat { pos, .. } => pos,
+    }
+}
+
+fn decision(kind: EntryKind, source: &str, feed: &str, about: String, body: Vec<u8>, now: Timestamp) -> NewEntry {
+    NewEntry {
+        kind,
+        source: source.to_owned(),
+        feed: feed.to_owned(),
+        received: now,
+        ident: None,
+        about: Some(about),
+        body,
+        ack: None,
+    }
+}
+
+/// The journal entry that resubmits a message of the error desk with these bytes.
+pub fn resubmission(problem: &Problem, body: Vec<u8>, by: &str, why: &str, now: Timestamp) -> NewEntry {
+    decision(EntryKind::Resubmit, &problem.source, &problem.feed, apply::about_message(problem.pos, by, why), body, now)
+}
+
+/// The journal entry that settles a message of the error desk without processing it.
+pub fn discard(problem: &Problem, by: &str, why: &str, now: Timestamp) -> NewEntry {
+    decision(EntryKind::Discard, &problem.source, &problem.feed, apply::about_message(problem.pos, by, why), Vec::new(), now)
+}
+
+/// The journal entry that decides which person a patient is.
+pub fn link_decision(patient: fhir::PatientKey, person: Option<&str>, by: &str, why: &str, now: Timestamp) -> NewEntry {
+    let about = serde_json::json!({"patient": patient.to_string(), "person": person, "by": by, "why": why}).to_string();
+    decision(EntryKind::Link, "skein", "desk", about, Vec::new(), now)
+}
+
+/// Journal the profiles that are new or changed, so that a replay maps with what was in force.
+fn journal_profiles(
+    folder: &Folder,
+    journal: &Journal,
+    applied: &std::collections::HashMap<String, String>,
+    wanted: &[String],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut known = applied.clone();
+    let mut reader = JournalReader::open(folder)?;
+    // Entries not applied yet may hold newer ones.
+    for profile in reader.profiles()? {
+        known.insert(profile.0, profile.1);
+    }
+    for toml in wanted {
+        let profile = Profile::from_toml(toml).map_err(|e| StoreError::Unusable(format!("a source's profile: {e}")))?;
+        if known.get(&profile.source) == Some(toml) {
+            continue;
+        }
+        let entry = NewEntry {
+            kind: EntryKind::Profile,
+            source: profile.source,
+            feed: "configuration".into(),
+            received: now,
+            ident: None,
+            about: None,
+            body: toml.clone().into_bytes(),
+            ack: None,
+        };
+        journal.append_blocking(entry)?;
+    }
+    Ok(())
+}
+
+struct Pipeline {
+    region: Region,
+    derived: Derived,
+    journal: JournalReader,
+    head: watch::Receiver<u64>,
+    applier: Applier,
+    applied: watch::Sender<u64>,
+    health: watch::Sender<Option<String>>,
+    stop: Arc<AtomicBool>,
+}
+
+fn start_pipeline(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError> {
+    let Pipeline { region, derived, mut journal, head, mut applier, applied, health, stop } = pipeline;
+    let (chunks, inbox) = crossbeam_channel::bounded::<Chunk>(1);
+    let mut profiles = applier.profiles();
+    let mut next = applier.applied()? + 1;
+    let directory_changes = Arc::new(AtomicU64::new(applier.directory_changes()));
+    let seen_changes = directory_changes.clone();
+    let reader_health = health.clone();
+    let reader = move || {
+        let mut head = head;
+        while !stop.load(Ordering::Acquire) {
+            let newest = (*head.borrow_and_update()).max(journal.head().unwrap_or(0));
+            if next > newest {
+                std::thread::sleep(Duration::from_millis(1));
+                wait_for(&mut head, next);
+                continue;
+            }
+            let entries = match journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX) {
+                Ok(entries) => entries,
+                Err(error) => return fail(&reader_health, &error),
+            };
+            let Some(last) = entries.last().map(|entry| entry.pos) else { continue };
+            let generation = seen_changes.load(Ordering::Acquire);
+            match map_chunk(&region, &mut profiles, &derived, entries) {
+                Ok(mapped) => {
+                    if chunks.send(Chunk { mapped, directory_changes: generation }).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => return fail(&reader_health, &error),
+            }
+            next = last + 1;
+        }
+    };
+    let writer = move || {
+        for chunk in inbox {
+            let Some(last) = chunk.mapped.last().map(|mapped| mapped.pos) else { continue };
+            if let Err(error) = applier.apply(chunk.mapped, chunk.directory_changes) {
+                return fail(&health, &error);
+            }
+            directory_changes.store(applier.directory_changes(), Ordering::Release);
+            applied.send_replace(last);
+        }
+    };
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))
+    };
+    Ok(vec![spawn("map", Box::new(reader))?, spawn("apply", Box::new(writer))?])
+}
+
+/// Wait for the journal to reach `next`, or for the time to look whether another process appended something.
+fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
+    let deadline = std::time::Instant::now() + POLL;
+    while std::time::Instant::now() < deadline {
+        if *head.borrow_and_update() >= next {
+            return;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
+fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {
+    tracing::error!(%error, "processing has stopped; what is acknowledged is safe in the journal");
+    health.send_replace(Some(error.to_string()));
+}
+
+/// Map entries in parallel. Profiles take effect in journal order.
+fn map_chunk(
+    region: &Region,
+    profiles: &mut Profiles,
+    derived: &Derived,
+    entries: Vec<Entry>,
+) -> Result<Vec<Mapped>, StoreError> {
+    let mut mapped = Vec::with_capacity(entries.len());
+    let mut run: Vec<Entry> = Vec::new();
+    for entry in entries {
+        if entry.kind == EntryKind::Profile {
+            map_run(region, profiles, derived, std::mem::take(&mut run), &mut mapped)?;
+            profiles.set(&entry.source, &String::from_utf8_lossy(&entry.body));
+        }
+        run.push(entry);
+    }
+    map_run(region, profiles, derived, run, &mut mapped)?;
+    Ok(mapped)
+}
+
+fn map_run(
+    region: &Region,
+    profiles: &Profiles,
+    derived: &Derived,
+    entries: Vec<Entry>,
+    out: &mut Vec<Mapped>,
+) -> Result<(), StoreError> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(entries.len().div_ceil(16)).max(1);
+    if threads == 1 {
+        let snapshot = derived.snapshot()?;
+        for entry in entries {
+            out.push(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
+        }
+        return Ok(());
+    }
+    let next = AtomicUsize::new(0);
+    let slots: Vec<Mutex<(Option<Entry>, Option<Mapped>)>> =
+        entries.into_iter().map(|entry| Mutex::new((Some(entry), None))).collect();
+    let work = || -> Result<(), StoreError> {
+        let snapshot = derived.snapshot()?;
+        loop {
+            let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
+            let mut slot = slot.lock().map_err(|_| StoreError::Stopped("mapping".into()))?;
+            if let Some(entry) = slot.0.take() {
+                slot.1 = Some(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut outcome = work();
+        for helper in helpers {
+            outcome = outcome.and(helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a mapping thread panicked".into()))));
+        }
+        outcome
+    })?;
+    for slot in slots {
+        let slot = slot.into_inner().map_err(|_| StoreError::Stopped("mapping".into()))?;
+        out.extend(slot.1);
+    }
+    Ok(())
+}

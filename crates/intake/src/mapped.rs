@@ -1,0 +1,245 @@
+//! The parallel stage: a journal entry's bytes become changes, and whole resources become rows ready to store. Pure but
+//! for looking up directory resources, whose answers are checked to be still true when the changes are applied.
+
+use crate::profiles::Profiles;
+use fhir::{PatientKey, Region, Resource, ResourceId, ResourceType, Value};
+use identity::PatientFacts;
+use jiff::Timestamp;
+use mapping::{Change, ChangeSet, Finding, Severity};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use store::{
+    Body, Codec, StoreError, identifier_hash,
+    journal::{Entry, EntryKind},
+};
+
+/// Finds resources that a bundle refers to without containing them.
+pub trait Find {
+    /// Resources with this identifier hash, see [`store::identifier_hash`].
+    fn by_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError>;
+    /// Whether this resource exists and is not deleted.
+    fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError>;
+}
+
+impl Find for store::Snapshot {
+    fn by_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+        self.find_identifier(hash)
+    }
+    fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
+        Ok(self.current(id, kind)?.is_some_and(|current| !current.deleted))
+    }
+}
+
+impl Find for store::Writer {
+    fn by_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+        self.find_identifier(hash)
+    }
+    fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
+        Ok(self.current(id, kind)?.is_some_and(|current| !current.deleted))
+    }
+}
+
+/// A whole resource, ready to store.
+pub struct Ready {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its type.
+    pub kind: ResourceType,
+    /// Its text, not compressed: to compare with what is there.
+    pub text: Vec<u8>,
+    /// Its text, compressed.
+    pub body: Body,
+    /// What it can be found by, where its type is found by identifiers.
+    pub identifiers: Vec<i64>,
+    /// What identity needs, of a Patient.
+    pub facts: Option<PatientFacts>,
+    /// Whether what is there stays.
+    pub if_none_exist: bool,
+}
+
+/// One change, as far as it can be prepared without knowing what is stored.
+pub enum Step {
+    /// Store this whole resource.
+    Put(Box<Ready>),
+    /// Everything else.
+    Other(Change),
+}
+
+/// A journal entry, mapped.
+pub struct Mapped {
+    /// Its position.
+    pub pos: u64,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its source.
+    pub source: String,
+    /// Its feed.
+    pub feed: String,
+    /// When it was received.
+    pub received: Timestamp,
+    /// When the newest thing it speaks of happened.
+    pub happened: Option<Timestamp>,
+    /// Its type in a line, for the error desk; never a person.
+    pub title: String,
+    /// The patients it is about, subject first.
+    pub lanes: Vec<PatientKey>,
+    /// What it asks for.
+    pub steps: Vec<Step>,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+    /// Whether it looked something up in a directory, so that it must be mapped again if a directory changed since.
+    pub looked_up: bool,
+    /// The entry itself, kept for decisions and for what may have to be mapped again.
+    pub entry: Option<Entry>,
+}
+
+impl Mapped {
+    /// Whether it cannot be processed.
+    pub fn failed(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Whether its sender waits for the outcome and is told of a failure.
+    pub fn sender_waits(&self) -> bool {
+        self.kind == EntryKind::Fhir
+    }
+}
+
+/// Types that are found by business identifier, besides Patient: what sources keep in their directories.
+pub fn is_directory_kind(kind: ResourceType) -> bool {
+    matches!(
+        kind,
+        ResourceType::Organization
+            | ResourceType::Practitioner
+            | ResourceType::PractitionerRole
+            | ResourceType::Location
+            | ResourceType::HealthcareService
+            | ResourceType::Medication
+            | ResourceType::Device
+    )
+}
+
+/// The hashes a resource is found by.
+pub fn identifier_hashes(resource: &Resource) -> Vec<i64> {
+    let kind = resource.kind();
+    if kind != ResourceType::Patient && !is_directory_kind(kind) {
+        return Vec::new();
+    }
+    let mut hashes = Vec::new();
+    for identifier in resource.list("identifier") {
+        let Some(value) = identifier.get("value").and_then(Value::as_str) else { continue };
+        let system = identifier.get("system").and_then(Value::as_str);
+        hashes.push(identifier_hash(kind, system, value));
+        if system.is_some() {
+            hashes.push(identifier_hash(kind, None, value));
+        }
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
+/// Map one entry. A fault of ours (a panic) becomes a finding, so that one message never stops a feed.
+pub fn map(
+    region: &Region,
+    profiles: &Profiles,
+    codec: &Codec,
+    entry: Entry,
+    find: &dyn Find,
+) -> Result<Mapped, StoreError> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, &entry, find)));
+    let (mut set, title, looked_up) = match outcome {
+        Ok(result) => result?,
+        Err(_) => (failure("internal", "the message could not be mapped: a fault in skein, not in the message"), String::new(), false),
+    };
+    if entry.kind == EntryKind::Hl7v2
+        && let Some(former) = entry.about.as_deref().and_then(|about| serde_json::from_str::<Value>(about).ok())
+        && let Some(former) = former.get("reused").and_then(Value::as_u64)
+    {
+        set.findings.push(Finding {
+            severity: Severity::Warning,
+            code: "control-id-reused".into(),
+            place: "MSH-10".into(),
+            text: format!(
+                "message {former} had the same MSH-10 and other content; this one was processed as well. \
+                 Ask the sender to give every message its own control id"
+            ),
+        });
+    }
+    let happened = set
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Fold { facts, .. } => Some(facts.time.occurred),
+            Change::Merge { time, .. } | Change::Unmerge { time, .. } | Change::MoveVisit { time, .. } => Some(time.occurred),
+            Change::Put { .. } | Change::Delete { .. } => None,
+        })
+        .max();
+    let failed = set.findings.iter().any(|finding| finding.severity == Severity::Error);
+    let mut steps = Vec::with_capacity(set.changes.len());
+    if !failed {
+        for change in set.changes {
+            steps.push(prepare(codec, change)?);
+        }
+    }
+    let keep = looked_up || matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
+    Ok(Mapped {
+        pos: entry.pos,
+        kind: entry.kind,
+        source: entry.source.clone(),
+        feed: entry.feed.clone(),
+        received: entry.received,
+        happened,
+        title,
+        lanes: set.lanes,
+        steps,
+        findings: set.findings,
+        looked_up,
+        entry: keep.then_some(entry),
+    })
+}
+
+/// A set of changes that only says why there are none.
+pub fn failure(code: &str, text: &str) -> ChangeSet {
+    let finding = Finding { severity: Severity::Error, code: code.into(), place: String::new(), text: text.into() };
+    ChangeSet { findings: vec![finding], ..ChangeSet::default() }
+}
+
+fn prepare(codec: &Codec, change: Change) -> Result<Step, StoreError> {
+    let Change::Put { id, resource, if_none_exist } = change else { return Ok(Step::Other(change)) };
+    Ok(Step::Put(Box::new(ready(codec, id, &resource, if_none_exist)?)))
+}
+
+/// Make a whole resource ready to store.
+pub fn ready(codec: &Codec, id: ResourceId, resource: &Resource, if_none_exist: bool) -> Result<Ready, StoreError> {
+    let text = store::pack(resource, id);
+    let kind = resource.kind();
+    let body = codec.compress(kind.code(), &text)?;
+    let facts = (kind == ResourceType::Patient).then(|| identity::facts_of(resource));
+    Ok(Ready { id, kind, text, body, identifiers: identifier_hashes(resource), facts, if_none_exist })
+}
+
+fn change_set(
+    region: &Region,
+    profiles: &Profiles,
+    entry: &Entry,
+    find: &dyn Find,
+) -> Result<(ChangeSet, String, bool), StoreError> {
+    match entry.kind {
+        EntryKind::Hl7v2 => {
+            let (set, title) = crate::wire::map_hl7v2(region, &profiles.of(&entry.source), &entry.body, entry.received);
+            Ok((set, title, false))
+        }
+        EntryKind::Fhir => crate::wire::map_fhir(
+            region,
+            &profiles.of(&entry.source),
+            entry.about.as_deref().unwrap_or("{}"),
+            &entry.body,
+            entry.received,
+            find,
+        ),
+        // Decisions are carried out where they are applied.
+        EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile => {
+            Ok((ChangeSet::default(), String::new(), false))
+        }
+    }
+}
