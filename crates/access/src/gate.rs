@@ -226,6 +226,14 @@ struct Entry<'a> {
     patients: Vec<String>,
 }
 
+/// Whom an access is about.
+#[derive(Clone, Copy, Default)]
+struct About<'a> {
+    person: Option<PersonKey>,
+    seq: Option<u64>,
+    patients: &'a [PatientKey],
+}
+
 impl Gate {
     /// The gate of a region.
     pub fn new(derived: Derived, audit: Audit) -> Self {
@@ -235,13 +243,12 @@ impl Gate {
     fn record(
         &self,
         user: &User,
-        person: Option<PersonKey>,
-        seq: Option<u64>,
-        patients: &[PatientKey],
+        about: About<'_>,
         action: &Action,
         outcome: &str,
         now: Timestamp,
     ) -> Result<Pending, Refusal> {
+        let About { person, seq, patients } = about;
         let entry = Entry {
             action,
             outcome,
@@ -278,7 +285,7 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Permit, Refusal> {
         if Self::is_administrator(user) {
-            drop(self.record(user, Some(person), None, &[], action, "refused", now)?);
+            drop(self.record(user, About { person: Some(person), ..About::default() }, action, "refused", now)?);
             return Err(Refusal::NotAllowed(
                 "Your role looks after systems and does not open people's records.".into(),
             ));
@@ -289,7 +296,13 @@ impl Gate {
         if patients.is_empty() {
             return Err(Refusal::NoSuchPerson);
         }
-        let pending = self.record(user, Some(person), Some(seq), &patients, action, "permitted", now)?;
+        let pending = self.record(
+            user,
+            About { person: Some(person), seq: Some(seq), patients: &patients },
+            action,
+            "permitted",
+            now,
+        )?;
         Ok(Permit {
             user: Arc::new(user.clone()),
             person,
@@ -302,20 +315,20 @@ impl Gate {
     /// Ask to look for people.
     pub fn find(&self, user: &User, action: &Action, now: Timestamp) -> Result<FindPermit, Refusal> {
         if Self::is_administrator(user) {
-            drop(self.record(user, None, None, &[], action, "refused", now)?);
+            drop(self.record(user, About::default(), action, "refused", now)?);
             return Err(Refusal::NotAllowed("Your role looks after systems and does not look for people.".into()));
         }
-        let pending = self.record(user, None, None, &[], action, "permitted", now)?;
+        let pending = self.record(user, About::default(), action, "permitted", now)?;
         Ok(FindPermit { user: Arc::new(user.clone()), receipt: Receipt::new(pending) })
     }
 
     /// Ask to work at the error desk. The messages there are about people, so this is recorded too.
     pub fn desk(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
         if !Self::is_administrator(user) {
-            drop(self.record(user, None, None, &[], action, "refused", now)?);
+            drop(self.record(user, About::default(), action, "refused", now)?);
             return Err(Refusal::NotAllowed("The error desk is for the people who look after the feeds.".into()));
         }
-        let pending = self.record(user, None, None, &[], action, "permitted", now)?;
+        let pending = self.record(user, About::default(), action, "permitted", now)?;
         Ok(DeskPermit { user: Arc::new(user.clone()), receipt: Receipt::new(pending) })
     }
 }

@@ -5,13 +5,12 @@
 //! gives the same state.
 
 use crate::{
-    mapped::{self, Find, Mapped, Ready, Step, identifier_hashes, is_directory_kind},
+    mapped::{self, Mapped, Ready, Step, identifier_hashes, is_directory_kind},
     person,
     profiles::Profiles,
 };
 use fhir::{PatientKey, Region, Resource, ResourceId, ResourceType};
 use identity::PatientFacts;
-use jiff::Timestamp;
 use mapping::{Change, Facts, Finding, Severity};
 use serde_json::{Value, json};
 use std::{
@@ -133,6 +132,11 @@ impl Applier {
     /// How often directories have changed since the start.
     pub fn directory_changes(&self) -> u64 {
         self.directory_changes
+    }
+
+    /// Write the log back into the file: nothing more comes.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        self.writer.checkpoint()
     }
 
     /// Apply entries, which must follow the position reached without a gap. `mapped_at` is the count of directory changes
@@ -281,13 +285,14 @@ impl Applier {
         let next = AtomicUsize::new(0);
         let slots: Vec<Mutex<Option<Group>>> = groups.into_iter().map(|group| Mutex::new(Some(group))).collect();
         let results: Mutex<BTreeMap<usize, Result<PatientOutcome, StoreError>>> = Mutex::default();
+        let derived = &self.derived;
         let work = || -> Result<(), StoreError> {
-            let snapshot = self.derived.snapshot()?;
+            let snapshot = derived.snapshot()?;
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(slot) = slots.get(index) else { return Ok(()) };
                 let Some(group) = slot.lock().ok().and_then(|mut slot| slot.take()) else { continue };
-                let outcome = fold_patient(&snapshot, &self.derived, group);
+                let outcome = fold_patient(&snapshot, derived, group);
                 if let Ok(mut results) = results.lock() {
                     results.insert(index, outcome);
                 }
@@ -297,7 +302,8 @@ impl Applier {
             let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let mut outcome = work();
             for helper in helpers {
-                let theirs = helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a folding thread panicked".into())));
+                let theirs =
+                    helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a folding thread panicked".into())));
                 outcome = outcome.and(theirs);
             }
             outcome
@@ -326,7 +332,10 @@ impl Applier {
         for (index, (mapped, rows)) in batch.iter().zip(rows).enumerate() {
             let is_live = live.get(index).copied().unwrap_or(false);
             if is_live && broken.contains(&index) {
-                self.fail(mapped, &[note("internal", "the message could not be folded into the record: a fault in skein".into())])?;
+                self.fail(
+                    mapped,
+                    &[note("internal", "the message could not be folded into the record: a fault in skein".into())],
+                )?;
                 self.note(mapped, mapped.pos, &[])?;
             } else if is_live {
                 let touched = self.write_message(mapped, rows, mapped.pos)?;
@@ -522,7 +531,8 @@ impl Applier {
     /// Carry out a decision of the journal.
     fn decide(&mut self, mapped: Mapped) -> Result<(), StoreError> {
         let Some(entry) = &mapped.entry else { return self.note(&mapped, mapped.pos, &[]) };
-        let about: Value = entry.about.as_deref().and_then(|about| serde_json::from_str(about).ok()).unwrap_or(Value::Null);
+        let about: Value =
+            entry.about.as_deref().and_then(|about| serde_json::from_str(about).ok()).unwrap_or(Value::Null);
         let of = about.get("of").and_then(Value::as_u64);
         match entry.kind {
             EntryKind::Profile => {
@@ -556,7 +566,9 @@ impl Applier {
     /// Somebody decided which person a patient is: `{"patient": key, "person": key | "own" | null}`, `null` taking an
     /// earlier decision back.
     fn link(&mut self, about: &Value, seq: u64) -> Result<Vec<PatientKey>, StoreError> {
-        let Some(patient) = about.get("patient").and_then(Value::as_str).and_then(|text| text.parse::<PatientKey>().ok()) else {
+        let Some(patient) =
+            about.get("patient").and_then(Value::as_str).and_then(|text| text.parse::<PatientKey>().ok())
+        else {
             return Ok(Vec::new());
         };
         if self.writer.link(patient)?.is_none() {
@@ -779,10 +791,7 @@ fn put(known: &mut HashMap<(ResourceId, ResourceType), Known>, message: usize, r
     let version = before.map_or(1, |before| before.version + 1);
     let identifiers = (!old.is_empty() || !ready.identifiers.is_empty()).then_some((old, ready.identifiers));
     let sample = (version == 1).then(|| ready.text.clone());
-    known.insert(
-        key,
-        Known { version, text: ready.text, state: Vec::new(), deleted: false, resource: None },
-    );
+    known.insert(key, Known { version, text: ready.text, state: Vec::new(), deleted: false, resource: None });
     Outcome {
         message,
         row: NewRow {
@@ -820,7 +829,8 @@ fn fold_one(
         before.resource = Some(store::unpack(&before.text, id, kind)?);
     }
     let current = before.as_ref().filter(|before| !before.deleted || !before.state.is_empty());
-    let current = current.and_then(|before| before.resource.as_ref().map(|resource| (resource, before.state.as_slice())));
+    let current =
+        current.and_then(|before| before.resource.as_ref().map(|resource| (resource, before.state.as_slice())));
     let Ok(folded) = catch_unwind(AssertUnwindSafe(|| mapping::fold(id, current, facts))) else {
         if let Some(before) = before {
             known.insert((id, kind), before);
@@ -882,4 +892,3 @@ fn delete(
 pub fn about_message(of: u64, by: &str, why: &str) -> String {
     json!({"of": of, "by": by, "why": why}).to_string()
 }
-

@@ -128,7 +128,8 @@ impl Engine {
             health: health_sender,
             stop: stop.clone(),
         })?;
-        let shared = Shared { region, folder, journal, derived, audit, applied, health, stop, threads: Mutex::new(threads) };
+        let shared =
+            Shared { region, folder, journal, derived, audit, applied, health, stop, threads: Mutex::new(threads) };
         Ok(Engine { shared: Arc::new(shared) })
     }
 
@@ -254,7 +255,14 @@ impl Engine {
 
     /// Process a message of the error desk again, edited or as it was. The original stays. Gives the decision's position;
     /// [`Engine::wait_applied`] on it, then [`Engine::problem`] says how it went.
-    pub async fn resubmit(&self, of: u64, body: Option<Vec<u8>>, by: &str, why: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+    pub async fn resubmit(
+        &self,
+        of: u64,
+        body: Option<Vec<u8>>,
+        by: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
         let Some((problem, entry)) = self.problem(of)? else { return Ok(None) };
         let decision = resubmission(&problem, body.unwrap_or(entry.body), by, why, now);
         Ok(Some(stored(self.submit(decision).await?)))
@@ -316,7 +324,14 @@ pub fn resubmission(problem: &Problem, body: Vec<u8>, by: &str, why: &str, now: 
 
 /// The journal entry that settles a message of the error desk without processing it.
 pub fn discard(problem: &Problem, by: &str, why: &str, now: Timestamp) -> NewEntry {
-    decision(EntryKind::Discard, &problem.source, &problem.feed, apply::about_message(problem.pos, by, why), Vec::new(), now)
+    decision(
+        EntryKind::Discard,
+        &problem.source,
+        &problem.feed,
+        apply::about_message(problem.pos, by, why),
+        Vec::new(),
+        now,
+    )
 }
 
 /// The journal entry that decides which person a patient is.
@@ -383,7 +398,6 @@ fn start_pipeline(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError>
         while !stop.load(Ordering::Acquire) {
             let newest = (*head.borrow_and_update()).max(journal.head().unwrap_or(0));
             if next > newest {
-                std::thread::sleep(Duration::from_millis(1));
                 wait_for(&mut head, next);
                 continue;
             }
@@ -423,14 +437,15 @@ fn start_pipeline(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError>
     Ok(vec![spawn("map", Box::new(reader))?, spawn("apply", Box::new(writer))?])
 }
 
-/// Wait for the journal to reach `next`, or for the time to look whether another process appended something.
+/// Wait for the journal to reach `next`, or for the time to look whether another process appended something. The pauses
+/// grow, so that a busy feed is followed at once and an idle region costs nothing.
 fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
-    let deadline = std::time::Instant::now() + POLL;
-    while std::time::Instant::now() < deadline {
-        if *head.borrow_and_update() >= next {
-            return;
-        }
-        std::thread::sleep(Duration::from_micros(500));
+    let mut pause = Duration::from_micros(100);
+    let mut waited = Duration::ZERO;
+    while waited < POLL && *head.borrow_and_update() < next {
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(4));
     }
 }
 
@@ -440,7 +455,7 @@ fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {
 }
 
 /// Map entries in parallel. Profiles take effect in journal order.
-fn map_chunk(
+pub(crate) fn map_chunk(
     region: &Region,
     profiles: &mut Profiles,
     derived: &Derived,
@@ -491,7 +506,8 @@ fn map_run(
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut outcome = work();
         for helper in helpers {
-            outcome = outcome.and(helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a mapping thread panicked".into()))));
+            outcome = outcome
+                .and(helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a mapping thread panicked".into()))));
         }
         outcome
     })?;

@@ -1,1 +1,17 @@
-//! placeholder
+//! What comes in: feeds, the journal, mapping, lanes, the applier, the error desk.
+
+mod apply;
+mod engine;
+mod mapped;
+mod person;
+mod profiles;
+mod replay;
+mod wire;
+
+pub use engine::{Applied, Engine, EngineConfig, Progress, Written, discard, link_decision, resubmission};
+pub use mapped::Find;
+pub use replay::{Verdict, rebuild, verify};
+pub use store::{
+    Problem, ProblemStatus, StoreError,
+    journal::{Entry, EntryKind, NewEntry, Receipt},
+};

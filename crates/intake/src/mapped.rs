@@ -149,7 +149,11 @@ pub fn map(
     let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, &entry, find)));
     let (mut set, title, looked_up) = match outcome {
         Ok(result) => result?,
-        Err(_) => (failure("internal", "the message could not be mapped: a fault in skein, not in the message"), String::new(), false),
+        Err(_) => (
+            failure("internal", "the message could not be mapped: a fault in skein, not in the message"),
+            String::new(),
+            false,
+        ),
     };
     if entry.kind == EntryKind::Hl7v2
         && let Some(former) = entry.about.as_deref().and_then(|about| serde_json::from_str::<Value>(about).ok())
@@ -170,7 +174,9 @@ pub fn map(
         .iter()
         .filter_map(|change| match change {
             Change::Fold { facts, .. } => Some(facts.time.occurred),
-            Change::Merge { time, .. } | Change::Unmerge { time, .. } | Change::MoveVisit { time, .. } => Some(time.occurred),
+            Change::Merge { time, .. } | Change::Unmerge { time, .. } | Change::MoveVisit { time, .. } => {
+                Some(time.occurred)
+            }
             Change::Put { .. } | Change::Delete { .. } => None,
         })
         .max();
@@ -181,7 +187,8 @@ pub fn map(
             steps.push(prepare(codec, change)?);
         }
     }
-    let keep = looked_up || matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
+    let keep = looked_up
+        || matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
     Ok(Mapped {
         pos: entry.pos,
         kind: entry.kind,

@@ -68,7 +68,9 @@ fn answer(
         Decision::Link { person, evidence } => {
             // Already together: nothing moves, whoever of them came first.
             let together = before.is_some_and(|before| {
-                candidates.iter().any(|c| c.person == before && c.facts.verified && c.facts.nhs_number == facts.nhs_number)
+                candidates
+                    .iter()
+                    .any(|c| c.person == before && c.facts.verified && c.facts.nhs_number == facts.nhs_number)
             });
             let person = before.filter(|_| together && evidence_holds(&facts, &candidates, before)).unwrap_or(person);
             Ok((person, serde_json::to_string(&evidence).unwrap_or_default(), None))

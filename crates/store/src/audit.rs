@@ -133,7 +133,7 @@ fn run(connection: &Connection, inbox: &Receiver<Order>) {
             }
         }
     }
-    let _ = connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
 fn write(connection: &Connection, batch: &[Order]) -> Result<u64, StoreError> {

@@ -356,7 +356,7 @@ impl JournalWriter {
                 }
             }
         }
-        let _ = self.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE");
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     fn add_dictionary(&mut self, bytes: &[u8]) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 
 pub mod audit;
 mod codec;
+mod compare;
 mod derived;
 mod error;
 mod folder;
@@ -16,6 +17,7 @@ mod schema;
 mod write;
 
 pub use codec::{Body, Codec, Rendering, pack, unpack};
+pub use compare::{Comparison, compare};
 pub use derived::{Derived, Sample};
 pub use error::StoreError;
 pub use folder::Folder;

@@ -218,7 +218,10 @@ pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Resul
         .transpose()
 }
 
-pub(crate) fn identifier_rows(connection: &Connection, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+pub(crate) fn identifier_rows(
+    connection: &Connection,
+    hash: i64,
+) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT patient, kind, local FROM identifier WHERE hash = ?1 ORDER BY patient, kind, local")?;
     let found: Vec<(i64, u8, i64)> =

@@ -418,9 +418,9 @@ impl Writer {
 
     /// The patients a person is now.
     pub fn patients_of(&self, person: PersonKey) -> Result<Vec<PatientKey>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient",
+        )?;
         let patients = statement
             .query_map([person.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))?
             .collect::<Result<_, _>>()?;
@@ -585,6 +585,7 @@ impl Writer {
 
     /// Write the log back into the file, so that the next start is quick.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        Ok(self.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE")?)
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
     }
 }

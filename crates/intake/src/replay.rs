@@ -1,0 +1,91 @@
+//! Replaying the journal: rebuilding the derived state, and proving that it is what the journal says (invariant 2).
+
+use crate::{apply::Applier, engine::map_chunk};
+use fhir::Region;
+use std::path::{Path, PathBuf};
+use store::{Comparison, Derived, Folder, StoreError, audit::AuditReader, journal::JournalReader};
+
+const CHUNK_ENTRIES_MAX: usize = 512;
+const CHUNK_BYTES_MAX: usize = 4 << 20;
+
+/// What `verify` found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Journal entries replayed.
+    pub entries: u64,
+    /// Entries of the audit, whose chain is whole.
+    pub audit_entries: u64,
+    /// How the replayed state compares with the one in use.
+    pub comparison: Comparison,
+}
+
+/// Replay the journal up to `last` into a new derived state at `target`. `progress` is told the position reached.
+fn replay(
+    folder: &Folder,
+    region: &str,
+    target: &Path,
+    last: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<u64, StoreError> {
+    remove(target)?;
+    let (derived, writer) = Derived::open_at(target)?;
+    writer.claim_region(region)?;
+    let region = Region::new(region);
+    let mut journal = JournalReader::open(folder)?;
+    let mut applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(folder)?)?;
+    let mut profiles = applier.profiles();
+    let mut next = 1;
+    while next <= last {
+        let mut entries = journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX)?;
+        entries.retain(|entry| entry.pos <= last);
+        let Some(reached) = entries.last().map(|entry| entry.pos) else { break };
+        let generation = applier.directory_changes();
+        let mapped = map_chunk(&region, &mut profiles, &derived, entries)?;
+        applier.apply(mapped, generation)?;
+        next = reached + 1;
+        progress(reached, last);
+    }
+    applier.finish()?;
+    Ok(next - 1)
+}
+
+fn remove(database: &Path) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        match std::fs::remove_file(PathBuf::from(path)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreError::Unusable(format!("cannot remove {}: {error}", database.display()))),
+        }
+    }
+    Ok(())
+}
+
+/// Replay the journal beside the state in use and compare the two, and walk the audit's chain. Runs beside a live region:
+/// it compares as of the position reached when it began, which needs the region to be stopped or idle meanwhile.
+pub fn verify(path: &Path, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, StoreError> {
+    let folder = Folder::visit(path)?;
+    let last = Derived::open_for_reading(&folder.derived())?.snapshot()?.seq();
+    let beside = path.join("verify.db");
+    let entries = replay(&folder, region, &beside, last, progress)?;
+    let comparison = store::compare(&folder.derived(), &beside)?;
+    remove(&beside)?;
+    let audit_entries = AuditReader::open(&folder)?.verify()?;
+    Ok(Verdict { entries, audit_entries, comparison })
+}
+
+/// Make the derived state anew from the journal. The one in use is replaced only when the new one is complete.
+pub fn rebuild(path: &Path, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
+    let folder = Folder::hold(path)?;
+    if !folder.journal().is_file() {
+        return Err(StoreError::Unusable(format!("there is no region in {}: no journal.db", path.display())));
+    }
+    let last = JournalReader::open(&folder)?.head()?;
+    let beside = path.join("rebuild.db");
+    let entries = replay(&folder, region, &beside, last, progress)?;
+    remove(&folder.derived())?;
+    std::fs::rename(&beside, folder.derived())
+        .map_err(|e| StoreError::Unusable(format!("cannot put the rebuilt state in place: {e}")))?;
+    Ok(entries)
+}

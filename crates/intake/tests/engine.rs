@@ -1,0 +1,63 @@
+//! The engine on real input, without sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
+
+use intake::{Applied, Engine, EngineConfig, EntryKind, NewEntry, Receipt};
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+fn shared(path: &str) -> PathBuf {
+    let root = std::env::var_os("SKEIN_SHARED_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let found = root.join(path);
+    assert!(found.exists(), "{} is missing: set SKEIN_SHARED_DATA to the folder of real input", found.display());
+    found
+}
+
+fn hl7(body: Vec<u8>) -> NewEntry {
+    NewEntry {
+        kind: EntryKind::Hl7v2,
+        source: "rxx".into(),
+        feed: "test".into(),
+        received: Timestamp::now(),
+        ident: None,
+        about: None,
+        body,
+        ack: None,
+    }
+}
+
+fn start(folder: &Path) -> Engine {
+    Engine::start(folder, &EngineConfig { region: "test".into(), profiles: Vec::new() }, Timestamp::now()).unwrap()
+}
+
+#[tokio::test]
+async fn itk_messages_become_visible() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = start(folder.path());
+    let mut last = 0;
+    for name in ["A28", "A31", "A05", "A01", "A08", "A04", "A03", "A40"] {
+        let dir = shared("hl7v2/itk-uk");
+        let path = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.file_name().unwrap().to_string_lossy().starts_with(&format!("ADT_{name}")))
+            .unwrap();
+        let bytes = String::from_utf8(std::fs::read(path).unwrap()).unwrap().replace('\n', "\r").into_bytes();
+        let Receipt::Stored { pos, .. } = engine.submit(hl7(bytes)).await.unwrap() else { panic!("a repeat") };
+        last = pos;
+        println!("{name}: {:?}", engine.wait_applied(pos).await.unwrap());
+    }
+    assert!(matches!(engine.wait_applied(last).await.unwrap(), Applied::Done));
+    let snapshot = engine.derived().snapshot().unwrap();
+    for (_, patients) in snapshot.changes_after(0, 100).unwrap() {
+        for patient in patients {
+            println!("{patient} {:?} {:?}", snapshot.counts(patient).unwrap(), snapshot.links(patient).unwrap());
+        }
+    }
+    drop(snapshot);
+    engine.stop();
+    drop(engine);
+    let verdict = intake::verify(folder.path(), "test", &mut |_, _| {}).unwrap();
+    assert_eq!(verdict.comparison.differences, 0, "{verdict:?}");
+    assert_eq!(verdict.entries, 8);
+}
