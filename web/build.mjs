@@ -1,0 +1,26 @@
+// Builds web/dist: one stylesheet from src/viewer.scss, one script per island from src/*.ts.
+import { build, transform } from "esbuild";
+import { compile, NodePackageImporter } from "sass";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+
+await rm("dist", { recursive: true, force: true });
+await mkdir("dist", { recursive: true });
+
+const sheet = compile("src/viewer.scss", {
+  importers: [new NodePackageImporter()],
+  loadPaths: ["node_modules"],
+  // Deprecations inside the design system are its authors' to mend.
+  quietDeps: true,
+});
+const { code } = await transform(sheet.css, { loader: "css", minify: true, target: ["chrome109", "firefox115", "safari15"] });
+await writeFile("dist/viewer.css", code);
+
+await build({
+  entryPoints: ["src/trend.ts", "src/progress.ts"],
+  outdir: "dist",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2020",
+  legalComments: "none",
+});
