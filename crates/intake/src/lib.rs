@@ -10,6 +10,10 @@ mod wire;
 
 pub use engine::{Applied, Engine, EngineConfig, Progress, Written, discard, link_decision, resubmission};
 pub use mapped::Find;
+pub use mapping::{
+    Finding, Profile, Severity,
+    profile::{Quiet, SourceKind},
+};
 pub use replay::{Verdict, rebuild, verify};
 pub use store::{
     Problem, ProblemStatus, StoreError,

@@ -30,6 +30,10 @@ pub struct Profile {
     /// Silence longer than this is not normal for it; nothing: silence is never remarked on.
     #[serde(default)]
     pub quiet_after: Option<Quiet>,
+    /// The FHIR types it shares, for instance `["Encounter", "Observation"]`, so that an empty panel can tell "does not
+    /// share these" from "has none". Empty: not said.
+    #[serde(default)]
+    pub shares: Vec<String>,
     /// How its patients are identified.
     #[serde(default)]
     pub patient: PatientRules,
@@ -323,6 +327,7 @@ impl Profile {
             time_zone: Zone::default(),
             acknowledgement: Acknowledgement::default(),
             quiet_after: None,
+            shares: Vec::new(),
             patient: PatientRules::default(),
             visit: VisitRules::default(),
             result: ResultRules::default(),
@@ -350,6 +355,9 @@ impl Profile {
                 "source = \"{}\": write lower case letters, digits, \"-\", \"_\" or \".\", for instance \"rxx-pas\"",
                 self.source
             )));
+        }
+        if let Some(kind) = self.shares.iter().find(|kind| kind.parse::<fhir::ResourceType>().is_err()) {
+            return Err(BadProfile(format!("shares: \"{kind}\" is no FHIR R4 type; write for instance \"Observation\"")));
         }
         let paths =
             self.codes.keys().map(|f| ("codes", f)).chain(self.visit.number.iter().map(|f| ("visit.number", f)));
@@ -430,6 +438,7 @@ mod tests {
             ("source = \"rxx\"\n\n[quirks]\na08 = true", "line 4"),
             ("source = \"rxx\"\ntime_zone = \"London\"", "Europe/London"),
             ("source = \"rxx\"\nquiet_after = \"soon\"", "15m"),
+            ("source = \"rxx\"\nshares = [\"Allergies\"]", "no FHIR R4 type"),
             ("name = \"x\"", "source"),
             ("source = \"RXX PAS\"", "lower case"),
             ("source = \"rxx\"\n[codes.PV]\nx = { display = \"y\" }", "no field"),
