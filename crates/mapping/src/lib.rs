@@ -7,6 +7,7 @@ mod hl7;
 pub mod profile;
 mod time;
 mod uk;
+mod unit;
 
 pub use change::{Change, ChangeSet, EventTime, Facts, Finding, Severity};
 pub use fold::{Folded, fold};

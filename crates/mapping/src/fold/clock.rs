@@ -3,13 +3,11 @@
 use crate::change::EventTime;
 use jiff::Timestamp;
 
-/// The tier of a stub: any real news replaces it, whatever their times.
-pub(crate) const TIER_STUB: u8 = 0;
-/// The tier of ordinary news.
+/// The tier of ordinary news. Stubs are below it, at 0: any real news replaces them, whatever their times.
 pub(crate) const TIER_NEWS: u8 = 1;
-/// The tier of what must not be undone by ordinary news, however late: a final result over a preliminary one, a superseded
-/// document over the same document's status changes.
-pub(crate) const TIER_FINAL: u8 = 2;
+/// The tier of what ordinary news must not undo, however late it comes: a final result over a preliminary one, demographics
+/// from ADT over those beside a result, a superseded document over the same document's status changes.
+pub(crate) const TIER_FIRM: u8 = 2;
 
 /// The age of a statement. Compared from the first member to the last, so that a set of statements has one order
 /// whatever the order they came in: by tier, then by time, then by rank, then by the content itself (its hash), which

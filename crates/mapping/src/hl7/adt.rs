@@ -8,7 +8,6 @@ use crate::{
 };
 use fhir::{PatientKey, ResourceId, ResourceType};
 use hl7v2::Segment;
-use serde_json::json;
 
 /// What a trigger event is about.
 enum Event {
@@ -244,7 +243,6 @@ impl<'m> Context<'m> {
                     }
                     out.lane(loser.key);
                     out.changes.push(self.stub(&loser));
-                    out.changes.push(self.replaced(loser.key, Some(survivor.key)));
                     out.changes.push(Change::Merge { survivor: survivor.key, loser: loser.key, time });
                 }
                 _ => {}
@@ -262,21 +260,6 @@ impl<'m> Context<'m> {
                 "a merge without MRG: there is nothing to merge",
             );
         }
-    }
-
-    /// Mark a merged patient, or take the mark away.
-    fn replaced(&self, loser: PatientKey, by: Option<PatientKey>) -> Change {
-        let mut draft = Draft::new(ResourceType::Patient, Scope::Mark);
-        match by {
-            Some(survivor) => {
-                let other = Context::reference(&ResourceId::of_patient(survivor), ResourceType::Patient);
-                draft.set("active", false).set("link", json!([{ "other": other, "type": "replaced-by" }]));
-            }
-            None => {
-                draft.clear("active", 0).clear("link", 0);
-            }
-        }
-        draft.done(ResourceId::of_patient(loser), self.time.get())
     }
 
     /// A24, A37: two PIDs.
@@ -302,7 +285,6 @@ impl<'m> Context<'m> {
         if link {
             out.changes.push(Change::Merge { survivor: survivor_key, loser: loser_key, time });
         } else {
-            out.changes.push(self.replaced(loser_key, None));
             out.changes.push(Change::Unmerge { survivor: survivor_key, loser: loser_key, time });
         }
     }

@@ -16,6 +16,8 @@ pub(crate) struct Context<'m> {
     pub message: &'m Message,
     /// When we received it: the last resort for a time.
     pub received: Timestamp,
+    /// Is it an ADT message, whose demographics come first hand?
+    pub is_adt: bool,
     /// EVN and MSH times.
     pub time: Cell<EventTime>,
     pub findings: RefCell<Vec<Finding>>,
@@ -39,6 +41,15 @@ impl<'m> Context<'m> {
 
     pub fn segment(&self, name: &str) -> Option<Segment<'m>> {
         if self.is_ignored(name) { None } else { self.message.segment(name) }
+    }
+
+    /// The segment of that name that belongs to this PID: before the next one.
+    pub fn after(&self, pid: Segment<'m>, name: &str) -> Option<Segment<'m>> {
+        if self.is_ignored(name) {
+            return None;
+        }
+        let rest = (pid.index() + 1..).map_while(|at| self.message.segment_at(at));
+        rest.take_while(|s| s.name() != "PID").find(|s| s.name() == name)
     }
 
     pub fn is_ignored(&self, name: &str) -> bool {

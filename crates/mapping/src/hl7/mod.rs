@@ -1,11 +1,14 @@
 //! HL7 v2 messages to changes.
 
 mod adt;
+mod attachment;
 mod clinical;
 mod context;
 mod draft;
 mod identity;
+mod observation;
 mod patient;
+mod results;
 mod values;
 mod visit;
 
@@ -24,13 +27,21 @@ use std::cell::{Cell, RefCell};
 /// processed at all has one of [`Severity::Error`]. `received` stands in for times the message does not state.
 pub fn map_hl7v2(region: &Region, profile: &Profile, message: &Message, received: Timestamp) -> ChangeSet {
     let unknown = EventTime { recorded: received, occurred: received, sent: received };
-    let context =
-        Context { region, profile, message, received, time: Cell::new(unknown), findings: RefCell::new(Vec::new()) };
-    context.read_event_time();
     let header = message.header();
     let (code, trigger) = (header.message_code.to_ascii_uppercase(), header.trigger.to_ascii_uppercase());
+    let context = Context {
+        region,
+        profile,
+        message,
+        received,
+        is_adt: code == "ADT",
+        time: Cell::new(unknown),
+        findings: RefCell::new(Vec::new()),
+    };
+    context.read_event_time();
     let outcome = match code.as_str() {
         "ADT" if adt::is_known(&trigger) => context.adt(&trigger),
+        "ORU" | "OUL" => context.results(),
         _ => {
             let text = "no mapping for this type of message: it was stored and answered; nothing else was done with it";
             context.find(Severity::Error, "unknown-message-type", &Location::field("MSH", 9), text);

@@ -2,7 +2,7 @@
 
 use crate::{
     change::{Change, Severity},
-    fold::statement::Scope,
+    fold::{clock::TIER_FIRM, statement::Scope},
     hl7::{
         context::Context,
         draft::Draft,
@@ -50,9 +50,13 @@ const MARITAL: &[(&str, &str, &str)] = &[
 pub(crate) const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
 
 impl<'m> Context<'m> {
-    /// All a message says of its patient.
+    /// All a message says of its patient. What ADT says is firmer than what stands beside a result or a letter: those are
+    /// often copies of older news with a newer date.
     pub fn patient(&self, pid: Segment<'m>, identity: &Identity, scope: Scope) -> Change {
         let mut draft = Draft::ukcore(ResourceType::Patient, scope, ukcore!("UKCore-Patient"));
+        if self.is_adt {
+            draft.tier(TIER_FIRM, 0);
+        }
         draft.set("identifier", identity.identifiers.clone());
         self.names(&mut draft, pid);
         draft.field("gender", pid.field(8), |f| {
@@ -88,7 +92,7 @@ impl<'m> Context<'m> {
             }
         });
         self.extensions(&mut draft, pid);
-        if let Some(pd1) = self.segment("PD1") {
+        if let Some(pd1) = self.after(pid, "PD1") {
             draft.field_part("generalPractitioner", 3, pd1.field(3), |f| {
                 f.reps().filter_map(|r| self.organisation(r)).collect()
             });
@@ -109,7 +113,7 @@ impl<'m> Context<'m> {
                     .collect()
             });
         }
-        self.restriction(&mut draft);
+        self.restriction(&mut draft, pid);
         draft.maybe("managingOrganization", self.own_organisation());
         draft.done(ResourceId::of_patient(identity.key), self.time.get())
     }
@@ -208,10 +212,10 @@ impl<'m> Context<'m> {
     }
 
     /// A label on the Patient that access obeys: address, telephone, next of kin and practice leave through no output.
-    fn restriction(&self, draft: &mut Draft) {
+    fn restriction(&self, draft: &mut Draft, pid: Segment<'m>) {
         let rules = &self.profile.patient;
         let further: Option<Field<'m>> = rules.restricted_field.as_deref().and_then(|path| self.field_at(path));
-        let protection = self.segment("PD1").map(|pd1| pd1.field(12));
+        let protection = self.after(pid, "PD1").map(|pd1| pd1.field(12));
         // ARV-2 A (add) or U with ARV-3 about demographics or everything (HL7 v2.9 §3.4.17).
         let arv = self.message.segments().take_while(|s| s.name() != "PV1").filter(|s| s.name() == "ARV").any(|arv| {
             matches!(&*arv.field(2).text(), "A" | "U")

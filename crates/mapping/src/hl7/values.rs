@@ -133,15 +133,13 @@ impl<'m> Context<'m> {
         for (code, display, system) in [(1, 2, 3), (4, 5, 6), (10, 11, 12)] {
             let code = rep.comp(code);
             let display = rep.comp(display).text();
-            if text.trim().is_empty() {
-                text = display.clone();
-            }
-            if !code.is_present() {
-                continue;
-            }
             let code = code.text();
             let code = token(&code);
             if code.is_empty() {
+                // Named in words only.
+                if text.trim().is_empty() {
+                    text = display;
+                }
                 continue;
             }
             let system = rep.comp(system).text();
@@ -153,9 +151,6 @@ impl<'m> Context<'m> {
                         codings.insert(0, coding(system, local.code.as_deref().unwrap_or(&code), &known_as))
                     }
                     None => shown = Cow::Owned(known_as.clone()),
-                }
-                if text.trim().is_empty() {
-                    text = Cow::Owned(known_as);
                 }
             }
             codings.push(coding(&self.system(system.trim(), &code, field), &code, &shown));
@@ -172,7 +167,10 @@ impl<'m> Context<'m> {
         let sent = rep.comp(1).text();
         let sent = sent.trim();
         let local = self.profile.local_code(field, sent);
-        if local.is_none_or(|l| l.system.is_none()) {
+        // `H^Hispanic^HL70189` is not the national H: another code system is named.
+        let named = rep.comp(3).text();
+        let elsewhere = !named.trim().is_empty() && well_known_system(named.trim(), sent).is_some();
+        if !elsewhere && local.is_none_or(|l| l.system.is_none()) {
             let code = local.and_then(|l| l.code.as_deref()).unwrap_or(sent);
             if let Some((code, display)) = table.find(code) {
                 let mut concept = fixed(table.system, code, display);
@@ -238,10 +236,16 @@ impl<'m> Context<'m> {
             "BAD" | "NOUSE" => Some("old"),
             _ => fallback_use,
         };
-        let prefix = rep.comp(5).text();
+        let mut prefix = rep.comp(5).text();
         let mut suffix = Vec::new();
         for part in [4, 6] {
-            suffix.extend(non_empty(rep.comp(part).text()).map(|s| Value::from(s.trim())));
+            let text = rep.comp(part).text();
+            if part == 4 && prefix.trim().is_empty() && is_title(&text) {
+                // `CHISLETT^Octavia^^Miss`: one component too early, as some UK systems do.
+                prefix = text;
+            } else {
+                suffix.extend(non_empty(text).map(|s| Value::from(s.trim())));
+            }
         }
         let start = self.read_time(&rep.comp(12).text(), || rep.comp(12).location());
         let end = self.read_time(&rep.comp(13).text(), || rep.comp(13).location());
@@ -372,6 +376,26 @@ impl<'m> Context<'m> {
     pub fn own_organisation(&self) -> Option<Value> {
         organisation("", self.profile.ods.as_deref()?, &self.profile.name)
     }
+}
+
+fn is_title(text: &str) -> bool {
+    let title = text.trim().trim_end_matches('.').to_ascii_uppercase();
+    matches!(
+        title.as_str(),
+        "MR" | "MRS"
+            | "MISS"
+            | "MS"
+            | "MX"
+            | "MASTER"
+            | "DR"
+            | "PROF"
+            | "SIR"
+            | "DAME"
+            | "LADY"
+            | "LORD"
+            | "REV"
+            | "BABY"
+    )
 }
 
 pub(crate) fn organisation(local_system: &str, code: &str, name: &str) -> Option<Value> {

@@ -345,8 +345,8 @@ impl<'m> Context<'m> {
     }
 
     /// The visit a message other than ADT hangs its content on: as a reference, with a stub if the source tells of visits.
-    pub fn visit_aside(&self, patient: PatientKey, changes: &mut Vec<Change>) -> Option<Value> {
-        let pv1 = self.segment("PV1")?;
+    pub fn visit_aside(&self, pid: Segment<'m>, patient: PatientKey, changes: &mut Vec<Change>) -> Option<Value> {
+        let pv1 = self.after(pid, "PV1")?;
         let number = pv1.field(19);
         let value = non_empty(number.text())?;
         let visit = self.visit_named(number.first(), &value, patient);
