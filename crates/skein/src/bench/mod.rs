@@ -1,0 +1,127 @@
+//! Benchmarks: what this machine does, beside what the same machine does with the bare engine or a bare socket in the same
+//! run. Each prints JSON lines; `docs/benchmarks.md` keeps results.
+
+mod drain;
+mod messages;
+mod raw;
+
+use serde::Serialize;
+use std::{path::PathBuf, time::Duration};
+
+/// One figure.
+#[derive(Serialize)]
+pub struct Figure {
+    /// The benchmark.
+    pub bench: &'static str,
+    /// What was measured; the unit is in its name.
+    pub figure: &'static str,
+    /// How much.
+    pub value: f64,
+    /// In what.
+    pub unit: &'static str,
+    /// What the machine did for the same work without Skein, in the same run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// `value` / `limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+}
+
+/// Where figures go.
+pub struct Report {
+    json: bool,
+}
+
+impl Report {
+    /// A figure without a limit.
+    pub fn figure(&self, bench: &'static str, figure: &'static str, value: f64, unit: &'static str) {
+        self.put(&Figure { bench, figure, value: round(value), unit, limit: None, ratio: None });
+    }
+
+    /// A figure with the machine's limit for the same work.
+    pub fn against(&self, bench: &'static str, figure: &'static str, value: f64, unit: &'static str, limit: f64) {
+        let ratio = (limit > 0.0).then(|| round(value / limit));
+        self.put(&Figure { bench, figure, value: round(value), unit, limit: Some(round(limit)), ratio });
+    }
+
+    #[expect(clippy::print_stdout, reason = "the figures are the command's output")]
+    fn put(&self, figure: &Figure) {
+        if self.json {
+            println!("{}", serde_json::to_string(figure).unwrap_or_default());
+            return;
+        }
+        let limit = figure.limit.map_or_else(String::new, |limit| format!("   limit {limit}"));
+        let ratio = figure.ratio.map_or_else(String::new, |ratio| format!("   ratio {ratio}"));
+        println!("{:<8} {:<20} {:>12} {}{limit}{ratio}", figure.bench, figure.figure, figure.value, figure.unit);
+    }
+}
+
+fn round(value: f64) -> f64 {
+    if value.abs() >= 100.0 { value.round() } else { (value * 1000.0).round() / 1000.0 }
+}
+
+/// Where a benchmark keeps its data, and how.
+pub struct Bench {
+    /// A folder of its own.
+    pub folder: PathBuf,
+    /// Where figures go.
+    pub report: Report,
+}
+
+type Measure = fn(&Bench) -> anyhow::Result<()>;
+
+/// Every benchmark by name.
+pub const ALL: &[(&str, Measure)] = &[("drain", drain::run)];
+
+/// Things per second.
+pub fn per_second(count: usize, took: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    let count = count as f64;
+    count / took.as_secs_f64().max(1e-9)
+}
+
+/// Peak resident memory since the last reset, in megabytes (10^6 bytes).
+pub fn rss_mb_max() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
+        .unwrap_or(0.0);
+    kib * 1024.0 / 1e6
+}
+
+/// Forget the peak so far.
+pub fn reset_rss_max() {
+    // Where the kernel does not allow it, the figure is the peak since the start: too high, never too low.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The size of a database with its log, in bytes.
+pub fn database_bytes(folder: &std::path::Path, name: &str) -> u64 {
+    ["", "-wal"]
+        .iter()
+        .filter_map(|suffix| std::fs::metadata(folder.join(format!("{name}{suffix}"))).ok())
+        .map(|found| found.len())
+        .sum()
+}
+
+/// Run benchmarks by name, each in a folder of its own that is removed after it.
+pub fn run(names: &[String], json: bool, data_dir: Option<&std::path::Path>) -> anyhow::Result<()> {
+    let root = match data_dir {
+        Some(root) => root.join(format!("skein-bench-{}", std::process::id())),
+        None => std::env::temp_dir().join(format!("skein-bench-{}", std::process::id())),
+    };
+    for (name, measure) in ALL {
+        if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder)?;
+        reset_rss_max();
+        let outcome = measure(&Bench { folder, report: Report { json } });
+        std::fs::remove_dir_all(&root)?;
+        outcome?;
+    }
+    Ok(())
+}

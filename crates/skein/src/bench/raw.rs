@@ -1,0 +1,51 @@
+//! The bare engine: SQLite inserting the rows of a derived state again, set up the same way, with nothing of Skein between.
+
+use rusqlite::{Connection, params};
+use std::{path::Path, time::Instant};
+
+/// Rows put into one transaction.
+const BATCH: usize = 10_000;
+
+/// Rows a second that SQLite inserts when it gets the rows of `derived` (bodies already compressed) in the order they were
+/// written.
+pub fn insert_rows_per_s(derived: &Path, target: &Path, rows_max: usize) -> rusqlite::Result<f64> {
+    type Row = (i64, i64, i64, i64, i64, i64, i64, Vec<u8>, Option<Vec<u8>>);
+    let source = Connection::open(derived)?;
+    let mut rows: Vec<Row> = source
+        .prepare("SELECT patient, kind, local, version, seq, flags, dictionary, body, state FROM resource LIMIT ?1")?
+        .query_map([i64::try_from(rows_max).unwrap_or(i64::MAX)], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+                row.get(6)?,
+                row.get(7)?,
+                row.get(8)?,
+            ))
+        })?
+        .collect::<Result<_, _>>()?;
+    rows.sort_by_key(|row| (row.4, row.0, row.1, row.2));
+    let raw = Connection::open(target)?;
+    raw.execute_batch(
+        "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;
+         CREATE TABLE resource (patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
+           version INTEGER NOT NULL, seq INTEGER NOT NULL, message INTEGER, flags INTEGER NOT NULL,
+           dictionary INTEGER NOT NULL, body BLOB NOT NULL, state BLOB, PRIMARY KEY (patient, kind, local)) WITHOUT ROWID;",
+    )?;
+    let begin = Instant::now();
+    for batch in rows.chunks(BATCH) {
+        raw.execute_batch("BEGIN")?;
+        let mut insert = raw.prepare_cached(
+            "INSERT INTO resource (patient, kind, local, version, seq, flags, dictionary, body, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        for row in batch {
+            insert.execute(params![row.0, row.1, row.2, row.3, row.4, row.5, row.6, row.7, row.8])?;
+        }
+        raw.execute_batch("COMMIT")?;
+    }
+    Ok(super::per_second(rows.len(), begin.elapsed()))
+}
