@@ -5,7 +5,7 @@
 //! gives the same state.
 
 use crate::{
-    mapped::{self, Mapped, Ready, Step, identifier_hashes, is_directory_kind},
+    mapped::{self, Mapped, Ready, Step, identifier_hashes},
     person,
     profiles::Profiles,
 };
@@ -148,9 +148,7 @@ impl Applier {
             let cut = self.cut(&rest);
             let tail = rest.split_off(cut.min(rest.len()));
             let mut now = std::mem::replace(&mut rest, tail);
-            if self.directory_changes != mapped_at {
-                self.map_again(&mut now)?;
-            }
+            self.map_again(&mut now, mapped_at)?;
             self.apply_run(now)?;
         }
         Ok(())
@@ -162,20 +160,36 @@ impl Applier {
             if !matches!(mapped.kind, EntryKind::Hl7v2 | EntryKind::Fhir) {
                 return index.max(1);
             }
-            if touches_directory(mapped) {
+            if index > 0 && mapped.missed {
+                return index;
+            }
+            if self.touches_directory(mapped) {
                 return index + 1;
             }
         }
         batch.len()
     }
 
-    fn map_again(&self, batch: &mut [Mapped]) -> Result<(), StoreError> {
-        for mapped in batch.iter_mut().filter(|mapped| mapped.looked_up) {
+    /// Map again what was looked up before something it may have found was changed.
+    fn map_again(&self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
+        let stale = self.directory_changes != mapped_at;
+        for mapped in batch.iter_mut().filter(|mapped| mapped.missed || stale && mapped.looked_up) {
             if let Some(entry) = mapped.entry.take() {
                 *mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
+                mapped.missed = false;
             }
         }
         Ok(())
+    }
+
+    /// Whether a message changes what others may have looked up: a directory, or that something is there.
+    fn touches_directory(&self, mapped: &Mapped) -> bool {
+        let directory = self.region.directory(&mapped.source);
+        mapped.steps.iter().any(|step| match step {
+            Step::Put(ready) => ready.id.patient == directory,
+            Step::Other(Change::Delete { .. }) => true,
+            Step::Other(_) => false,
+        })
     }
 
     fn apply_run(&mut self, mut batch: Vec<Mapped>) -> Result<(), StoreError> {
@@ -386,7 +400,7 @@ impl Applier {
         for outcome in rows {
             let Outcome { mut row, identifiers, sample, .. } = outcome;
             row.message = mapped.pos;
-            if row.id.patient == directory {
+            if row.id.patient == directory || row.deleted {
                 self.directory_changes += 1;
             }
             if let Some((old, new)) = identifiers {
@@ -672,15 +686,6 @@ fn warning(code: &str, text: String) -> Finding {
     Finding { severity: Severity::Warning, code: code.into(), place: String::new(), text }
 }
 
-/// Whether a message changes something that others look up.
-fn touches_directory(mapped: &Mapped) -> bool {
-    mapped.steps.iter().any(|step| match step {
-        Step::Put(ready) => is_directory_kind(ready.kind),
-        Step::Other(Change::Delete { .. }) => true,
-        Step::Other(_) => false,
-    })
-}
-
 /// A change of one patient's resource.
 enum Work {
     Put(Box<Ready>),
@@ -774,7 +779,7 @@ fn load(stored: &impl Stored, codec: &Codec, id: ResourceId, kind: ResourceType)
 }
 
 fn old_identifiers(kind: ResourceType, id: ResourceId, before: Option<&Known>) -> Vec<i64> {
-    if kind != ResourceType::Patient && !is_directory_kind(kind) {
+    if !mapping::bundle::is_found_by_identifier(kind) {
         return Vec::new();
     }
     before

@@ -4,10 +4,14 @@ use crate::{
     apply::{self, Applier},
     mapped::{self, Mapped},
     profiles::Profiles,
+    wire,
 };
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
-use mapping::{Finding, Profile};
+use mapping::{
+    Finding, Profile, Severity,
+    bundle::{MappedFhir, Request},
+};
 use std::{
     path::Path,
     sync::{
@@ -57,6 +61,17 @@ pub enum Applied {
     Refused(Vec<Finding>),
     /// Waits on the error desk, with what was found.
     Waits(Vec<Finding>),
+}
+
+/// A FHIR request, taken or refused.
+#[derive(Debug)]
+pub struct TakenFhir {
+    /// What it came to, entry by entry; its findings say why it was refused.
+    pub mapped: MappedFhir,
+    /// Its journal position; none when it was refused before it was journalled.
+    pub pos: Option<u64>,
+    /// Whether nothing of it was done.
+    pub refused: bool,
 }
 
 /// What is stored of a resource a request wrote.
@@ -226,9 +241,64 @@ impl Engine {
         }))
     }
 
-    /// A view to look up what a bundle refers to, for checking it before it is journalled.
-    pub fn find(&self) -> Result<impl mapped::Find + use<>, StoreError> {
-        self.shared.derived.snapshot()
+    /// Take a FHIR request of a source: check it, journal it, wait until it is visible. What is refused by the check is
+    /// not journalled: its sender knows, and nothing is half-written.
+    ///
+    /// # Errors
+    /// The store's. The request may be in the journal all the same when processing has stopped.
+    pub async fn take_fhir(
+        &self,
+        source: &str,
+        feed: &str,
+        request: &Request,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<TakenFhir, StoreError> {
+        let engine = self.clone();
+        let (who, asked) = (source.to_owned(), request.clone());
+        // Reading a large bundle takes long: not on a thread that serves others.
+        let checking = move || engine.check_fhir(&who, &asked, &body, now).map(|mapped| (mapped, body));
+        let (mut mapped, body) = run_blocking(checking).await?;
+        if mapped.missed && self.progress().applied < self.progress().head {
+            // What it refers to may be on its way through the journal.
+            self.wait_applied(self.progress().head).await?;
+            mapped = self.check_fhir(source, request, &body, now)?;
+        }
+        let changes = std::mem::take(&mut mapped.set.changes);
+        if mapped.set.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            return Ok(TakenFhir { mapped, pos: None, refused: true });
+        }
+        drop(changes);
+        let entry = NewEntry {
+            kind: EntryKind::Fhir,
+            source: source.to_owned(),
+            feed: feed.to_owned(),
+            received: now,
+            ident: None,
+            about: serde_json::to_string(request).ok(),
+            body,
+            ack: None,
+        };
+        let pos = stored(self.submit(entry).await?);
+        match self.wait_applied(pos).await? {
+            Applied::Done => Ok(TakenFhir { mapped, pos: Some(pos), refused: false }),
+            Applied::Refused(findings) | Applied::Waits(findings) => {
+                mapped.set.findings = findings;
+                Ok(TakenFhir { mapped, pos: Some(pos), refused: true })
+            }
+        }
+    }
+
+    /// What a FHIR request would come to now, without taking it.
+    pub fn check_fhir(
+        &self,
+        source: &str,
+        request: &Request,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<MappedFhir, StoreError> {
+        let snapshot = self.shared.derived.snapshot()?;
+        wire::check(&self.shared.region, source, request, body, now, &snapshot)
     }
 
     /// Messages on the error desk, newest first.
@@ -296,6 +366,12 @@ impl Engine {
         self.shared.journal.close();
         self.shared.audit.close();
     }
+}
+
+async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(StoreError::Stopped("a worker panicked".into())))
 }
 
 fn stored(receipt: Receipt) -> u64 {

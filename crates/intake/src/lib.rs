@@ -8,8 +8,7 @@ mod profiles;
 mod replay;
 mod wire;
 
-pub use engine::{Applied, Engine, EngineConfig, Progress, Written, discard, link_decision, resubmission};
-pub use mapped::Find;
+pub use engine::{Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, resubmission};
 pub use mapping::{
     Finding, Profile, Severity,
     profile::{Quiet, SourceKind},

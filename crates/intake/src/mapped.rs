@@ -1,11 +1,14 @@
 //! The parallel stage: a journal entry's bytes become changes, and whole resources become rows ready to store. Pure but
 //! for looking up directory resources, whose answers are checked to be still true when the changes are applied.
 
-use crate::profiles::Profiles;
+use crate::{
+    profiles::Profiles,
+    wire::{self, Wired},
+};
 use fhir::{PatientKey, Region, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
 use jiff::Timestamp;
-use mapping::{Change, ChangeSet, Finding, Severity};
+use mapping::{Change, ChangeSet, Finding, Severity, bundle};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::{
     Body, Codec, StoreError, identifier_hash,
@@ -18,6 +21,8 @@ pub trait Find {
     fn by_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError>;
     /// Whether this resource exists and is not deleted.
     fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError>;
+    /// The source of a patient or directory, if anything is stored under the key.
+    fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError>;
 }
 
 impl Find for store::Snapshot {
@@ -27,6 +32,9 @@ impl Find for store::Snapshot {
     fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
         Ok(self.current(id, kind)?.is_some_and(|current| !current.deleted))
     }
+    fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
+        Ok(self.patient(patient)?.map(|row| row.source))
+    }
 }
 
 impl Find for store::Writer {
@@ -35,6 +43,9 @@ impl Find for store::Writer {
     }
     fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
         Ok(self.current(id, kind)?.is_some_and(|current| !current.deleted))
+    }
+    fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
+        Ok(self.patient(patient)?.map(|row| row.source))
     }
 }
 
@@ -86,8 +97,10 @@ pub struct Mapped {
     pub steps: Vec<Step>,
     /// What was noticed.
     pub findings: Vec<Finding>,
-    /// Whether it looked something up in a directory, so that it must be mapped again if a directory changed since.
+    /// Whether it looked something up, so that it must be mapped again if a directory changed since.
     pub looked_up: bool,
+    /// Whether the answer may be another one once all before it is applied, so that it must be mapped again then.
+    pub missed: bool,
     /// The entry itself, kept for decisions and for what may have to be mapped again.
     pub entry: Option<Entry>,
 }
@@ -104,24 +117,10 @@ impl Mapped {
     }
 }
 
-/// Types that are found by business identifier, besides Patient: what sources keep in their directories.
-pub fn is_directory_kind(kind: ResourceType) -> bool {
-    matches!(
-        kind,
-        ResourceType::Organization
-            | ResourceType::Practitioner
-            | ResourceType::PractitionerRole
-            | ResourceType::Location
-            | ResourceType::HealthcareService
-            | ResourceType::Medication
-            | ResourceType::Device
-    )
-}
-
 /// The hashes a resource is found by.
 pub fn identifier_hashes(resource: &Resource) -> Vec<i64> {
     let kind = resource.kind();
-    if kind != ResourceType::Patient && !is_directory_kind(kind) {
+    if !bundle::is_found_by_identifier(kind) {
         return Vec::new();
     }
     let mut hashes = Vec::new();
@@ -147,13 +146,12 @@ pub fn map(
     find: &dyn Find,
 ) -> Result<Mapped, StoreError> {
     let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, &entry, find)));
-    let (mut set, title, looked_up) = match outcome {
+    let Wired { mut set, title, looked_up, missed } = match outcome {
         Ok(result) => result?,
-        Err(_) => (
-            failure("internal", "the message could not be mapped: a fault in skein, not in the message"),
-            String::new(),
-            false,
-        ),
+        Err(_) => {
+            let text = "the message could not be mapped: a fault in skein, not in the message";
+            Wired::plain(failure("internal", text), "unknown")
+        }
     };
     if entry.kind == EntryKind::Hl7v2
         && let Some(former) = entry.about.as_deref().and_then(|about| serde_json::from_str::<Value>(about).ok())
@@ -201,6 +199,7 @@ pub fn map(
         steps,
         findings: set.findings,
         looked_up,
+        missed,
         entry: keep.then_some(entry),
     })
 }
@@ -225,28 +224,13 @@ pub fn ready(codec: &Codec, id: ResourceId, resource: &Resource, if_none_exist: 
     Ok(Ready { id, kind, text, body, identifiers: identifier_hashes(resource), facts, if_none_exist })
 }
 
-fn change_set(
-    region: &Region,
-    profiles: &Profiles,
-    entry: &Entry,
-    find: &dyn Find,
-) -> Result<(ChangeSet, String, bool), StoreError> {
+fn change_set(region: &Region, profiles: &Profiles, entry: &Entry, find: &dyn Find) -> Result<Wired, StoreError> {
     match entry.kind {
-        EntryKind::Hl7v2 => {
-            let (set, title) = crate::wire::map_hl7v2(region, &profiles.of(&entry.source), &entry.body, entry.received);
-            Ok((set, title, false))
-        }
-        EntryKind::Fhir => crate::wire::map_fhir(
-            region,
-            &profiles.of(&entry.source),
-            entry.about.as_deref().unwrap_or("{}"),
-            &entry.body,
-            entry.received,
-            find,
-        ),
+        EntryKind::Hl7v2 => Ok(wire::hl7v2(region, &profiles.of(&entry.source), &entry.body, entry.received)),
+        EntryKind::Fhir => wire::fhir(region, entry, find),
         // Decisions are carried out where they are applied.
         EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile => {
-            Ok((ChangeSet::default(), String::new(), false))
+            Ok(Wired::plain(ChangeSet::default(), ""))
         }
     }
 }

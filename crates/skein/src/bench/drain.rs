@@ -32,18 +32,21 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     {
         let derived = rusqlite::Connection::open(folder.join("derived.db"))?;
         for table in ["resource", "history"] {
-            let count: i64 = derived
-                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-                ?;
+            let count: i64 = derived.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
             rows += usize::try_from(count).unwrap_or(0);
         }
     }
-    let raw_rows = raw::insert_rows_per_s(&folder.join("derived.db"), &folder.join("raw.db"), 400_000)
-        ?;
+    let raw_rows = raw::insert_rows_per_s(&folder.join("derived.db"), &folder.join("raw.db"), 400_000)?;
     // The bare engine would only insert this many rows for each message.
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let rows_per_message = rows as f64 / MESSAGES as f64;
-    bench.report.against("drain", "messages_per_s", per_second(MESSAGES, took), "messages/s", raw_rows / rows_per_message);
+    bench.report.against(
+        "drain",
+        "messages_per_s",
+        per_second(MESSAGES, took),
+        "messages/s",
+        raw_rows / rows_per_message,
+    );
     Ok(())
 }
 
