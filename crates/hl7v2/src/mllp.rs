@@ -118,6 +118,12 @@ impl Decoder {
         self.buffer.capacity() + self.head.capacity()
     }
 
+    /// How many bytes of the present frame are in memory.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// Is a frame begun?
     #[must_use]
     pub fn inside(&self) -> bool {

@@ -1,11 +1,14 @@
 //! What comes in: feeds, the journal, mapping, lanes, the applier, the error desk.
 
+pub mod answer;
 mod apply;
 mod engine;
+pub mod listener;
 mod mapped;
 mod person;
 mod profiles;
 mod replay;
+pub mod sender;
 mod wire;
 
 pub use engine::{Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, resubmission};

@@ -1,0 +1,417 @@
+//! One connection: frames in, answers out in the same order.
+//!
+//! Reading and answering run side by side: a sender may have many messages on the way, and an answer goes out as soon as
+//! its message is durable and the answers before it are out.
+
+use super::{Counters, Delivery, Feed, LARGE_FRAME_BYTES, Sink, Stored, Ticket, UNIT};
+use crate::answer::{self, Decision};
+use hl7v2::mllp::{self, Decoder, Event};
+use hl7v2::{ack, batch};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How much is read at once, bytes.
+const READ_BYTES: usize = 32 * 1024;
+/// How long to wait for the CR after an FS before taking the frame as whole.
+const CR_PATIENCE: Duration = Duration::from_millis(250);
+/// A connection that has sent this many bytes outside of frames is not a sender of MLLP.
+const NOISE_BYTES_MAX: u64 = 256 * 1024;
+/// A frame this many times larger than permitted is not skipped to its end: the connection is closed.
+const SKIP_FACTOR: u64 = 16;
+/// Messages above this size are read on a thread of their own, so that other connections are not held up. Bytes.
+const BLOCKING_BYTES: usize = 256 * 1024;
+/// Messages in one batch sent as one frame. Larger batches are files: `skein load` takes them.
+const BATCH_MESSAGES_MAX: usize = 10_000;
+/// When the listener stops, a message that has begun to come may take this long to come whole.
+const LAST_FRAME_TIME: Duration = Duration::from_secs(2);
+
+/// A frame on its way: one message, or a batch of them.
+struct Pending {
+    /// The batch's first segment; `None` for a message by itself.
+    envelope: Option<Vec<u8>>,
+    parts: Vec<Part>,
+    /// Held until all of it is durable.
+    _memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Pending {
+    fn one(part: Part, memory: Option<OwnedSemaphorePermit>) -> Self {
+        Self { envelope: None, parts: vec![part], _memory: memory }
+    }
+}
+
+/// One message on its way to disk.
+enum Part {
+    /// The answer is known and needs nothing to be stored.
+    Ready(Option<Vec<u8>>),
+    /// The sink has it.
+    Submitted {
+        ticket: Ticket,
+        decision: Decision,
+        /// Its first segment, to answer from if it cannot be stored.
+        head: Vec<u8>,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Clean,
+    Torn,
+    Idle,
+    TooSlow,
+    Noise,
+    TooLarge,
+    Stopped,
+    Broken,
+    AnswersNotTaken,
+}
+
+/// Serves a connection until either side ends it.
+pub(super) async fn serve<S, IO>(feed: &Feed<S>, io: IO, peer: SocketAddr)
+where
+    S: Sink,
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    tracing::debug!(feed = &*feed.name, peer = %peer.ip(), "connected");
+    let (reader, writer) = tokio::io::split(io);
+    let (to_writer, from_reader) = mpsc::channel(feed.config.in_flight_max.max(1));
+    let read = Reader { feed, peer, to_writer, noise: 0, messages: 0 }.run(reader);
+    let ((end, messages), written) = tokio::join!(read, write(feed, writer, from_reader));
+    let end = if written.is_err() && end == End::Broken { End::AnswersNotTaken } else { end };
+    match end {
+        End::Clean | End::Stopped => tracing::debug!(feed = &*feed.name, peer = %peer.ip(), messages, ?end, "closed"),
+        End::Idle => {
+            tracing::info!(feed = &*feed.name, peer = %peer.ip(), messages, "closed: nothing came for too long")
+        }
+        _ => tracing::warn!(feed = &*feed.name, peer = %peer.ip(), messages, ?end, "closed"),
+    }
+}
+
+struct Reader<'f, S> {
+    feed: &'f Feed<S>,
+    peer: SocketAddr,
+    to_writer: mpsc::Sender<Pending>,
+    noise: u64,
+    messages: u64,
+}
+
+impl<S: Sink> Reader<'_, S> {
+    async fn run<R: AsyncRead + Unpin>(mut self, mut reader: R) -> (End, u64) {
+        let config = &self.feed.config;
+        let mut decoder = Decoder::new(config.frame_bytes_max);
+        let mut buffer = vec![0; READ_BYTES];
+        // A frame must be whole by then.
+        let mut frame_due: Option<Instant> = None;
+        let mut large: Option<OwnedSemaphorePermit> = None;
+        let mut stopping = false;
+        let end = loop {
+            match self.take_events(&mut decoder).await {
+                Err(end) => break end,
+                Ok(whole) if whole > 0 && stopping => break End::Stopped,
+                Ok(whole) if whole > 0 || !decoder.inside() => frame_due = None,
+                Ok(_) => {}
+            }
+            if decoder.inside() {
+                frame_due.get_or_insert_with(|| Instant::now() + config.frame_time_max);
+            } else if stopping {
+                break End::Stopped;
+            }
+            let skip_max = SKIP_FACTOR * u64::try_from(config.frame_bytes_max).unwrap_or(u64::MAX / SKIP_FACTOR);
+            if decoder.progress() > skip_max {
+                Counters::one(&self.feed.counters.too_large);
+                break End::TooLarge;
+            }
+            // Only a few connections at a time may fill memory with a message that is still coming.
+            if decoder.buffered() <= LARGE_FRAME_BYTES {
+                large = None;
+            } else if large.is_none() {
+                large = Arc::clone(&self.feed.large).acquire_owned().await.ok();
+                frame_due = Some(Instant::now() + config.frame_time_max);
+            }
+            let idle = Instant::now() + if decoder.may_be_complete() { CR_PATIENCE } else { config.idle_max };
+            let due = frame_due.map_or(idle, |frame| frame.min(idle));
+            let read = tokio::select! {
+                read = timeout_at(due, reader.read(&mut buffer)) => read,
+                () = self.to_writer.closed() => break End::Broken,
+                () = self.feed.stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    let last = Instant::now() + LAST_FRAME_TIME;
+                    frame_due = Some(frame_due.map_or(last, |due| due.min(last)));
+                    continue;
+                }
+            };
+            match read {
+                Ok(Ok(0)) => {
+                    if let Some(event) = decoder.finish()
+                        && let Err(end) = self.event(event).await
+                    {
+                        break end;
+                    }
+                    break if decoder.inside() { End::Torn } else { End::Clean };
+                }
+                Ok(Ok(n)) => {
+                    Counters::add(&self.feed.counters.bytes, u64::try_from(n).unwrap_or(0));
+                    decoder.feed(buffer.get(..n).unwrap_or_default());
+                }
+                Ok(Err(_)) if decoder.inside() => break End::Torn,
+                Ok(Err(_)) => break End::Broken,
+                Err(_) => {
+                    if let Some(event) = decoder.finish() {
+                        if let Err(end) = self.event(event).await {
+                            break end;
+                        }
+                        frame_due = None;
+                        continue;
+                    }
+                    break match (stopping, decoder.inside()) {
+                        (true, _) => End::Stopped,
+                        (false, true) => End::TooSlow,
+                        (false, false) => End::Idle,
+                    };
+                }
+            }
+        };
+        if decoder.inside() {
+            Counters::one(&self.feed.counters.torn);
+        }
+        if matches!(end, End::Idle | End::TooSlow) {
+            Counters::one(&self.feed.counters.timed_out);
+        }
+        (end, self.messages)
+    }
+
+    /// Everything that is whole. Says how many frames that were.
+    async fn take_events(&mut self, decoder: &mut Decoder) -> Result<usize, End> {
+        let mut whole = 0;
+        loop {
+            match decoder.next_event() {
+                Event::NeedMore => return Ok(whole),
+                event => {
+                    if !matches!(event, Event::Noise { .. }) {
+                        whole += 1;
+                    }
+                    self.event(event).await?;
+                }
+            }
+        }
+    }
+
+    async fn event(&mut self, event: Event) -> Result<(), End> {
+        let feed = self.feed;
+        match event {
+            Event::NeedMore => Ok(()),
+            Event::Frame(body) => self.frame(body).await,
+            Event::TooLarge { head, bytes } => {
+                Counters::one(&feed.counters.too_large);
+                tracing::warn!(feed = &*feed.name, peer = %self.peer.ip(), bytes, "a message is larger than permitted");
+                let id = feed.next_control_id();
+                let max = feed.config.frame_bytes_max;
+                let answer = answer::too_large(&head, bytes, max, feed.config.rules, &id, (feed.clock)());
+                self.send(Pending::one(Part::Ready(answer), None)).await
+            }
+            Event::Torn { bytes } => {
+                Counters::one(&feed.counters.torn);
+                tracing::warn!(feed = &*feed.name, peer = %self.peer.ip(), bytes, "a message was cut off by the next one");
+                Ok(())
+            }
+            Event::Noise { bytes, like_message } => {
+                Counters::add(&feed.counters.noise_bytes, bytes);
+                if self.noise == 0 {
+                    let text = if like_message {
+                        "a message came without its MLLP frame (VT … FS CR) and is not read"
+                    } else {
+                        "bytes outside of MLLP frames are skipped"
+                    };
+                    tracing::warn!(feed = &*feed.name, peer = %self.peer.ip(), bytes, "{text}");
+                }
+                self.noise += bytes;
+                if self.noise > NOISE_BYTES_MAX { Err(End::Noise) } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn frame(&mut self, body: Vec<u8>) -> Result<(), End> {
+        let feed = self.feed;
+        let memory = self.memory(body.len()).await;
+        if !batch::is_batch(&body) {
+            let part = self.message(body).await;
+            return self.send(Pending::one(part, memory)).await;
+        }
+        let pieces = batch::split(&body);
+        if pieces.messages.is_empty() {
+            // An envelope around nothing that can be read: kept and refused like any other unreadable message.
+            let part = self.message(body).await;
+            return self.send(Pending::one(part, memory)).await;
+        }
+        let envelope = pieces.envelope.and_then(|span| body.get(span)).unwrap_or_default().to_vec();
+        if pieces.messages.len() > BATCH_MESSAGES_MAX {
+            let why = format!("a batch on a feed may hold {BATCH_MESSAGES_MAX} messages; send it as a file");
+            let first = pieces.messages.first().and_then(|piece| body.get(piece.span.clone())).unwrap_or_default();
+            let part = Part::Ready(refusal(feed, &head_of(first), &why));
+            return self.send(Pending { envelope: Some(envelope), parts: vec![part], _memory: memory }).await;
+        }
+        let mut parts = Vec::with_capacity(pieces.messages.len());
+        for piece in pieces.messages {
+            parts.push(self.message(body.get(piece.span).unwrap_or_default().to_vec()).await);
+        }
+        self.send(Pending { envelope: Some(envelope), parts, _memory: memory }).await
+    }
+
+    /// Decides on a message and gives it to the sink.
+    async fn message(&mut self, body: Vec<u8>) -> Part {
+        let feed = self.feed;
+        let received = (feed.clock)();
+        self.messages += 1;
+        Counters::one(&feed.counters.messages);
+        feed.counters.message_at(received);
+        let control_id = feed.next_control_id();
+        let rules = feed.config.rules;
+        let decide = move |body: Vec<u8>| {
+            let parsed = hl7v2::parse(&body);
+            let decision = answer::decide(&parsed, &body, rules, &control_id, received);
+            (decision, body)
+        };
+        let (decision, body) = if body.len() <= BLOCKING_BYTES {
+            decide(body)
+        } else {
+            match tokio::task::spawn_blocking(move || decide(body)).await {
+                Ok(decided) => decided,
+                // The runtime is going down.
+                Err(_) => return Part::Ready(None),
+            }
+        };
+        let head = head_of(&body);
+        let delivery = Delivery {
+            source: Arc::clone(&feed.source),
+            feed: Arc::clone(&feed.name),
+            received,
+            ident: decision.ident.clone(),
+            body,
+            answer: decision.answer.clone(),
+            readable: decision.readable,
+        };
+        match feed.sink.submit(delivery).await {
+            Ok(ticket) => Part::Submitted { ticket, decision, head },
+            Err(why) => Part::Ready(refusal(feed, &head, &why.0)),
+        }
+    }
+
+    /// Room for a message that waits to be stored.
+    async fn memory(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let all = self.feed.config.in_flight_bytes_max.div_ceil(UNIT).max(1);
+        let units = u32::try_from(bytes.div_ceil(UNIT).clamp(1, all)).unwrap_or(u32::MAX);
+        Arc::clone(&self.feed.memory).acquire_many_owned(units).await.ok()
+    }
+
+    /// Hands it to the writer, waiting while too many are on the way.
+    async fn send(&self, pending: Pending) -> Result<(), End> {
+        self.to_writer.send(pending).await.map_err(|_| End::Broken)
+    }
+}
+
+/// A message's first segment, if it is near the start.
+fn head_of(body: &[u8]) -> Vec<u8> {
+    let near = body.get(..mllp::HEAD_BYTES).unwrap_or(body);
+    let start = near.windows(3).position(|w| w == b"MSH").unwrap_or(0);
+    let rest = body.get(start..).unwrap_or_default();
+    let rest = rest.get(..mllp::HEAD_BYTES).unwrap_or(rest);
+    let end = rest.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default().to_vec()
+}
+
+fn refusal<S: Sink>(feed: &Feed<S>, head: &[u8], why: &str) -> Option<Vec<u8>> {
+    Counters::one(&feed.counters.not_stored);
+    tracing::error!(feed = &*feed.name, why, "a message could not be stored");
+    let id = feed.next_control_id();
+    answer::not_stored(&hl7v2::parse(head), why, feed.config.rules, &id, (feed.clock)())
+}
+
+/// Writes answers as they become due. An error means that the sender does not take them.
+async fn write<S, W>(feed: &Feed<S>, mut writer: W, mut from_reader: mpsc::Receiver<Pending>) -> Result<(), ()>
+where
+    S: Sink,
+    W: AsyncWrite + Unpin,
+{
+    let mut frame = Vec::new();
+    while let Some(pending) = from_reader.recv().await {
+        frame.clear();
+        if let Some(answer) = settle(feed, pending).await {
+            mllp::encode_into(&answer, &mut frame);
+        }
+        if frame.is_empty() {
+            continue;
+        }
+        let written = timeout(feed.config.answer_time_max, async {
+            writer.write_all(&frame).await?;
+            writer.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(()),
+            Err(_) => {
+                Counters::one(&feed.counters.stuck);
+                return Err(());
+            }
+        }
+    }
+    // Tell the other side that nothing more comes. It may be gone already, and then there is nobody to tell.
+    drop(timeout(feed.config.answer_time_max, writer.shutdown()).await);
+    Ok(())
+}
+
+/// Waits until everything of a frame is durable, and gives what to answer.
+async fn settle<S: Sink>(feed: &Feed<S>, pending: Pending) -> Option<Vec<u8>> {
+    let mut answers = Vec::with_capacity(pending.parts.len());
+    for part in pending.parts {
+        answers.extend(settle_part(feed, part).await);
+    }
+    match pending.envelope {
+        None => answers.pop(),
+        Some(_) if answers.is_empty() => None,
+        Some(envelope) => {
+            let now = answer::hl7_time((feed.clock)());
+            Some(ack::wrap(Some(&envelope), &answers, &feed.next_control_id(), &now))
+        }
+    }
+}
+
+async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> Option<Vec<u8>> {
+    let (ticket, decision, head) = match part {
+        Part::Ready(answer) => {
+            count(feed, answer.is_some().then_some(false));
+            return answer;
+        }
+        Part::Submitted { ticket, decision, head } => (ticket, decision, head),
+    };
+    match ticket.await {
+        Ok(stored) => {
+            count(feed, decision.code.map(ack::Code::is_positive));
+            match stored {
+                Stored::New => decision.answer,
+                Stored::Repeat { answer } => {
+                    Counters::one(&feed.counters.repeats);
+                    answer.or(decision.answer)
+                }
+            }
+        }
+        Err(why) => {
+            let answer = refusal(feed, &head, &why.0);
+            count(feed, answer.is_some().then_some(false));
+            answer
+        }
+    }
+}
+
+/// Counts an answer: positive, negative, or none.
+fn count<S>(feed: &Feed<S>, positive: Option<bool>) {
+    Counters::one(match positive {
+        Some(true) => &feed.counters.accepted,
+        Some(false) => &feed.counters.refused,
+        None => &feed.counters.unanswered,
+    });
+}

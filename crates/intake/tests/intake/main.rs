@@ -1,0 +1,9 @@
+//! What intake promises, through its public face and real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod listener_answers;
+mod listener_limits;
+mod listener_tls;
+mod sender_patience;
+mod support;
+mod torn_and_hostile_frames;
