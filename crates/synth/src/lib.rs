@@ -1,1 +1,26 @@
-//! placeholder
+//! A synthetic English region: people, households, years of illness and care, and the messages that tell of it in each
+//! source's own dialect. Everything follows from a seed and a start date; nothing reads a clock.
+//!
+//! Begin with [`Region`]. What it contains, where the rates come from and what it leaves out is told in
+//! `docs/synthetic-region.md`.
+
+#![allow(dead_code, reason = "tables are filled before every column is told")]
+
+mod clinical;
+mod dice;
+mod highlights;
+mod inpatients;
+mod life;
+mod people;
+mod profiles;
+mod region;
+mod sources;
+mod when;
+mod wire;
+
+pub use highlights::Highlight;
+pub use people::{Person, Sex};
+pub use profiles::profiles;
+pub use region::{DEFAULT_SEED, Region};
+pub use sources::{Kind, SOURCES, Source, Wire};
+pub use wire::{Format, Outgoing};

@@ -1,0 +1,1 @@
+//! Plans and services around a person: filled by the community, mental health, ambulance and council sources.
