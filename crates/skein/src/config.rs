@@ -1,9 +1,10 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
 use crate::{
-    failure::{Failure, Outcome},
+    failure::{Failure, Outcome, io_words},
     logging::Form,
 };
+use mapping::Profile;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
@@ -26,6 +27,9 @@ pub struct Config {
     /// The sources described in this file; others are in the files of `region.sources`.
     #[serde(default, rename = "source")]
     pub sources: Vec<Profile>,
+    /// The TOML text of each source's profile, in the order of `sources`: what the journal keeps.
+    #[serde(skip)]
+    pub source_texts: Vec<String>,
     /// The connections that sources send over.
     #[serde(default, rename = "feed")]
     pub feeds: Vec<Feed>,
@@ -136,10 +140,10 @@ pub struct Feed {
     pub token_hash: Option<String>,
     /// How to acknowledge: `auto` (as MSH-15/16 ask), `original` or `enhanced`. Default: as the source's profile says.
     pub acknowledge: Option<Acknowledge>,
-    /// Connections at once; one more is refused.
+    /// Connections at once; the next one waits.
     #[serde(default = "default_connections_max")]
     pub connections_max: usize,
-    /// The largest message, in bytes; a larger one is refused with an answer and the connection closed.
+    /// The largest message, in bytes; a larger one is refused with an answer.
     #[serde(default = "default_message_bytes_max")]
     pub message_bytes_max: usize,
     /// Seconds without a byte after which a connection is closed.
@@ -210,11 +214,20 @@ pub struct Client {
 impl Config {
     /// Read and check a configuration file and the source files it names.
     pub fn read(file: &Path) -> Outcome<Config> {
-        let mut config: Config = read_toml(file)?;
+        let text = read_text(file)?;
+        let mut config: Config = parse(file, &text)?;
         config.file = file.to_owned();
+        let tables: Tables = parse(file, &text)?;
+        for table in tables.source {
+            let text =
+                toml::to_string(&table).map_err(|error| Failure::asked(format!("{}: {error}", file.display())))?;
+            config.source_texts.push(text);
+        }
         for path in std::mem::take(&mut config.region.sources) {
-            let profile = read_toml(&config.beside(&path))?;
-            config.sources.push(profile);
+            let path = config.beside(&path);
+            let text = read_text(&path)?;
+            config.sources.push(parse(&path, &text)?);
+            config.source_texts.push(text);
         }
         config.check().map_err(|text| Failure::asked(format!("{}: {text}", file.display())))?;
         Ok(config)
@@ -240,8 +253,9 @@ impl Config {
         }
         let mut sources = BTreeMap::new();
         for source in &self.sources {
-            if sources.insert(source.id.as_str(), ()).is_some() {
-                return Err(format!("two sources have the id \"{}\"", source.id));
+            source.check().map_err(|error| format!("source \"{}\": {error}", source.source))?;
+            if sources.insert(source.source.as_str(), ()).is_some() {
+                return Err(format!("two sources have the name \"{}\"", source.source));
             }
         }
         let mut names = BTreeMap::new();
@@ -253,10 +267,7 @@ impl Config {
                 return Err(format!("two feeds have the name \"{name}\""));
             }
             if !sources.contains_key(feed.source.as_str()) {
-                return Err(format!(
-                    "feed \"{name}\" names source \"{}\", which no [[source]] has as its id",
-                    feed.source
-                ));
+                return Err(format!("feed \"{name}\" names source \"{}\", which no [[source]] describes", feed.source));
             }
             match (feed.mllp, &feed.token_hash) {
                 (Some(address), None) => {
@@ -310,12 +321,21 @@ fn check_token_hash(hash: &str, place: &str) -> Result<(), String> {
     }
 }
 
-/// Read a TOML file; the error is one line that says file, line and key.
-fn read_toml<T: DeserializeOwned>(file: &Path) -> Outcome<T> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::asked(format!("cannot read {}: {}", file.display(), crate::failure::io_words(&error)))
-    })?;
-    toml::from_str(&text).map_err(|error| Failure::asked(toml_words(file, &text, &error)))
+/// The same file once more, for the text of each source.
+#[derive(Deserialize)]
+struct Tables {
+    #[serde(default)]
+    source: Vec<toml::Table>,
+}
+
+fn read_text(file: &Path) -> Outcome<String> {
+    std::fs::read_to_string(file)
+        .map_err(|error| Failure::asked(format!("cannot read {}: {}", file.display(), io_words(&error))))
+}
+
+/// Parse TOML; the error is one line that says file, line and key.
+fn parse<T: DeserializeOwned>(file: &Path, text: &str) -> Outcome<T> {
+    toml::from_str(text).map_err(|error| Failure::asked(toml_words(file, text, &error)))
 }
 
 /// File, line, key and what is wrong. Never the value, which may be a secret.
@@ -329,7 +349,60 @@ fn toml_words(file: &Path, text: &str, error: &toml::de::Error) -> String {
     format!("{} line {number}{key}: {}", file.display(), error.message())
 }
 
-#[derive(Debug, Deserialize)]
-pub struct Profile {
-    pub id: String,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(rest: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.toml");
+        let text = format!("[region]\ncode = \"r\"\nname = \"R\"\ndata = \"d\"\n{rest}");
+        std::fs::write(&file, text).unwrap();
+        match Config::read(&file) {
+            Err(Failure::Asked(said)) => said.rsplit('/').next().unwrap_or_default().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let source = "[[source]]\nsource = \"a\"\n";
+        let hash = format!("blake3:{}", "0".repeat(64));
+        for (rest, says) in [
+            ("code = \"twice\"", "c.toml line 5"),
+            ("[[source]]\nsource = \"a\"\nkind = \"hospitol\"", "c.toml line 7 (kind)"),
+            (&format!("{source}{source}"), "two sources have the name \"a\""),
+            (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\""), "needs either mllp"),
+            (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\"\ntoken_hash = \"secret\""), "skein hash token"),
+            (
+                &format!(
+                    "{source}[[feed]]\nname=\"f\"\nsource=\"a\"\ntoken_hash=\"{hash}\"\n[[feed]]\nname=\"g\"\nsource=\"a\"\ntoken_hash=\"{hash}\""
+                ),
+                "each sender has its own token",
+            ),
+            (
+                &format!(
+                    "{source}[[feed]]\nname=\"f\"\nsource=\"a\"\nmllp=\"127.0.0.1:9\"\n[[feed]]\nname=\"g\"\nsource=\"a\"\nmllp=\"127.0.0.1:9\""
+                ),
+                "feed \"g\" listens on 127.0.0.1:9, and so does f",
+            ),
+            (
+                "[[user]]\nid = \"u\"\nname = \"U\"\nrole_code = \"R\"\nrole_name = \"R\"\norganisation_code = \"O\"\norganisation_name = \"O\"\npassword_hash = \"plain\"",
+                "skein hash password",
+            ),
+        ] {
+            let said = refused(rest);
+            assert!(said.contains(says), "{said} does not say {says}");
+            assert!(!said.contains("secret") && !said.contains("plain"), "no secret is repeated: {said}");
+        }
+    }
+
+    #[test]
+    fn the_example_reads_whole() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/skein.toml");
+        let config = Config::read(&file).unwrap();
+        assert_eq!(config.sources.len(), 3);
+        assert_eq!(config.source_texts.len(), 3);
+        assert!(config.source_texts.iter().zip(&config.sources).all(|(text, source)| text.contains(&source.source)));
+    }
 }
