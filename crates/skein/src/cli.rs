@@ -268,9 +268,10 @@ Examples:
   skein errors edit 1042 --with fixed.hl7
   skein errors resubmit 1042 1043       process them again as they are (after a change of the source's profile)
   skein errors resubmit --feed rhm-adt  all of a feed, in their original order
+  skein errors discard 1044 --why 'test message'    settle one without processing it
 
-The region must not be running for edit and resubmit; a running region has the same on its error desk page.
-Messages hold people's data: they are shown on this terminal and written nowhere.")]
+Works beside a running region, which then processes what is resubmitted; where none runs, this command does.
+Messages hold people's data: what is shown here is recorded in the audit trail under your account.")]
 pub struct Errors {
     #[command(flatten)]
     pub region: RegionArgs,
@@ -287,6 +288,12 @@ pub enum Desk {
         /// Only this feed
         #[arg(long, value_name = "NAME")]
         feed: Option<String>,
+        /// Also what was processed with a remark, refused to its sender, or is settled
+        #[arg(long)]
+        all: bool,
+        /// Lines at most
+        #[arg(long, value_name = "N", default_value_t = 500)]
+        limit: usize,
     },
     /// One message: why, where, and the message with the place marked
     Show {
@@ -300,6 +307,9 @@ pub enum Desk {
         /// Take the corrected message from this file instead of opening $EDITOR
         #[arg(long, value_name = "FILE")]
         with: Option<PathBuf>,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT", default_value = "corrected at the command line")]
+        why: String,
     },
     /// Process messages again, in their original order
     Resubmit {
@@ -309,6 +319,17 @@ pub enum Desk {
         /// All messages of this feed
         #[arg(long, value_name = "NAME", conflicts_with = "numbers")]
         feed: Option<String>,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT", default_value = "resubmitted at the command line")]
+        why: String,
+    },
+    /// Settle a message without processing it; it stays in the journal
+    Discard {
+        /// The message's number, from the list
+        number: u64,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        why: String,
     },
 }
 

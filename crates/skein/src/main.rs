@@ -9,6 +9,7 @@ mod edge;
 mod failure;
 mod listen;
 mod logging;
+mod region;
 mod say;
 
 use clap::Parser;

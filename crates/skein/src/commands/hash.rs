@@ -5,7 +5,6 @@ use crate::{
     failure::{Failure, Outcome},
     say,
 };
-use argon2::{Argon2, password_hash::PasswordHasher};
 use std::io::{IsTerminal, Read};
 
 /// Run it.
@@ -25,7 +24,7 @@ pub fn run(asked: &Hash) -> Outcome {
             if password.chars().count() < 8 {
                 return Err(Failure::asked("a password has at least 8 characters"));
             }
-            say::line(&password_hash(password)?);
+            say::line(&access::hash_password(password).map_err(Failure::found)?);
         }
         Hashed::Token => {
             let token = new_token()?;
@@ -34,12 +33,6 @@ pub fn run(asked: &Hash) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// The Argon2id hash of a password, with a new salt, in PHC form.
-pub fn password_hash(password: &str) -> Outcome<String> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    Ok(hash.map_err(|error| Failure::found(format!("cannot hash: {error}")))?.to_string())
 }
 
 /// A new access token: 32 bytes from the system's generator, in hexadecimal.

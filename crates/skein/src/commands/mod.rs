@@ -1,8 +1,10 @@
 //! One file per command.
 
 mod bench;
+mod errors;
 mod files;
 mod hash;
+mod verify;
 
 use crate::{
     cli::{Arguments, Command},
@@ -13,7 +15,10 @@ use crate::{
 pub fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Bench(asked) => bench::run(&asked),
+        Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),
+        Command::Rebuild(asked) => verify::rebuild(&asked),
+        Command::Verify(asked) => verify::verify(&asked),
         _ => Err(crate::failure::Failure::asked("not yet")),
     }
 }
