@@ -157,25 +157,32 @@ fn show(config: &Config, number: u64) -> Outcome {
 
 /// The message with each finding's place marked: in reverse video on a terminal, else between `»` and `«`.
 fn marked(body: &[u8], findings: &[Finding], terminal: bool) -> String {
+    // Two control characters stand for the marks until the bytes have become text.
+    const OPEN: u8 = 2;
+    const CLOSE: u8 = 3;
     let parsed = hl7v2::parse(body);
     let Some(message) = &parsed.message else { return String::from_utf8_lossy(body).into_owned() };
-    let mut text = message.raw().to_owned();
-    let mut spans: Vec<_> = findings
-        .iter()
-        .filter_map(|finding| message.span(&finding.place.parse().ok()?))
-        .collect();
+    let mut bytes: Vec<u8> = body.iter().copied().filter(|byte| !matches!(*byte, OPEN | CLOSE)).collect();
+    let mut spans: Vec<_> = if bytes.len() == body.len() {
+        findings.iter().filter_map(|finding| message.span(&finding.place.parse().ok()?)).collect()
+    } else {
+        Vec::new()
+    };
     spans.sort_by_key(|span| (span.start, span.end));
-    spans.dedup();
-    let (open, close) = if terminal { ("\u{1b}[7m", "\u{1b}[0m") } else { ("»", "«") };
-    let mut after = text.len();
+    let mut after = bytes.len();
     for span in spans.into_iter().rev() {
-        if span.end <= after && text.is_char_boundary(span.start) && text.is_char_boundary(span.end) {
-            text.insert_str(span.end, close);
-            text.insert_str(span.start, open);
+        if span.start <= span.end && span.end <= after {
+            bytes.insert(span.end, CLOSE);
+            bytes.insert(span.start, OPEN);
             after = span.start;
         }
     }
-    text
+    let text = match hl7v2::parse(&bytes).message {
+        Some(message) => message.text().to_owned(),
+        None => String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    let (open, close) = if terminal { ("\u{1b}[7m", "\u{1b}[0m") } else { ("»", "«") };
+    text.replace(char::from(OPEN), open).replace(char::from(CLOSE), close)
 }
 
 /// Without control characters, which a terminal would obey; our own marks stay.
