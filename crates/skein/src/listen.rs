@@ -1,12 +1,9 @@
 //! Where pages and the FHIR API are served: a TCP socket, with TLS when the configuration names a certificate.
 
-use crate::{
-    config::Tls,
-    failure::{Failure, Outcome, io_words},
-};
+use crate::failure::{Failure, Outcome, io_words};
 use axum::serve::Listener;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use intake::listener::tls::{self, ServerFiles};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
@@ -26,31 +23,12 @@ pub async fn bind(address: SocketAddr, place: &str) -> Outcome<TcpListener> {
         .map_err(|error| Failure::asked(format!("cannot listen on {address} ({place}): {}", io_words(&error))))
 }
 
-/// The TLS side of a listener.
-pub fn tls(tls: &Tls, beside: impl Fn(&Path) -> std::path::PathBuf) -> Outcome<TlsAcceptor> {
-    let chain = certificates(&beside(&tls.certificate))?;
-    let key_file = beside(&tls.key);
-    let key = PrivateKeyDer::from_pem_file(&key_file)
-        .map_err(|error| Failure::asked(format!("{} holds no private key: {error}", key_file.display())))?;
-    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::found(format!("TLS: {error}")))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| Failure::asked(format!("{} and its key do not fit: {error}", tls.certificate.display())))?;
+/// The TLS side of the HTTP listener.
+pub fn acceptor(files: &ServerFiles) -> Outcome<TlsAcceptor> {
+    let config = tls::server(files).map_err(|error| Failure::asked(format!("http.tls: {error}")))?;
+    let mut config = (*config).clone();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// The certificates of a PEM file.
-pub fn certificates(file: &Path) -> Outcome<Vec<CertificateDer<'static>>> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file)
-        .map_err(|error| Failure::asked(format!("cannot read {}: {error}", file.display())))?
-        .collect();
-    match found {
-        Ok(chain) if !chain.is_empty() => Ok(chain),
-        _ => Err(Failure::asked(format!("{} holds no certificate", file.display()))),
-    }
 }
 
 /// A listener whose connections have shaken hands. One slow client does not keep others waiting.

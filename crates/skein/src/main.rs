@@ -7,10 +7,12 @@ mod commands;
 mod config;
 mod edge;
 mod failure;
+mod intake_sink;
 mod listen;
 mod logging;
 mod region;
 mod say;
+mod serve;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -31,7 +31,9 @@ pub fn config(asked: &RegionArgs) -> Outcome<Config> {
     let usual = [Path::new("skein.toml"), Path::new(DEMO_CONFIG)];
     match usual.iter().find(|file| file.is_file()) {
         Some(file) => Config::read(file),
-        None => Err(Failure::asked(format!("which region? there is no skein.toml here and no {DEMO_CONFIG}; name one with --config"))),
+        None => Err(Failure::asked(format!(
+            "which region? there is no skein.toml here and no {DEMO_CONFIG}; name one with --config"
+        ))),
     }
 }
 

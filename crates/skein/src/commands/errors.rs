@@ -44,13 +44,18 @@ pub fn run(asked: &Errors) -> Outcome {
 /// Come to the desk: nothing is shown before the visit is recorded.
 fn admitted(visit: &Visit, what: String) -> Outcome {
     let action = Action::ErrorDesk { what };
-    let permit =
-        visit.gate.desk(&region::operator(), &action, edge::now()).map_err(|refusal| Failure::found(refusal.to_string()))?;
+    let permit = visit
+        .gate
+        .desk(&region::operator(), &action, edge::now())
+        .map_err(|refusal| Failure::found(refusal.to_string()))?;
     runtime()?.block_on(permit.seal(()).release()).map_err(|refusal| Failure::found(refusal.to_string()))
 }
 
 fn runtime() -> Outcome<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::found(error.to_string()))
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::found(error.to_string()))
 }
 
 fn open_problems(visit: &Visit, feed: Option<&str>, statuses: &[ProblemStatus], limit: usize) -> Outcome<Vec<Problem>> {
@@ -77,13 +82,13 @@ fn list(config: &Config, feed: Option<&str>, all: bool, limit: usize) -> Outcome
     for problem in problems.iter().filter(|problem| problem.status == ProblemStatus::Held) {
         *waiting.entry(problem.lane).or_default() += 1;
     }
-    let shown: Vec<&Problem> =
-        problems.iter().filter(|problem| all || problem.status != ProblemStatus::Held).collect();
+    let shown: Vec<&Problem> = problems.iter().filter(|problem| all || problem.status != ProblemStatus::Held).collect();
     if !shown.is_empty() {
         say::line(&format!("{:>9}  {:<20}  {:<8}  {:<12}  {:>5}  reason", "number", "feed", "status", "type", "wait"));
     }
     for problem in shown {
-        let behind = if problem.status == ProblemStatus::Parked { waiting.get(&problem.lane).copied().unwrap_or(0) } else { 0 };
+        let behind =
+            if problem.status == ProblemStatus::Parked { waiting.get(&problem.lane).copied().unwrap_or(0) } else { 0 };
         say::line(&format!(
             "{:>9}  {:<20}  {:<8}  {:<12}  {:>5}  {}",
             problem.pos,
@@ -120,7 +125,8 @@ fn reason(problem: &Problem) -> String {
 }
 
 fn find(visit: &mut Visit, number: u64) -> Outcome<(Problem, Entry)> {
-    let nothing = || Failure::asked(format!("there is no message {number} on the error desk; `skein errors list` shows what is"));
+    let nothing =
+        || Failure::asked(format!("there is no message {number} on the error desk; `skein errors list` shows what is"));
     let problem = visit.derived.snapshot()?.problem(number)?.ok_or_else(nothing)?;
     let entry = visit.journal.entry(number)?.ok_or_else(nothing)?;
     Ok((problem, entry))
@@ -140,7 +146,12 @@ fn show(config: &Config, number: u64) -> Outcome {
     }
     let findings: Vec<Finding> = serde_json::from_str(&problem.findings).unwrap_or_default();
     for finding in &findings {
-        say::line(&format!("{:<9} {} {}", format!("{:?}", finding.severity).to_lowercase(), finding.place, finding.text));
+        say::line(&format!(
+            "{:<9} {} {}",
+            format!("{:?}", finding.severity).to_lowercase(),
+            finding.place,
+            finding.text
+        ));
     }
     say::line("");
     let text = match entry.kind {
@@ -206,7 +217,9 @@ fn edit(config: &Config, number: u64, with: Option<&Path>, why: &str) -> Outcome
         None => in_editor(&entry)?,
     };
     if body == entry.body {
-        say::line("Nothing was changed, nothing was resubmitted. (`skein errors resubmit` processes it again as it is.)");
+        say::line(
+            "Nothing was changed, nothing was resubmitted. (`skein errors resubmit` processes it again as it is.)",
+        );
         return Ok(());
     }
     let decision = intake::resubmission(&problem, body, &region::operator().id, why, edge::now());
@@ -237,7 +250,8 @@ fn in_editor(entry: &Entry) -> Outcome<Vec<u8>> {
     // A folder of our own, readable by us alone, gone afterwards.
     let folder = private_folder()?;
     let file = folder.path.join(if hl7 { "message.hl7" } else { "request.json" });
-    let broken = |error: std::io::Error| Failure::found(format!("cannot edit {}: {}", file.display(), io_words(&error)));
+    let broken =
+        |error: std::io::Error| Failure::found(format!("cannot edit {}: {}", file.display(), io_words(&error)));
     std::fs::write(&file, &shown).map_err(broken)?;
     let status = std::process::Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "sh"])
@@ -291,7 +305,10 @@ fn resubmit(config: &Config, numbers: &[u64], feed: Option<&str>, why: &str) -> 
         let statuses = [ProblemStatus::Parked, ProblemStatus::Failed];
         for problem in open_problems(&visit, Some(feed), &statuses, RESUBMIT_MAX)? {
             let Some(entry) = visit.journal.entry(problem.pos)? else { continue };
-            decisions.push((problem.pos, intake::resubmission(&problem, entry.body, &region::operator().id, why, edge::now())));
+            decisions.push((
+                problem.pos,
+                intake::resubmission(&problem, entry.body, &region::operator().id, why, edge::now()),
+            ));
         }
         if decisions.is_empty() {
             say::line(&format!("Nothing of feed {feed} is on the desk."));
@@ -304,7 +321,8 @@ fn resubmit(config: &Config, numbers: &[u64], feed: Option<&str>, why: &str) -> 
         for number in numbers {
             let (problem, entry) = find(&mut visit, number)?;
             still_open(&problem)?;
-            decisions.push((number, intake::resubmission(&problem, entry.body, &region::operator().id, why, edge::now())));
+            decisions
+                .push((number, intake::resubmission(&problem, entry.body, &region::operator().id, why, edge::now())));
         }
     }
     decide(config, visit, decisions)
@@ -377,7 +395,8 @@ mod tests {
 
     #[test]
     fn the_place_is_marked_in_the_message() {
-        let finding = Finding { severity: Severity::Error, code: "x".into(), place: "PID-5.1".into(), text: "t".into() };
+        let finding =
+            Finding { severity: Severity::Error, code: "x".into(), place: "PID-5.1".into(), text: "t".into() };
         let text = marked(b"MSH|^~\\&|A|B|C|D|20250101||ADT^A01|1|P|2.4\rPID|1||||SMITH^JOHN\r", &[finding], false);
         assert!(text.contains("PID|1||||»SMITH«^JOHN"), "{text}");
     }

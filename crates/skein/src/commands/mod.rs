@@ -4,6 +4,8 @@ mod bench;
 mod errors;
 mod files;
 mod hash;
+mod load;
+mod serve;
 mod verify;
 
 use crate::{
@@ -17,7 +19,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Bench(asked) => bench::run(&asked),
         Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),
+        Command::Load(asked) => load::run(&asked),
         Command::Rebuild(asked) => verify::rebuild(&asked),
+        Command::Serve(asked) => serve::run(&asked),
         Command::Verify(asked) => verify::verify(&asked),
         _ => Err(crate::failure::Failure::asked("not yet")),
     }

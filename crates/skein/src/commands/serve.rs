@@ -1,0 +1,47 @@
+//! `skein serve`: a region as its configuration says.
+
+use crate::{
+    cli::Serve,
+    config::Config,
+    edge,
+    failure::{Failure, Outcome},
+    logging, say,
+    serve::{self, Server},
+};
+
+/// Run it.
+pub fn run(asked: &Serve) -> Outcome {
+    let config = Config::read(&asked.config)?;
+    if asked.check {
+        serve::check(&config)?;
+        say::line(&format!(
+            "{}: {} sources, {} feeds, {} users, {} clients",
+            asked.config.display(),
+            config.sources.len(),
+            config.feeds.len(),
+            config.users.len(),
+            config.clients.len()
+        ));
+        return Ok(());
+    }
+    logging::start(
+        asked.log.log.unwrap_or(config.log.form),
+        asked.log.log_level.as_deref().unwrap_or(&config.log.level),
+    );
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;
+    runtime.block_on(async {
+        let stop = edge::until_told_to_stop().map_err(|error| Failure::found(error.to_string()))?;
+        let fhir: Vec<String> =
+            config.feeds.iter().filter(|feed| feed.mllp.is_none()).map(|feed| feed.name.clone()).collect();
+        let server = tokio::spawn(Server::open(config)).await.map_err(|error| Failure::found(error.to_string()))??;
+        let addresses = server.addresses()?;
+        for (name, address) in &addresses.feeds {
+            say::line(&format!("feed {name} at {address} (HL7 v2 over MLLP)"));
+        }
+        for name in fhir {
+            say::line(&format!("feed {name} at /fhir (FHIR over HTTP)"));
+        }
+        say::line(&format!("pages and FHIR API at {}://{}/", addresses.scheme, addresses.http));
+        server.run(stop).await
+    })
+}

@@ -1,0 +1,197 @@
+//! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
+
+use crate::{
+    config::{Acknowledge, Config, Feed, Tls},
+    edge,
+    failure::{Failure, Outcome},
+    intake_sink::EngineSink,
+    listen, region,
+};
+use access::{Account, Accounts, User};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use intake::{
+    Engine,
+    answer::Rules,
+    listener::{Listener, ListenerConfig, tls::ServerFiles},
+};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// A region that has its sockets and its files, and is about to serve.
+pub struct Server {
+    engine: Engine,
+    config: Config,
+    listeners: Vec<Listener>,
+    http: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+/// Where a server can be reached.
+pub struct Addresses {
+    /// Each MLLP feed, by name.
+    pub feeds: Vec<(String, SocketAddr)>,
+    /// Pages and API.
+    pub http: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
+impl Server {
+    /// Take every address and open the files, so that whatever is wrong shows before anything starts.
+    pub async fn open(config: Config) -> Outcome<Server> {
+        let tls = match &config.http.tls {
+            Some(files) => Some(listen::acceptor(&server_files(&config, files))?),
+            None => None,
+        };
+        let http = listen::bind(config.http.address, "http.address").await?;
+        let mut listeners = Vec::new();
+        for feed in &config.feeds {
+            if let Some(address) = feed.mllp {
+                let listener = Listener::bind(listener_config(&config, feed, address)).await;
+                listeners.push(listener.map_err(Failure::asked)?);
+            }
+        }
+        let engine = tokio::task::block_in_place(|| region::start(&config))?;
+        Ok(Server { engine, config, listeners, http, tls })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where it can be reached.
+    pub fn addresses(&self) -> Outcome<Addresses> {
+        let unknown = |error: std::io::Error| Failure::found(format!("an address cannot be told: {error}"));
+        let mut feeds = Vec::new();
+        let names = self.config.feeds.iter().filter(|feed| feed.mllp.is_some()).map(|feed| feed.name.clone());
+        for (name, listener) in names.zip(&self.listeners) {
+            feeds.push((name, listener.local_addr().map_err(unknown)?));
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(Addresses { feeds, http: self.http.local_addr().map_err(unknown)?, scheme })
+    }
+
+    /// Serve until told to stop; then finish what is in hand, answer it, and close the files.
+    pub async fn run(self, stop: CancellationToken) -> Outcome {
+        let app = app(&self.config, &self.engine)?;
+        let mut feeds = JoinSet::new();
+        for listener in self.listeners {
+            feeds.spawn(listener.run(EngineSink(self.engine.clone()), Arc::new(edge::now), stop.clone()));
+        }
+        let served = match self.tls {
+            None => {
+                let serve = axum::serve(self.http, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+                within_reason(serve, &stop).await
+            }
+            Some(acceptor) => {
+                let listener = listen::TlsListener::new(self.http, acceptor).map_err(Failure::found)?;
+                let serve = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+                within_reason(serve, &stop).await
+            }
+        };
+        stop.cancel();
+        while feeds.join_next().await.is_some() {}
+        let engine = self.engine;
+        let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
+        served
+    }
+}
+
+/// How long requests in hand may take once told to stop. Past that, connections are cut: browsers keep idle ones open.
+const STOP_SECONDS_MAX: u64 = 5;
+
+async fn within_reason<S>(serve: S, stop: &CancellationToken) -> Outcome
+where
+    S: std::future::IntoFuture<Output = std::io::Result<()>>,
+{
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(STOP_SECONDS_MAX)).await;
+    };
+    tokio::select! {
+        served = serve.into_future() => served.map_err(|error| Failure::found(format!("serving HTTP: {error}"))),
+        () = late => Ok(()),
+    }
+}
+
+/// Check what a configuration names without starting anything: certificates, keys, accounts.
+pub fn check(config: &Config) -> Outcome {
+    if let Some(tls) = &config.http.tls {
+        listen::acceptor(&server_files(config, tls))?;
+    }
+    for feed in &config.feeds {
+        if let Some(tls) = &feed.tls {
+            intake::listener::tls::server(&server_files(config, tls))
+                .map_err(|error| Failure::asked(format!("feed {}: {error}", feed.name)))?;
+        }
+    }
+    accounts(config).map(|_| ())
+}
+
+fn server_files(config: &Config, tls: &Tls) -> ServerFiles {
+    let beside = |path: &Path| config.beside(path);
+    ServerFiles {
+        certificate: beside(&tls.certificate),
+        key: beside(&tls.key),
+        client_authorities: tls.client_authorities.as_deref().map(beside),
+        client_optional: false,
+    }
+}
+
+fn listener_config(config: &Config, feed: &Feed, address: SocketAddr) -> ListenerConfig {
+    use hl7v2::ack::Mode;
+    use mapping::profile::Acknowledgement;
+    let of_source = config
+        .sources
+        .iter()
+        .find(|source| source.source == feed.source)
+        .map_or(Acknowledgement::Auto, |source| source.acknowledgement);
+    let mode = match (feed.acknowledge, of_source) {
+        (Some(Acknowledge::Auto), _) | (None, Acknowledgement::Auto) => Mode::Auto,
+        (Some(Acknowledge::Original), _) | (None, Acknowledgement::Original) => Mode::Original,
+        (Some(Acknowledge::Enhanced), _) | (None, Acknowledgement::Enhanced) => Mode::Enhanced,
+    };
+    ListenerConfig {
+        tls: feed.tls.as_ref().map(|tls| server_files(config, tls)),
+        rules: Rules { mode, ..Rules::default() },
+        connections_max: feed.connections_max,
+        frame_bytes_max: feed.message_bytes_max,
+        idle_max: Duration::from_secs(feed.idle_seconds_max),
+        ..ListenerConfig::new(&feed.name, &feed.source, address)
+    }
+}
+
+fn accounts(config: &Config) -> Outcome<Accounts> {
+    let accounts = config.users.iter().map(|user| Account {
+        user: User {
+            id: user.id.clone(),
+            name: user.name.clone(),
+            role_code: user.role_code.clone(),
+            role_name: user.role_name.clone(),
+            org_code: user.organisation_code.clone(),
+            org_name: user.organisation_name.clone(),
+        },
+        password_hash: user.password_hash.clone(),
+    });
+    Accounts::new(accounts).map_err(|error| Failure::asked(format!("{}: {error}", config.file.display())))
+}
+
+/// Everything that HTTP serves.
+fn app(config: &Config, engine: &Engine) -> Outcome<Router> {
+    let _ = accounts(config)?;
+    Ok(Router::new().route("/health", get(health)).with_state(engine.clone()))
+}
+
+/// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
+async fn health(State(engine): State<Engine>) -> (StatusCode, Json<Value>) {
+    let progress = engine.progress();
+    let numbers = |status: &str| json!({"status": status, "received": progress.head, "processed": progress.applied});
+    match engine.fault() {
+        None => (StatusCode::OK, Json(numbers("ok"))),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(numbers("processing has stopped; see the log"))),
+    }
+}
