@@ -106,6 +106,6 @@ fn a_missing_file_or_folder_is_named() {
     let file = region_toml(folder.path(), "");
     for command in ["verify", "rebuild"] {
         let said = the_line(&[command, "--config", &file]);
-        assert!(said.contains("data") && said.contains("nothing"), "{said}");
+        assert!(said.contains("there is no region in") && said.contains("data"), "{said}");
     }
 }

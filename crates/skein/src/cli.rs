@@ -55,7 +55,7 @@ pub enum Command {
 #[derive(Args, Debug, Clone)]
 pub struct RegionArgs {
     /// The region's configuration file [default: skein.toml here, else the demonstration's in .skein/demo]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
 
@@ -88,7 +88,7 @@ pub struct Demo {
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
     /// How fast the region lives, once its history is loaded: seconds of its life per second (0: it stands still)
-    #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = speed)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = speed, allow_negative_numbers = true)]
     pub speed: f64,
     #[command(flatten)]
     pub log: LogArgs,
