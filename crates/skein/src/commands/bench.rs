@@ -1,6 +1,10 @@
 //! `skein bench`.
 
-use crate::{bench, cli::Bench, failure::{Failure, Outcome}};
+use crate::{
+    bench,
+    cli::Bench,
+    failure::{Failure, Outcome},
+};
 
 /// Measure.
 pub fn run(asked: &Bench) -> Outcome {
