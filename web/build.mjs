@@ -1,7 +1,7 @@
 // Builds web/dist: one stylesheet from src/viewer.scss, one script per island from src/*.ts.
 import { build, transform } from "esbuild";
 import { compile, NodePackageImporter } from "sass";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 
 await rm("dist", { recursive: true, force: true });
 await mkdir("dist", { recursive: true });
@@ -14,6 +14,7 @@ const sheet = compile("src/viewer.scss", {
 });
 const { code } = await transform(sheet.css, { loader: "css", minify: true, target: ["chrome109", "firefox115", "safari15"] });
 await writeFile("dist/viewer.css", code);
+await copyFile("src/icon.svg", "dist/icon.svg");
 
 await build({
   entryPoints: ["src/trend.ts", "src/progress.ts"],

@@ -115,7 +115,9 @@ mod tests {
     fn only_the_right_name_with_the_right_password_signs_in() {
         let accounts = Accounts::demo([user("nurse"), user("doctor")], "correct horse").expect("accounts");
         assert_eq!(accounts.verify("nurse", "correct horse"), Some(user("nurse")));
-        for (name, password) in [("nurse", "wrong"), ("nobody", "correct horse"), ("nobody", "nobody's password"), ("", "")] {
+        for (name, password) in
+            [("nurse", "wrong"), ("nobody", "correct horse"), ("nobody", "nobody's password"), ("", "")]
+        {
             assert_eq!(accounts.verify(name, password), None, "{name}");
         }
         assert_eq!(accounts.verify("nurse", &"x".repeat(2000)), None);

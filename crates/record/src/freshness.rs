@@ -83,6 +83,18 @@ impl Verdict {
         }
     }
 
+    /// Its word, for styling.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Verdict::Normal => "normal",
+            Verdict::Loading => "loading",
+            Verdict::Quiet => "quiet",
+            Verdict::Never => "never",
+            Verdict::Down => "down",
+            Verdict::NotConnected => "not-connected",
+        }
+    }
+
     /// Whether a reader should know before relying on the record.
     pub fn needs_attention(self) -> bool {
         !matches!(self, Verdict::Normal)

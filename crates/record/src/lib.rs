@@ -6,6 +6,7 @@ pub mod banner;
 pub mod explain;
 pub mod freshness;
 mod item;
+pub mod origin;
 mod read;
 pub mod sections;
 pub mod summary;

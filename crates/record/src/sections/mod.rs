@@ -176,6 +176,18 @@ pub enum Tone {
     Danger,
 }
 
+impl Tone {
+    /// Its word, for styling.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Tone::Plain => "plain",
+            Tone::Good => "good",
+            Tone::Caution => "caution",
+            Tone::Danger => "danger",
+        }
+    }
+}
+
 /// A short word set beside a title: `High risk`, `Suspected`, `Sources differ`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -282,6 +294,11 @@ impl Line {
     /// All statements, newest first.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Whether any statement carries a mark to act on.
+    pub fn danger(&self) -> bool {
+        self.marks.iter().any(|mark| mark.tone == Tone::Danger)
     }
 
     /// The names of its sources, each once, in the order of their newest statements.

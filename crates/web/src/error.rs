@@ -1,0 +1,119 @@
+//! What a page says when it cannot be shown: one human sentence. The cause is logged here, once, without personal data;
+//! handlers return [`PageError`], everything below returns its own errors.
+
+use crate::assets;
+use access::Refusal;
+use askama::Template;
+use axum::{
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use record::StoreError;
+
+/// Why a page cannot be shown.
+#[derive(Debug)]
+pub enum PageError {
+    /// There is nothing at this address, or not for this reader.
+    NotFound,
+    /// This user may not; the sentence says why.
+    Forbidden(String),
+    /// Nobody is signed in. Where to go afterwards.
+    SignIn(Option<String>),
+    /// What was sent cannot be used; the sentence says why.
+    Bad(String),
+    /// A form from an older page or from elsewhere.
+    StaleForm,
+    /// It cannot be done now; the sentence says what to do.
+    NotNow(String),
+    /// Our fault; the text is for the log alone.
+    Fault(String),
+}
+
+impl From<Refusal> for PageError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotAllowed(sentence) => PageError::Forbidden(sentence),
+            Refusal::NoSuchPerson => PageError::NotFound,
+            Refusal::NotRecorded(cause) => {
+                tracing::error!(%cause, "an access could not be recorded, so nothing was shown");
+                PageError::NotNow(
+                    "Your access could not be written to the audit trail, so nothing can be shown. Try again in a minute.".into(),
+                )
+            }
+        }
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        PageError::Fault(error.to_string())
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> Self {
+        PageError::Fault(error.to_string())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    title: &'a str,
+    sentence: &'a str,
+    stylesheet: &'static str,
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let (status, title, sentence) = match self {
+            PageError::SignIn(then) => {
+                let target = match then {
+                    Some(then) => format!("/sign-in?then={}", encode(&then)),
+                    None => "/sign-in".into(),
+                };
+                return Redirect::to(&target).into_response();
+            }
+            PageError::NotFound => (
+                StatusCode::NOT_FOUND,
+                "Page not found",
+                "There is nothing at this address. If you followed a link in a record, it may have been merged or withdrawn: find the person again.".into(),
+            ),
+            PageError::Forbidden(sentence) => (StatusCode::FORBIDDEN, "Not for this role", sentence),
+            PageError::Bad(sentence) => (StatusCode::BAD_REQUEST, "That did not work", sentence),
+            PageError::StaleForm => (
+                StatusCode::FORBIDDEN,
+                "This form is too old",
+                "The page you sent this from is no longer valid, perhaps because you signed in again. Go back, load it anew and send it again.".into(),
+            ),
+            PageError::NotNow(sentence) => (StatusCode::SERVICE_UNAVAILABLE, "Not available just now", sentence),
+            PageError::Fault(cause) => {
+                tracing::error!(%cause, "a page failed");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "Something went wrong",
+                    "This page could not be made. It has been noted; try again, and tell your service desk if it stays.".into(),
+                )
+            }
+        };
+        let page = ErrorPage { title, sentence: &sentence, stylesheet: assets::address("viewer.css") };
+        let body = page.render().unwrap_or_else(|_| format!("{title}. {sentence}"));
+        let mut response = (status, Html(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
+        }
+        response
+    }
+}
+
+/// Percent-encode a path for a query value.
+fn encode(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}

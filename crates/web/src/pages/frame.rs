@@ -1,0 +1,369 @@
+//! Opening a record, and what stands around each of its pages: banner, menu, freshness of the sources.
+
+use crate::{
+    chart::{self, Spark},
+    error::PageError,
+    sources,
+    state::{AppState, Site},
+};
+use access::{Action, Permit, User};
+use fhir::{PersonKey, ResourceId, ResourceType};
+use jiff::Timestamp;
+use record::{
+    Filter, Item, Origin, ParsedItem, StoreError,
+    banner::{Banner, banner},
+    explain::{Explanation, explain},
+    freshness::{Freshness, SourceState, Verdict, freshness},
+    sections::{
+        Line, SectionKind, Statement, Tone,
+        allergies::Area,
+        documents::Letter,
+        medicines,
+        plans::{NATIONAL, Plan, Standing},
+        results::{Course, Reading, Report},
+    },
+    summary::contributing,
+    when,
+};
+use std::sync::Arc;
+
+/// The types the banner is made of.
+pub const BANNER_KINDS: [ResourceType; 3] =
+    [ResourceType::Patient, ResourceType::AllergyIntolerance, ResourceType::List];
+
+/// An opened record.
+pub struct Opened {
+    /// Its items, as far as the page needs them.
+    pub items: Vec<ParsedItem>,
+    /// How each source of the region stands.
+    pub states: Vec<SourceState>,
+    /// What stands around the page.
+    pub frame: Frame,
+}
+
+impl Opened {
+    /// Why a section has nothing from some sources.
+    pub fn missing(&self, section: SectionKind) -> Explanation {
+        explain(section, &self.states, &contributing(section, &self.items), &[])
+    }
+}
+
+/// What stands around a page of a record.
+pub struct Frame {
+    /// The page's name.
+    pub title: String,
+    /// Whose record.
+    pub person: PersonKey,
+    /// The patient banner.
+    pub banner: Banner,
+    /// The banner's allergy area, ready to show.
+    pub allergy: AllergyBox,
+    /// The menu.
+    pub menu: Vec<MenuEntry>,
+    /// The freshness strip.
+    pub strip: Strip,
+    /// The `seq` the record is read at.
+    pub seq: String,
+    /// The time it is read at.
+    pub at_text: String,
+    /// How many of its patients have a message waiting on the error desk.
+    pub waiting: usize,
+    now: Timestamp,
+}
+
+/// An entry of the menu.
+pub struct MenuEntry {
+    /// Where it leads.
+    pub href: String,
+    /// Its words.
+    pub title: &'static str,
+    /// Whether it is the page shown.
+    pub here: bool,
+}
+
+/// The freshness strip.
+pub struct Strip {
+    /// Class suffix.
+    pub class: &'static str,
+    /// In one line.
+    pub headline: String,
+    /// Sources a reader must know about.
+    pub attention: Vec<Freshness>,
+    /// All of them.
+    pub all: Vec<Freshness>,
+}
+
+/// The banner's allergy area.
+pub struct AllergyBox {
+    /// Class suffix.
+    pub class: &'static str,
+    /// The first words.
+    pub lead: String,
+    /// Known allergies, and whether each is rated high risk.
+    pub names: Vec<(String, bool)>,
+    /// What follows.
+    pub rest: String,
+    /// Whether sources contradict each other.
+    pub conflict: bool,
+}
+
+/// Allergies named in the banner; the page has them all.
+const BANNER_ALLERGIES_MAX: usize = 4;
+
+/// Which page of a record is opened.
+#[derive(Clone)]
+pub struct Page {
+    /// Its heading.
+    pub title: String,
+    /// The section it belongs to, for the menu.
+    pub section: Option<SectionKind>,
+    /// Its name in the audit trail.
+    pub audit: String,
+}
+
+impl Page {
+    /// The page of a section.
+    pub fn of(section: SectionKind) -> Self {
+        Page { title: section.title().to_owned(), section: Some(section), audit: section.slug().to_owned() }
+    }
+
+    /// A page below a section's.
+    pub fn within(section: SectionKind, title: impl Into<String>, audit: impl Into<String>) -> Self {
+        Page { title: title.into(), section: Some(section), audit: audit.into() }
+    }
+}
+
+/// The key in an address. Anything else is no page.
+pub fn person(text: &str) -> Result<PersonKey, PageError> {
+    text.parse().map_err(|_| PageError::NotFound)
+}
+
+/// Open a record for a page: ask the gate, read what the page needs, build it, and hand it out when the audit entry is
+/// on disk. `kinds` empty: everything.
+pub async fn open<T, F>(
+    state: &AppState,
+    user: &Arc<User>,
+    person: PersonKey,
+    page: Page,
+    kinds: Vec<ResourceType>,
+    build: F,
+) -> Result<T, PageError>
+where
+    T: Send + 'static,
+    F: FnOnce(Opened) -> Result<T, PageError> + Send + 'static,
+{
+    let (site, user) = (state.clone(), Arc::clone(user));
+    let work = move || {
+        let now = site.now();
+        let permit = site.gate.open(&user, person, &Action::OpenPage { page: page.audit.clone() }, now)?;
+        let sealed = site.records.read(&permit, &Filter { kinds, ..Filter::default() })?;
+        let states = states(&site, &permit)?;
+        let waiting = site.records.waiting(&permit)?.len();
+        Ok::<_, PageError>(sealed.map(|items| build(opened(&items, states, page, &permit, waiting, now)?)))
+    };
+    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    sealed.release().await?
+}
+
+/// How the sources stand, seen from a record.
+pub fn states(site: &Site, permit: &Permit) -> Result<Vec<SourceState>, StoreError> {
+    let knows: Vec<String> = site.records.patient_sources(permit)?.into_iter().map(|(_, source)| source).collect();
+    sources::states(site, &knows)
+}
+
+/// Parse items and make the frame.
+pub fn opened(
+    items: &[Item],
+    states: Vec<SourceState>,
+    page: Page,
+    permit: &Permit,
+    waiting: usize,
+    now: Timestamp,
+) -> Result<Opened, PageError> {
+    let parsed: Result<Vec<ParsedItem>, StoreError> =
+        items.iter().map(|item| ParsedItem::of(item, |id| sources::info(&states, id))).collect();
+    let items = parsed?;
+    let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &[]);
+    let banner = banner(&items, &missing, now);
+    let frame = Frame {
+        title: page.title,
+        person: permit.person(),
+        allergy: allergy_box(&banner.allergies),
+        banner,
+        menu: menu(permit.person(), page.section),
+        strip: strip(&states, now),
+        seq: super::thousands(permit.seq()),
+        at_text: when::date_time(now),
+        waiting,
+        now,
+    };
+    Ok(Opened { items, states, frame })
+}
+
+fn menu(person: PersonKey, here: Option<SectionKind>) -> Vec<MenuEntry> {
+    let entry = |section: SectionKind| MenuEntry {
+        href: match section {
+            SectionKind::Summary => format!("/record/{person}"),
+            other => format!("/record/{person}/{}", other.slug()),
+        },
+        title: section.title(),
+        here: here == Some(section),
+    };
+    SectionKind::ALL.into_iter().map(entry).collect()
+}
+
+fn strip(states: &[SourceState], now: Timestamp) -> Strip {
+    let all: Vec<Freshness> = freshness(states, now).into_iter().filter(|one| one.knows_person).collect();
+    let attention: Vec<Freshness> = all.iter().filter(|one| one.verdict.needs_attention()).cloned().collect();
+    let loading = !all.is_empty() && all.iter().all(|one| one.verdict == Verdict::Loading);
+    let class = match attention.iter().map(|one| one.verdict).max() {
+        None => "",
+        Some(verdict) if verdict >= Verdict::Down => " strip--down",
+        Some(_) => " strip--attention",
+    };
+    let total = all.len();
+    let sources = if total == 1 { "source" } else { "sources" };
+    let headline = if loading {
+        "The region’s history is still being loaded: entries may be missing".into()
+    } else if attention.is_empty() {
+        match total {
+            1 => "The 1 source of this record is as fresh as usual".to_owned(),
+            _ => format!("All {total} {sources} of this record are as fresh as usual"),
+        }
+    } else {
+        format!("{} of {total} {sources} as fresh as usual", total - attention.len())
+    };
+    Strip { class, headline, attention: if loading { Vec::new() } else { attention }, all }
+}
+
+fn allergy_box(area: &Area) -> AllergyBox {
+    let blank = AllergyBox { class: "", lead: String::new(), names: Vec::new(), rest: String::new(), conflict: false };
+    match area {
+        Area::Known { names, conflict } => {
+            let more = names.len().saturating_sub(BANNER_ALLERGIES_MAX);
+            AllergyBox {
+                class: "known",
+                lead: "Allergies:".into(),
+                names: names.iter().take(BANNER_ALLERGIES_MAX).cloned().collect(),
+                rest: if more > 0 { format!(" and {more} more") } else { String::new() },
+                conflict: *conflict,
+            }
+        }
+        Area::NoneKnown(stated) => {
+            let first = stated.iter().find(|stated| stated.any_kind).or(stated.first());
+            let rest = first.map(|first| {
+                let when = first.when.as_ref().map(|when| format!(" on {}", when.day_text())).unwrap_or_default();
+                format!(", stated by {}{when}", first.origin.source.name)
+            });
+            AllergyBox {
+                class: "none",
+                lead: first.map(|first| first.text.clone()).unwrap_or_default(),
+                rest: rest.unwrap_or_default(),
+                ..blank
+            }
+        }
+        Area::NotRecorded => AllergyBox { class: "unrecorded", lead: "Allergies not recorded".into(), ..blank },
+        Area::Unavailable(why) => {
+            AllergyBox { class: "unavailable", lead: "Allergies unavailable:".into(), rest: format!(" {why}"), ..blank }
+        }
+    }
+}
+
+// What templates ask of the frame: addresses and words that depend on whose record it is and what time it is.
+impl Frame {
+    /// How long ago.
+    pub fn ago(&self, at: &Timestamp) -> String {
+        when::ago(*at, self.now)
+    }
+
+    /// The address of a section's page.
+    pub fn section(&self, slug: &str) -> String {
+        format!("/record/{}/{slug}", self.person)
+    }
+
+    /// The address of the page that says where an item came from.
+    pub fn item(&self, origin: &Origin) -> String {
+        format!("/record/{}/item/{}/{}", self.person, origin.kind, origin.id)
+    }
+
+    /// The address of a document.
+    pub fn letter(&self, letter: &Letter) -> String {
+        match letter.origin.kind {
+            ResourceType::DiagnosticReport => format!("/record/{}/results/report/{}", self.person, letter.origin.id),
+            _ => format!("/record/{}/letters/{}", self.person, letter.origin.id),
+        }
+    }
+
+    /// The address of a report.
+    pub fn report(&self, report: &Report) -> String {
+        format!("/record/{}/results/report/{}", self.person, report.origin.id)
+    }
+
+    /// The address of a test's course.
+    pub fn trend(&self, observation: &ResourceId) -> String {
+        format!("/record/{}/results/trend/{observation}", self.person)
+    }
+
+    /// The statements of a line after the first: those that add something (another source, other details), and those
+    /// that only repeat.
+    pub fn split<'a>(&self, line: &'a Line) -> (Vec<&'a Statement>, Vec<&'a Statement>) {
+        let mut shown: Vec<&Statement> = vec![&line.first];
+        let (mut other, mut repeats) = (Vec::new(), Vec::new());
+        for statement in &line.others {
+            if shown.iter().any(|known| known.origin.source == statement.origin.source) {
+                repeats.push(statement);
+            } else {
+                shown.push(statement);
+                other.push(statement);
+            }
+        }
+        (other, repeats)
+    }
+
+    /// An explanation source by source, in words, when there is more than one source to speak of.
+    pub fn told(&self, explanation: &Explanation) -> Vec<(String, String)> {
+        if explanation.per_source.len() < 2 && !explanation.headline.starts_with("Sources") {
+            return Vec::new();
+        }
+        let told = explanation.per_source.iter();
+        told.map(|(source, reason)| (source.name.clone(), reason.words(self.now))).collect()
+    }
+
+    /// The dose on a medicine's line.
+    pub fn dose(&self, line: &Line) -> String {
+        medicines::short(line)
+    }
+
+    /// Whether a reading is flagged as dangerous.
+    pub fn danger(&self, reading: &Reading) -> bool {
+        reading.flag.as_ref().is_some_and(|flag| flag.tone == Tone::Danger)
+    }
+
+    /// Whether a reading is flagged at all.
+    pub fn flagged(&self, reading: &Reading) -> bool {
+        reading.flag.as_ref().is_some_and(|flag| flag.tone >= Tone::Caution)
+    }
+
+    /// The small trend line.
+    pub fn spark(&self, course: &Course) -> Option<Spark> {
+        chart::spark(course)
+    }
+
+    /// The class suffix of a plan.
+    pub fn plan_class(&self, plan: &Plan) -> &'static str {
+        if plan.standing != Standing::Current {
+            " plan--not-current"
+        } else if plan.own_words {
+            " plan--own"
+        } else if plan.urgency < NATIONAL.len() {
+            " plan--urgent"
+        } else {
+            ""
+        }
+    }
+
+    /// The time the page is made.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}

@@ -1,0 +1,240 @@
+//! Where an item came from: its source, its times, its versions, and the message itself with the place marked.
+
+use super::{
+    Chrome, Here,
+    frame::{self, BANNER_KINDS, Frame, Page},
+    html,
+};
+use crate::{error::PageError, session::SignedIn, sources, state::AppState};
+use access::Action;
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    response::Html,
+};
+use fhir::{ResourceId, ResourceType};
+use intake::EntryKind;
+use record::{
+    Entry, Filter, Item, ParsedItem,
+    origin::{self, Message, Row},
+    sections::{SectionKind, events::spaced},
+    text, when,
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+enum Original {
+    Withheld,
+    Gone,
+    Rows(Vec<Row>),
+    Entry { text: String, place: String },
+}
+
+struct VersionRow {
+    version: u32,
+    received: String,
+    changed: String,
+    message: String,
+}
+
+#[derive(Template)]
+#[template(path = "item.html")]
+struct ItemPage {
+    chrome: Chrome,
+    frame: Frame,
+    back: (&'static str, &'static str),
+    name: String,
+    kind_words: String,
+    href: String,
+    deleted: bool,
+    not_newest: Option<u32>,
+    source: String,
+    source_kind: &'static str,
+    happened: Option<String>,
+    received: String,
+    received_ago: String,
+    version: u32,
+    versions: Vec<VersionRow>,
+    seq: String,
+    message: String,
+    identifiers: Vec<String>,
+    feed: String,
+    original: Original,
+    fhir: String,
+}
+
+/// Which version.
+#[derive(Deserialize)]
+pub struct Which {
+    version: Option<u32>,
+}
+
+/// `GET /record/{person}/item/{kind}/{id}[?version=]`.
+pub async fn show(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((person, kind, id)): Path<(String, String, String)>,
+    Query(which): Query<Which>,
+) -> Result<Html<String>, PageError> {
+    let person = frame::person(&person)?;
+    let kind: ResourceType = kind.parse().map_err(|_| PageError::NotFound)?;
+    let id: ResourceId = id.parse().map_err(|_| PageError::NotFound)?;
+    let chrome = Chrome::new(&state, &who, Here::Elsewhere);
+    let (site, user) = (state.clone(), Arc::clone(&who.user));
+    let work = move || {
+        let now = site.now();
+        let page = Action::OpenPage { page: format!("origin of {kind} {id}") };
+        let permit = site.gate.open(&user, person, &page, now)?;
+        let history = site.records.history(&permit, id, kind)?;
+        let around = site.records.read(&permit, &Filter { kinds: BANNER_KINDS.to_vec(), ..Filter::default() })?;
+        let states = frame::states(&site, &permit)?;
+        let waiting = site.records.waiting(&permit)?.len();
+        Ok::<_, PageError>((permit, history, around, states, waiting, now))
+    };
+    let (permit, history, around, states, waiting, now) =
+        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let history = history.release().await?;
+    let around = around.release().await?;
+    let newest = history.first().map(|item| item.version).ok_or(PageError::NotFound)?;
+    let wanted = which.version.unwrap_or(newest);
+    let chosen = history.iter().find(|item| item.version == wanted).ok_or(PageError::NotFound)?.clone();
+    // Opening the message itself is a second entry in the audit: it holds more than the item.
+    let entry = {
+        let (site, user, chosen) = (state.clone(), Arc::clone(&who.user), chosen.clone());
+        let work = move || {
+            let action = Action::OpenOrigin { message: chosen.message };
+            let permit = site.gate.open(&user, person, &action, site.now())?;
+            Ok::<_, PageError>(site.records.origin(&permit, &chosen)?)
+        };
+        let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+        sealed.release().await?
+    };
+    let section = section_of(kind);
+    let page = Page { title: "Where this came from".into(), section: Some(section), audit: String::new() };
+    let source = sources::info(&states, &chosen.source);
+    let opened = frame::opened(&around, states, page, &permit, waiting, now)?;
+    let parsed = ParsedItem::of(&chosen, |_| Arc::clone(&source))?;
+    let rows = versions(&history)?;
+    let happened = text::when(
+        &parsed.resource,
+        &[
+            "/effectiveDateTime",
+            "/effectivePeriod/start",
+            "/onsetDateTime",
+            "/occurrenceDateTime",
+            "/performedDateTime",
+            "/performedPeriod/start",
+            "/period/start",
+            "/start",
+            "/date",
+            "/authoredOn",
+            "/recordedDate",
+            "/issued",
+            "/created",
+            "/authored",
+            "/dateTime",
+            "/dateAsserted",
+        ],
+    );
+    let (feed, original) = original(entry, &parsed, opened.frame.banner.restricted);
+    let page = ItemPage {
+        chrome,
+        back: (section.slug(), section.title()),
+        name: name(&parsed),
+        kind_words: spaced(kind.as_str()),
+        href: opened.frame.item(&parsed.origin()),
+        deleted: chosen.deleted,
+        not_newest: (wanted != newest).then_some(wanted),
+        source: source.name.clone(),
+        source_kind: source.kind.label(),
+        happened: happened.map(|when| when.text),
+        received: when::date_time(chosen.recorded),
+        received_ago: when::ago(chosen.recorded, now),
+        version: chosen.version,
+        versions: rows,
+        seq: super::thousands(chosen.seq),
+        message: super::thousands(chosen.message),
+        identifiers: if opened.frame.banner.restricted { Vec::new() } else { identifiers(&parsed) },
+        feed,
+        original,
+        fhir: if kind == ResourceType::Patient || kind == ResourceType::RelatedPerson {
+            restricted_json(&parsed, opened.frame.banner.restricted)
+        } else {
+            origin::indented(&parsed.resource)
+        },
+        frame: opened.frame,
+    };
+    html(&page)
+}
+
+fn versions(history: &[Item]) -> Result<Vec<VersionRow>, PageError> {
+    let mut rows = Vec::new();
+    for (index, item) in history.iter().enumerate() {
+        let changed = match history.get(index + 1) {
+            _ if item.deleted => "deleted by its source".into(),
+            Some(older) => {
+                let names = origin::changed(&older.resource()?, &item.resource()?);
+                if names.is_empty() { "nothing shown here".into() } else { names.join(", ") }
+            }
+            None => "first heard of".into(),
+        };
+        let (received, message) = (when::date_time(item.recorded), super::thousands(item.message));
+        rows.push(VersionRow { version: item.version, received, changed, message });
+    }
+    Ok(rows)
+}
+
+fn original(entry: Option<Entry>, item: &ParsedItem, restricted: bool) -> (String, Original) {
+    let Some(entry) = entry else { return (String::new(), Original::Gone) };
+    let feed = entry.feed.clone();
+    if !matches!(entry.kind, EntryKind::Hl7v2 | EntryKind::Fhir | EntryKind::Resubmit) {
+        return (feed, Original::Gone);
+    }
+    if restricted {
+        return (feed, Original::Withheld);
+    }
+    match origin::message(&entry.body, item) {
+        Message::Rows(rows) => (feed, Original::Rows(rows)),
+        Message::Entry { text, place } => (feed, Original::Entry { text, place }),
+    }
+}
+
+/// A restricted person's own resources hold what may not be shown.
+fn restricted_json(item: &ParsedItem, restricted: bool) -> String {
+    if restricted {
+        "Withheld: this person’s whereabouts are restricted.".into()
+    } else {
+        origin::indented(&item.resource)
+    }
+}
+
+fn name(item: &ParsedItem) -> String {
+    let resource = &item.resource;
+    let named = ["code", "type", "vaccineCode", "medicationCodeableConcept", "category", "serviceType", "class"]
+        .iter()
+        .find_map(|element| text::concepts(resource, element).into_iter().next());
+    let titled = resource.str_at("/title").or_else(|| resource.str_at("/description")).map(str::to_owned);
+    let words = named.map(|concept| text::without_tag(&concept.text).to_owned());
+    words.or(titled).unwrap_or_else(|| spaced(item.kind().as_str()))
+}
+
+fn identifiers(item: &ParsedItem) -> Vec<String> {
+    let list = item.resource.list("identifier").iter();
+    list.filter_map(|identifier| {
+        let value = text::text(identifier, "value")?;
+        let shown = if text::text(identifier, "system") == Some(fhir::nhs::SYSTEM) {
+            format!("{} (NHS number)", fhir::nhs::format_spaced(value))
+        } else {
+            value.to_owned()
+        };
+        Some(shown)
+    })
+    .collect()
+}
+
+/// The section whose page shows this type.
+fn section_of(kind: ResourceType) -> SectionKind {
+    let of_main = SectionKind::ALL.into_iter().find(|section| section.main_kinds().contains(&kind));
+    let of_any = || SectionKind::ALL.into_iter().find(|section| section.kinds().contains(&kind));
+    of_main.or_else(of_any).unwrap_or(SectionKind::Other)
+}

@@ -1,0 +1,176 @@
+//! The pages. A handler takes what was asked, opens what it needs through the gate, and fills a template.
+
+mod desk;
+mod find;
+mod frame;
+mod item;
+mod letters;
+mod plans;
+mod results;
+mod section;
+mod sign_in;
+mod sources;
+mod status;
+mod summary;
+
+use crate::{
+    assets,
+    error::PageError,
+    session::SignedIn,
+    state::{AppState, Site},
+};
+use access::User;
+use askama::Template;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    response::Html,
+    routing::{get, post},
+};
+use std::sync::Arc;
+
+/// Forms are small.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+/// But an edited message may hold a letter.
+const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Roles that run systems, and so have the error desk in their menu. The gate decides, this only saves a dead link.
+const DESK_ROLES: [&str; 2] = ["R8008", "R8015"];
+
+/// Every page.
+pub fn router(state: AppState) -> Router {
+    let record = Router::new()
+        .route("/", get(summary::show))
+        .route("/sources", get(sources::show))
+        .route("/results", get(results::latest))
+        .route("/results/reports", get(results::reports))
+        .route("/results/report/{id}", get(results::report))
+        .route("/results/trend/{id}", get(results::trend))
+        .route("/letters", get(letters::list))
+        .route("/letters/{id}", get(letters::show))
+        .route("/file/{kind}/{id}/{index}", get(letters::file))
+        .route("/plans", get(plans::plans))
+        .route("/contacts", get(plans::people))
+        .route("/item/{kind}/{id}", get(item::show))
+        .route("/{section}", get(section::show));
+    Router::new()
+        .route("/", get(find::form))
+        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/find", post(find::find))
+        .route("/find/{id}", get(find::found))
+        .route("/errors", get(desk::list))
+        .route("/errors/resubmit", post(desk::resubmit_many))
+        .route("/errors/{pos}", get(desk::show))
+        .route("/errors/{pos}/resubmit", post(desk::resubmit))
+        .route("/errors/{pos}/edit", post(desk::edit).layer(DefaultBodyLimit::max(EDIT_BYTES_MAX)))
+        .route("/errors/{pos}/discard", post(desk::discard))
+        .route("/status", get(status::show))
+        .route("/status/progress", get(status::progress))
+        .route("/assets/{hash}/{name}", get(assets::serve))
+        .nest("/record/{person}", record)
+        .fallback(|| async { PageError::NotFound })
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .with_state(state)
+}
+
+/// What stands around every page.
+pub struct Chrome {
+    /// The region's name.
+    pub region: String,
+    /// Whether this is the demonstration.
+    pub demo: bool,
+    /// Who is signed in.
+    pub who: Option<Arc<User>>,
+    /// The token of this session's forms.
+    pub form_token: String,
+    here: Here,
+}
+
+/// Which of the site's own pages this is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// Finding a person.
+    Find,
+    /// The error desk.
+    Desk,
+    /// The status page.
+    Status,
+    /// A record, or none of these.
+    Elsewhere,
+}
+
+impl Chrome {
+    /// Around a page of somebody signed in.
+    pub fn new(site: &Site, who: &SignedIn, here: Here) -> Self {
+        Chrome {
+            region: site.region_name.clone(),
+            demo: site.demo.is_some(),
+            who: Some(Arc::clone(&who.user)),
+            form_token: who.form_token.clone(),
+            here,
+        }
+    }
+
+    /// Around a page nobody needs to be signed in for.
+    pub fn outside(site: &Site) -> Self {
+        Chrome {
+            region: site.region_name.clone(),
+            demo: site.demo.is_some(),
+            who: None,
+            form_token: String::new(),
+            here: Here::Elsewhere,
+        }
+    }
+
+    /// The links of the bar: address, words, whether it is this page.
+    pub fn links(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let runs_systems = self.who.as_ref().is_some_and(|who| DESK_ROLES.contains(&who.role_code.as_str()));
+        let mut links = Vec::new();
+        if runs_systems {
+            links.push(("/errors", "Error desk", self.here == Here::Desk));
+        } else {
+            links.push(("/", "Find a person", self.here == Here::Find));
+        }
+        links.push(("/status", "Status", self.here == Here::Status));
+        links
+    }
+
+    /// The address of an asset.
+    pub fn asset(&self, name: &str) -> &'static str {
+        assets::address(name)
+    }
+}
+
+/// Whether this user's first page is the error desk.
+pub fn runs_systems(user: &User) -> bool {
+    DESK_ROLES.contains(&user.role_code.as_str())
+}
+
+/// A filled template as an answer.
+pub fn html(page: &impl Template) -> Result<Html<String>, PageError> {
+    Ok(Html(page.render()?))
+}
+
+/// A whole number with its thousands apart: `12,345`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(super::thousands(7), "7");
+        assert_eq!(super::thousands(1_234_567), "1,234,567");
+        assert_eq!(super::thousands(123_456), "123,456");
+    }
+}

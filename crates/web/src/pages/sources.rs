@@ -1,0 +1,116 @@
+//! The sources of a record: how fresh each is, what it adds, and why its patient is this person.
+
+use super::{
+    Chrome, Here,
+    frame::{self, Frame, Page},
+    html,
+};
+use crate::{error::PageError, session::SignedIn, state::AppState};
+use access::Action;
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::Html,
+};
+use record::{Filter, LinkRow, freshness::freshness, origin::why_linked, when};
+use std::{collections::HashMap, sync::Arc};
+
+struct SourceLine {
+    name: String,
+    kind: &'static str,
+    slug: &'static str,
+    label: &'static str,
+    heard: String,
+    about: String,
+    entries: String,
+}
+
+struct LinkLine {
+    source: String,
+    period: String,
+    why: String,
+}
+
+#[derive(Template)]
+#[template(path = "sources.html")]
+struct SourcesPage {
+    chrome: Chrome,
+    frame: Frame,
+    rows: Vec<SourceLine>,
+    sentences: Vec<String>,
+    links: Vec<LinkLine>,
+}
+
+/// `GET /record/{person}/sources`.
+pub async fn show(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(person): Path<String>,
+) -> Result<Html<String>, PageError> {
+    let person = frame::person(&person)?;
+    let chrome = Chrome::new(&state, &who, Here::Elsewhere);
+    let (site, user) = (state.clone(), Arc::clone(&who.user));
+    let work = move || {
+        let now = site.now();
+        let permit = site.gate.open(&user, person, &Action::OpenPage { page: "sources".into() }, now)?;
+        let links = site.records.links(&permit)?;
+        let patients: HashMap<_, _> = site.records.patient_sources(&permit)?.into_iter().collect();
+        let states = frame::states(&site, &permit)?;
+        let waiting = site.records.waiting(&permit)?.len();
+        let sealed = site.records.read(&permit, &Filter::default())?;
+        let page = Page { title: "Sources".into(), section: None, audit: String::new() };
+        let sealed = sealed.map(|items| {
+            // How much each source says, and when it last said something about this person.
+            let mut said: HashMap<String, (usize, jiff::Timestamp)> = HashMap::new();
+            for item in &items {
+                let entry = said.entry(item.source.to_string()).or_insert((0, item.recorded));
+                *entry = (entry.0 + 1, entry.1.max(item.recorded));
+            }
+            let kept: Vec<_> = items.into_iter().filter(|item| frame::BANNER_KINDS.contains(&item.kind)).collect();
+            Ok::<_, PageError>((frame::opened(&kept, states, page, &permit, waiting, now)?, said))
+        });
+        Ok::<_, PageError>((sealed, links, patients, now))
+    };
+    let (sealed, links, patients, now) =
+        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let (opened, said) = sealed.release().await??;
+    let links = links.release().await?;
+    let mut rows = Vec::new();
+    let mut sentences = Vec::new();
+    let strip = freshness(&opened.states, now);
+    for one in &strip {
+        let mine = said.get(&one.source.id);
+        if !one.knows_person && mine.is_none() {
+            continue;
+        }
+        rows.push(SourceLine {
+            name: one.source.name.clone(),
+            kind: one.source.kind.label(),
+            slug: one.verdict.slug(),
+            label: one.verdict.label(),
+            heard: one.heard.clone().unwrap_or_else(|| "never".into()),
+            about: mine.map_or_else(|| "never".into(), |(_, at)| when::ago(*at, now)),
+            entries: mine.map_or_else(|| "0".into(), |(count, _)| count.to_string()),
+        });
+        sentences.push(one.sentence.clone());
+    }
+    let others: Vec<&str> = strip.iter().filter(|one| !one.knows_person).map(|one| one.source.name.as_str()).collect();
+    if !others.is_empty() {
+        sentences.push(format!("No patient linked to this person at: {}.", others.join(", ")));
+    }
+    let name = |id: &str| crate::sources::info(&opened.states, id).name.clone();
+    let links = links.iter().map(|link| line(link, patients.get(&link.patient).map(|id| name(id)))).collect();
+    html(&SourcesPage { chrome, frame: opened.frame, rows, sentences, links })
+}
+
+fn line(link: &LinkRow, source: Option<String>) -> LinkLine {
+    let from = super::thousands(link.seq_from);
+    LinkLine {
+        source: source.unwrap_or_else(|| "a source no longer linked".into()),
+        period: match link.seq_to {
+            None => format!("since change {from}"),
+            Some(to) => format!("from change {from} to {}", super::thousands(to)),
+        },
+        why: why_linked(&link.reason),
+    }
+}

@@ -1,0 +1,98 @@
+//! How each source stands, for the freshness strip and for explaining what is missing: its profile in force and when it
+//! last spoke, from the store; whether its history is still loading, from the demonstration.
+
+use crate::state::Site;
+use fhir::ResourceType;
+use intake::{Profile, SourceKind as Kind};
+use record::{
+    SourceInfo, SourceKind, SourceRow, StoreError,
+    freshness::{Connection, SourceState},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+/// A source's profile, as far as pages need it.
+#[derive(Debug)]
+pub struct Known {
+    /// Who it is.
+    pub info: Arc<SourceInfo>,
+    usual_silence: Option<jiff::SignedDuration>,
+    shares: Option<Vec<ResourceType>>,
+}
+
+/// Profiles read once per text: they change rarely.
+#[derive(Default)]
+pub struct Profiles {
+    read: Mutex<HashMap<String, ReadProfile>>,
+}
+
+/// A profile's text and what was read from it.
+type ReadProfile = (Option<String>, Arc<Known>);
+
+impl Profiles {
+    fn of(&self, row: &SourceRow) -> Arc<Known> {
+        let Ok(mut read) = self.read.lock() else { return Arc::new(known(&row.name, row.profile.as_deref())) };
+        if let Some((text, known)) = read.get(&row.name)
+            && *text == row.profile
+        {
+            return Arc::clone(known);
+        }
+        let fresh = Arc::new(known(&row.name, row.profile.as_deref()));
+        read.insert(row.name.clone(), (row.profile.clone(), Arc::clone(&fresh)));
+        fresh
+    }
+}
+
+fn known(id: &str, profile: Option<&str>) -> Known {
+    let profile = profile.and_then(|text| Profile::from_toml(text).ok()).unwrap_or_else(|| Profile::unknown(id));
+    let kinds: Vec<ResourceType> = profile.shares.iter().filter_map(|kind| kind.parse().ok()).collect();
+    Known {
+        info: Arc::new(SourceInfo { id: id.to_owned(), name: profile.name, kind: kind(profile.kind) }),
+        usual_silence: profile.quiet_after.map(|quiet| quiet.0),
+        shares: (!kinds.is_empty()).then_some(kinds),
+    }
+}
+
+fn kind(kind: Kind) -> SourceKind {
+    match kind {
+        Kind::Hospital => SourceKind::Hospital,
+        Kind::Gp => SourceKind::Gp,
+        Kind::Laboratory => SourceKind::Laboratory,
+        Kind::Community => SourceKind::Community,
+        Kind::MentalHealth => SourceKind::MentalHealth,
+        Kind::Ambulance => SourceKind::Ambulance,
+        Kind::Council => SourceKind::Council,
+        Kind::Other => SourceKind::Other,
+    }
+}
+
+/// Every source of the region as it stands now. `knows`: ids of the sources that hold a patient of the open record.
+pub fn states(site: &Site, knows: &[String]) -> Result<Vec<SourceState>, StoreError> {
+    let loading = site.loading().is_some();
+    let mut states = Vec::new();
+    for row in site.records.sources()? {
+        // A source without a profile and without a message is a name the store has seen only in passing.
+        if row.profile.is_none() && row.messages == 0 {
+            continue;
+        }
+        let known = site.profiles.of(&row);
+        states.push(SourceState {
+            source: Arc::clone(&known.info),
+            shares: known.shares.clone(),
+            connection: if loading { Connection::Loading } else { Connection::Connected },
+            last_heard: row.last_received,
+            usual_silence: known.usual_silence,
+            knows_person: knows.contains(&row.name),
+            last_about_person: None,
+        });
+    }
+    Ok(states)
+}
+
+/// Who a source is, from the states at hand.
+pub fn info(states: &[SourceState], id: &str) -> Arc<SourceInfo> {
+    let found = states.iter().find(|state| state.source.id == id).map(|state| Arc::clone(&state.source));
+    found.unwrap_or_else(|| Arc::new(SourceInfo { id: id.to_owned(), name: id.to_owned(), kind: SourceKind::Other }))
+}

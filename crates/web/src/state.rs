@@ -1,0 +1,124 @@
+//! What every handler works with.
+
+use crate::{session::Sessions, sources::Profiles, throttle::Throttle};
+use access::{Accounts, Gate, User};
+use intake::Engine;
+use jiff::Timestamp;
+use record::Records;
+use std::{ops::Deref, sync::Arc};
+use tokio::sync::watch;
+
+/// What a site is made of.
+pub struct SiteConfig {
+    /// The region's name, shown on pages.
+    pub region_name: String,
+    /// The gate.
+    pub gate: Gate,
+    /// The read side.
+    pub records: Records,
+    /// Intake, for the error desk and progress.
+    pub engine: Engine,
+    /// Who may sign in.
+    pub accounts: Accounts,
+    /// Reads the clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Whether cookies are marked `Secure`: yes wherever browsers reach us over TLS.
+    pub secure_cookies: bool,
+    /// Set in the demonstration: every page says so.
+    pub demo: Option<Demo>,
+}
+
+/// What the demonstration adds.
+pub struct Demo {
+    /// The accounts to offer on the sign-in page.
+    pub accounts: Vec<DemoAccount>,
+    /// Their password.
+    pub password: String,
+    /// How far the region's history is loaded.
+    pub loading: watch::Receiver<Loading>,
+}
+
+/// An account of the demonstration.
+#[derive(Clone, Debug)]
+pub struct DemoAccount {
+    /// Who.
+    pub user: User,
+    /// What one can do with it, in a sentence.
+    pub purpose: String,
+}
+
+/// How far loading is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loading {
+    /// Units loaded.
+    pub done: u64,
+    /// Units there are; 0 while not known.
+    pub total: u64,
+    /// Whether it is over.
+    pub finished: bool,
+}
+
+/// The site, shared by all handlers.
+#[derive(Clone)]
+pub struct AppState(Arc<Site>);
+
+/// See [`SiteConfig`].
+pub struct Site {
+    /// The region's name.
+    pub region_name: String,
+    /// The gate.
+    pub gate: Gate,
+    /// The read side.
+    pub records: Records,
+    /// Intake.
+    pub engine: Engine,
+    /// Who may sign in.
+    pub accounts: Accounts,
+    /// Whether cookies are marked `Secure`.
+    pub secure_cookies: bool,
+    /// The demonstration's additions.
+    pub demo: Option<Demo>,
+    pub(crate) sessions: Sessions,
+    pub(crate) throttle: Throttle,
+    pub(crate) profiles: Profiles,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl AppState {
+    /// A site.
+    pub fn new(config: SiteConfig) -> Self {
+        AppState(Arc::new(Site {
+            region_name: config.region_name,
+            gate: config.gate,
+            records: config.records,
+            engine: config.engine,
+            accounts: config.accounts,
+            secure_cookies: config.secure_cookies,
+            demo: config.demo,
+            sessions: Sessions::default(),
+            throttle: Throttle::default(),
+            profiles: Profiles::default(),
+            clock: config.clock,
+        }))
+    }
+}
+
+impl Site {
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// How far loading the demonstration's history is; None when there is nothing to load or it is over.
+    pub fn loading(&self) -> Option<Loading> {
+        let loading = self.demo.as_ref()?.loading.borrow().clone();
+        (!loading.finished).then_some(loading)
+    }
+}
+
+impl Deref for AppState {
+    type Target = Site;
+    fn deref(&self) -> &Site {
+        &self.0
+    }
+}
