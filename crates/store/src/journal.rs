@@ -123,6 +123,9 @@ pub struct Entry {
     pub ack: Option<Vec<u8>>,
 }
 
+/// Resolves to the receipt once the entry is on disk.
+pub type Promise = oneshot::Receiver<Result<Receipt, StoreError>>;
+
 struct Append {
     entry: NewEntry,
     packed: codec::Body,
@@ -199,21 +202,27 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Full`] (nothing stored, may be tried again) or [`StoreError::Stopped`].
     pub async fn append(&self, entry: NewEntry) -> Result<Receipt, StoreError> {
+        self.hand_in(entry).await?.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Hand an entry to the writer, waiting while its queue is full, and get the promise of a receipt. Entries handed in one
+    /// after another are stored in that order.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`].
+    pub async fn hand_in(&self, entry: NewEntry) -> Result<Promise, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let order = self.prepare(entry, reply)?;
-        let mut order = Some(order);
+        let mut order = self.prepare(entry, reply)?;
         loop {
-            let Some(next) = order.take() else { return Err(stopped()) };
-            match self.orders.try_send(next) {
-                Ok(()) => break,
+            match self.orders.try_send(order) {
+                Ok(()) => return Ok(answer),
                 Err(crossbeam_channel::TrySendError::Full(back)) => {
-                    order = Some(back);
+                    order = back;
                     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
                 }
                 Err(crossbeam_channel::TrySendError::Disconnected(_)) => return Err(stopped()),
             }
         }
-        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Store an entry from a thread that may wait.
@@ -222,7 +231,7 @@ impl Journal {
     }
 
     /// Hand an entry to the writer (waiting for room in its queue) and get the promise of a receipt.
-    pub fn enqueue(&self, entry: NewEntry) -> Result<oneshot::Receiver<Result<Receipt, StoreError>>, StoreError> {
+    pub fn enqueue(&self, entry: NewEntry) -> Result<Promise, StoreError> {
         let (reply, answer) = oneshot::channel();
         let order = self.prepare(entry, reply)?;
         self.orders.send(order).map_err(|_| stopped())?;
