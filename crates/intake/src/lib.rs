@@ -9,6 +9,7 @@ mod person;
 mod profiles;
 mod replay;
 pub mod sender;
+mod sink;
 mod wire;
 
 pub use engine::{Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, resubmission};

@@ -1,0 +1,31 @@
+//! Where listeners hand their messages: the engine's journal.
+
+use crate::{
+    Engine,
+    listener::{Delivery, NotStored, Sink, Stored, Ticket},
+};
+use store::journal::{EntryKind, NewEntry, Receipt};
+
+impl Sink for Engine {
+    async fn submit(&self, delivery: Delivery) -> Result<Ticket, NotStored> {
+        let entry = NewEntry {
+            kind: EntryKind::Hl7v2,
+            source: delivery.source.to_string(),
+            feed: delivery.feed.to_string(),
+            received: delivery.received,
+            ident: Some(delivery.ident),
+            about: None,
+            body: delivery.body,
+            ack: delivery.answer,
+        };
+        let promise = self.journal().hand_in(entry).await.map_err(|error| NotStored(error.to_string()))?;
+        Ok(Box::pin(async move {
+            match promise.await {
+                Ok(Ok(Receipt::Stored { .. })) => Ok(Stored::New),
+                Ok(Ok(Receipt::Repeat { ack, .. })) => Ok(Stored::Repeat { answer: ack }),
+                Ok(Err(error)) => Err(NotStored(error.to_string())),
+                Err(_) => Err(NotStored("the journal is closed".into())),
+            }
+        }))
+    }
+}
