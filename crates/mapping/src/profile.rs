@@ -357,7 +357,9 @@ impl Profile {
             )));
         }
         if let Some(kind) = self.shares.iter().find(|kind| kind.parse::<fhir::ResourceType>().is_err()) {
-            return Err(BadProfile(format!("shares: \"{kind}\" is no FHIR R4 type; write for instance \"Observation\"")));
+            return Err(BadProfile(format!(
+                "shares: \"{kind}\" is no FHIR R4 type; write for instance \"Observation\""
+            )));
         }
         let paths =
             self.codes.keys().map(|f| ("codes", f)).chain(self.visit.number.iter().map(|f| ("visit.number", f)));

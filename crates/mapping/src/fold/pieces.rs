@@ -40,6 +40,8 @@ pub(crate) struct Pieces {
     whole: Option<Clock>,
     /// Real news has come; stubs no longer count.
     real: bool,
+    /// Some elements came with a whole resource, of unknown age.
+    has_foreign: bool,
     pub visit: Option<VisitState>,
 }
 
@@ -77,6 +79,7 @@ impl Pieces {
             list: Vec::with_capacity(body.len() + 4),
             whole: (state.flags & WHOLE != 0).then_some(state.base),
             real: state.flags & REAL != 0,
+            has_foreign: state.flags & FOREIGN != 0,
             visit: state.visit,
         };
         for (member, value) in body {
@@ -172,6 +175,10 @@ impl Pieces {
         for write in &statement.writes {
             let clock = statement.clock(Some(write), time);
             let path = Path::of(&write.path);
+            if write.part != 0 && self.has_foreign && !path.name().ends_with("extension") {
+                // A list that came whole, whose parts nobody knows, gives way to the first part that is told.
+                self.list.retain(|p| !(p.path == path && p.part == 0 && p.clock == OLDEST));
+            }
             let at = self.list.iter().position(|p| p.part == write.part && p.path == path);
             let current = at.and_then(|at| self.list.get_mut(at));
             if let (Op::Add(items), current) = (&write.op, current) {
@@ -257,9 +264,14 @@ impl Pieces {
         let base = self.whole.unwrap_or_else(|| common_clock(&self.list));
         let mut clocks: Vec<Clock> = vec![base];
         let mut entries: Vec<(&Piece, usize)> = Vec::new();
-        for piece in &self.list {
-            let plain =
-                piece.part == 0 && piece.clock == base && matches!(piece.value, Content::One(_) | Content::Group(_));
+        for (at, piece) in self.list.iter().enumerate() {
+            // One of several parts of a list is always written down: the list has to be cut where they meet.
+            let near = |at: Option<usize>| at.and_then(|at| self.list.get(at)).is_some_and(|p| p.path == piece.path);
+            let alone = !near(at.checked_sub(1)) && !near(Some(at + 1));
+            let plain = alone
+                && piece.part == 0
+                && piece.clock == base
+                && matches!(piece.value, Content::One(_) | Content::Group(_));
             // What is gone no later than the newest whole statement need not be remembered: it does not mention it either.
             let forgotten = matches!(piece.value, Content::Gone) && self.whole.is_some_and(|w| piece.clock <= w);
             if plain || forgotten {
@@ -273,7 +285,7 @@ impl Pieces {
         }
         let mut w = Writer::default();
         w.byte(VERSION);
-        let foreign = if base == OLDEST { FOREIGN } else { 0 };
+        let foreign = if clocks.contains(&OLDEST) { FOREIGN } else { 0 };
         let whole = if self.whole.is_some() { WHOLE } else { 0 };
         let real = if self.real { REAL } else { 0 };
         let visit = if self.visit.is_some() { VISIT } else { 0 };

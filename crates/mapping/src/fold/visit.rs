@@ -141,13 +141,21 @@ struct Latest<T> {
     value: T,
 }
 
+/// What a message that is no movement shows of a visit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Glimpse {
+    place: Option<Place>,
+    end: Option<When>,
+    class: String,
+}
+
 /// The events of a visit so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct VisitState {
     events: Vec<Event>,
     admitted: Option<Latest<When>>,
     /// Where the patient was, or had been discharged, according to a message that is no movement (A08).
-    seen: Option<Latest<(Option<Place>, Option<When>, String)>>,
+    seen: Option<Latest<Glimpse>>,
     pending: Option<Latest<Option<Place>>>,
 }
 
@@ -171,7 +179,8 @@ impl VisitState {
             newest(&mut self.pending, Latest { time, tie, value: pending.clone() });
         }
         let Some(movement) = news.movement else {
-            let value = (news.place.clone(), news.ended.map(When::from), news.class.clone());
+            let value =
+                Glimpse { place: news.place.clone(), end: news.ended.map(When::from), class: news.class.clone() };
             if news.place.is_some() || news.ended.is_some() || !news.class.is_empty() {
                 newest(&mut self.seen, Latest { time, tie, value });
             }
@@ -270,7 +279,7 @@ impl VisitState {
             .filter(|d| begun.is_none_or(|b| b.when <= d.when || (b.recorded, b.sent) <= (d.recorded, d.sent)));
         let newest_movement = self.events.last().map(|e| e.recorded);
         let seen = self.seen.as_ref().map(|s| (&s.value, newest_movement.is_none_or(|m| m < s.time.recorded)));
-        let seen_end = seen.filter(|(_, newer)| *newer).and_then(|((_, end, _), _)| *end);
+        let seen_end = seen.filter(|(_, newer)| *newer).and_then(|(glimpse, _)| glimpse.end);
         let end = left.map(|d| d.when).or(seen_end.filter(|_| !cancelled || begun.is_some()));
         let away = last(&[Movement::Leave, Movement::Return]).is_some_and(|e| e.movement == Movement::Leave);
         let status = if void {
@@ -292,8 +301,8 @@ impl VisitState {
             "cancelled"
         } else {
             match seen {
-                Some(((_, _, class), _)) if class == "PRENC" => "planned",
-                Some(((place, _, class), _)) if place.is_some() || !class.is_empty() => "in-progress",
+                Some((Glimpse { class, .. }, _)) if class == "PRENC" => "planned",
+                Some((Glimpse { place, class, .. }, _)) if place.is_some() || !class.is_empty() => "in-progress",
                 _ if !self.events.is_empty() => "in-progress",
                 _ => "unknown",
             }
@@ -305,7 +314,7 @@ impl VisitState {
         match (status, stays.last_mut()) {
             ("planned", _) => {
                 let planned = standing.iter().rev().find_map(|e| e.place.as_ref());
-                let planned = planned.or(self.seen.as_ref().and_then(|s| s.value.0.as_ref()));
+                let planned = planned.or(self.seen.as_ref().and_then(|s| s.value.place.as_ref()));
                 stays.extend(planned.map(|place| Stay { place, status: "planned", start: None, end: None }));
             }
             (_, Some(last)) => {
@@ -318,7 +327,7 @@ impl VisitState {
             (_, None) if happened => {
                 // No move is known: the place any other message named.
                 let named = left.and_then(|d| d.place.as_ref()).or(returned);
-                let named = named.or(self.seen.as_ref().and_then(|s| s.value.0.as_ref()));
+                let named = named.or(self.seen.as_ref().and_then(|s| s.value.place.as_ref()));
                 let status = if end.is_some() { "completed" } else { "active" };
                 stays.extend(named.map(|place| Stay { place, status, start: None, end }));
             }
@@ -354,7 +363,7 @@ impl VisitState {
             body.when(value, EPOCH);
         }
         body.byte(u8::from(self.seen.is_some()));
-        if let Some(Latest { time, tie, value: (at, end, class) }) = &self.seen {
+        if let Some(Latest { time, tie, value: Glimpse { place: at, end, class } }) = &self.seen {
             body.time(*time);
             body.number(u64::from(*tie));
             texts.place(&mut body, at.as_ref());
@@ -406,7 +415,7 @@ impl VisitState {
             let (time, tie) = latest(r)?;
             let at = place(r)?;
             let end = if r.byte()? == 1 { Some(r.when(EPOCH)?) } else { None };
-            state.seen = Some(Latest { time, tie, value: (at, end, r.text()?.to_owned()) });
+            state.seen = Some(Latest { time, tie, value: Glimpse { place: at, end, class: r.text()?.to_owned() } });
         }
         if r.byte()? == 1 {
             let (time, tie) = latest(r)?;

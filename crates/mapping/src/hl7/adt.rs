@@ -291,9 +291,8 @@ impl<'m> Context<'m> {
 
     /// A44, A45: the visits that MRG names (MRG-5, else the account MRG-3) belong to PID's patient.
     fn move_visit(&self, out: &mut Outcome) {
-        let Some((pid, to)) = self.subject(out) else { return };
+        let Some((_, to)) = self.subject(out) else { return };
         out.changes.push(self.stub(&to));
-        let _ = pid;
         let time = self.time.get();
         let mut moved = false;
         for segment in self.message.segments().filter(|s| s.name() == "MRG") {

@@ -71,6 +71,21 @@ const PROCEDURE_TYPE: &[(&str, &str, &str)] = &[
 impl<'m> Context<'m> {
     /// All of a message's clinical segments. `encounter`: the visit they belong to, if the message is about one.
     pub fn clinical(&self, identity: &Identity, encounter: Option<ResourceId>, changes: &mut Vec<Change>) {
+        self.clinical_segments(identity, encounter, true, changes);
+    }
+
+    /// As [`Context::clinical`] for messages whose OBX belong to something else.
+    pub fn clinical_without_observations(&self, identity: &Identity, changes: &mut Vec<Change>) {
+        self.clinical_segments(identity, None, false, changes);
+    }
+
+    fn clinical_segments(
+        &self,
+        identity: &Identity,
+        encounter: Option<ResourceId>,
+        observations: bool,
+        changes: &mut Vec<Change>,
+    ) {
         let patient = identity.key;
         let visit = encounter.map(|id| Context::reference(&id, ResourceType::Encounter));
         let hangs_on = encounter.map_or_else(|| "person".to_owned(), |id| id.to_string());
@@ -85,7 +100,7 @@ impl<'m> Context<'m> {
                 "IAM" => changes.extend(self.allergy_action(segment, patient)),
                 "DG1" => changes.extend(self.diagnosis(segment, patient, &hangs_on, visit.as_ref())),
                 "PR1" => changes.extend(self.procedure(segment, patient, &hangs_on, visit.as_ref())),
-                "OBX" => lines.push(Line { obx: segment, notes: Vec::new() }),
+                "OBX" if observations => lines.push(Line { obx: segment, notes: Vec::new() }),
                 "NTE" => {
                     if let Some(line) = lines.last_mut() {
                         line.notes.push(segment);
@@ -304,7 +319,9 @@ impl<'m> Context<'m> {
         let mut draft = Draft::ukcore(ResourceType::Condition, Scope::Partial, ukcore!("UKCore-Condition"));
         draft.set("subject", Context::reference(&ResourceId::of_patient(patient), ResourceType::Patient));
         draft.maybe("encounter", visit.cloned());
-        let category = if visit.is_some() {
+        // Only what is told of the person alone (A28, A31) is a problem; the diagnosis of an order is that order's.
+        let of_person = visit.is_none() && self.is_adt;
+        let category = if !of_person {
             ("encounter-diagnosis", "Encounter Diagnosis")
         } else {
             ("problem-list-item", "Problem List Item")
@@ -328,7 +345,7 @@ impl<'m> Context<'m> {
             }
             (_, kind) => {
                 // con-3: a problem has a clinical status; that of a visit's diagnosis is not told by DG1.
-                if visit.is_none() {
+                if of_person {
                     draft.set(
                         "clinicalStatus",
                         fixed("http://terminology.hl7.org/CodeSystem/condition-clinical", "active", "Active"),

@@ -13,13 +13,12 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 
 pub(crate) struct Draft {
-    pub kind: ResourceType,
     statement: Statement,
 }
 
 impl Draft {
     pub fn new(kind: ResourceType, scope: Scope) -> Self {
-        Draft { kind, statement: Statement::new(kind, scope) }
+        Draft { statement: Statement::new(kind, scope) }
     }
 
     /// With the UK Core profile it conforms to.
@@ -34,8 +33,17 @@ impl Draft {
         self
     }
 
+    /// Within one message the last word about an element counts.
     fn write(&mut self, path: &'static str, part: u8, op: Op) -> &mut Self {
-        self.statement.writes.push(Write { path: Cow::Borrowed(path), part, tier: None, op });
+        self.write_at(path, part, None, op)
+    }
+
+    fn write_at(&mut self, path: &'static str, part: u8, tier: Option<u8>, op: Op) -> &mut Self {
+        let write = Write { path: Cow::Borrowed(path), part, tier, op };
+        match self.statement.writes.iter_mut().find(|w| w.part == part && w.path == path) {
+            Some(known) => *known = write,
+            None => self.statement.writes.push(write),
+        }
         self
     }
 
@@ -45,9 +53,7 @@ impl Draft {
 
     /// As [`Draft::set`], at a tier of its own.
     pub fn set_at(&mut self, path: &'static str, tier: u8, value: impl Into<Value>) -> &mut Self {
-        let op = Op::Set(value.into());
-        self.statement.writes.push(Write { path: Cow::Borrowed(path), part: 0, tier: Some(tier), op });
-        self
+        self.write_at(path, 0, Some(tier), Op::Set(value.into()))
     }
 
     /// A list that several fields fill: the part of field `part`.

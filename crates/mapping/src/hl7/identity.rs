@@ -55,12 +55,12 @@ impl<'m> Context<'m> {
             let parsed = NhsNumber::parse(value);
             let bare = authority.trim().is_empty() && (field == Field::Aside || self.profile.patient.nhs_bare);
             match parsed {
-                Ok(number) if said || bare => {
-                    if !numbers.iter().any(|n| n.get("value").and_then(Value::as_str) == Some(number.as_str())) {
-                        numbers.push(self.nhs_identifier(number.as_str(), true, status.filter(|_| valid.is_none())));
-                        valid = valid.or(Some(number));
-                    }
+                Ok(number) if (said || bare) && numbers.iter().all(|n| !is_number(n, number)) => {
+                    numbers.push(self.nhs_identifier(number.as_str(), true, status.filter(|_| valid.is_none())));
+                    valid = valid.or(Some(number));
                 }
+                // The same again, in another spelling.
+                Ok(_) if said || bare => {}
                 Err(_) if said => {
                     self.find(
                         Severity::Warning,
@@ -238,4 +238,8 @@ impl<'m> Context<'m> {
         };
         pid.field(32).reps().find_map(of)
     }
+}
+
+fn is_number(identifier: &Value, number: NhsNumber) -> bool {
+    identifier.get("value").and_then(Value::as_str) == Some(number.as_str())
 }

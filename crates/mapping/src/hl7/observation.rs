@@ -80,7 +80,12 @@ pub(crate) fn standing(code: &str, report: Option<Standing>) -> Standing {
         "C" => ("corrected", TIER_FIRM, 4),
         "X" => ("cancelled", TIER_FIRM, 5),
         "D" | "W" => ("entered-in-error", TIER_FIRM, 6),
-        _ => return report.unwrap_or(Standing { status: "unknown", tier: TIER_NEWS, rank: 0 }),
+        // Silent: as its report, whose "partial" an observation does not know.
+        _ => match report {
+            Some(Standing { status: "partial", .. }) => ("preliminary", TIER_NEWS, 1),
+            Some(report) => return report,
+            None => ("unknown", TIER_NEWS, 0),
+        },
     };
     Standing { status, tier, rank }
 }
@@ -204,11 +209,7 @@ impl<'m> Context<'m> {
                     "a numeric result that is no number: kept as text",
                 );
             }
-            "SN" if !repeats => {
-                if self.structured_number(draft, rep, obx.field(6)) {
-                    return;
-                }
-            }
+            "SN" if !repeats && self.structured_number(draft, rep, obx.field(6)) => return,
             "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" if !repeats => {
                 if let Some(concept) = self.concept(rep, "OBX-5") {
                     draft.choice("value[x]", "valueCodeableConcept", concept);

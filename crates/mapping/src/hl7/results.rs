@@ -81,6 +81,9 @@ impl<'m> Context<'m> {
             for group in &part.groups {
                 self.report(&identity, group, encounter.as_ref(), &mut seen, &mut out.changes);
             }
+            if parts.len() == 1 {
+                self.clinical_without_observations(&identity, &mut out.changes);
+            }
         }
         out
     }
@@ -100,12 +103,12 @@ impl<'m> Context<'m> {
     /// The message by patients and orders.
     pub fn parts(&self) -> Vec<Part<'m>> {
         let mut parts: Vec<Part<'m>> = Vec::new();
-        let mut orc = None;
+        let (mut orc, mut timing) = (None, None);
         let mut early: Vec<Segment<'m>> = Vec::new();
         for segment in self.message.segments() {
             if segment.name() == "PID" {
                 parts.push(Part { pid: segment, before: Vec::new(), groups: Vec::new() });
-                (orc, early) = (None, Vec::new());
+                (orc, timing, early) = (None, None, Vec::new());
                 continue;
             }
             let Some(part) = parts.last_mut() else { continue };
@@ -113,16 +116,24 @@ impl<'m> Context<'m> {
                 continue;
             }
             match segment.name() {
-                "ORC" => orc = Some(segment),
+                "ORC" => (orc, timing) = (Some(segment), None),
                 "OBR" => {
-                    let specimens = early.clone();
-                    part.groups.push(Group { orc: orc.take(), obr: Some(segment), specimens, ..Group::default() });
+                    let (specimens, timing) = (early.clone(), timing.take());
+                    part.groups.push(Group {
+                        orc: orc.take(),
+                        obr: Some(segment),
+                        specimens,
+                        timing,
+                        ..Group::default()
+                    });
                 }
                 // OUL names the specimen before its orders, ORU after.
                 "SPM" => match part.groups.last_mut() {
                     Some(group) if !self.is_specimen_first() => group.specimens.push(segment),
                     _ => early = vec![segment],
                 },
+                // Orders have it between ORC and OBR, results after OBR.
+                "TQ1" if orc.is_some() => timing = timing.or(Some(segment)),
                 "TQ1" => {
                     if let Some(group) = part.groups.last_mut() {
                         group.timing = group.timing.or(Some(segment));
@@ -180,7 +191,7 @@ impl<'m> Context<'m> {
         Some(if rule == ResultKey::FillerOnly { order } else { format!("{order}|{}", code.trim()) })
     }
 
-    fn report(
+    pub fn report(
         &self,
         identity: &Identity,
         group: &Group<'m>,

@@ -86,10 +86,12 @@ pub(crate) fn well_known_system(name: &str, code: &str) -> Option<Cow<'static, s
     let compact: String = upper.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     Some(Cow::Borrowed(match compact.as_str() {
         "LN" | "LOINC" | "216840111388361" => "http://loinc.org",
+        // Older SNOMED versions (SNM3) had letters in their codes: those are no SNOMED CT.
         "SCT" | "SNOMED" | "SNOMEDCT" | "SNCT" | "216840111388363496" | "216840111388396" | "SCTUK" | "SNM"
-        | "SCT2" => {
-            // Older SNOMED versions (SNM3) had letters in their codes: those are no SNOMED CT.
-            if code.trim().bytes().all(|b| b.is_ascii_digit()) { "http://snomed.info/sct" } else { return None }
+        | "SCT2"
+            if code.trim().bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            "http://snomed.info/sct"
         }
         "I10" | "ICD10" | "ICD105" | "ICD10V5" => "http://hl7.org/fhir/sid/icd-10",
         "I9" | "I9C" | "I9CDX" | "ICD9" | "ICD9CM" => "http://hl7.org/fhir/sid/icd-9-cm",

@@ -120,7 +120,7 @@ impl<'m> Context<'m> {
         let site = pv1.field(3).comp(4).text();
         let provider = match (&self.profile.ods, uk::is_ods(site.trim())) {
             (Some(_), _) => self.own_organisation(),
-            (None, true) => organisation("", site.trim(), ""),
+            (None, true) => organisation("", uk::trust_of_site(site.trim()), ""),
             _ => None,
         };
         draft.maybe("serviceProvider", provider);

@@ -4,8 +4,6 @@ pub(crate) mod tables;
 
 /// ODS codes of organisations.
 pub(crate) const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
-/// ODS codes of sites.
-pub(crate) const ODS_SITE: &str = "https://fhir.nhs.uk/Id/ods-site-code";
 
 /// A UK Core profile or extension by its name.
 macro_rules! ukcore {
@@ -21,6 +19,11 @@ pub(crate) fn is_ods(text: &str) -> bool {
     (3..=6).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
         && text.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+/// The trust of a site: `RXX01` is a site of `RXX` (ODS: a trust's sites begin with its own code).
+pub(crate) fn trust_of_site(code: &str) -> &str {
+    if code.len() == 5 && code.starts_with(['R', 'T']) { code.get(..3).unwrap_or(code) } else { code }
 }
 
 /// The identifier system of a health professional's code: by its shape where that is telling, for senders write `GMC`

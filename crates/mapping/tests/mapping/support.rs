@@ -50,6 +50,12 @@ impl World {
         self.sets.last().unwrap()
     }
 
+    pub fn send_all<const N: usize>(&mut self, messages: [&String; N]) {
+        for message in messages {
+            self.send(message);
+        }
+    }
+
     pub fn apply(&mut self, set: &ChangeSet) {
         for change in &set.changes {
             match change {
@@ -98,6 +104,11 @@ pub fn text<'r>(resource: &'r Resource, pointer: &str) -> &'r str {
     resource.str_at(pointer).unwrap_or_else(|| panic!("nothing at {pointer} of {}", resource.to_json()))
 }
 
+/// A whole element as JSON text.
+pub fn json(resource: &Resource, pointer: &str) -> String {
+    resource.at(pointer).map_or_else(|| panic!("nothing at {pointer} of {}", resource.to_json()), ToString::to_string)
+}
+
 /// The first item of a list whose JSON text contains `what`.
 pub fn item<'r>(resource: &'r Resource, list: &str, what: &str) -> &'r Value {
     resource
@@ -116,4 +127,45 @@ pub fn shared(path: &str) -> String {
         panic!("{}: {e}. The tests read real input: set SKEIN_SHARED_DATA to the folder that holds it", path.display())
     });
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The names of a shared folder's files that end so, sorted.
+pub fn shared_files(folder: &str, end: &str) -> Vec<String> {
+    let root = std::env::var_os("SKEIN_SHARED_DATA").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")));
+    let list = std::fs::read_dir(root.join(folder)).unwrap_or_else(|e| {
+        panic!("{folder}: {e}. The tests read real input: set SKEIN_SHARED_DATA to the folder that holds it")
+    });
+    let names = list.map(|f| f.unwrap().file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|n| n.ends_with(end)).map(|n| format!("{folder}/{n}")).collect();
+    names.sort();
+    assert!(!names.is_empty(), "{folder} has no {end}");
+    names
+}
+
+/// Message texts, short. Times as `20250301120000`.
+pub fn msh(kind: &str, at: &str) -> String {
+    format!("MSH|^~\\&|PAS|RXX|SKEIN|SKEIN|{at}||{kind}|{kind}-{at}|P|2.4\n")
+}
+
+/// An ADT message: trigger, when, PID (from field 3 on), and the rest.
+pub fn adt(trigger: &str, at: &str, pid: &str, rest: &str) -> String {
+    format!("{}EVN||{at}\nPID|1||{pid}\n{rest}", msh(&format!("ADT^{trigger}"), at))
+}
+
+/// JOAN BAXTER, local number 1001 of RXX.
+pub const JOAN: &str = "1001^^^RXX^MR~9434765919^^^NHS^NH||BAXTER^JOAN^^^MRS||19520314|2";
+
+/// A PV1 of visit V1: class, place, and the rest by (field, value).
+pub fn pv1(class: &str, place: &str, more: &[(usize, &str)]) -> String {
+    let mut fields = vec![String::new(); 53];
+    fields[0] = "PV1".into();
+    fields[1] = "1".into();
+    fields[2] = class.into();
+    fields[3] = place.into();
+    fields[19] = "V1^^^RXX".into();
+    for (n, value) in more {
+        fields[*n] = (*value).into();
+    }
+    fields.join("|").trim_end_matches('|').to_owned()
 }
