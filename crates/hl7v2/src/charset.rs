@@ -115,8 +115,7 @@ pub(crate) fn decode(raw: &[u8], declared: Option<&[u8]>, notes: &mut Notes) -> 
                 Some(e) if e != encoding_rs::UTF_16LE && e != encoding_rs::UTF_16BE => {
                     return (None, Charset { encoding: e, ..utf8 });
                 }
-                Some(_) => {}
-                None => unknown(notes),
+                Some(_) | None => {}
             }
         }
         return (None, utf8);

@@ -30,6 +30,9 @@ pub struct Message {
     pub(crate) fields: Vec<u32>,
 }
 
+/// How many empty fields [`Message::with`] puts in before the one it adds.
+const FIELDS_ADDED_MAX: usize = 100;
+
 /// Widens an offset. On every machine this runs on, `usize` holds a `u32`.
 fn wide(offset: u32) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
@@ -119,6 +122,39 @@ impl Message {
             (Some(f), r, Some(c), Some(s)) => segment.field(f).rep(r.unwrap_or(1)).comp(c).sub_range(s),
         };
         self.raw_range(range)
+    }
+
+    /// The message's bytes with one element replaced by `text`, escaped and in the message's own character set. A field
+    /// past the end of its segment is added. `None`: no such segment, no field named, or a component that is not there.
+    #[must_use]
+    pub fn with(&self, location: &Location, text: &str) -> Option<Vec<u8>> {
+        let segment = self.nth(&location.segment, location.segment_repetition)?;
+        let field = location.field?;
+        let missing = field.saturating_sub(segment.len());
+        if missing > FIELDS_ADDED_MAX || (missing > 0 && location.component.is_some()) {
+            return None;
+        }
+        let span = self.span(location)?;
+        let separators = char::from(self.separators.field).to_string().repeat(missing);
+        let text = format!("{separators}{}", crate::escape::escape(text, &self.separators));
+        let raw = self.raw();
+        let bytes = self.charset.encode(text);
+        Some([raw.get(..span.start)?, &bytes, raw.get(span.end..)?].concat())
+    }
+
+    /// The element at a place in the text: the field, or, after a segment's end, the segment.
+    pub(crate) fn locate(&self, offset: usize) -> Option<Location> {
+        let after = self.lines.partition_point(|line| wide(line.start) <= offset);
+        let segment = self.segment_at(after.checked_sub(1)?)?;
+        let line = segment.line();
+        let location = segment.location();
+        if offset >= wide(line.end) {
+            return Some(location);
+        }
+        let first = wide(line.first);
+        let starts = self.fields.get(first..first + wide(line.count)).unwrap_or_default();
+        let field = starts.partition_point(|start| wide(*start) <= offset) + usize::from(segment.is_header());
+        Some(Location { field: (field > 0).then_some(field), ..location })
     }
 
     fn nth(&self, name: &str, repetition: usize) -> Option<Segment<'_>> {

@@ -74,20 +74,20 @@ codes! {
     /// Another MSH follows in the same message; segments from there on were not read.
     SecondHeader "second-header" Error,
     /// MSH-2 has fewer than four encoding characters; the usual ones stand in.
-    SeparatorsMissing "separators-missing" Warning,
+    SeparatorsMissing "separators-missing" Note,
     /// Two of the separators are the same character; the first meaning is used.
     SeparatorsClash "separators-clash" Warning,
     /// MSH-2 has a fifth (truncation) character, as HL7 2.7 allows.
     TruncationCharacter "truncation-character" Note,
     /// MSH-2 has more than five characters; the rest is ignored.
-    SeparatorsExtra "separators-extra" Warning,
+    SeparatorsExtra "separators-extra" Note,
     /// MSH-9 names no message type.
     NoMessageType "no-message-type" Error,
     /// MSH-10 is empty: repeats cannot be told by it, and the answer cannot name the message.
-    NoControlId "no-control-id" Warning,
+    NoControlId "no-control-id" Note,
     /// MSH-12 is empty: version 2.4 is assumed.
     NoVersion "no-version" Note,
-    /// MSH-18 names a character set that is not known here.
+    /// MSH-18 names a character set that is not known here, and there are characters beyond ASCII.
     CharsetUnknown "charset-unknown" Warning,
     /// The bytes are not in the character set that MSH-18 names; another was used.
     CharsetMismatch "charset-mismatch" Warning,

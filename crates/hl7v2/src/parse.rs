@@ -67,8 +67,9 @@ pub fn parse_owned(raw: Vec<u8>) -> Parsed {
     let split = split(text.as_bytes(), start, separators.field, &mut notes);
     let message = Message { text, raw, charset, separators, lines: split.lines, fields: split.fields };
     for (code, range, text) in split.marks {
+        let location = message.locate(range.start);
         let span = message.raw_range(range);
-        notes.push(Note { code, severity: code.severity(), location: None, span, text });
+        notes.push(Note { code, severity: code.severity(), location, span, text });
     }
     check_header(&message, &mut notes);
     Parsed { message: Some(message), notes: notes.finish() }
@@ -202,7 +203,7 @@ fn split(bytes: &[u8], start: usize, separator: u8, notes: &mut Notes) -> Split 
     if cut == end {
         out.close(line_start, end, segment, first, &mut tally);
     } else {
-        let text = "a second MSH follows: one message at a time, or a batch file";
+        let text = "after this segment, a second MSH follows: send one message at a time, or a batch";
         out.marks.push((NoteCode::SecondHeader, cut..end, text.to_owned()));
     }
     let tail = bytes.get(end..).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::mapped::{Find, failure};
 use fhir::{PatientKey, Region, ResourceId, ResourceType};
 use jiff::Timestamp;
 use mapping::{
-    ChangeSet, Profile,
+    ChangeSet, Finding, Profile, Severity,
     bundle::{self, Limits, Lookup, MappedFhir, Request},
 };
 use std::cell::Cell;
@@ -33,12 +33,28 @@ impl Wired {
 pub fn hl7v2(region: &Region, profile: &Profile, body: &[u8], received: Timestamp) -> Wired {
     let parsed = hl7v2::parse(body);
     match &parsed.message {
-        Some(message) => Wired::plain(mapping::map_hl7v2(region, profile, message, received), &message.header().kind()),
+        Some(message) => {
+            let mut set = mapping::map_hl7v2(region, profile, message, received);
+            // What could not be read is found before what was read: an engineer mends the first cause first.
+            set.findings.splice(0..0, parsed.notes.iter().filter_map(finding));
+            Wired::plain(set, &message.header().kind())
+        }
         None => {
             let why = parsed.notes.first().map_or_else(String::new, |note| format!(": {note}"));
             Wired::plain(failure("unreadable", &format!("this is not an HL7 v2 message{why}")), "unreadable")
         }
     }
+}
+
+/// What the reader noticed and somebody should know. Mere habits of a sender (line ends, a missing last CR) are none.
+fn finding(note: &hl7v2::Note) -> Option<Finding> {
+    let severity = match note.severity {
+        hl7v2::Severity::Note => return None,
+        hl7v2::Severity::Warning => Severity::Warning,
+        hl7v2::Severity::Error => Severity::Error,
+    };
+    let place = note.location.as_ref().map(ToString::to_string).unwrap_or_default();
+    Some(Finding { severity, code: note.code.as_str().to_owned(), place, text: note.text.clone() })
 }
 
 /// Map a FHIR request of the journal.

@@ -55,6 +55,7 @@ fn a_wrong_msh_18_is_told_and_no_byte_is_lost() {
     assert_eq!(read("UNICODE UTF-16", "ZOË".as_bytes()), ("ZOË".to_owned(), "UTF-8", mismatch));
     assert_eq!(read("8859/1", "ZOË".as_bytes()).2, [NoteCode::CharsetSuspicious]);
     assert_eq!(read("KLINGON", "ZOË".as_bytes()), ("ZOË".to_owned(), "UTF-8", vec![NoteCode::CharsetUnknown]));
+    assert_eq!(read("KLINGON", b"ZOE").2, [], "nothing is at stake");
     // Every byte there is, in the last resort: told apart, none replaced.
     let all: Vec<u8> = (0x80..=0xFF).collect();
     let (text, _, _) = read("", &all);
@@ -83,4 +84,21 @@ fn hexadecimal_escapes_are_read_in_the_messages_set() {
     assert_eq!(read("8859/1", b"\\XE9\\").0, "é");
     assert_eq!(read("UNICODE UTF-8", b"\\XC3A9\\").0, "é");
     assert_eq!(read("", b"a\\S\\b").0, "a^b");
+}
+
+#[test]
+fn an_element_can_be_replaced_in_the_messages_own_set() {
+    let of = |charset: &str, name: &[u8], path: &str, text: &str| {
+        let bytes = parse(&message(charset, name)).message.unwrap().with(&path.parse().unwrap(), text);
+        bytes.map(|b| parse(&b).message.unwrap())
+    };
+    let m = of("8859/1", b"ZO\xCB", "PID-5.1", "Renée & Co").unwrap();
+    assert_eq!((m.get("PID-5.1").as_deref(), m.get("PID-5.2").as_deref()), (Some("Renée & Co"), Some("ANN")));
+    assert!(m.raw().windows(4).any(|w| w == b"n\xE9e "), "in Latin-1 as before");
+    assert_eq!(of("", b"x", "MSH-10", "new|id").unwrap().header().control_id, "new|id");
+    let m = of("", b"x", "PID-30", "Y").unwrap();
+    assert_eq!((m.get("PID-30").as_deref(), m.segment("PID").unwrap().len()), (Some("Y"), 30));
+    for nowhere in ["PV1-3", "PID", "PID-30.2", "PID-9999"] {
+        assert!(of("", b"x", nowhere, "Y").is_none(), "{nowhere}");
+    }
 }

@@ -160,3 +160,32 @@ fn genomics_reports_with_a_pdf_are_read_whole() {
         assert!(pdf.filter(|part| part.starts_with("JVBER")).count() >= 1, "{name}: no PDF found");
     }
 }
+
+#[test]
+fn a_note_says_where() {
+    let head = "MSH|^~\\&|a||||||ORU^R01|1|P|2.4\r";
+    let place = |text: String| {
+        let parsed = parse(text.as_bytes());
+        let note = parsed.notes.iter().find(|n| n.span.is_some()).unwrap();
+        (note.code, note.location.as_ref().unwrap().to_string(), text[note.span.clone().unwrap()].to_owned())
+    };
+    let wrapped = place(format!("{head}NTE|1\rNTE|2||some\rtext\rOBX|1\r"));
+    assert_eq!(wrapped, (NoteCode::NotASegment, "NTE[2]".to_owned(), "text".to_owned()));
+    let control = place(format!("{head}NTE|1||a\u{7}b\r"));
+    assert_eq!(control, (NoteCode::ControlCharacters, "NTE-3".to_owned(), "\u{7}".to_owned()));
+    let header = place(head.replace("ORU", "O\u{1}U"));
+    assert_eq!(header.1, "MSH-9");
+    let second = place(format!("{head}{head}"));
+    assert_eq!((second.0, second.1.as_str(), second.2.as_str()), (NoteCode::SecondHeader, "MSH", head.trim_end()));
+}
+
+/// The guide for integration engineers names every code a message can be noted with.
+#[test]
+fn the_guide_explains_every_note() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/connect-a-source/hl7v2.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    for code in NoteCode::ALL {
+        let row = format!("| `{code}` | {:?} |", code.severity()).to_lowercase();
+        assert!(guide.contains(&row), "docs/connect-a-source/hl7v2.md has no row beginning {row:?}");
+    }
+}
