@@ -9,7 +9,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $(pub(super) $name: AtomicU64,)+
-            /// Microseconds since 1970; `i64::MIN`-free: 0 means never.
+            /// Microseconds since 1970; 0 means never.
             last_message: AtomicI64,
         }
 

@@ -28,7 +28,7 @@ async fn a_window_keeps_order_and_hides_the_waiting() {
     })
     .await;
     assert_eq!((report.accepted, report.refused, report.failed, seen), (200, 0, 0, 200));
-    assert!(start.elapsed() < Duration::from_secs(3), "one after another it takes 6 s: {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "one after another it takes 6 s: {:?}", start.elapsed());
     let median = report.latencies.percentile(50.0);
     assert!(median >= Duration::from_millis(20) && median <= report.latencies.max(), "{median:?}");
     let ids: Vec<_> = feed.shelf.kept().into_iter().map(|d| d.ident).collect();
@@ -92,7 +92,7 @@ async fn a_broken_connection_is_made_again_and_what_is_unanswered_is_sent_again_
 #[tokio::test]
 async fn no_answer_is_given_up_after_the_retries_and_the_next_message_goes_on() {
     let (socket, address) = socket().await;
-    let config = SenderConfig { retries: 2, answer_time_max: Duration::from_millis(50), window: 2, ..to(address) };
+    let config = SenderConfig { retries: 2, answer_time_max: Duration::from_millis(300), window: 2, ..to(address) };
     let sender = Sender::start(config).unwrap();
     let sending = tokio::spawn(async move {
         let mut outcomes = Vec::new();
