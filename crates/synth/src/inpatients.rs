@@ -17,13 +17,22 @@ use std::{
     sync::Arc,
 };
 
+/// Who is in hospital at the start.
+#[derive(Debug)]
+pub(crate) struct Wards {
+    pub(crate) stays: BTreeMap<u64, Arc<Stay>>,
+    pub(crate) board: Bedboard,
+}
+
 /// Hospital, ward, bay and bed.
 type Bed = (u8, &'static str, u8, u8);
 
 /// Beds with when they are taken.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Bedboard {
     taken: BTreeMap<Bed, Vec<(Timestamp, Timestamp)>>,
+    /// Bookings that ended before this are forgotten.
+    pub(crate) now: Option<Timestamp>,
     /// How many times larger than the plan the wards are, for large regions.
     pub(crate) scale: u8,
 }
@@ -36,7 +45,9 @@ impl Beds for Bedboard {
             let bay = u8::try_from(1 + (first + step) % u64::from(bays)).unwrap_or(1);
             for bed in 1..=ward.beds {
                 let held = self.taken.entry((hospital, ward.code, bay, bed)).or_default();
-                held.retain(|(_, until)| *until > from.min(to) || *until > to);
+                if let Some(now) = self.now {
+                    held.retain(|(_, until)| *until > now);
+                }
                 if held.iter().all(|(f, t)| to <= *f || *t <= from) {
                     held.push((from, to));
                     return (bay, bed);
@@ -50,8 +61,8 @@ impl Beds for Bedboard {
 }
 
 impl Region {
-    /// People in hospital at the start, with their stays.
-    pub(crate) fn inpatients(&self) -> &BTreeMap<u64, Arc<Stay>> {
+    /// People in hospital at the start, with their stays and the beds they keep from others.
+    pub(crate) fn inpatients(&self) -> &Wards {
         self.inpatients.get_or_init(|| self.fill_wards())
     }
 
@@ -62,7 +73,7 @@ impl Region {
 
     /// About 1.6 beds per 1,000 people are full in England on a day; a small region gets at least a dozen, so that wards
     /// have somebody on them.
-    fn fill_wards(&self) -> BTreeMap<u64, Arc<Stay>> {
+    fn fill_wards(&self) -> Wards {
         let world = &self.world;
         let wanted = u64::try_from(round(real(world.people) * 0.0016)).unwrap_or(0).max(14).min(world.people / 20);
         let mut dice = Dice::new(world.seed, &[50]);
@@ -93,7 +104,7 @@ impl Region {
                 self.lay(index, &mut board, &mut dice, &mut stays);
             }
         }
-        stays
+        Wards { stays, board }
     }
 
     /// Put one person to bed: a stay that began in the last days and goes on.

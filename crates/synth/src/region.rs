@@ -1,20 +1,16 @@
 //! A region: from a seed, its people, their past, and the messages all of it is told by.
 
 use crate::{
-    life::{self, Life, Role, World, hospital::Stay, practice, timeline},
+    inpatients::Wards,
+    life::{self, Life, Role, World, practice, timeline},
     people::{self, BLOCK, Person},
-    sources::{self, SOURCES, Source, id},
+    sources::{self, SOURCES, Source},
     when::at,
-    wire::{
-        Outgoing,
-        belief::{Belief, belief},
-        directory, gp,
-        hospital::Desk,
-    },
+    wire::{Outgoing, belief::belief, desks::Desks, directory, gp},
 };
 use jiff::{Timestamp, civil::Date};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -23,21 +19,28 @@ use std::{
 pub struct Region {
     pub(crate) world: World,
     pub(crate) cast: BTreeMap<u64, Role>,
-    /// The block of neighbours made last, for those who ask for one after another.
-    last: Mutex<Option<(u64, Arc<Vec<Person>>)>>,
-    pub(crate) inpatients: std::sync::OnceLock<BTreeMap<u64, Arc<Stay>>>,
+    /// The blocks of neighbours asked for last, latest first.
+    recent: Mutex<VecDeque<(u64, Arc<Vec<Person>>)>>,
+    pub(crate) inpatients: std::sync::OnceLock<Wards>,
 }
 
+/// How many blocks of neighbours are kept for the next who asks.
+const RECENT_BLOCKS: usize = 48;
+
 /// The seed of the region that documents and pictures speak of.
-pub const DEFAULT_SEED: u64 = 2026;
+pub const DEFAULT_SEED: u64 = 1;
 
 impl Region {
     /// A region of `people` people whose history ends, and whose days begin, at midnight before `start` on the clocks of
     /// England. The same three values always give the same bytes.
     pub fn new(seed: u64, people: u64, start: Date) -> Region {
         let world = World { seed, people: people.max(1), start };
-        let mut region =
-            Region { world, cast: BTreeMap::new(), last: Mutex::new(None), inpatients: std::sync::OnceLock::new() };
+        let mut region = Region {
+            world,
+            cast: BTreeMap::new(),
+            recent: Mutex::new(VecDeque::new()),
+            inpatients: std::sync::OnceLock::new(),
+        };
         region.cast = crate::highlights::cast(&region);
         region
     }
@@ -59,9 +62,8 @@ impl Region {
 
     /// The neighbours of a block, those past the end of the region left out.
     pub(crate) fn block(&self, number: u64) -> Arc<Vec<Person>> {
-        if let Ok(last) = self.last.lock()
-            && let Some((n, people)) = last.as_ref()
-            && *n == number
+        if let Ok(recent) = self.recent.lock()
+            && let Some((_, people)) = recent.iter().find(|(n, _)| *n == number)
         {
             return people.clone();
         }
@@ -74,8 +76,9 @@ impl Region {
             }
         }
         let made = Arc::new(made);
-        if let Ok(mut last) = self.last.lock() {
-            *last = Some((number, made.clone()));
+        if let Ok(mut recent) = self.recent.lock() {
+            recent.push_front((number, made.clone()));
+            recent.truncate(RECENT_BLOCKS);
         }
         made
     }
@@ -113,10 +116,10 @@ impl Region {
     pub fn history(&self, person: &Person) -> Vec<Outgoing> {
         let life = self.life(person);
         let practice = practice::history(&self.world, person, &life);
-        let now = self.inpatients().get(&person.index).cloned();
+        let now = self.inpatients().stays.get(&person.index).cloned();
         let happenings = timeline::timeline(&self.world, person, &life, &practice, now.as_ref());
         let mut out = Vec::with_capacity(happenings.len() + 4);
-        let mut desks = Desks::new(self, person, &life, &happenings, "H");
+        let mut desks = Desks::new(&self.world, person, &life, &happenings, "H");
         for happening in happenings.iter().filter(|h| h.at < self.start()) {
             desks.tell(happening, &mut out);
         }
@@ -126,77 +129,5 @@ impl Region {
         out.push(pen.record(&practice, at(self.world.start, -60)));
         out.sort_by_key(|o| o.at);
         out
-    }
-}
-
-/// The desks of the hospitals and the laboratory, each with what it believes of the person.
-pub(crate) struct Desks<'a> {
-    region: &'a Region,
-    person: &'a Person,
-    life: &'a Life,
-    beliefs: [Belief; 3],
-    seconds: [Option<Belief>; 2],
-    amended: [Option<Timestamp>; 3],
-    counts: [u64; 3],
-    stream: &'a str,
-}
-
-impl<'a> Desks<'a> {
-    pub(crate) fn new(
-        region: &'a Region,
-        person: &'a Person,
-        life: &'a Life,
-        happenings: &[timeline::Happening],
-        stream: &'a str,
-    ) -> Self {
-        let world = &region.world;
-        let known = |source: u8, second: bool| belief(world, person, life.role, source, second);
-        let mut amended = [None; 3];
-        let mut seconds = [None, None];
-        for happening in happenings {
-            let slot = usize::from(happening.source);
-            match happening.what {
-                timeline::What::Amended => {
-                    if let Some(entry) = amended.get_mut(slot) {
-                        *entry = Some(entry.map_or(happening.at, |t: Timestamp| t.min(happening.at)));
-                    }
-                }
-                timeline::What::Registered { second: true } => {
-                    if let Some(entry) = seconds.get_mut(slot) {
-                        *entry = Some(known(happening.source, true));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Desks {
-            region,
-            person,
-            life,
-            beliefs: [known(id::ALDERMERE, false), known(id::THORNHAVEN, false), known(id::LABORATORY, false)],
-            seconds,
-            amended,
-            counts: [0; 3],
-            stream,
-        }
-    }
-
-    /// Tell one happening, at the desk it belongs to.
-    pub(crate) fn tell(&mut self, happening: &timeline::Happening, out: &mut Vec<Outgoing>) {
-        let slot = usize::from(happening.source);
-        let (Some(known), Some(count)) = (self.beliefs.get(slot), self.counts.get_mut(slot)) else { return };
-        let mut desk = Desk {
-            world: &self.region.world,
-            person: self.person,
-            life: self.life,
-            belief: known,
-            second: self.seconds.get(slot).and_then(Option::as_ref),
-            amended: self.amended.get(slot).copied().flatten(),
-            source: happening.source,
-            stream: self.stream,
-            count: *count,
-        };
-        desk.tell(happening, out);
-        *count = desk.count;
     }
 }

@@ -182,13 +182,13 @@ pub(crate) fn planned_rate(age: f64) -> f64 {
     }
 }
 
-/// First outpatient appointments a year, by age: with follow-ups about 1.3 appointments on average.
+/// First outpatient appointments a year, by age: with follow-ups about 1.6 appointments on average.
 pub(crate) fn referral_rate(age: f64, long_term: usize) -> f64 {
     let base = match age {
-        ..16.0 => 0.20,
-        ..40.0 => 0.28,
-        ..65.0 => 0.40,
-        _ => 0.60,
+        ..16.0 => 0.24,
+        ..40.0 => 0.36,
+        ..65.0 => 0.52,
+        _ => 0.80,
     };
     base * (0.75 + 0.16 * real(long_term.min(8) as u64))
 }

@@ -265,20 +265,7 @@ fn infections(list: &mut Vec<Course>, person: &Person, life: &Life, dice: &mut D
         if !dice.chance(rate) || day >= life.until {
             continue;
         }
-        let penicillin = life.penicillin_allergic();
-        let drug = match dice.below(10) {
-            0..6 if age < 12 => Drug::AmoxicillinLiquid,
-            6..9 if age < 12 => Drug::Chloramphenicol,
-            0..4 => Drug::Amoxicillin,
-            4 => Drug::Doxycycline,
-            5 => Drug::Flucloxacillin,
-            6 if person.female() => Drug::Nitrofurantoin,
-            6 => Drug::Trimethoprim,
-            7 => Drug::Chloramphenicol,
-            8 => Drug::Phenoxymethylpenicillin,
-            _ => Drug::Hydrocortisone,
-        };
-        let drug = if drug.penicillin() && penicillin { Drug::Clarithromycin } else { drug };
+        let drug = super::today::short_course(person, life, age, dice);
         list.push(Course { drug, from: day, to: Some(plus_days(day, 7)), repeat: false, reason: None });
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod medicines;
 pub(crate) mod plans;
 pub(crate) mod practice;
 pub(crate) mod timeline;
+pub(crate) mod today;
 
 use crate::{
     clinical::{

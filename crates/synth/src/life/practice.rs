@@ -290,6 +290,17 @@ pub(crate) fn history(world: &World, person: &Person, life: &Life) -> Practice {
     done
 }
 
+/// The vaccination somebody of this age might come for on an ordinary day, and in autumn.
+pub(crate) fn dose_of_the_day(age: i64, autumn: bool, when: Timestamp, left: bool, batch: u64) -> Option<Dose> {
+    let vaccine = VACCINES.iter().find(|v| match v.when {
+        Schedule::Days(_) => age <= 1,
+        Schedule::Once(years, _) => (years..years + 2).contains(&age),
+        Schedule::Autumn(from) => autumn && age >= from,
+        Schedule::Covid => autumn && age >= 75,
+    })?;
+    Some(Dose { vaccine, at: when, number: 1, left, batch })
+}
+
 /// Call `each` for days spread between two, `rate` of them a year on average, with the irregularity of life.
 pub(crate) fn spread(from: Date, to: Date, rate: f64, dice: &mut Dice, mut each: impl FnMut(Date, &mut Dice)) {
     if rate <= 0.0 {

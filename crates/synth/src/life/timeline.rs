@@ -8,6 +8,7 @@ use super::{
 use crate::{
     clinical::acute::EMERGENCIES,
     dice::{Dice, round},
+    letters::{self, Letter},
     people::Person,
     sources,
     when::{at, day_of, plus_days, plus_minutes},
@@ -33,7 +34,20 @@ pub(crate) enum What {
     Discharged(Arc<Stay>),
     /// The discharge was a mistake and is taken back.
     DischargeUndone(Arc<Stay>),
+    /// Somebody only being seen is typed in as admitted, and taken out again.
+    AdmittedByMistake(Arc<Attendance>),
+    AdmissionCancelled(Arc<Attendance>),
     Observed(Arc<Stay>),
+    /// A picture is asked for, and read.
+    Imaged(Arc<Attendance>),
+    ImagingReported(Arc<Attendance>),
+    /// Medicines to take home.
+    Dispensed(Arc<Stay>),
+    VaccinatedOnWard(Arc<Stay>),
+    /// A referral reaches the booking office.
+    Referred(Arc<Clinic>),
+    /// A letter is sent.
+    Wrote(Arc<Letter>),
     Booked(Arc<Clinic>),
     Rebooked(Arc<Clinic>),
     CancelledClinic(Arc<Clinic>),
@@ -56,16 +70,50 @@ fn tell(list: &mut Vec<Happening>, at: Timestamp, source: u8, what: What) {
     list.push(Happening { at, source, what });
 }
 
-/// What an attendance, and the stay it led to, is told by.
-pub(crate) fn of_attendance(attendance: &Arc<Attendance>, second: bool, list: &mut Vec<Happening>) {
+fn write(letter: Letter, dice: &mut Dice, list: &mut Vec<Happening>) {
+    if let Some(when) = letters::sent(&letter, dice) {
+        tell(list, when, letter.hospital(), What::Wrote(Arc::new(letter)));
+    }
+}
+
+/// What an attendance is told by.
+pub(crate) fn of_attendance(attendance: &Arc<Attendance>, second: bool, dice: &mut Dice, list: &mut Vec<Happening>) {
     tell(list, attendance.arrived, attendance.hospital, What::Arrived(attendance.clone(), second));
     if !attendance.admitted {
         tell(list, attendance.left, attendance.hospital, What::Left(attendance.clone(), second));
+        if second {
+            return;
+        }
+        write(Letter::Emergency(attendance.clone()), dice, list);
+        if attendance.reason.admitted > 0.1 && dice.chance(0.02) {
+            tell(
+                list,
+                plus_minutes(attendance.arrived, 22),
+                attendance.hospital,
+                What::AdmittedByMistake(attendance.clone()),
+            );
+            tell(
+                list,
+                plus_minutes(attendance.arrived, 41),
+                attendance.hospital,
+                What::AdmissionCancelled(attendance.clone()),
+            );
+        }
+    }
+    if dice.chance(0.2 + attendance.reason.admitted * 0.5) {
+        let asked = plus_minutes(attendance.arrived, dice.range(12, 30));
+        tell(list, asked, attendance.hospital, What::Imaged(attendance.clone()));
+        tell(
+            list,
+            plus_minutes(asked, dice.range(25, 200)),
+            attendance.hospital,
+            What::ImagingReported(attendance.clone()),
+        );
     }
 }
 
 /// What a stay is told by.
-pub(crate) fn of_stay(stay: &Arc<Stay>, list: &mut Vec<Happening>) {
+pub(crate) fn of_stay(stay: &Arc<Stay>, dice: &mut Dice, list: &mut Vec<Happening>) {
     let source = stay.hospital;
     tell(list, stay.admitted, source, What::Admitted(stay.clone()));
     for (index, place) in stay.places.iter().enumerate().skip(1) {
@@ -80,15 +128,36 @@ pub(crate) fn of_stay(stay: &Arc<Stay>, list: &mut Vec<Happening>) {
         }
     }
     tell(list, stay.discharged, source, What::Discharged(stay.clone()));
+    if !stay.died {
+        tell(list, plus_minutes(stay.discharged, -50), source, What::Dispensed(stay.clone()));
+    }
+    let autumn = (10..=12).contains(&day_of(stay.admitted).month());
+    if autumn
+        && stay.attendance.is_some()
+        && crate::when::minutes_between(stay.admitted, stay.discharged) > 6 * 1_440
+        && dice.chance(0.4)
+    {
+        tell(
+            list,
+            at(plus_days(day_of(stay.admitted), 4), 14 * 60 + dice.range(0, 90)),
+            source,
+            What::VaccinatedOnWard(stay.clone()),
+        );
+    }
+    write(Letter::Discharge(stay.clone()), dice, list);
     for when in hospital::rounds(stay) {
         tell(list, when, source, What::Observed(stay.clone()));
     }
 }
 
 /// What a clinic appointment is told by.
-pub(crate) fn of_clinic(clinic: &Arc<Clinic>, list: &mut Vec<Happening>) {
+pub(crate) fn of_clinic(clinic: &Arc<Clinic>, dice: &mut Dice, list: &mut Vec<Happening>) {
     let source = clinic.hospital;
     tell(list, clinic.booked, source, What::Booked(clinic.clone()));
+    if clinic.first {
+        tell(list, plus_minutes(clinic.booked, -3), source, What::Referred(clinic.clone()));
+    }
+    write(Letter::Clinic(clinic.clone()), dice, list);
     match clinic.outcome {
         Outcome::Attended => tell(list, clinic.at, source, What::Seen(clinic.clone())),
         Outcome::Missed => tell(list, plus_minutes(clinic.at, 45), source, What::MissedClinic(clinic.clone())),
@@ -142,7 +211,10 @@ pub(crate) fn timeline(
     }
     for birthday in person.confinements.iter().filter(|d| **d > from && **d < until) {
         let stay = hospital::confine(world, person, *birthday, &mut AnyBed, &mut dice);
-        keep(&mut busy, stay.admitted, stay.discharged, || of_stay(&stay, &mut list));
+        keep(&mut busy, stay.admitted, stay.discharged, || of_stay(&stay, &mut dice, &mut list));
+    }
+    if matches!(life.role, Some(Role::AllergyConflict | Role::Married)) {
+        scripted_stay(world, person, life, &mut busy, &mut dice, &mut list);
     }
     let rate = hospital::attendance_rate(age, life.long_term);
     practice::spread(from, until, rate, &mut dice, |day, dice| {
@@ -159,7 +231,7 @@ pub(crate) fn timeline(
         if let Some(stay) =
             hospital::operate(world, person, life, day, &mut AnyBed, dice).filter(|s| s.discharged < at(until, 0))
         {
-            keep(&mut busy, stay.admitted, stay.discharged, || of_stay(&stay, &mut list));
+            keep(&mut busy, stay.admitted, stay.discharged, || of_stay(&stay, dice, &mut list));
         }
     });
     let mut rate = hospital::referral_rate(age, life.long_term);
@@ -170,7 +242,8 @@ pub(crate) fn timeline(
     practice::spread(from, until, rate, &mut dice, |day, dice| {
         let booked = practice::surgery_time(day, dice);
         for clinic in hospital::refer(world, person, life, booked, dice) {
-            if clinic.booked >= at(until, 0) {
+            // What is booked after the start of the region belongs to its life, not its past; the dead book nothing.
+            if clinic.booked >= at(until, 0) && person.death.is_some() {
                 break;
             }
             // Nobody is in two clinics at once, and an appointment's number is its minute.
@@ -184,7 +257,7 @@ pub(crate) fn timeline(
             if let Some(sample) = hospital::clinic_sample(&clinic, life, dice) {
                 of_sample(sample, &mut list);
             }
-            of_clinic(&clinic, &mut list);
+            of_clinic(&clinic, dice, &mut list);
         }
     });
     for sample in &practice.samples {
@@ -194,6 +267,26 @@ pub(crate) fn timeline(
     registrations(person, life, &mut dice, &mut list);
     list.sort_by_key(|h| h.at);
     list
+}
+
+/// A stay that a story needs: an abdominal pain seven months ago.
+fn scripted_stay(
+    world: &World,
+    person: &Person,
+    life: &Life,
+    busy: &mut Vec<(Timestamp, Timestamp)>,
+    dice: &mut Dice,
+    list: &mut Vec<Happening>,
+) {
+    let Some(pain) = EMERGENCIES.iter().find(|e| e.term.sct == "21522001") else { return };
+    let arrived = at(plus_days(world.start, -212), 15 * 60 + 20);
+    for _ in 0..60 {
+        let (attendance, stay) = hospital::attend_for(world, person, life, arrived, pain, &mut AnyBed, dice);
+        if let Some(stay) = stay {
+            keep(busy, arrived, stay.discharged, || told(&attendance, Some(&stay), dice, list));
+            return;
+        }
+    }
 }
 
 /// Tell of something that takes a while, unless the person was elsewhere then.
@@ -208,12 +301,12 @@ fn keep(busy: &mut Vec<(Timestamp, Timestamp)>, from: Timestamp, to: Timestamp, 
 
 /// An attendance with its samples, and the stay after it.
 pub(crate) fn told(attendance: &Arc<Attendance>, stay: Option<&Arc<Stay>>, dice: &mut Dice, list: &mut Vec<Happening>) {
-    of_attendance(attendance, false, list);
+    of_attendance(attendance, false, dice, list);
     if let Some(sample) = hospital::door_sample(attendance, dice) {
         of_sample(sample, list);
     }
     if let Some(stay) = stay {
-        of_stay(stay, list);
+        of_stay(stay, dice, list);
         for sample in hospital::ward_samples(stay, dice) {
             of_sample(sample, list);
         }
@@ -224,7 +317,7 @@ fn tell_stay(stay: &Arc<Stay>, dice: &mut Dice, list: &mut Vec<Happening>) {
     if let Some(attendance) = &stay.attendance {
         told(&attendance.clone(), Some(stay), dice, list);
     } else {
-        of_stay(stay, list);
+        of_stay(stay, dice, list);
     }
 }
 
@@ -246,7 +339,7 @@ fn duplicate(world: &World, person: &Person, life: &Life, dice: &mut Dice, list:
         ambulance: false,
     });
     tell(list, plus_minutes(arrived, -2), hospital, What::Registered { second: true });
-    of_attendance(&attendance, true, list);
+    of_attendance(&attendance, true, dice, list);
     let merged = at(plus_days(day_of(arrived), dice.range(5, 40)), 10 * 60 + dice.range(0, 300));
     // The first registration must be there to merge into.
     if !list.iter().any(|h| {

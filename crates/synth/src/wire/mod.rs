@@ -2,6 +2,7 @@
 
 pub(crate) mod adjustments;
 pub(crate) mod belief;
+pub(crate) mod desks;
 pub(crate) mod directory;
 pub(crate) mod fhir;
 pub(crate) mod gp;

@@ -10,7 +10,10 @@
 
 mod determinism;
 mod distribution;
+mod letters;
+mod live;
 mod messages;
+mod written;
 
 use jiff::civil::{Date, date};
 use synth::Region;
