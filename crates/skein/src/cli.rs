@@ -82,7 +82,7 @@ pub struct Demo {
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub people: u32,
     /// Which region: the same seed gives the same people and histories
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = synth::DEFAULT_SEED)]
     pub seed: u64,
     /// The HTTP port on 127.0.0.1 (0: any free one)
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
@@ -210,9 +210,9 @@ Examples:
   skein synth --out region/                  the default region, as its sources would send it
   skein synth --out small/ --people 50 --seed 3
 
-Writes a folder per source: HL7 v2 sources as NAME.hl7 (one message after another), FHIR sources as NAME.ndjson (one
-bundle a line), the sources' profiles as NAME.toml, and highlights.txt: people worth looking at. The same seed, number
-of people and date give the same bytes.")]
+Writes a folder per source with its profile.toml and what it sends: messages.hl7 (HL7 v2, one message after another)
+or bundles.ndjson (FHIR, one bundle a line); and highlights.txt: people worth looking at. The same seed, number of
+people and date give the same bytes.")]
 pub struct Synth {
     /// The folder to write to; must be empty or not exist
     #[arg(long, value_name = "FOLDER")]
@@ -221,7 +221,7 @@ pub struct Synth {
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub people: u32,
     /// Which region
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = synth::DEFAULT_SEED)]
     pub seed: u64,
     /// The day the history ends [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]

@@ -160,7 +160,8 @@ fn entry(source: &str, unit: Unit) -> NewEntry {
         feed: FEED.to_owned(),
         received,
         ident: Some(ident),
-        about: None,
+        // No method and no address: the body says what it is.
+        about: (kind == EntryKind::Fhir).then(|| "{}".to_owned()),
         body: unit.body,
         ack: None,
     }

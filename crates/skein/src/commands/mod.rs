@@ -5,7 +5,9 @@ mod errors;
 mod files;
 mod hash;
 mod load;
+mod send;
 mod serve;
+mod synth;
 mod verify;
 
 use crate::{
@@ -21,7 +23,9 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Hash(asked) => hash::run(&asked),
         Command::Load(asked) => load::run(&asked),
         Command::Rebuild(asked) => verify::rebuild(&asked),
+        Command::Send(asked) => send::run(&asked),
         Command::Serve(asked) => serve::run(&asked),
+        Command::Synth(asked) => synth::run(&asked),
         Command::Verify(asked) => verify::verify(&asked),
         _ => Err(crate::failure::Failure::asked("not yet")),
     }
