@@ -59,6 +59,9 @@ pub struct RegionArgs {
     pub config: Option<PathBuf>,
 }
 
+/// How many people live in the demonstration's region.
+pub const DEMO_PEOPLE: u32 = 2000;
+
 /// `skein demo`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -79,7 +82,7 @@ pub struct Demo {
     #[arg(long)]
     pub fresh: bool,
     /// How many people live in the region, at its first start
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = DEMO_PEOPLE, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub people: u32,
     /// Which region: the same seed gives the same people and histories
     #[arg(long, value_name = "N", default_value_t = synth::DEFAULT_SEED)]

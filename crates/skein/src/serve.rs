@@ -4,16 +4,16 @@ use crate::{
     config::{Acknowledge, Config, Feed, Tls},
     edge,
     failure::{Failure, Outcome},
-    intake_sink::EngineSink,
     listen, region,
 };
-use access::{Account, Accounts, User};
+use access::{Account, Accounts, Gate, User};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use intake::{
     Engine,
     answer::Rules,
-    listener::{Listener, ListenerConfig, tls::ServerFiles},
+    listener::{Clock, Listener, ListenerConfig, tls::ServerFiles},
 };
+use record::Records;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -24,9 +24,25 @@ use tokio_util::sync::CancellationToken;
 pub struct Server {
     engine: Engine,
     config: Config,
+    setting: Setting,
     listeners: Vec<Listener>,
     http: TcpListener,
     tls: Option<TlsAcceptor>,
+}
+
+/// What a region is served in: our world, or a demonstration's.
+pub struct Setting {
+    /// Reads the time.
+    pub clock: Clock,
+    /// Set in the demonstration.
+    pub demo: Option<web::Demo>,
+}
+
+impl Setting {
+    /// Our world.
+    pub fn real() -> Self {
+        Setting { clock: Arc::new(edge::now), demo: None }
+    }
 }
 
 /// Where a server can be reached.
@@ -41,7 +57,7 @@ pub struct Addresses {
 
 impl Server {
     /// Take every address and open the files, so that whatever is wrong shows before anything starts.
-    pub async fn open(config: Config) -> Outcome<Server> {
+    pub async fn open(config: Config, setting: Setting) -> Outcome<Server> {
         let tls = match &config.http.tls {
             Some(files) => Some(listen::acceptor(&server_files(&config, files))?),
             None => None,
@@ -55,12 +71,7 @@ impl Server {
             }
         }
         let engine = tokio::task::block_in_place(|| region::start(&config))?;
-        Ok(Server { engine, config, listeners, http, tls })
-    }
-
-    /// The engine.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+        Ok(Server { engine, config, setting, listeners, http, tls })
     }
 
     /// Where it can be reached.
@@ -77,13 +88,15 @@ impl Server {
 
     /// Serve until told to stop; then finish what is in hand, answer it, and close the files.
     pub async fn run(self, stop: CancellationToken) -> Outcome {
-        let app = app(&self.config, &self.engine)?;
+        let clock = self.setting.clock.clone();
+        let app = app(&self.config, &self.engine, self.setting)?;
         let mut feeds = JoinSet::new();
         for listener in self.listeners {
-            feeds.spawn(listener.run(EngineSink(self.engine.clone()), Arc::new(edge::now), stop.clone()));
+            feeds.spawn(listener.run(self.engine.clone(), clock.clone(), stop.clone()));
         }
         let served = match self.tls {
             None => {
+                let app = app.into_make_service_with_connect_info::<SocketAddr>();
                 let serve = axum::serve(self.http, app).with_graceful_shutdown(stop.clone().cancelled_owned());
                 within_reason(serve, &stop).await
             }
@@ -181,9 +194,19 @@ fn accounts(config: &Config) -> Outcome<Accounts> {
 }
 
 /// Everything that HTTP serves.
-fn app(config: &Config, engine: &Engine) -> Outcome<Router> {
-    let _ = accounts(config)?;
-    Ok(Router::new().route("/health", get(health)).with_state(engine.clone()))
+fn app(config: &Config, engine: &Engine, setting: Setting) -> Outcome<Router> {
+    let journal = engine.clone();
+    let site = web::AppState::new(web::SiteConfig {
+        region_name: config.region.name.clone(),
+        gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+        records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
+        engine: engine.clone(),
+        accounts: accounts(config)?,
+        clock: setting.clock,
+        secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
+        demo: setting.demo,
+    });
+    Ok(web::router(site).merge(Router::new().route("/health", get(health)).with_state(engine.clone())))
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.

@@ -168,7 +168,7 @@ impl FromRequestParts<AppState> for SignedIn {
         if !reading && from_elsewhere(&parts.headers) {
             return Err(PageError::StaleForm);
         }
-        let session = token(state, &parts.headers).and_then(|token| state.sessions.resume(&token, state.now()));
+        let session = token(state, &parts.headers).and_then(|token| state.sessions.resume(&token, state.steady_now()));
         session.ok_or_else(|| {
             let page = parts.headers.get(header::ACCEPT).is_none_or(|accept| accept.as_bytes() != b"application/json");
             PageError::SignIn((reading && page).then(|| parts.uri.path().to_owned()).filter(|path| path != "/"))

@@ -5,7 +5,7 @@ use access::{Accounts, Gate, User};
 use intake::Engine;
 use jiff::Timestamp;
 use record::Records;
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Instant};
 use tokio::sync::watch;
 
 /// What a site is made of.
@@ -82,11 +82,14 @@ pub struct Site {
     pub(crate) throttle: Throttle,
     pub(crate) profiles: Profiles,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// When this was made, on the clock and as a steady instant.
+    made: (Timestamp, Instant),
 }
 
 impl AppState {
     /// A site.
     pub fn new(config: SiteConfig) -> Self {
+        let made = ((config.clock)(), Instant::now());
         AppState(Arc::new(Site {
             region_name: config.region_name,
             gate: config.gate,
@@ -99,6 +102,7 @@ impl AppState {
             throttle: Throttle::default(),
             profiles: Profiles::default(),
             clock: config.clock,
+            made,
         }))
     }
 }
@@ -107,6 +111,13 @@ impl Site {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// The time by which sessions and sign-in attempts are counted: steady, though the clock may be set, or run faster in
+    /// the demonstration.
+    pub fn steady_now(&self) -> Timestamp {
+        let (at, instant) = self.made;
+        at.checked_add(instant.elapsed()).unwrap_or(at)
     }
 
     /// How far loading the demonstration's history is; None when there is nothing to load or it is over.

@@ -1,9 +1,10 @@
 //! One file per command.
 
 mod bench;
+mod demo;
 mod errors;
 mod files;
-mod hash;
+pub mod hash;
 mod load;
 mod send;
 mod serve;
@@ -19,6 +20,7 @@ use crate::{
 pub fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Bench(asked) => bench::run(&asked),
+        Command::Demo(asked) => demo::run(&asked),
         Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),
         Command::Load(asked) => load::run(&asked),
@@ -27,6 +29,5 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Serve(asked) => serve::run(&asked),
         Command::Synth(asked) => synth::run(&asked),
         Command::Verify(asked) => verify::verify(&asked),
-        _ => Err(crate::failure::Failure::asked("not yet")),
     }
 }

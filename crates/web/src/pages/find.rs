@@ -99,7 +99,7 @@ pub async fn find(
             return Ok(Redirect::to(&format!("/record/{}", only.person)).into_response());
         }
     }
-    let id = state.sessions.remember(&who, search, state.now()).ok_or(PageError::SignIn(None))?;
+    let id = state.sessions.remember(&who, search, state.steady_now()).ok_or(PageError::SignIn(None))?;
     Ok(Redirect::to(&format!("/find/{id}")).into_response())
 }
 
@@ -207,7 +207,7 @@ pub async fn found(
     who: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    let Some(search) = state.sessions.search(&who, &id, state.now()) else {
+    let Some(search) = state.sessions.search(&who, &id, state.steady_now()) else {
         return Ok(Redirect::to("/").into_response());
     };
     let filter = filter(&search, state.now()).map_err(|_| PageError::NotFound)?;

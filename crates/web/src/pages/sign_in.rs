@@ -104,7 +104,7 @@ pub async fn sign_in(
         let problem = "The form was too old. Please sign in again.".to_owned();
         return page(&state, jar, Some(problem), given.then, given.name, StatusCode::FORBIDDEN);
     }
-    let now = state.now();
+    let now = state.steady_now();
     let name = given.name.trim().to_owned();
     if let Some(wait) = state.throttle.wait(&name, &peer.0, now) {
         let minutes = (wait.as_secs() + 59) / 60;
