@@ -39,7 +39,10 @@ pub fn run(asked: &Demo) -> Outcome {
         ));
     }
     let config = home.read(asked.port)?;
-    logging::start(asked.log.log.unwrap_or(config.log.form), asked.log.log_level.as_deref().unwrap_or(&config.log.level));
+    logging::start(
+        asked.log.log.unwrap_or(config.log.form),
+        asked.log.log_level.as_deref().unwrap_or(&config.log.level),
+    );
     let region = Arc::new(Region::new(memory.seed, u64::from(memory.people), memory.start));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;
     runtime.block_on(async {

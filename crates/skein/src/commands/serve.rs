@@ -33,7 +33,9 @@ pub fn run(asked: &Serve) -> Outcome {
         let stop = edge::until_told_to_stop().map_err(|error| Failure::found(error.to_string()))?;
         let fhir: Vec<String> =
             config.feeds.iter().filter(|feed| feed.mllp.is_none()).map(|feed| feed.name.clone()).collect();
-        let server = tokio::spawn(Server::open(config, Setting::real())).await.map_err(|error| Failure::found(error.to_string()))??;
+        let server = tokio::spawn(Server::open(config, Setting::real()))
+            .await
+            .map_err(|error| Failure::found(error.to_string()))??;
         let addresses = server.addresses()?;
         for (name, address) in &addresses.feeds {
             say::line(&format!("feed {name} at {address} (HL7 v2 over MLLP)"));

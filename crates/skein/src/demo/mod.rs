@@ -214,7 +214,9 @@ async fn remember(
         if now != memory {
             memory = now;
             if home.remember(&memory).is_err() {
-                tracing::error!("how far the demonstration is could not be written down; the next start repeats a little");
+                tracing::error!(
+                    "how far the demonstration is could not be written down; the next start repeats a little"
+                );
             }
         }
         if last {

@@ -27,25 +27,41 @@ const QUEUE: usize = 64;
 /// Messages of one MLLP connection that may wait for their answers.
 const WINDOW: usize = 32;
 
-/// Told when every message it went with is delivered.
-pub struct Ticket(Box<dyn Fn() + Send + Sync>);
+/// Goes with messages, and is told when all of them are delivered. Not when some were given up, as at a stop.
+pub struct Ticket {
+    done: Box<dyn Fn() + Send + Sync>,
+    outstanding: AtomicU64,
+}
 
 impl Ticket {
     /// Call this when all are delivered.
     pub fn new(done: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Ticket(Box::new(done)))
+        Arc::new(Ticket { done: Box::new(done), outstanding: AtomicU64::new(0) })
+    }
+
+    fn delivered(&self) {
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        (self.0)();
+        if self.outstanding.load(Ordering::Relaxed) == 0 {
+            (self.done)();
+        }
     }
 }
 
 struct Parcel {
     bytes: Vec<u8>,
     ticket: Arc<Ticket>,
+}
+
+impl Parcel {
+    fn new(bytes: Vec<u8>, ticket: &Arc<Ticket>) -> Self {
+        ticket.outstanding.fetch_add(1, Ordering::Relaxed);
+        Parcel { bytes, ticket: ticket.clone() }
+    }
 }
 
 /// How the sending goes.
@@ -88,14 +104,16 @@ impl Senders {
             match source.wire {
                 Wire::Hl7v2 => {
                     let to = targets.mllp.get(source.id);
-                    let to = to.ok_or_else(|| Failure::found(format!("the configuration has no feed {}", source.id)))?;
+                    let to =
+                        to.ok_or_else(|| Failure::found(format!("the configuration has no feed {}", source.id)))?;
                     let config = SenderConfig { window: WINDOW, ..SenderConfig::new(to.to_string()) };
                     let sender = Sender::start(config).map_err(Failure::found)?;
                     tokio::spawn(over_mllp(sender, parcels, counts.clone(), stop.clone()));
                 }
                 Wire::Fhir => {
                     let token = targets.tokens.get(source.id).cloned().unwrap_or_default();
-                    let endpoint = Endpoint { client: client.clone(), uri: format!("http://{}/fhir", targets.http), token };
+                    let endpoint =
+                        Endpoint { client: client.clone(), uri: format!("http://{}/fhir", targets.http), token };
                     tokio::spawn(over_http(endpoint, parcels, counts.clone(), stop.clone()));
                 }
             }
@@ -106,7 +124,7 @@ impl Senders {
     /// Hand a message to its source's connection; waits while that is busy. `false`: told to stop.
     pub async fn send(&self, message: Outgoing, ticket: &Arc<Ticket>) -> bool {
         let Some(queue) = self.queues.get(message.source) else { return true };
-        let parcel = Parcel { bytes: message.bytes, ticket: ticket.clone() };
+        let parcel = Parcel::new(message.bytes, ticket);
         tokio::select! {
             () = self.stop.cancelled() => false,
             sent = queue.send(parcel) => sent.is_ok(),
@@ -116,10 +134,8 @@ impl Senders {
     /// The same from a thread that may wait.
     pub fn send_blocking(&self, message: Outgoing, ticket: &Arc<Ticket>) -> bool {
         let Some(queue) = self.queues.get(message.source) else { return true };
-        if self.stop.is_cancelled() {
-            return false;
-        }
-        queue.blocking_send(Parcel { bytes: message.bytes, ticket: ticket.clone() }).is_ok()
+        let parcel = Parcel::new(message.bytes, ticket);
+        !self.stop.is_cancelled() && queue.blocking_send(parcel).is_ok()
     }
 }
 
@@ -148,7 +164,7 @@ async fn over_mllp(sender: Sender, mut parcels: mpsc::Receiver<Parcel>, counts: 
                 Ok(Ok(answered)) => count(&counts, answered.is_accepted()),
                 _ => count(&counts, false),
             }
-            drop(ticket);
+            ticket.delivered();
         }
     }
 }
@@ -159,18 +175,27 @@ struct Endpoint {
     token: String,
 }
 
-async fn over_http(endpoint: Endpoint, mut parcels: mpsc::Receiver<Parcel>, counts: Arc<Counts>, stop: CancellationToken) {
+async fn over_http(
+    endpoint: Endpoint,
+    mut parcels: mpsc::Receiver<Parcel>,
+    counts: Arc<Counts>,
+    stop: CancellationToken,
+) {
     loop {
         let parcel = tokio::select! { () = stop.cancelled() => return, parcel = parcels.recv() => parcel };
         let Some(Parcel { bytes, ticket }) = parcel else { return };
         let body = Bytes::from(bytes);
         let mut pause = Duration::from_millis(200);
         loop {
-            let posted = tokio::select! { () = stop.cancelled() => return, posted = endpoint.post(body.clone()) => posted };
+            let posted =
+                tokio::select! { () = stop.cancelled() => return, posted = endpoint.post(body.clone()) => posted };
             match posted {
                 Some(status) if status.is_success() => break count(&counts, true),
                 // Busy, full or not there: as a real sender, try again later.
-                None | Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::INSUFFICIENT_STORAGE) => {
+                None
+                | Some(
+                    StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::INSUFFICIENT_STORAGE,
+                ) => {
                     tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(pause) => {} }
                     pause = (pause * 2).min(Duration::from_secs(10));
                 }
@@ -180,7 +205,7 @@ async fn over_http(endpoint: Endpoint, mut parcels: mpsc::Receiver<Parcel>, coun
                 }
             }
         }
-        drop(ticket);
+        ticket.delivered();
     }
 }
 
@@ -205,4 +230,32 @@ impl Endpoint {
 fn count(counts: &Counts, accepted: bool) {
     let counter = if accepted { &counts.accepted } else { &counts.refused };
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket() -> (Arc<Ticket>, Arc<AtomicU64>) {
+        let done = Arc::new(AtomicU64::new(0));
+        let counted = done.clone();
+        (Ticket::new(move || _ = counted.fetch_add(1, Ordering::Relaxed)), done)
+    }
+
+    #[test]
+    fn a_ticket_tells_only_of_what_was_delivered() {
+        let (all, done) = ticket();
+        let parcels = [Parcel::new(vec![], &all), Parcel::new(vec![], &all)];
+        drop(all);
+        for parcel in parcels {
+            assert_eq!(done.load(Ordering::Relaxed), 0);
+            parcel.ticket.delivered();
+        }
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+
+        let (some, done) = ticket();
+        drop(Parcel::new(vec![], &some));
+        drop(some);
+        assert_eq!(done.load(Ordering::Relaxed), 0, "a parcel that was given up is no delivery");
+    }
 }
