@@ -118,6 +118,11 @@ impl Resource {
         &mut self.body
     }
 
+    /// The object, taken out.
+    pub fn into_body(self) -> Map<String, Value> {
+        self.body
+    }
+
     /// The JSON value.
     pub fn into_value(self) -> Value {
         Value::Object(self.body)

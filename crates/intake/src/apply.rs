@@ -22,7 +22,7 @@ use std::{
     },
 };
 use store::{
-    Codec, Current, Derived, NewRow, PatientRow, Problem, ProblemStatus, Snapshot, StoreError, Writer,
+    Body, Codec, Current, Derived, NewRow, PatientRow, Problem, ProblemStatus, Snapshot, StoreError, Writer,
     journal::{Entry, EntryKind, JournalReader},
 };
 
@@ -61,6 +61,19 @@ struct Outcome {
     identifiers: Option<(Vec<i64>, Vec<i64>)>,
     facts: Option<PatientFacts>,
     sample: Option<Vec<u8>>,
+}
+
+impl Outcome {
+    /// What was known is true as of a later time: what folding needs changes, what the resource says does not.
+    fn confirmed(message: usize, id: ResourceId, kind: ResourceType, state: Vec<u8>) -> Self {
+        let body = Body { dictionary: 0, bytes: Vec::new() };
+        let row = NewRow { id, kind, deleted: false, body, state, version: 0, message: 0 };
+        Outcome { message, row, identifiers: None, facts: None, sample: None }
+    }
+
+    fn is_confirmation(&self) -> bool {
+        self.row.version == 0
+    }
 }
 
 /// Everything one patient's messages of a batch came to.
@@ -375,7 +388,7 @@ impl Applier {
             mapped.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
         let mut touched: Vec<PatientKey> = Vec::new();
         let mut newest_facts: HashMap<PatientKey, PatientFacts> = HashMap::new();
-        for outcome in &rows {
+        for outcome in rows.iter().filter(|outcome| !outcome.is_confirmation()) {
             if !touched.contains(&outcome.row.id.patient) {
                 touched.push(outcome.row.id.patient);
             }
@@ -398,6 +411,10 @@ impl Applier {
             }
         }
         for outcome in rows {
+            if outcome.is_confirmation() {
+                self.writer.put_state(outcome.row.id, outcome.row.kind, &outcome.row.state)?;
+                continue;
+            }
             let Outcome { mut row, identifiers, sample, .. } = outcome;
             row.message = mapped.pos;
             if row.id.patient == directory || row.deleted {
@@ -815,7 +832,9 @@ fn put(known: &mut HashMap<(ResourceId, ResourceType), Known>, message: usize, r
 }
 
 enum Folding {
+    /// It says something new, or what is known as of a later time.
     Row(Box<Outcome>),
+    /// A fault of ours.
     Broken,
 }
 
@@ -828,30 +847,28 @@ fn fold_one(
     facts: &Facts,
 ) -> Result<Option<Folding>, StoreError> {
     let mut before = known.remove(&(id, kind));
-    if let Some(before) = &mut before
-        && before.resource.is_none()
-    {
-        before.resource = Some(store::unpack(&before.text, id, kind)?);
-    }
-    let current = before.as_ref().filter(|before| !before.deleted || !before.state.is_empty());
-    let current =
-        current.and_then(|before| before.resource.as_ref().map(|resource| (resource, before.state.as_slice())));
-    let Ok(folded) = catch_unwind(AssertUnwindSafe(|| mapping::fold(id, current, facts))) else {
-        if let Some(before) = before {
-            known.insert((id, kind), before);
+    let current = match &mut before {
+        Some(before) if !before.deleted || !before.state.is_empty() => {
+            let resource = match before.resource.take() {
+                Some(resource) => resource,
+                None => store::unpack(&before.text, id, kind)?,
+            };
+            Some((resource, before.state.as_slice()))
         }
+        _ => None,
+    };
+    let Ok(folded) = catch_unwind(AssertUnwindSafe(|| mapping::fold(id, current, facts))) else {
+        known.extend(before.map(|before| ((id, kind), before)));
         return Ok(Some(Folding::Broken));
     };
     let text = store::pack(&folded.resource, id);
-    if let Some(same) = &before
-        && same.text == text
-        && same.state == folded.state
-        && !same.deleted
-    {
-        if let Some(before) = before {
-            known.insert((id, kind), before);
-        }
-        return Ok(None);
+    if let Some(same) = before.as_mut().filter(|before| before.text == text && !before.deleted) {
+        same.resource = Some(folded.resource);
+        let confirmed =
+            (same.state != folded.state).then(|| Outcome::confirmed(message, id, kind, folded.state.clone()));
+        same.state = folded.state;
+        known.extend(before.map(|before| ((id, kind), before)));
+        return Ok(confirmed.map(|outcome| Folding::Row(Box::new(outcome))));
     }
     let old = old_identifiers(kind, id, before.as_ref());
     let new = identifier_hashes(&folded.resource);

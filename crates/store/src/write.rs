@@ -285,6 +285,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Replace what folding needs of a resource whose content stays as it is.
+    pub fn put_state(&mut self, id: ResourceId, kind: ResourceType, state: &[u8]) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE resource SET state = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
+            .execute(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), state])?;
+        Ok(())
+    }
+
     /// Whether anything is known of this patient.
     pub fn knows(&self, patient: PatientKey) -> Result<bool, StoreError> {
         Ok(self

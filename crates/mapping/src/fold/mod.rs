@@ -38,10 +38,11 @@ pub struct Folded {
 /// Fold `facts` into what is known. `current` is the stored resource and the state kept with it (empty when the resource
 /// came whole from a FHIR source). The result depends on the set of facts folded so far, not on their order or number.
 /// Elements of `current` that no facts were ever about stay as they are.
-pub fn fold(_id: ResourceId, current: Option<(&Resource, &[u8])>, facts: &Facts) -> Folded {
+pub fn fold(_id: ResourceId, current: Option<(Resource, &[u8])>, facts: &Facts) -> Folded {
     let What { statement, visit } = &facts.what;
+    let known = current.as_ref().map(|(resource, _)| (resource.kind(), resource.get("id").cloned()));
     let mut pieces = match current {
-        Some((resource, state)) => Pieces::take_apart(resource.body(), state),
+        Some((resource, state)) => Pieces::take_apart(resource.into_body(), state),
         None => Pieces::default(),
     };
     if let Some(news) = visit {
@@ -49,8 +50,8 @@ pub fn fold(_id: ResourceId, current: Option<(&Resource, &[u8])>, facts: &Facts)
     }
     pieces.tell(statement, facts.time);
     let derived = pieces.visit.as_ref().map(|v| v.derive()).unwrap_or_default();
-    let kind = current.map(|(r, _)| r.kind()).or(facts.what.kind()).unwrap_or(ResourceType::Basic);
-    let id = current.and_then(|(r, _)| r.get("id"));
+    let kind = known.as_ref().map(|(kind, _)| *kind).or(facts.what.kind()).unwrap_or(ResourceType::Basic);
+    let id = known.as_ref().and_then(|(_, id)| id.as_ref());
     let (body, state) = pieces.put_together(kind.as_str(), id, derived);
     let resource = Resource::from_value(Value::Object(body)).unwrap_or_else(|_| Resource::new(kind));
     Folded { resource, state }

@@ -72,7 +72,7 @@ struct State {
 impl Pieces {
     /// Take a stored resource apart. A state that cannot be read counts as none: its elements are then older than any
     /// news, as those of a resource that came whole.
-    pub fn take_apart(body: &Map<String, Value>, state: &[u8]) -> Pieces {
+    pub fn take_apart(body: Map<String, Value>, state: &[u8]) -> Pieces {
         let state = if state.is_empty() { None } else { read_state(state) };
         let state = state.unwrap_or(State { flags: FOREIGN | REAL, base: OLDEST, entries: Vec::new(), visit: None });
         let mut pieces = Pieces {
@@ -88,15 +88,15 @@ impl Pieces {
                 (name, Value::Object(inside)) if NESTED.contains(&name) => {
                     for (inner, value) in inside {
                         let path = Path::of(&format!("{name}.{inner}"));
-                        pieces.take(path, None, value.clone(), &state.entries, state.base);
+                        pieces.take(path, None, value, &state.entries, state.base);
                     }
                 }
                 (name, _) if pieces.visit.is_some() && DERIVED.contains(&name) => {}
-                ("class", class) if pieces.visit.is_some() && *class == unknown_class() => {}
+                ("class", class) if pieces.visit.is_some() && class == unknown_class() => {}
                 (name, value) => {
                     let path = of_member(name);
                     let grouped = (path.name() != name).then(|| name.to_owned());
-                    pieces.take(path, grouped, value.clone(), &state.entries, state.base);
+                    pieces.take(path, grouped, value, &state.entries, state.base);
                 }
             }
         }

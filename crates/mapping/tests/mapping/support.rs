@@ -61,7 +61,7 @@ impl World {
             match change {
                 Change::Fold { id, facts } => {
                     let current = self.rows.get(id);
-                    let folded = fold(*id, current.map(|(r, s)| (r, s.as_slice())), facts);
+                    let folded = fold(*id, current.map(|(r, s)| (r.clone(), s.as_slice())), facts);
                     self.rows.insert(*id, (folded.resource, folded.state));
                 }
                 Change::Merge { survivor, loser, .. } => self.links.push(format!("{loser} is {survivor}")),

@@ -1,17 +1,8 @@
 //! The engine on real input, without sockets.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
-
+use crate::support::shared;
 use intake::{Applied, Engine, EngineConfig, EntryKind, NewEntry, Receipt};
 use jiff::Timestamp;
-use std::path::{Path, PathBuf};
-
-fn shared(path: &str) -> PathBuf {
-    let root = std::env::var_os("SKEIN_SHARED_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let found = root.join(path);
-    assert!(found.exists(), "{} is missing: set SKEIN_SHARED_DATA to the folder of real input", found.display());
-    found
-}
+use std::path::Path;
 
 fn hl7(body: Vec<u8>) -> NewEntry {
     NewEntry {
@@ -45,16 +36,8 @@ async fn itk_messages_become_visible() {
         let bytes = String::from_utf8(std::fs::read(path).unwrap()).unwrap().replace('\n', "\r").into_bytes();
         let Receipt::Stored { pos, .. } = engine.submit(hl7(bytes)).await.unwrap() else { panic!("a repeat") };
         last = pos;
-        println!("{name}: {:?}", engine.wait_applied(pos).await.unwrap());
     }
     assert!(matches!(engine.wait_applied(last).await.unwrap(), Applied::Done));
-    let snapshot = engine.derived().snapshot().unwrap();
-    for (_, patients) in snapshot.changes_after(0, 100).unwrap() {
-        for patient in patients {
-            println!("{patient} {:?} {:?}", snapshot.counts(patient).unwrap(), snapshot.links(patient).unwrap());
-        }
-    }
-    drop(snapshot);
     engine.stop();
     drop(engine);
     let verdict = intake::verify(folder.path(), "test", &mut |_, _| {}).unwrap();
