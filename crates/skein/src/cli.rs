@@ -213,8 +213,8 @@ Examples:
   skein synth --out region/                  the default region, as its sources would send it
   skein synth --out small/ --people 50 --seed 3
 
-Writes a folder per source with its profile.toml and what it sends: messages.hl7 (HL7 v2, one message after another)
-or bundles.ndjson (FHIR, one bundle a line); and highlights.txt: people worth looking at. The same seed, number of
+Writes a folder per source with its profile (NAME.toml) and what it sends: NAME.hl7 (HL7 v2, one message after
+another) or NAME.ndjson (FHIR, one bundle a line); and highlights.md: people worth looking at. The same seed, number of
 people and date give the same bytes.")]
 pub struct Synth {
     /// The folder to write to; must be empty or not exist

@@ -130,8 +130,10 @@ fn loaded(senders: &Senders, speed: f64, began: Instant) {
     } else {
         "The region stands still (--speed 0).".into()
     };
-    say::line(&format!(
-        "\nThe history is there: {accepted} messages in {:.0} s{refusals}. {life}",
-        began.elapsed().as_secs_f64()
-    ));
+    let seconds = began.elapsed().as_secs_f64();
+    if accepted + refused > 0 {
+        say::line(&format!("\nThe history is there: {accepted} messages in {seconds:.0} s{refusals}. {life}"));
+    } else {
+        say::line(&format!("\n{life}"));
+    }
 }
