@@ -10,7 +10,8 @@ fn all_57_types_are_answered() {
     let files: Vec<String> =
         shared::files("hl7v2/ms-fhir-converter").into_iter().filter(|name| name.ends_with(".hl7")).collect();
     assert_eq!(files.len(), 57);
-    let mut sender = region.sender("rcb-adt");
+    // One of the 57 asks for no answer (MSH-15 and MSH-16 are NE); this feed answers all the same.
+    let mut sender = region.sender("anything");
     let mut answered: BTreeMap<String, String> = BTreeMap::new();
     for file in &files {
         let message = shared::message(file);

@@ -22,4 +22,5 @@ mod late_message_never_overwrites;
 mod letters_arrive_as_pdf;
 mod merge_and_undo;
 mod synthea_history_opens_whole;
+mod the_demonstration;
 mod twice_is_once;

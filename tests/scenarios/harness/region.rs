@@ -332,6 +332,12 @@ source = "rcb"
 mllp = "127.0.0.1:0"
 
 [[feed]]
+name = "anything"
+source = "rcb"
+mllp = "127.0.0.1:0"
+acknowledge = "original"
+
+[[feed]]
 name = "lab-oru"
 source = "lab"
 mllp = "127.0.0.1:0"
