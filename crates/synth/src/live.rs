@@ -7,6 +7,7 @@ use crate::{
     life::{
         Life,
         hospital::{self, Requester, Sample, Stay},
+        plans::{self, Care, Incident},
         practice,
         timeline::{self, Happening, What},
         today,
@@ -15,7 +16,7 @@ use crate::{
     region::Region,
     sources,
     when::{at, day_of, minute_of, minutes_between, plus_days, plus_minutes},
-    wire::{Outgoing, base36, belief::belief, desks::Desks, gp},
+    wire::{Outgoing, base36, belief::belief, care, desks::Desks, gp},
 };
 use jiff::{
     Timestamp,
@@ -42,6 +43,9 @@ enum Todo {
     Consultation,
     Vaccination,
     Died,
+    NurseVisit,
+    MentalContact,
+    Ambulance(Incident),
 }
 
 #[derive(Debug)]
@@ -96,6 +100,7 @@ struct Known {
     life: Life,
     /// Registrations, amendments and duplicates of the history.
     facts: Vec<Happening>,
+    care: Care,
 }
 
 /// The endless stream of a living region, see [`Region::live`].
@@ -192,6 +197,17 @@ impl Live<'_> {
             for happening in known.facts.iter().filter(|h| h.at >= start) {
                 self.push(index, happening.at, Todo::Told(happening.clone()));
             }
+            if known.person.death.is_some() {
+                continue;
+            }
+            if let Some(nursing) = &known.care.nursing {
+                let first = at(plus_days(region.world.start, self.dice.range(0, nursing.need.every() - 1)), 8 * 60 + 30 + self.dice.range(0, 420));
+                self.push(index, first, Todo::NurseVisit);
+            }
+            if known.care.mental.is_some() {
+                let first = plans::weekday(plus_days(region.world.start, self.dice.range(0, 40)), 9 * 60 + self.dice.range(0, 16) * 30);
+                self.push(index, first, Todo::MentalContact);
+            }
         }
     }
 
@@ -211,9 +227,10 @@ impl Live<'_> {
         let now = region.inpatients().stays.get(&index);
         let start = region.start();
         let mut facts = timeline::timeline(&region.world, &person, &life, &practice, now);
+        let care = plans::care(&region.world, &person, &life, &crate::region::attendances(&facts));
         // Of the past only what registers need to know is kept.
         facts.retain(|h| h.at >= start || matches!(h.what, What::Registered { .. } | What::Amended | What::Merged));
-        let known = Arc::new(Known { person, life, facts });
+        let known = Arc::new(Known { person, life, facts, care });
         self.recent.push_front((index, known.clone()));
         self.recent.truncate(RECENT_PEOPLE);
         Some(known)
@@ -310,6 +327,10 @@ impl Live<'_> {
         timeline::told(&attendance, stay.as_ref(), &mut self.dice, &mut list);
         let until = stay.as_ref().map_or(attendance.left, |s| s.discharged);
         self.begin(index, &known, attendance.hospital, arrived, until, stay.as_deref());
+        if attendance.ambulance {
+            let incident = plans::of_attendance(&attendance);
+            self.push(index, arrived, Todo::Ambulance(incident));
+        }
         let twice = stay.is_none() && self.dice.chance(0.02);
         if twice
             && !self.merged.contains(&(index, attendance.hospital))
@@ -468,6 +489,12 @@ impl Live<'_> {
             Todo::Consultation => self.consultation(index, when, gone),
             Todo::Vaccination => self.vaccination(index, when, gone),
             Todo::Died => self.death(index, when),
+            Todo::NurseVisit => self.nurse(index, when, gone),
+            Todo::MentalContact => self.mental(index, when, gone),
+            Todo::Ambulance(incident) => {
+                let sent = plus_minutes(incident.at, 70);
+                self.team_writes(index, sources::id::AMBULANCE, sent, |pen| pen.ambulance(&[incident], sent));
+            }
         }
     }
 
@@ -531,6 +558,43 @@ impl Live<'_> {
         };
         let sent = plus_minutes(when, 9);
         self.practice_writes(index, when, sent, |pen| pen.vaccination(&dose, sent));
+    }
+
+    /// A district nurse comes, and will come again, unless the person is in hospital or has died.
+    fn nurse(&mut self, index: u64, when: Timestamp, gone: bool) {
+        let Some(known) = self.known(index) else { return };
+        let Some(nursing) = known.care.nursing.as_ref().filter(|_| !gone) else { return };
+        let next = at(plus_days(day_of(when), nursing.need.every()), 8 * 60 + 30 + self.dice.range(0, 420));
+        self.push(index, next, Todo::NurseVisit);
+        if self.busy.get(&index).is_none_or(|until| *until < when) {
+            let sent = plus_minutes(when, 40);
+            let nursing = nursing.clone();
+            self.team_writes(index, sources::id::COMMUNITY, sent, |pen| pen.nurse_today(&nursing, when, sent));
+        }
+    }
+
+    fn mental(&mut self, index: u64, when: Timestamp, gone: bool) {
+        let Some(known) = self.known(index) else { return };
+        let Some(mental) = known.care.mental.as_ref().filter(|_| !gone) else { return };
+        let next = plans::weekday(plus_days(day_of(when), self.dice.range(14, 60)), 9 * 60 + self.dice.range(0, 16) * 30);
+        self.push(index, next, Todo::MentalContact);
+        if self.busy.get(&index).is_none_or(|until| *until < when) {
+            let sent = plus_minutes(when, 55);
+            let mental = mental.clone();
+            self.team_writes(index, sources::id::MENTAL_HEALTH, sent, |pen| pen.contact_today(&mental, when, sent));
+        }
+    }
+
+    fn team_writes(&mut self, index: u64, source: u8, sent: Timestamp, write: impl FnOnce(&care::Pen<'_>) -> Outgoing) {
+        if sent < self.from {
+            return;
+        }
+        let Some(known) = self.known(index) else { return };
+        let region = self.region;
+        let belief = belief(&region.world, &known.person, known.life.role, source, false);
+        let pen = care::Pen { world: &region.world, person: &known.person, life: &known.life, belief: &belief, source };
+        let message = write(&pen);
+        self.emit(message);
     }
 
     fn practice_writes(

@@ -2,11 +2,11 @@
 
 use crate::{
     inpatients::Wards,
-    life::{self, Life, Role, World, practice, timeline},
+    life::{self, Life, Role, World, hospital::Attendance, plans, practice, timeline},
     people::{self, BLOCK, Person},
-    sources::{self, SOURCES, Source},
+    sources::{self, SOURCES, Source, id},
     when::at,
-    wire::{Outgoing, belief::belief, desks::Desks, directory, gp},
+    wire::{Outgoing, belief::belief, care, desks::Desks, directory, gp},
 };
 use jiff::{Timestamp, civil::Date};
 use std::{
@@ -123,11 +123,46 @@ impl Region {
         for happening in happenings.iter().filter(|h| h.at < self.start()) {
             desks.tell(happening, &mut out);
         }
+        let care = plans::care(&self.world, person, &life, &attendances(&happenings));
         let source = sources::practice(person.practice);
         let known = belief(&self.world, person, life.role, source, false);
         let pen = gp::Pen { world: &self.world, person, life: &life, belief: &known, source };
-        out.push(pen.record(&practice, at(self.world.start, -60)));
+        out.push(pen.record(&practice, care.about_me, at(self.world.start, -60)));
+        self.care_bundles(person, &life, &care, &mut out);
         out.sort_by_key(|o| o.at);
         out
     }
+
+    /// What the sources around a person know: nothing from those who do not know them.
+    fn care_bundles(&self, person: &Person, life: &Life, care: &plans::Care, out: &mut Vec<Outgoing>) {
+        let mut send = |source: u8, minute: i64, write: &dyn Fn(&care::Pen<'_>, Timestamp) -> Outgoing| {
+            let known = belief(&self.world, person, life.role, source, false);
+            let pen = care::Pen { world: &self.world, person, life, belief: &known, source };
+            out.push(write(&pen, at(self.world.start, minute)));
+        };
+        if care.nursing.is_some() || care.respect.is_some() || care.emergency_plan.is_some() {
+            send(id::COMMUNITY, -55, &|pen, sent| pen.community(care, sent));
+        }
+        if let Some(mental) = &care.mental {
+            send(id::MENTAL_HEALTH, -50, &|pen, sent| pen.mental(mental, sent));
+        }
+        if let Some(package) = &care.package {
+            send(id::COUNCIL, -45, &|pen, sent| pen.council(package, sent));
+        }
+        let past: Vec<plans::Incident> = care.incidents.iter().filter(|i| i.at < self.start()).copied().collect();
+        if !past.is_empty() {
+            send(id::AMBULANCE, -40, &|pen, sent| pen.ambulance(&past, sent));
+        }
+    }
+}
+
+/// The attendances among happenings, the careless second registrations' left out.
+pub(crate) fn attendances(happenings: &[timeline::Happening]) -> Vec<Arc<Attendance>> {
+    happenings
+        .iter()
+        .filter_map(|h| match &h.what {
+            timeline::What::Arrived(attendance, false) => Some(attendance.clone()),
+            _ => None,
+        })
+        .collect()
 }

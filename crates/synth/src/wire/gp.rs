@@ -54,7 +54,7 @@ impl Pen<'_> {
     }
 
     /// The whole record as of `sent`.
-    pub(crate) fn record(&self, practice: &Practice, sent: Timestamp) -> Outgoing {
+    pub(crate) fn record(&self, practice: &Practice, about_me: Option<Date>, sent: Timestamp) -> Outgoing {
         let guess = 2_600
             + 700 * (practice.consultations.len() + practice.readings.len() + practice.doses.len())
             + 1_700 * self.life.courses.len();
@@ -80,6 +80,9 @@ impl Pen<'_> {
                 self.dose(entries, dose);
             }
             super::adjustments::flags(entries, self.person, self.life, &self.subject(), &self.belief.local);
+            if let Some(made) = about_me {
+                super::about_me::write(entries, self.world, self.person, self.life, made, &self.subject(), &self.belief.local);
+            }
             self.coming(entries);
         })
     }

@@ -1,7 +1,9 @@
 //! From lives to bytes: each source in its own dialect.
 
+pub(crate) mod about_me;
 pub(crate) mod adjustments;
 pub(crate) mod belief;
+pub(crate) mod care;
 pub(crate) mod desks;
 pub(crate) mod directory;
 pub(crate) mod fhir;
