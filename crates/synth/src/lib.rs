@@ -4,8 +4,6 @@
 //! Begin with [`Region`]. What it contains, where the rates come from and what it leaves out is told in
 //! `docs/synthetic-region.md`.
 
-#![allow(dead_code, reason = "tables are filled before every column is told")]
-
 mod clinical;
 mod dice;
 mod highlights;

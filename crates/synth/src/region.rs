@@ -2,7 +2,7 @@
 
 use crate::{
     inpatients::Wards,
-    life::{self, Life, Role, World, hospital::Attendance, plans, practice, timeline},
+    life::{self, Life, Role, World, clinic::Clinic, hospital::Attendance, plans, practice, timeline},
     people::{self, BLOCK, Person},
     sources::{self, SOURCES, Source, id},
     when::at,
@@ -42,6 +42,10 @@ impl Region {
             inpatients: std::sync::OnceLock::new(),
         };
         region.cast = crate::highlights::cast(&region);
+        // The blocks looked through for the parts were made without them.
+        if let Ok(mut recent) = region.recent.lock() {
+            recent.clear();
+        }
         region
     }
 
@@ -123,11 +127,18 @@ impl Region {
         for happening in happenings.iter().filter(|h| h.at < self.start()) {
             desks.tell(happening, &mut out);
         }
+        let referrals: Vec<Arc<Clinic>> = happenings
+            .iter()
+            .filter_map(|h| match &h.what {
+                timeline::What::Referred(clinic) if h.at < self.start() => Some(clinic.clone()),
+                _ => None,
+            })
+            .collect();
         let care = plans::care(&self.world, person, &life, &attendances(&happenings));
         let source = sources::practice(person.practice);
         let known = belief(&self.world, person, life.role, source, false);
         let pen = gp::Pen { world: &self.world, person, life: &life, belief: &known, source };
-        out.push(pen.record(&practice, care.about_me, at(self.world.start, -60)));
+        out.push(pen.record(&practice, care.about_me, &referrals, at(self.world.start, -60)));
         self.care_bundles(person, &life, &care, &mut out);
         out.sort_by_key(|o| o.at);
         out

@@ -93,7 +93,7 @@ const fn same(
 impl An {
     /// Its row. The table is in the order of the names.
     pub(crate) fn row(self) -> &'static Analyte {
-        TABLE.get(self as usize).unwrap_or(FIRST)
+        TABLE.get(self as usize).filter(|row| row.an == self).unwrap_or(FIRST)
     }
 }
 

@@ -126,7 +126,7 @@ const fn drug(
 impl Drug {
     /// Its row. The table is in the order of the names.
     pub(crate) fn product(self) -> &'static Product {
-        TABLE.get(self as usize).unwrap_or(FIRST)
+        TABLE.get(self as usize).filter(|row| row.drug == self).unwrap_or(FIRST)
     }
 
     /// Contains a penicillin: not for somebody allergic to it.

@@ -7,7 +7,8 @@ use crate::{
     dice::{Dice, round},
     life::{
         Course, Life, World,
-        hospital::{Attendance, Clinic, Outcome, Reason, Stay},
+        clinic::{Clinic, Outcome},
+        hospital::{Attendance, Reason, Stay},
     },
     people::Person,
     sources::{self, Staff},
@@ -298,6 +299,8 @@ impl Pen<'_> {
                 self.medicines(sheet, &[Drug::Paracetamol]);
             }
         }
+        sheet.heading("Past history");
+        self.conditions(sheet);
         sheet.heading("Allergies");
         self.allergies(sheet);
         sheet.heading("Plan and requested actions");

@@ -2,6 +2,7 @@
 //! from the seed and the person's number, so a life can be had alone and twice the same.
 
 pub(crate) mod body;
+pub(crate) mod clinic;
 pub(crate) mod hospital;
 pub(crate) mod medicines;
 pub(crate) mod plans;

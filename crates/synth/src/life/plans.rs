@@ -42,10 +42,16 @@ impl Need {
     /// The plan in a sentence.
     pub(crate) fn plan(self) -> &'static str {
         match self {
-            Need::Wound => "Leg ulcer care: clean, dress and compress twice a week; measure every four weeks; refer to tissue viability if larger.",
-            Need::Insulin => "Give insulin each morning before breakfast; check glucose; call the practice below 4 or above 20 mmol/L.",
+            Need::Wound => {
+                "Leg ulcer care: clean, dress and compress twice a week; measure every four weeks; refer to tissue viability if larger."
+            }
+            Need::Insulin => {
+                "Give insulin each morning before breakfast; check glucose; call the practice below 4 or above 20 mmol/L."
+            }
             Need::Catheter => "Change the long-term catheter every ten weeks; spare kit is in the hall cupboard.",
-            Need::EndOfLife => "Keep comfortable at home; just-in-case medicines in the house; ring the team before 999 unless the person asks for it.",
+            Need::EndOfLife => {
+                "Keep comfortable at home; just-in-case medicines in the house; ring the team before 999 unless the person asks for it."
+            }
             Need::Mobility => "Strength and balance programme, walking frame, review of hazards at home.",
         }
     }
@@ -154,7 +160,10 @@ pub(crate) fn care(world: &World, person: &Person, life: &Life, attendances: &[s
         None
     };
     care.nursing = need.map(|need| nursing(need, person, until, &mut dice));
-    let wants_respect = frail > 0.36 || dying || life.has(Ill::Dementia, until) && age > 80.0 || life.has(Ill::HeartFailure, until) && age > 84.0;
+    let wants_respect = frail > 0.36
+        || dying
+        || life.has(Ill::Dementia, until) && age > 80.0
+        || life.has(Ill::HeartFailure, until) && age > 84.0;
     if scripted || wants_respect && dice.chance(0.4) {
         let made = plus_days(until, -dice.range(20, 500));
         care.respect = Some(Respect {
@@ -222,9 +231,19 @@ fn nursing(need: Need, person: &Person, until: Date, dice: &mut Dice) -> Nursing
 
 fn mental(life: &Life, age: f64, until: Date, dice: &mut Dice) -> Option<Mental> {
     let mut because = None;
-    for (ill, share) in [(Ill::Schizophrenia, 0.75), (Ill::Bipolar, 0.55), (Ill::Dementia, 0.18), (Ill::Depression, 0.035), (Ill::Anxiety, 0.02), (Ill::OpioidDependence, 0.5)] {
+    for (ill, share) in [
+        (Ill::Schizophrenia, 0.75),
+        (Ill::Bipolar, 0.55),
+        (Ill::Dementia, 0.18),
+        (Ill::Depression, 0.035),
+        (Ill::Anxiety, 0.02),
+        (Ill::OpioidDependence, 0.5),
+    ] {
         let throw = dice.chance(share);
-        if because.is_none() && (throw || life.role == Some(Role::Crisis) && ill == Ill::Bipolar) && life.has(ill, until) {
+        if because.is_none()
+            && (throw || life.role == Some(Role::Crisis) && ill == Ill::Bipolar)
+            && life.has(ill, until)
+        {
             because = Some(ill);
         }
     }
@@ -265,12 +284,24 @@ pub(crate) fn weekday(day: Date, minute: i64) -> Timestamp {
     at(plus_days(day, later), minute)
 }
 
-fn incidents(world: &World, person: &Person, life: &Life, attendances: &[std::sync::Arc<Attendance>], dice: &mut Dice) -> Vec<Incident> {
+fn incidents(
+    world: &World,
+    person: &Person,
+    life: &Life,
+    attendances: &[std::sync::Arc<Attendance>],
+    dice: &mut Dice,
+) -> Vec<Incident> {
     let mut list: Vec<Incident> = attendances.iter().filter(|a| a.ambulance).map(|a| of_attendance(a)).collect();
     let until = life.until;
     let age = age_years(person, until);
     // Those who were seen and left at home.
-    let rate = if age > 80.0 { 0.22 } else if age > 65.0 { 0.07 } else { 0.02 };
+    let rate = if age > 80.0 {
+        0.22
+    } else if age > 65.0 {
+        0.07
+    } else {
+        0.02
+    };
     spread(world.records_from().max(plus_days(person.birth, 1)), until, rate, dice, |day, dice| {
         let when = at(day, hospital::arrival_minute(dice));
         let reason = hospital::emergency(person, life, day, dice);

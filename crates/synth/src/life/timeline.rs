@@ -2,7 +2,8 @@
 
 use super::{
     Life, Role, World, age_years,
-    hospital::{self, AnyBed, Attendance, Clinic, Outcome, Sample, Stay},
+    clinic::{self, Clinic, Outcome},
+    hospital::{self, AnyBed, Attendance, Sample, Stay},
     practice::{self, Practice},
 };
 use crate::{
@@ -234,14 +235,14 @@ pub(crate) fn timeline(
             keep(&mut busy, stay.admitted, stay.discharged, || of_stay(&stay, dice, &mut list));
         }
     });
-    let mut rate = hospital::referral_rate(age, life.long_term);
+    let mut rate = clinic::referral_rate(age, life.long_term);
     if life.role == Some(Role::KidneysFailing) {
         rate = 1.3;
     }
     let mut slots = BTreeSet::new();
     practice::spread(from, until, rate, &mut dice, |day, dice| {
         let booked = practice::surgery_time(day, dice);
-        for clinic in hospital::refer(world, person, life, booked, dice) {
+        for clinic in clinic::refer(world, person, life, booked, dice) {
             // What is booked after the start of the region belongs to its life, not its past; the dead book nothing.
             if clinic.booked >= at(until, 0) && person.death.is_some() {
                 break;
@@ -254,7 +255,7 @@ pub(crate) fn timeline(
                 // Nobody keeps an appointment after dying; the desk cancels it (told with the death, below).
                 break;
             }
-            if let Some(sample) = hospital::clinic_sample(&clinic, life, dice) {
+            if let Some(sample) = clinic::clinic_sample(&clinic, life, dice) {
                 of_sample(sample, &mut list);
             }
             of_clinic(&clinic, dice, &mut list);

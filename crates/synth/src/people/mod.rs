@@ -108,11 +108,6 @@ impl Person {
         format!("{} {} {}", self.title, self.given, self.family)
     }
 
-    /// `she` or `he`.
-    pub(crate) fn they(&self) -> &'static str {
-        if self.female() { "she" } else { "he" }
-    }
-
     /// `She` or `He`.
     pub(crate) fn they_capital(&self) -> &'static str {
         if self.female() { "She" } else { "He" }

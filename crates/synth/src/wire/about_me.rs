@@ -11,7 +11,15 @@ use crate::{
 use jiff::civil::Date;
 
 /// The response, kept by the practice. Headings are the standard's (PRSB About Me 2021).
-pub(crate) fn write(entries: &mut Entries<'_>, world: &World, person: &Person, life: &Life, made: Date, subject: &str, local: &str) {
+pub(crate) fn write(
+    entries: &mut Entries<'_>,
+    world: &World,
+    person: &Person,
+    life: &Life,
+    made: Date,
+    subject: &str,
+    local: &str,
+) {
     let mut dice = Dice::new(world.seed, &[83, person.index]);
     let people = person
         .contacts
@@ -53,12 +61,27 @@ pub(crate) fn write(entries: &mut Entries<'_>, world: &World, person: &Person, l
     } else {
         "I like to be told things straight, and to have them written down."
     };
-    let support = *dice.pick(&["Mornings are slow; please do not rush me.", "I manage my own tablets from the dosette box.", "Help with buttons and shoes, the rest I can do."]);
-    let wellness = *dice.pick(&["On a good day I walk to the shop and back.", "I sleep badly and am better after noon.", "I am well when I have company."]);
-    let please = *dice.pick(&["Please call me by my first name. Please do knock. Please don't move my chair.", "Please do explain first. Please don't talk about me over my head."]);
+    let support = *dice.pick(&[
+        "Mornings are slow; please do not rush me.",
+        "I manage my own tablets from the dosette box.",
+        "Help with buttons and shoes, the rest I can do.",
+    ]);
+    let wellness = *dice.pick(&[
+        "On a good day I walk to the shop and back.",
+        "I sleep badly and am better after noon.",
+        "I am well when I have company.",
+    ]);
+    let please = *dice.pick(&[
+        "Please call me by my first name. Please do knock. Please don't move my chair.",
+        "Please do explain first. Please don't talk about me over my head.",
+    ]);
     let called = person.known_as.unwrap_or(person.given.as_str());
     let also = format!("Everybody calls me {called}.");
-    let helped = if life.has(Ill::Dementia, day) || life.has(Ill::LearningDisability, day) { "My family helped me to write this." } else { "I wrote this myself." };
+    let helped = if life.has(Ill::Dementia, day) || life.has(Ill::LearningDisability, day) {
+        "My family helped me to write this."
+    } else {
+        "I wrote this myself."
+    };
     entries.put("QuestionnaireResponse", &format!("{local}-aboutme"), |j| {
         fhir::profile(j, "QuestionnaireResponse");
         j.text("questionnaire", "https://wexmoor.example/fhir/Questionnaire/about-me");

@@ -66,11 +66,6 @@ impl<'a> Desks<'a> {
         }
     }
 
-    /// Number messages from here on, for streams that number across people.
-    pub(crate) fn count_from(&mut self, count: u64) {
-        self.counts = [count; 3];
-    }
-
     /// Tell one happening, at the desk it belongs to.
     pub(crate) fn tell(&mut self, happening: &Happening, out: &mut Vec<Outgoing>) {
         let slot = usize::from(happening.source);

@@ -24,35 +24,25 @@ const UK: &str = "https://fhir.hl7.org.uk";
 pub(crate) struct Bundle {
     json: Json,
     source: &'static sources::Source,
-    entries: usize,
 }
 
 impl Bundle {
     /// Begin a transaction of this source.
     pub(crate) fn new(source: u8, capacity: usize) -> Self {
-        Bundle { json: Json::with_capacity(capacity), source: sources::at(source), entries: 0 }
-    }
-
-    /// How many entries there are.
-    pub(crate) fn len(&self) -> usize {
-        self.entries
+        Bundle { json: Json::with_capacity(capacity), source: sources::at(source) }
     }
 
     /// Collect entries by `fill`, and send the bundle as of `at`.
     pub(crate) fn send(mut self, at: Timestamp, fill: impl FnOnce(&mut Entries<'_>)) -> Outgoing {
         let source = self.source;
-        let mut count = 0;
         self.json.item(|j| {
             j.text("resourceType", "Bundle");
             j.text("type", "transaction");
             j.text("timestamp", &iso_instant(at));
             j.list("entry", |j| {
-                let mut entries = Entries { json: j, source, count: 0 };
-                fill(&mut entries);
-                count = entries.count;
+                fill(&mut Entries { json: j, source });
             });
         });
-        self.entries = count;
         Outgoing { source: source.id, at, format: Format::Fhir, bytes: self.json.into_bytes() }
     }
 }
@@ -61,13 +51,11 @@ impl Bundle {
 pub(crate) struct Entries<'a> {
     json: &'a mut Json,
     source: &'static sources::Source,
-    count: usize,
 }
 
 impl Entries<'_> {
     /// A resource to put under its id.
     pub(crate) fn put(&mut self, kind: &str, id: &str, fill: impl FnOnce(&mut Json)) {
-        self.count += 1;
         let source = self.source.id;
         self.json.item(|j| {
             j.text("fullUrl", &format!("https://{source}.wexmoor.example/fhir/{kind}/{id}"));

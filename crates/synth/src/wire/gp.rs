@@ -13,6 +13,7 @@ use crate::{
     dice::Dice,
     life::{
         Course, Life, Smoking, World,
+        clinic::Clinic,
         practice::{Consultation, Dose, Measure, Mode, Practice, Reading},
     },
     people::Person,
@@ -20,6 +21,7 @@ use crate::{
     when::{at, days_between, iso_date, iso_instant, plus_days, plus_minutes},
 };
 use jiff::{Timestamp, civil::Date};
+use std::sync::Arc;
 
 /// What a practice writes with.
 pub(crate) struct Pen<'a> {
@@ -54,7 +56,13 @@ impl Pen<'_> {
     }
 
     /// The whole record as of `sent`.
-    pub(crate) fn record(&self, practice: &Practice, about_me: Option<Date>, sent: Timestamp) -> Outgoing {
+    pub(crate) fn record(
+        &self,
+        practice: &Practice,
+        about_me: Option<Date>,
+        referrals: &[Arc<Clinic>],
+        sent: Timestamp,
+    ) -> Outgoing {
         let guess = 2_600
             + 700 * (practice.consultations.len() + practice.readings.len() + practice.doses.len())
             + 1_700 * self.life.courses.len();
@@ -80,8 +88,19 @@ impl Pen<'_> {
                 self.dose(entries, dose);
             }
             super::adjustments::flags(entries, self.person, self.life, &self.subject(), &self.belief.local);
+            for clinic in referrals {
+                self.referral(entries, clinic);
+            }
             if let Some(made) = about_me {
-                super::about_me::write(entries, self.world, self.person, self.life, made, &self.subject(), &self.belief.local);
+                super::about_me::write(
+                    entries,
+                    self.world,
+                    self.person,
+                    self.life,
+                    made,
+                    &self.subject(),
+                    &self.belief.local,
+                );
             }
             self.coming(entries);
         })
@@ -477,6 +496,31 @@ impl Pen<'_> {
                 fhir::concepts(j, "targetDisease", SNOMED, dose.vaccine.target.0, dose.vaccine.target.1);
                 j.raw("doseNumberPositiveInt", &dose.number.to_string());
             });
+        });
+    }
+
+    /// A referral to a hospital clinic.
+    fn referral(&self, entries: &mut Entries<'_>, clinic: &Clinic) {
+        entries.put("ServiceRequest", &self.id('q', &minute_id(clinic.booked)), |j| {
+            fhir::profile(j, "ServiceRequest");
+            j.text("status", if clinic.seen() < at(self.world.start, 0) { "completed" } else { "active" });
+            j.text("intent", "order");
+            fhir::concepts(j, "category", SNOMED, "3457005", "Patient referral");
+            j.text("priority", "routine");
+            j.object("code", |j| j.text("text", &format!("Referral to {}", sources::specialty_name(clinic.specialty))));
+            fhir::reference(j, "subject", &self.subject());
+            j.text("authoredOn", &iso_instant(clinic.booked));
+            let doctor = self.usual();
+            fhir::named(j, "requester", &format!("Practitioner/{}", doctor.id), &doctor.name());
+            let hospital = sources::at(clinic.hospital);
+            j.one("performer", |j| {
+                j.object("identifier", |j| {
+                    j.text("system", fhir::ODS);
+                    j.text("value", hospital.ods);
+                });
+                j.text("display", hospital.name);
+            });
+            j.one("reasonCode", |j| fhir::coding(j, SNOMED, clinic.reason.sct, clinic.reason.name));
         });
     }
 

@@ -12,7 +12,9 @@ mod determinism;
 mod distribution;
 mod letters;
 mod live;
+mod mapped;
 mod messages;
+mod stories;
 mod written;
 
 use jiff::civil::{Date, date};

@@ -5,7 +5,10 @@ use super::Desk;
 use crate::{
     clinical::acute::{Schedule, VACCINES},
     dice::Dice,
-    life::hospital::{Attendance, Clinic, Reason, Stay},
+    life::{
+        clinic::Clinic,
+        hospital::{Attendance, Reason, Stay},
+    },
     sources,
     when::{day_of, hl7_date, plus_seconds},
     wire::{Outgoing, base36, minute_id},

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::{
-    life::hospital::Clinic,
+    life::clinic::Clinic,
     sources,
     when::{plus_minutes, plus_seconds},
     wire::{Outgoing, base36, hl7::composite, minute_id},

@@ -2,7 +2,10 @@
 
 use super::Desk;
 use crate::{
-    life::hospital::{Attendance, Clinic, Placement, Reason, Stay},
+    life::{
+        clinic::Clinic,
+        hospital::{Attendance, Placement, Reason, Stay},
+    },
     sources::{self, Staff},
     wire::{
         base36,
