@@ -1,5 +1,6 @@
 //! Reading a person's record under a permit.
 
+use crate::withhold;
 use access::{FindPermit, Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
@@ -77,6 +78,15 @@ pub struct FoundPatient {
     pub facts: PatientFacts,
 }
 
+/// What is laid over stored resources at reading.
+#[derive(Clone, Copy)]
+struct Overlay {
+    /// The patient this one was merged into.
+    survivor: Option<PatientKey>,
+    /// The person's whereabouts do not leave.
+    restricted: bool,
+}
+
 /// The read side of a region. Clones share connections.
 #[derive(Clone)]
 pub struct Records {
@@ -102,9 +112,10 @@ impl Records {
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
         let snapshot = self.derived.snapshot()?;
+        let restricted = withhold::any_restricted(&snapshot, permit.patients())?;
         let mut items = Vec::new();
         for patient in permit.patients() {
-            self.read_patient(&snapshot, *patient, permit.seq(), filter, &mut items)?;
+            self.read_patient(&snapshot, *patient, permit.seq(), filter, restricted, &mut items)?;
         }
         Ok(permit.seal(items))
     }
@@ -115,15 +126,16 @@ impl Records {
         patient: PatientKey,
         at: u64,
         filter: &Filter,
+        restricted: bool,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         let Some(known) = snapshot.patient(patient)? else { return Ok(()) };
         let source: Arc<str> = known.source.into();
         let moves = snapshot.moves(patient, at)?;
-        let survivor = snapshot.survivor(patient, at)?;
+        let overlay = Overlay { survivor: snapshot.survivor(patient, at)?, restricted };
         let start = items.len();
         snapshot
-            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, survivor, items))?;
+            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, overlay, items))?;
         if moves.is_empty() {
             return Ok(());
         }
@@ -144,7 +156,7 @@ impl Records {
             let source: Arc<str> = from.source.into();
             let mut theirs = Vec::new();
             snapshot.each_row(came.visit.patient, &filter.kinds, at, |row| {
-                self.push(snapshot, row, &source, filter, None, &mut theirs)
+                self.push(snapshot, row, &source, filter, Overlay { survivor: None, restricted }, &mut theirs)
             })?;
             items.extend(theirs.into_iter().filter(|item| hangs_on(item, came.visit)));
         }
@@ -157,13 +169,19 @@ impl Records {
         row: Row,
         source: &Arc<str>,
         filter: &Filter,
-        survivor: Option<PatientKey>,
+        overlay: Overlay,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         if row.deleted && !filter.deleted {
             return Ok(());
         }
-        let item = self.item(snapshot, row, source, survivor)?;
+        let mut item = self.item(snapshot, row, source, overlay.survivor)?;
+        if overlay.restricted {
+            match withhold::withhold(item.kind, &item.json)? {
+                Some(json) => item.json = json,
+                None => return Ok(()),
+            }
+        }
         if filter.since.is_none_or(|since| item.recorded >= since) {
             items.push(item);
         }
@@ -257,7 +275,12 @@ impl Records {
         let patient = row.id.patient;
         let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
         let survivor = snapshot.survivor(patient, at)?;
-        self.item(snapshot, row, &source, survivor)
+        let mut item = self.item(snapshot, row, &source, survivor)?;
+        if withhold::is_restricted(snapshot, patient, at)? {
+            let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
+            item.json = withhold::withhold(item.kind, &item.json)?.unwrap_or_else(nothing);
+        }
+        Ok(item)
     }
 
     fn belongs(&self, permit: &Permit, id: ResourceId) -> Result<bool, StoreError> {
@@ -319,7 +342,11 @@ impl Records {
         let snapshot = self.derived.snapshot()?;
         let mut found: Vec<PersonHit> = Vec::new();
         for hit in snapshot.find_patients(filter)? {
-            let Some(facts) = hit.row.facts else { continue };
+            let Some(mut facts) = hit.row.facts else { continue };
+            if withhold::person_is_restricted(&snapshot, hit.person, snapshot.seq())? {
+                facts.restricted = true;
+                facts.postcode = None;
+            }
             let patient = FoundPatient { patient: hit.row.patient, source: hit.row.source, facts };
             match found.iter_mut().find(|known| known.person == hit.person) {
                 Some(known) => known.patients.push(patient),
