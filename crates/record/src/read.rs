@@ -408,13 +408,12 @@ impl Records {
         let seq = snapshot.seq();
         let mut chosen: Vec<(PersonKey, Vec<PatientKey>)> = Vec::new();
         let mut cut = false;
-        let mut choose = |person: PersonKey, patient: PatientKey| {
-            match chosen.iter_mut().find(|(known, _)| *known == person) {
+        let mut choose =
+            |person: PersonKey, patient: PatientKey| match chosen.iter_mut().find(|(known, _)| *known == person) {
                 Some((_, patients)) if patients.contains(&patient) => {}
                 Some((_, patients)) => patients.push(patient),
                 None => chosen.push((person, vec![patient])),
-            }
-        };
+            };
         for selector in selectors {
             match selector {
                 Selector::Patient(patient) => {

@@ -52,7 +52,8 @@ impl Statement {
 }
 
 fn statement(base: &str, started: Timestamp) -> Value {
-    let resources: Vec<Value> = ResourceType::ALL.iter().copied().filter(|kind| is_served(*kind)).map(resource).collect();
+    let resources: Vec<Value> =
+        ResourceType::ALL.iter().copied().filter(|kind| is_served(*kind)).map(resource).collect();
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -81,11 +82,15 @@ fn statement(base: &str, started: Timestamp) -> Value {
 fn resource(kind: ResourceType) -> Value {
     let all = || parameters(kind).iter().chain(common_parameters()).filter(|parameter| parameter.kind != Kind::Special);
     let people = matches!(kind, ResourceType::Patient | ResourceType::Person);
+    let interactions: Vec<Value> = ["read", "vread", "history-instance", "search-type", "create", "update", "delete"]
+        .iter()
+        .map(|code| json!({"code": code}))
+        .collect();
+    let found: Vec<Value> = all().map(|parameter| search_parameter(kind, parameter)).collect();
     let mut resource = json!({
         "type": kind.as_str(),
         "profile": format!("http://hl7.org/fhir/StructureDefinition/{kind}"),
-        "interaction": ["read", "vread", "history-instance", "search-type", "create", "update", "delete"]
-            .map(|code| json!({"code": code})),
+        "interaction": interactions,
         "versioning": "versioned-update",
         "readHistory": true,
         "updateCreate": true,
@@ -94,7 +99,7 @@ fn resource(kind: ResourceType) -> Value {
         "conditionalUpdate": true,
         "conditionalDelete": "single",
         "referencePolicy": ["literal", "logical", "local", "enforced"],
-        "searchParam": all().map(|parameter| search_parameter(kind, parameter)).collect::<Vec<_>>()
+        "searchParam": found
     });
     let documentation = if people {
         "Found by identifier, family, given, name, birthdate (to the day), address-postalcode (whole) or _id; the other \
@@ -140,7 +145,8 @@ mod tests {
     fn the_statement_lists_what_is_done() {
         let statement = statement("http://x/fhir", "2024-07-01T12:00:00Z".parse().expect("a time"));
         let resources = statement.pointer("/rest/0/resource").and_then(Value::as_array).expect("resources");
-        let observation = resources.iter().find(|r| r.get("type").is_some_and(|t| t == "Observation")).expect("Observation");
+        let observation =
+            resources.iter().find(|r| r.get("type").is_some_and(|t| t == "Observation")).expect("Observation");
         let names: Vec<&str> = observation["searchParam"]
             .as_array()
             .expect("parameters")

@@ -24,7 +24,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use fhir::IssueType;
 use intake::Engine;
@@ -75,7 +75,8 @@ pub struct Source {
 #[derive(Clone)]
 pub struct Api(Arc<Inner>);
 
-struct Inner {
+/// What all handlers share.
+pub struct Inner {
     gate: Gate,
     records: Records,
     engine: Engine,

@@ -1,9 +1,6 @@
 //! What the caller sends and wants back: media types, preferences, conditions.
 
-use super::{
-    reply::ApiError,
-    route::Interaction,
-};
+use super::{reply::ApiError, route::Interaction};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use fhir::{IssueType, ResourceType, search::Handling};
 
@@ -49,11 +46,18 @@ impl Asked {
                 }
             }
         }
-        let binary = matches!(interaction,
-            Interaction::Read { kind: ResourceType::Binary, .. } | Interaction::VersionRead { kind: ResourceType::Binary, .. });
+        let binary = matches!(
+            interaction,
+            Interaction::Read { kind: ResourceType::Binary, .. }
+                | Interaction::VersionRead { kind: ResourceType::Binary, .. }
+        );
         if let Some((_, format)) = pairs.iter().find(|(name, _)| name == "_format") {
             let format = format.split(';').next().unwrap_or_default().trim();
-            return if is_json(format) || format == "json" || format == "*/*" { Ok(asked) } else { Err(not_acceptable()) };
+            return if is_json(format) || format == "json" || format == "*/*" {
+                Ok(asked)
+            } else {
+                Err(not_acceptable())
+            };
         }
         let accepted: Vec<String> = headers
             .get_all(header::ACCEPT)
@@ -148,7 +152,12 @@ mod tests {
     #[test]
     fn json_is_given_and_xml_refused() {
         let kind = ResourceType::Patient;
-        for accept in [None, Some("*/*"), Some("application/fhir+json; fhirVersion=4.0"), Some("text/html, application/json;q=0.5")] {
+        for accept in [
+            None,
+            Some("*/*"),
+            Some("application/fhir+json; fhirVersion=4.0"),
+            Some("text/html, application/json;q=0.5"),
+        ] {
             assert!(read(accept, None, kind).is_ok(), "{accept:?}");
         }
         for accept in ["application/fhir+xml", "text/html", "application/fhir+json;q=0"] {

@@ -78,13 +78,7 @@ struct Hit {
     key: PatientKey,
 }
 
-fn first_page(
-    api: &Api,
-    user: &User,
-    call: &Call,
-    query: &Query,
-    candidates: Candidates,
-) -> Result<Vec<u8>, ApiError> {
+fn first_page(api: &Api, user: &User, call: &Call, query: &Query, candidates: Candidates) -> Result<Vec<u8>, ApiError> {
     if candidates.cut {
         let text = format!("more than {CANDIDATES_MAX} patients fit: say more of the one you mean");
         return Err(ApiError::bad(IssueType::TooCostly, text));
@@ -231,7 +225,8 @@ fn person_resource(person: PersonKey, items: &[Item]) -> Result<Resource, ApiErr
     resource.set("id", person.to_string());
     let newest = items.iter().max_by_key(|item| item.seq);
     if let Some(newest) = newest {
-        let meta = json!({"versionId": newest.seq.to_string(), "lastUpdated": fhir::datetime::instant(newest.recorded)});
+        let meta =
+            json!({"versionId": newest.seq.to_string(), "lastUpdated": fhir::datetime::instant(newest.recorded)});
         resource.set("meta", meta);
     }
     let mut lists: Map<String, Value> = Map::new();
@@ -304,7 +299,10 @@ fn selectors(pairs: &[(String, String)], base: &str) -> Result<Vec<Selector>, Ap
             .flat_map(|filter| choices.iter().map(|choice| narrowed(filter, choice)))
             .collect::<Vec<PeopleFilter>>();
         if filters.len() > LOOKUPS_MAX {
-            return Err(ApiError::bad(IssueType::TooCostly, "there are too many alternatives: search for fewer at once"));
+            return Err(ApiError::bad(
+                IssueType::TooCostly,
+                "there are too many alternatives: search for fewer at once",
+            ));
         }
     }
     if filters.iter().any(|filter| !is_selective(filter)) {
@@ -396,7 +394,13 @@ mod tests {
 
     fn filters(query: &str) -> Result<Vec<PeopleFilter>, ApiError> {
         let selectors = selectors(&fhir::search::parse_pairs(query), "http://x/fhir")?;
-        Ok(selectors.into_iter().filter_map(|s| match s { Selector::Indexed(filter) => Some(filter), _ => None }).collect())
+        Ok(selectors
+            .into_iter()
+            .filter_map(|s| match s {
+                Selector::Indexed(filter) => Some(filter),
+                _ => None,
+            })
+            .collect())
     }
 
     #[test]
@@ -413,8 +417,17 @@ mod tests {
 
     #[test]
     fn what_no_index_serves_is_refused() {
-        for query in ["", "gender=male", "birthdate=ge1950-01-01", "birthdate=1950", "family=s", "family:contains=smith",
-            "address-postalcode=M1", "identifier=urn:x|", "family=smith,j"] {
+        for query in [
+            "",
+            "gender=male",
+            "birthdate=ge1950-01-01",
+            "birthdate=1950",
+            "family=s",
+            "family:contains=smith",
+            "address-postalcode=M1",
+            "identifier=urn:x|",
+            "family=smith,j",
+        ] {
             assert_eq!(filters(query).expect_err(query).status, 400, "{query}");
         }
     }

@@ -96,13 +96,7 @@ pub async fn version(
 }
 
 /// `GET /Type/id/_history`
-pub async fn history(
-    api: Api,
-    user: Arc<User>,
-    call: Call,
-    kind: ResourceType,
-    id: String,
-) -> Result<Reply, ApiError> {
+pub async fn history(api: Api, user: Arc<User>, call: Call, kind: ResourceType, id: String) -> Result<Reply, ApiError> {
     only(&call, &["_count", "_since"])?;
     let value = |name: &str| call.pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let since = value("_since").map(instant).transpose()?;
@@ -128,8 +122,7 @@ pub async fn history(
             (false, _) => ("PUT", "200 OK"),
         };
         let (tag, at) = (etag(item.version), fhir::datetime::instant(item.recorded));
-        let response =
-            EntryResponse { status, etag: Some(&tag), last_modified: Some(&at), ..EntryResponse::default() };
+        let response = EntryResponse { status, etag: Some(&tag), last_modified: Some(&at), ..EntryResponse::default() };
         let resource = (!item.deleted).then_some(item.json.as_slice());
         bundle.version(&call.base, &name, resource, method, &response);
     }

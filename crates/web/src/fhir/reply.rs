@@ -95,7 +95,8 @@ impl ApiError {
     /// Our fault: logged, not told.
     pub fn fault(cause: String) -> Self {
         tracing::error!(%cause, "a FHIR request failed");
-        let text = "something went wrong here; it has been noted. Try again, and tell the region's service desk if it stays";
+        let text =
+            "something went wrong here; it has been noted. Try again, and tell the region's service desk if it stays";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, IssueType::Exception, text)
     }
 

@@ -6,7 +6,6 @@ use fhir::{IssueType, ResourceType};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are the parts of the address")]
 pub enum Interaction {
     /// `GET /metadata`
     Metadata,
@@ -56,7 +55,11 @@ pub fn parse(method: &Method, path: &str) -> Result<Interaction, ApiError> {
         }
         [name, rest @ ..] => {
             let kind = name.parse().map_err(|_| {
-                ApiError::new(StatusCode::NOT_FOUND, IssueType::NotSupported, "the address names no FHIR R4 resource type")
+                ApiError::new(
+                    StatusCode::NOT_FOUND,
+                    IssueType::NotSupported,
+                    "the address names no FHIR R4 resource type",
+                )
             })?;
             match rest {
                 [] if get => Ok(Interaction::Search { kind, within: None }),
@@ -66,7 +69,9 @@ pub fn parse(method: &Method, path: &str) -> Result<Interaction, ApiError> {
                 [] => Err(not_allowed("GET, HEAD, POST, PUT, DELETE", "this method is not supported on a type")),
                 ["_search"] if post || get => Ok(Interaction::Search { kind, within: None }),
                 ["_search"] => Err(not_allowed("GET, HEAD, POST", "a search is sent with GET or POST")),
-                ["_history"] => Err(unsupported("the history of a whole type is not kept; ask for that of one resource")),
+                ["_history"] => {
+                    Err(unsupported("the history of a whole type is not kept; ask for that of one resource"))
+                }
                 [operation] if operation.starts_with('$') => Err(unsupported("this operation is not supported")),
                 [id] => {
                     let id = id_of(id)?;
@@ -85,7 +90,9 @@ pub fn parse(method: &Method, path: &str) -> Result<Interaction, ApiError> {
                     Ok(Interaction::VersionRead { kind, id: id_of(id)?, version: (*version).to_owned() })
                 }
                 [_, "_history", ..] => Err(not_allowed("GET, HEAD", "a history is read with GET")),
-                [id, "$everything"] if matches!(kind, ResourceType::Patient | ResourceType::Person) && (get || post) => {
+                [id, "$everything"]
+                    if matches!(kind, ResourceType::Patient | ResourceType::Person) && (get || post) =>
+                {
                     Ok(Interaction::Everything { kind, id: id_of(id)? })
                 }
                 [_, "$everything"] if matches!(kind, ResourceType::Patient | ResourceType::Person) => {
@@ -110,7 +117,11 @@ pub fn parse(method: &Method, path: &str) -> Result<Interaction, ApiError> {
 fn id_of(text: &str) -> Result<String, ApiError> {
     let fits = (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    if fits { Ok(text.to_owned()) } else { Err(ApiError::bad(IssueType::Value, "the id in the address has not the form of an id")) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(ApiError::bad(IssueType::Value, "the id in the address has not the form of an id"))
+    }
 }
 
 fn unsupported(text: &str) -> ApiError {
@@ -144,7 +155,11 @@ mod tests {
             (Method::GET, "/Patient/p1/_history", Interaction::History { kind, id: id() }),
             (Method::GET, "/Patient/p1/_history/2", Interaction::VersionRead { kind, id: id(), version: "2".into() }),
             (Method::GET, "/Patient/p1/$everything", Interaction::Everything { kind, id: id() }),
-            (Method::GET, "/Patient/p1/Condition", Interaction::Search { kind: ResourceType::Condition, within: Some(id()) }),
+            (
+                Method::GET,
+                "/Patient/p1/Condition",
+                Interaction::Search { kind: ResourceType::Condition, within: Some(id()) },
+            ),
             (Method::PUT, "/Patient/p1", Interaction::Update { kind, id: Some(id()) }),
             (Method::PUT, "/Patient", Interaction::Update { kind, id: None }),
             (Method::DELETE, "/Patient/p1", Interaction::Delete { kind, id: Some(id()) }),

@@ -43,15 +43,17 @@ struct Scope {
     ids: Vec<ResourceId>,
     /// Identifiers of patients: `system|value`.
     identifiers: Vec<String>,
+    /// Whether resources are named by their own id, which may be a directory's.
+    by_id: bool,
     /// Ids that are none of ours.
     strangers: bool,
 }
 
 /// `GET /Patient/id/Type`: the same as naming the patient in the parameter that ties the type to patients.
 pub fn within(call: &mut Call, kind: ResourceType, patient: &str) -> Result<(), ApiError> {
-    let tie = SCOPES.iter().find(|code| {
-        parameter(kind, code).is_some_and(|parameter| parameter.may_point_at(ResourceType::Patient))
-    });
+    let tie = SCOPES
+        .iter()
+        .find(|code| parameter(kind, code).is_some_and(|parameter| parameter.may_point_at(ResourceType::Patient)));
     match tie {
         Some(code) => {
             call.pairs.push(((*code).to_owned(), format!("Patient/{patient}")));
@@ -106,7 +108,7 @@ pub async fn search(api: Api, user: Arc<User>, call: Call, kind: ResourceType) -
         }
     }
     match people.as_slice() {
-        [] if !homeless.is_empty() && scope.identifiers.is_empty() => directory(api, call, kind).await,
+        [] if scope.by_id && !homeless.is_empty() => directory(api, call, kind).await,
         [] => nobody(&call, kind),
         [person] => in_record(api, user, call, kind, *person, None).await,
         _ => Err(ApiError::bad(
@@ -126,6 +128,7 @@ fn scope(kind: ResourceType, pairs: &[(String, String)], base: &str) -> Result<S
     let mut scope = Scope::default();
     for (name, value) in pairs {
         if name == "_id" {
+            scope.by_id = true;
             for id in value.split(',') {
                 match id.parse::<ResourceId>() {
                     Ok(id) => scope.ids.push(id),
@@ -242,10 +245,8 @@ fn find(
     waiting: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let kind = query.kind();
-    let parsed: Vec<(Item, Resource)> = items
-        .into_iter()
-        .map(|item| item.resource().map(|resource| (item, resource)))
-        .collect::<Result<_, _>>()?;
+    let parsed: Vec<(Item, Resource)> =
+        items.into_iter().map(|item| item.resource().map(|resource| (item, resource))).collect::<Result<_, _>>()?;
     let neighbours = if query.needs_neighbours() {
         Neighbours::new(parsed.iter().map(|(_, resource)| resource))
     } else {
@@ -263,8 +264,11 @@ fn find(
     }
     let total = found.len();
     let count = query.count.unwrap_or(COUNT_USUAL).min(COUNT_MAX);
-    let page: Vec<(&Item, &Resource)> =
-        if query.summary == Summary::Count { Vec::new() } else { found.into_iter().skip(cursor.offset).take(count).collect() };
+    let page: Vec<(&Item, &Resource)> = if query.summary == Summary::Count {
+        Vec::new()
+    } else {
+        found.into_iter().skip(cursor.offset).take(count).collect()
+    };
     let mut included = Included::default();
     if !query.includes.is_empty() || !query.reverse_includes.is_empty() {
         included.gather(api, query, &page, &parsed)?;
@@ -389,10 +393,8 @@ impl<'r> Included<'r> {
                     });
                 }
             }
-            let targets: HashSet<(ResourceType, String)> = front
-                .iter()
-                .filter_map(|resource| Some((resource.kind(), resource.id()?.to_owned())))
-                .collect();
+            let targets: HashSet<(ResourceType, String)> =
+                front.iter().filter_map(|resource| Some((resource.kind(), resource.id()?.to_owned()))).collect();
             for include in query.reverse_includes.iter().filter(|include| round == 0 || include.iterate) {
                 for (item, resource) in record.iter().filter(|(item, _)| item.kind == include.source) {
                     include.each_target(resource, &mut |kind, id| {
@@ -432,7 +434,8 @@ fn nobody(call: &Call, kind: ResourceType) -> Result<Reply, ApiError> {
     let mut bundle = BundleWriter::new(BundleType::Searchset, 512);
     let own = own_address(&call.base, kind, &call.pairs);
     bundle.total(0).links(&[("self", &own)]);
-    let text = "the patient this search names is not known here: this is not the same as a patient with no such resources";
+    let text =
+        "the patient this search names is not known here: this is not the same as a patient with no such resources";
     bundle.outcome(&Issue::error(IssueType::NotFound, text).severity(Severity::Warning).into());
     Ok(Reply::json(StatusCode::OK, bundle.finish()))
 }

@@ -39,7 +39,8 @@ pub async fn read_limited(api: &Api, call: &Call, body: Body) -> Result<Bytes, A
         let text = format!("a body may have {most} bytes at most: send it in parts");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, IssueType::TooLong, text)
     };
-    let declared = call.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let declared =
+        call.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > most) {
         return Err(too_large());
     }
@@ -82,7 +83,8 @@ fn request(call: &Call) -> Result<Request, ApiError> {
             .map(|(name, value)| format!("{name}={}", fhir::search::encode_component(value)))
             .collect();
         if conditions.is_empty() {
-            let text = "name the resource, as in Condition/abc, or a condition, as in Condition?identifier=system|value";
+            let text =
+                "name the resource, as in Condition/abc, or a condition, as in Condition?identifier=system|value";
             return Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, IssueType::NotSupported, text));
         }
         Ok(format!("{kind}?{}", conditions.join("&")))
@@ -225,8 +227,7 @@ fn answer_one(api: &Api, call: &Call, taken: &TakenFhir, now: Timestamp) -> Resu
     let mut reply = match (call.asked.wanted, done.code) {
         (_, StatusCode::NO_CONTENT) | (Wanted::Minimal, _) => Reply::empty(done.code),
         (Wanted::Outcome, code) => {
-            let issues: Vec<Issue> =
-                taken.mapped.set.findings.iter().map(|finding| bundle::issue(finding).0).collect();
+            let issues: Vec<Issue> = taken.mapped.set.findings.iter().map(|finding| bundle::issue(finding).0).collect();
             let all_well = Issue::error(IssueType::Informational, "stored").severity(Severity::Information);
             let outcome: OperationOutcome = if issues.is_empty() { all_well.into() } else { issues.into() };
             Reply::json(code, outcome.to_json())
