@@ -2,6 +2,7 @@
 //! run. Each prints JSON lines; `docs/benchmarks.md` keeps results.
 
 mod drain;
+mod http;
 mod intake;
 mod load;
 mod messages;
@@ -73,7 +74,8 @@ pub struct Bench {
 type Measure = fn(&Bench) -> anyhow::Result<()>;
 
 /// Every benchmark by name.
-pub const ALL: &[(&str, Measure)] = &[("intake", intake::run), ("drain", drain::run), ("load", load::run)];
+pub const ALL: &[(&str, Measure)] =
+    &[("intake", intake::run), ("drain", drain::run), ("load", load::run), ("open", http::open), ("page", http::page)];
 
 /// Things per second.
 pub fn per_second(count: usize, took: Duration) -> f64 {

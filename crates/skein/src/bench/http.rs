@@ -1,0 +1,280 @@
+//! `open` and `page`: whole records and record pages over HTTP, each with its audit entry on disk before it is answered.
+
+use super::{Bench, load, per_second};
+use crate::edge;
+use access::{Accounts, Gate, User};
+use anyhow::Context;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1::SendRequest, header};
+use hyper_util::rt::TokioIo;
+use intake::Engine;
+use record::Records;
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Resources of a record that is opened.
+const RECORD: usize = 1_000;
+/// People whose records are opened in turn.
+const PEOPLE: usize = 24;
+/// Clients that open records at once.
+const CLIENTS: usize = 4;
+const TIME: Duration = Duration::from_secs(8);
+const TOKEN: &str = "bench";
+const PASSWORD: &str = "bench-password";
+
+/// A region of some people with a record of a given size each, behind its web server.
+struct Site {
+    engine: Engine,
+    address: SocketAddr,
+    people: Vec<fhir::PatientKey>,
+}
+
+fn user() -> User {
+    User {
+        id: "bench".into(),
+        name: "Benchmark".into(),
+        role_code: "R8000".into(),
+        role_name: "Clinical practitioner".into(),
+        org_code: "RXB".into(),
+        org_name: "Benchmark Hospital".into(),
+    }
+}
+
+/// The first entries of the largest bundle: every reference in it points back, so a beginning is whole in itself.
+fn bundle() -> anyhow::Result<(load::Synthea, String)> {
+    let bundles = load::synthea()?;
+    let (text, _) = bundles.people.iter().max_by_key(|(_, count)| *count).context("no bundles")?;
+    let mut bundle: serde_json::Value = serde_json::from_str(text)?;
+    if let Some(entries) = bundle.get_mut("entry").and_then(serde_json::Value::as_array_mut) {
+        entries.truncate(RECORD);
+    }
+    let text = bundle.to_string();
+    Ok((bundles, text))
+}
+
+async fn site(folder: &Path) -> anyhow::Result<Site> {
+    let folder = folder.to_owned();
+    let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder)).await??;
+    let journal = engine.clone();
+    let state = web::AppState::new(web::SiteConfig {
+        region_name: "Benchmark".into(),
+        gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+        records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
+        engine: engine.clone(),
+        accounts: Accounts::demo([user()], PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?,
+        clock: Arc::new(edge::now),
+        secure_cookies: false,
+        demo: None,
+    });
+    let reader =
+        web::fhir::Reader { token_hash: format!("blake3:{}", blake3::hash(TOKEN.as_bytes()).to_hex()), user: user() };
+    let api = web::fhir::ApiConfig { readers: vec![reader], ..web::fhir::ApiConfig::default() };
+    let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = socket.local_addr()?;
+    tokio::spawn(async move { axum::serve(socket, web::router(state, api)).await });
+    Ok(Site { engine, address, people })
+}
+
+fn fill(folder: &Path) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
+    let (bundles, text) = bundle()?;
+    let patient = text
+        .split("\"fullUrl\":\"urn:uuid:")
+        .nth(1)
+        .and_then(|rest| rest.get(..36))
+        .context("the bundle has no patient first")?
+        .to_owned();
+    let own = load::Synthea { directories: bundles.directories, people: vec![(text, RECORD)] };
+    let (engine, _, _) = load::fill(folder, &own, RECORD * PEOPLE)?;
+    let region = fhir::Region::new("bench");
+    let key = |copy| region.patient("synthea", &String::from_utf8_lossy(&load::renamed(&patient, copy)));
+    let people = (0..PEOPLE).map(key).collect();
+    Ok((engine, people))
+}
+
+/// A connection of one client.
+struct Client {
+    sender: SendRequest<Full<Bytes>>,
+    address: SocketAddr,
+    cookie: Option<String>,
+}
+
+impl Client {
+    async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Client { sender, address, cookie: None })
+    }
+
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: bool,
+        form: Option<String>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::ORIGIN, format!("http://{}", self.address));
+        if token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        if form.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let body = Full::new(Bytes::from(form.unwrap_or_default()));
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request.body(body)?).await?;
+        let status = response.status();
+        let cookies: Vec<String> = response
+            .headers()
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned))
+            .collect();
+        if !cookies.is_empty() {
+            self.cookie = Some(cookies.join("; "));
+        }
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+
+    async fn sign_in(&mut self) -> anyhow::Result<()> {
+        let (_, page) = self.ask(Method::GET, "/sign-in", false, None).await?;
+        let page = String::from_utf8_lossy(&page);
+        let token = page
+            .split("name=\"form_token\" value=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .context("the sign-in page has no form token")?
+            .to_owned();
+        let form = format!("form_token={token}&then=&name=bench&password={PASSWORD}");
+        let (status, _) = self.ask(Method::POST, "/sign-in", false, Some(form)).await?;
+        anyhow::ensure!(status.is_redirection(), "signing in answered {status}");
+        Ok(())
+    }
+}
+
+fn percentile(times: &mut [Duration], percent: usize) -> f64 {
+    times.sort_unstable();
+    let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
+}
+
+async fn everything(client: &mut Client, patient: fhir::PatientKey) -> anyhow::Result<usize> {
+    let (status, body) = client.ask(Method::GET, &format!("/fhir/Patient/{patient}/$everything"), true, None).await?;
+    anyhow::ensure!(status == StatusCode::OK, "$everything answered {status}");
+    Ok(body.len())
+}
+
+/// `open`: `$everything` of records of a thousand resources.
+pub fn open(bench: &Bench) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let site = site(&bench.folder.join("region")).await?;
+        let mut alone = Client::connect(site.address).await?;
+        let mut bytes = 0;
+        let mut times = Vec::new();
+        for patient in site.people.iter().cycle().take(400) {
+            let begin = Instant::now();
+            bytes = everything(&mut alone, *patient).await?;
+            times.push(begin.elapsed());
+        }
+        let begin = Instant::now();
+        let mut clients = Vec::new();
+        for number in 0..CLIENTS {
+            let (address, people) = (site.address, site.people.clone());
+            clients.push(tokio::spawn(async move {
+                let mut client = Client::connect(address).await?;
+                let mut count = 0;
+                for patient in people.iter().cycle().skip(number * 5) {
+                    if begin.elapsed() >= TIME {
+                        break;
+                    }
+                    everything(&mut client, *patient).await?;
+                    count += 1;
+                }
+                anyhow::Ok(count)
+            }));
+        }
+        let mut count = 0;
+        for client in clients {
+            count += client.await??;
+        }
+        let rate = per_second(count, begin.elapsed());
+        let limit = bare_socket(bytes).await?;
+        bench.report.against("open", "records_per_s", rate, "records/s", limit);
+        bench.report.figure("open", "latency_ms_p50", percentile(&mut times, 50), "ms");
+        bench.report.figure("open", "latency_ms_p99", percentile(&mut times, 99), "ms");
+        #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+        let kb = bytes as f64 / 1000.0;
+        bench.report.figure("open", "plain_kb", kb, "kB");
+        tokio::task::spawn_blocking(move || site.engine.stop()).await?;
+        Ok(())
+    })
+}
+
+/// Answers of this many bytes a second that the same HTTP server gives to the same clients from memory.
+async fn bare_socket(bytes: usize) -> anyhow::Result<f64> {
+    let body = Bytes::from(vec![b'x'; bytes]);
+    let app = axum::Router::new().fallback(move || std::future::ready(body.clone()));
+    let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = socket.local_addr()?;
+    tokio::spawn(async move { axum::serve(socket, app).await });
+    let begin = Instant::now();
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(tokio::spawn(async move {
+            let mut client = Client::connect(address).await?;
+            let mut count = 0;
+            while begin.elapsed() < Duration::from_secs(3) {
+                client.ask(Method::GET, "/", false, None).await?;
+                count += 1;
+            }
+            anyhow::Ok(count)
+        }));
+    }
+    let mut count = 0;
+    for client in clients {
+        count += client.await??;
+    }
+    Ok(per_second(count, begin.elapsed()))
+}
+
+/// `page`: the first page of a record of a thousand resources.
+pub fn page(bench: &Bench) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let site = site(&bench.folder.join("region")).await?;
+        let mut client = Client::connect(site.address).await?;
+        client.sign_in().await?;
+        let region = fhir::Region::new("bench");
+        let mut times = Vec::new();
+        let mut page = Bytes::new();
+        for patient in site.people.iter().cycle().take(200) {
+            let begin = Instant::now();
+            let path = format!("/record/{}/", region.person(*patient));
+            let (status, body) = client.ask(Method::GET, &path, false, None).await?;
+            anyhow::ensure!(status == StatusCode::OK, "the record page answered {status}");
+            page = body;
+            times.push(begin.elapsed());
+        }
+        bench.report.figure("page", "server_ms_p95", percentile(&mut times, 95), "ms");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+        std::io::Write::write_all(&mut gzip, &page)?;
+        #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+        let kb = gzip.finish()?.len() as f64 / 1000.0;
+        bench.report.figure("page", "compressed_kb", kb, "kB");
+        tokio::task::spawn_blocking(move || site.engine.stop()).await?;
+        Ok(())
+    })
+}
