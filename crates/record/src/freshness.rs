@@ -112,6 +112,8 @@ pub struct Freshness {
     pub heard: Option<String>,
     /// The same as a moment.
     pub heard_at: Option<Timestamp>,
+    /// In a few words, after the name: `quiet since 10:42`.
+    pub short: String,
     /// One sentence that says it all.
     pub sentence: String,
     /// Whether it holds a patient linked to this person.
@@ -163,9 +165,22 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
             }
         }
     };
+    let since = |at: Option<Timestamp>| at.map(|at| when::time_or_date(at, now)).unwrap_or_default();
+    let short = match verdict {
+        Verdict::Normal => format!("last spoke {}", heard.clone().unwrap_or_default()),
+        Verdict::Loading => "history still loading".into(),
+        Verdict::Quiet => format!("quiet since {}", since(state.last_heard)),
+        Verdict::Never => "nothing received yet".into(),
+        Verdict::Down => match &state.connection {
+            Connection::NotAnswering { since: at, .. } => format!("not available since {}", since(Some(*at))),
+            _ => "not available".into(),
+        },
+        Verdict::NotConnected => "not connected".into(),
+    };
     Freshness {
         source: Arc::clone(&state.source),
         verdict,
+        short,
         heard,
         heard_at: state.last_heard,
         sentence,

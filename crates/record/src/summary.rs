@@ -158,11 +158,13 @@ fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happe
     for group in visits::visits(items, now)
         .groups
         .iter()
-        .filter(|group| group.title == visits::NOW || group.title == "Past visits and stays")
+        .filter(|group| group.title == visits::NOW || group.title == visits::PAST)
     {
         for line in group.lines.iter().take(RECENT_MAX) {
             if let Some(when) = line.first.when.clone() {
+                // The source's own name stands beside it anyway.
                 let place = visits::fact(&line.first, "Where").map(str::to_owned).or_else(|| line.first.by.clone());
+                let place = place.filter(|place| *place != line.first.origin.source.name);
                 let text = match place {
                     Some(place) => format!("{}, {place}", line.title),
                     None => line.title.clone(),

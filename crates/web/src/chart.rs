@@ -152,7 +152,7 @@ pub fn chart(readings: &[Reading]) -> Option<Chart> {
         x_ticks: time_ticks(first, last).into_iter().map(|(at, label)| (x(at), label)).collect(),
         band: band.filter(|(_, height)| *height > 0.5),
         range: latest.range.clone(),
-        unit: if latest.unit.is_empty() { "no unit".into() } else { latest.unit.clone() },
+        unit: if latest.unit.is_empty() { "no unit".into() } else { unit::shown(&latest.unit) },
         left_out: readings.len() - points.len(),
         summary: summary(&points, latest),
     })
@@ -167,7 +167,8 @@ fn dot(point: &Point, x: f64, y: f64, class: &'static str) -> Dot {
     let flag = reading.flag.as_ref();
     let when = reading.when.as_ref().map(|when| when.text.clone()).unwrap_or_default();
     let flagged = flag.map(|flag| format!(", {}", flag.text.to_lowercase())).unwrap_or_default();
-    let text = format!("{when}: {} {}{flagged} ({})", reading.value, reading.unit, reading.origin.source.name);
+    let text =
+        format!("{when}: {} {}{flagged} ({})", reading.value, unit::shown(&reading.unit), reading.origin.source.name);
     let class = if class.is_empty() && flag.is_some_and(|flag| flag.tone >= Tone::Caution) {
         " trend__dot--flagged"
     } else {
@@ -185,10 +186,10 @@ fn summary(points: &[Point], latest: &Reading) -> String {
         latest.title,
         text(first),
         first.reading.value,
-        first.reading.unit,
+        unit::shown(&first.reading.unit),
         text(last),
         last.reading.value,
-        last.reading.unit
+        unit::shown(&last.reading.unit)
     )
 }
 
