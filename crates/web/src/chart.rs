@@ -90,8 +90,8 @@ pub fn chart(readings: &[Reading]) -> Option<Chart> {
         .iter()
         .filter_map(|reading| {
             let when = reading.when.as_ref()?;
-            let value = unit::convert(*reading.numbers.first()?, &reading.unit, &latest.unit)?;
-            let second = reading.numbers.get(1).and_then(|value| unit::convert(*value, &reading.unit, &latest.unit));
+            let value = unit::convert(*reading.numbers.first()?, &reading.axis, &latest.axis)?;
+            let second = reading.numbers.get(1).and_then(|value| unit::convert(*value, &reading.axis, &latest.axis));
             Some(Point { at: when.at, value, second, reading })
         })
         .collect();
@@ -152,7 +152,7 @@ pub fn chart(readings: &[Reading]) -> Option<Chart> {
         x_ticks: time_ticks(first, last).into_iter().map(|(at, label)| (x(at), label)).collect(),
         band: band.filter(|(_, height)| *height > 0.5),
         range: latest.range.clone(),
-        unit: if latest.unit.is_empty() { "no unit".into() } else { unit::shown(&latest.unit) },
+        unit: if latest.axis.is_empty() { "no unit".into() } else { unit::shown(&latest.axis) },
         left_out: readings.len() - points.len(),
         summary: summary(&points, latest),
     })

@@ -2,7 +2,7 @@
 
 use super::{Fact, Group, Line, Section, Statement, Tone, each, problems::joined, withdrawn};
 use crate::{
-    item::{ParsedItem, of},
+    item::{ParsedItem, SourceKind, of},
     text::{Concept, concept, concepts, list, notes, reference, references, text, without_tag, words},
     when::{self, When},
 };
@@ -42,11 +42,16 @@ fn last_move(resource: &Resource) -> Option<Timestamp> {
 }
 
 /// Where someone is, in the class's own words (v3 ActCode, Encounter.class).
-fn class(resource: &Resource) -> Option<&'static str> {
-    Some(match resource.str_at("/class/code")? {
+fn class(item: &ParsedItem) -> Option<&'static str> {
+    Some(match item.resource.str_at("/class/code")? {
         "IMP" | "ACUTE" | "NONAC" => "Admission",
         "EMER" => "Emergency attendance",
-        "AMB" => "Outpatient or surgery visit",
+        "AMB" => match item.source.kind {
+            SourceKind::Gp => "Surgery consultation",
+            SourceKind::Hospital => "Outpatient visit",
+            SourceKind::Ambulance => "Ambulance attendance",
+            _ => "Visit",
+        },
         "HH" => "Visit at home",
         "VR" => "Remote consultation",
         "FLD" => "Ambulance attendance",
@@ -142,7 +147,7 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
     let resource = &item.resource;
     let kind = concepts(resource, "type").into_iter().next();
     let service = concept(resource, "serviceType");
-    let label = class(resource);
+    let label = class(item);
     let named = kind.filter(|kind| !says_nothing(kind)).map(|kind| without_tag(&kind.text).to_owned());
     let title = match (named, label) {
         // A stay or an emergency is worth saying before what kind it was; the kind of a consultation says enough.
