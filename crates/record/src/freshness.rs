@@ -134,6 +134,19 @@ pub fn freshness(states: &[SourceState], now: Timestamp) -> Vec<Freshness> {
 
 fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let name = &state.source.name;
+    if state.source.id == crate::restrict::WITHHELD {
+        // The time it last spoke, beside the region's status page, would tell which practice it is.
+        return Freshness {
+            source: Arc::clone(&state.source),
+            verdict: Verdict::Normal,
+            heard: None,
+            heard_at: None,
+            short: "when it last spoke is not shown".into(),
+            sentence: format!("{name}: when it last spoke is not shown, for that would tell which it is."),
+            knows_person: state.knows_person,
+            about_person: None,
+        };
+    }
     let heard = state.last_heard.map(|at| when::ago(at, now));
     let usual = state.usual_silence.map(|usual| when::span(usual.as_secs()));
     let silent = state.last_heard.map(|at| now.duration_since(at));

@@ -8,6 +8,7 @@ pub mod freshness;
 mod item;
 pub mod origin;
 mod read;
+pub mod restrict;
 pub mod sections;
 pub mod summary;
 pub mod text;

@@ -1,5 +1,6 @@
 //! Reading a person's record under a permit.
 
+use crate::restrict::{Secrets, WITHHELD};
 use access::{FindPermit, Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
@@ -106,7 +107,42 @@ impl Records {
         for patient in permit.patients() {
             self.read_patient(&snapshot, *patient, permit.seq(), filter, &mut items)?;
         }
+        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
+            items = withheld(items, &secrets)?;
+        }
         Ok(permit.seal(items))
+    }
+
+    /// What may not leave of a person whose whereabouts are restricted; None for everybody else.
+    fn secrets(&self, snapshot: &Snapshot, patients: &[PatientKey], at: u64) -> Result<Option<Secrets>, StoreError> {
+        let mut rows = Vec::new();
+        for patient in patients {
+            rows.extend(snapshot.patient(*patient)?);
+        }
+        if !rows.iter().any(|row| row.facts.as_ref().is_some_and(|facts| facts.restricted)) {
+            return Ok(None);
+        }
+        let mut said = Vec::new();
+        let kinds = [ResourceType::Patient, ResourceType::RelatedPerson];
+        for row in &rows {
+            let source: Arc<str> = row.source.as_str().into();
+            snapshot.each_row(row.patient, &kinds, at, |row| {
+                said.push(self.item(snapshot, row, &source, None)?.resource()?);
+                Ok::<_, StoreError>(())
+            })?;
+            // An earlier address is no less secret.
+            for version in snapshot.versions(ResourceId::of_patient(row.patient), ResourceType::Patient)? {
+                said.push(self.item(snapshot, version, &source, None)?.resource()?);
+            }
+        }
+        let mut secrets = Secrets::of(&said);
+        let sources = snapshot.sources()?;
+        for row in &rows {
+            let profile =
+                sources.iter().find(|source| source.name == row.source).and_then(|source| source.profile.as_deref());
+            secrets.source(&row.source, profile);
+        }
+        Ok(Some(secrets))
     }
 
     fn read_patient(
@@ -226,10 +262,13 @@ impl Records {
             return Ok(permit.seal(None));
         }
         let snapshot = self.derived.snapshot()?;
-        let item = match snapshot.row(id, kind, permit.seq())? {
+        let mut item = match snapshot.row(id, kind, permit.seq())? {
             Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
             None => None,
         };
+        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
+            item = withheld(item.into_iter().collect(), &secrets)?.pop();
+        }
         Ok(permit.seal(item))
     }
 
@@ -249,6 +288,9 @@ impl Records {
             if row.seq <= permit.seq() {
                 items.push(self.lone_item(&snapshot, row, permit.seq())?);
             }
+        }
+        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
+            items = withheld(items, &secrets)?;
         }
         Ok(permit.seal(items))
     }
@@ -274,9 +316,13 @@ impl Records {
         Ok(false)
     }
 
-    /// The source message an item came from, byte for byte.
+    /// The source message an item came from, byte for byte. None for a person whose whereabouts are restricted: the
+    /// message holds them.
     pub fn origin(&self, permit: &Permit, item: &Item) -> Result<Sealed<Option<store::journal::Entry>>, StoreError> {
         if !self.belongs(permit, item.id)? {
+            return Ok(permit.seal(None));
+        }
+        if self.secrets(&self.derived.snapshot()?, permit.patients(), permit.seq())?.is_some() {
             return Ok(permit.seal(None));
         }
         let mut journal = (self.journal)()?;
@@ -298,13 +344,15 @@ impl Records {
         self.derived.snapshot()?.parked(permit.patients())
     }
 
-    /// The source of each patient of the record.
+    /// The source of each patient of the record; a practice whose name may not be told is [`crate::restrict::WITHHELD`].
     pub fn patient_sources(&self, permit: &Permit) -> Result<Vec<(PatientKey, String)>, StoreError> {
         let snapshot = self.derived.snapshot()?;
+        let secrets = self.secrets(&snapshot, permit.patients(), permit.seq())?;
         let mut sources = Vec::new();
         for patient in permit.patients() {
             if let Some(row) = snapshot.patient(*patient)? {
-                sources.push((*patient, row.source));
+                let hidden = secrets.as_ref().is_some_and(|secrets| secrets.hides(&row.source));
+                sources.push((*patient, if hidden { WITHHELD.to_owned() } else { row.source }));
             }
         }
         Ok(sources)
@@ -326,7 +374,25 @@ impl Records {
                 None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
             }
         }
-        Ok(permit.seal(found))
+        let mut open = Vec::with_capacity(found.len());
+        for mut hit in found {
+            let patients = snapshot.patients_of(hit.person, snapshot.seq())?;
+            if let Some(secrets) = self.secrets(&snapshot, &patients, snapshot.seq())? {
+                // To be found by a postcode would tell it.
+                if filter.postcode.is_some() {
+                    continue;
+                }
+                for patient in &mut hit.patients {
+                    patient.facts.postcode = None;
+                    patient.facts.restricted = true;
+                    if secrets.hides(&patient.source) {
+                        patient.source = WITHHELD.to_owned();
+                    }
+                }
+            }
+            open.push(hit);
+        }
+        Ok(permit.seal(open))
     }
 
     /// The person a resource belongs to now. Says nothing about the person.
@@ -354,6 +420,22 @@ impl Records {
     pub fn totals(&self) -> Result<HashMap<&'static str, u64>, StoreError> {
         self.derived.snapshot()?.totals()
     }
+}
+
+/// Items without what may not leave.
+fn withheld(items: Vec<Item>, secrets: &Secrets) -> Result<Vec<Item>, StoreError> {
+    let mut left = Vec::with_capacity(items.len());
+    for mut item in items {
+        let mut resource = item.resource()?;
+        if secrets.withhold(&mut resource) {
+            item.json = resource.to_json().into_bytes();
+            if secrets.hides(&item.source) {
+                item.source = WITHHELD.into();
+            }
+            left.push(item);
+        }
+    }
+    Ok(left)
 }
 
 /// Whether an item is this visit or says it happened in it.

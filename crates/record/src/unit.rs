@@ -48,6 +48,7 @@ pub fn shown(unit: &str) -> String {
         other => {
             let mut plain: String = other.chars().filter(|c| !matches!(c, '{' | '}')).collect();
             for (from, to) in [
+                ("x10", "10"),
                 ("10*9/", "×10⁹/"),
                 ("10*12/", "×10¹²/"),
                 ("10^9/", "×10⁹/"),

@@ -106,6 +106,10 @@ pub fn views(frame: &Frame, item: &ParsedItem, letter: &Letter) -> Vec<FileView>
             href,
             why: match &file.place {
                 Place::Elsewhere(_) => "The source keeps this file in a place that is not connected here.".into(),
+                Place::Withheld => {
+                    "Withheld: this person’s whereabouts are restricted, and a letter may tell them. Ask its author."
+                        .into()
+                }
                 _ => "The source sent no content for this file.".into(),
             },
         }
@@ -187,7 +191,7 @@ pub async fn file(
                     let value = fhir::Value::Object(binary.resource.body().clone());
                     (documents::inline_bytes(&value), binary.resource.str_at("/contentType").map(str::to_owned))
                 }
-                Place::Elsewhere(_) | Place::Missing => (None, None),
+                Place::Elsewhere(_) | Place::Missing | Place::Withheld => (None, None),
             };
             let body = body.ok_or(PageError::NotFound)?;
             let stated = if file.media_type.is_empty() { stated.unwrap_or_default() } else { file.media_type.clone() };
