@@ -1,6 +1,6 @@
 //! Reading a person's record under a permit.
 
-use crate::withhold;
+use crate::restrict::{Secrets, WITHHELD};
 use access::{FindPermit, Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
@@ -78,15 +78,6 @@ pub struct FoundPatient {
     pub facts: PatientFacts,
 }
 
-/// What is laid over stored resources at reading.
-#[derive(Clone, Copy)]
-struct Overlay {
-    /// The patient this one was merged into.
-    survivor: Option<PatientKey>,
-    /// The person's whereabouts do not leave.
-    restricted: bool,
-}
-
 /// One way to choose people among all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
@@ -134,12 +125,46 @@ impl Records {
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
         let snapshot = self.derived.snapshot()?;
-        let restricted = withhold::any_restricted(&snapshot, permit.patients())?;
         let mut items = Vec::new();
         for patient in permit.patients() {
-            self.read_patient(&snapshot, *patient, permit.seq(), filter, restricted, &mut items)?;
+            self.read_patient(&snapshot, *patient, permit.seq(), filter, &mut items)?;
+        }
+        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
+            items = withheld(items, &secrets)?;
         }
         Ok(permit.seal(items))
+    }
+
+    /// What may not leave of a person whose whereabouts are restricted; None for everybody else.
+    fn secrets(&self, snapshot: &Snapshot, patients: &[PatientKey], at: u64) -> Result<Option<Secrets>, StoreError> {
+        let mut rows = Vec::new();
+        for patient in patients {
+            rows.extend(snapshot.patient(*patient)?);
+        }
+        if !rows.iter().any(|row| row.facts.as_ref().is_some_and(|facts| facts.restricted)) {
+            return Ok(None);
+        }
+        let mut said = Vec::new();
+        let kinds = [ResourceType::Patient, ResourceType::RelatedPerson];
+        for row in &rows {
+            let source: Arc<str> = row.source.as_str().into();
+            snapshot.each_row(row.patient, &kinds, at, |row| {
+                said.push(self.item(snapshot, row, &source, None)?.resource()?);
+                Ok::<_, StoreError>(())
+            })?;
+            // An earlier address is no less secret.
+            for version in snapshot.versions(ResourceId::of_patient(row.patient), ResourceType::Patient)? {
+                said.push(self.item(snapshot, version, &source, None)?.resource()?);
+            }
+        }
+        let mut secrets = Secrets::of(&said);
+        let sources = snapshot.sources()?;
+        for row in &rows {
+            let profile =
+                sources.iter().find(|source| source.name == row.source).and_then(|source| source.profile.as_deref());
+            secrets.source(&row.source, profile);
+        }
+        Ok(Some(secrets))
     }
 
     fn read_patient(
@@ -148,16 +173,15 @@ impl Records {
         patient: PatientKey,
         at: u64,
         filter: &Filter,
-        restricted: bool,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         let Some(known) = snapshot.patient(patient)? else { return Ok(()) };
         let source: Arc<str> = known.source.into();
         let moves = snapshot.moves(patient, at)?;
-        let overlay = Overlay { survivor: snapshot.survivor(patient, at)?, restricted };
+        let survivor = snapshot.survivor(patient, at)?;
         let start = items.len();
         snapshot
-            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, overlay, items))?;
+            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, survivor, items))?;
         if moves.is_empty() {
             return Ok(());
         }
@@ -178,7 +202,7 @@ impl Records {
             let source: Arc<str> = from.source.into();
             let mut theirs = Vec::new();
             snapshot.each_row(came.visit.patient, &filter.kinds, at, |row| {
-                self.push(snapshot, row, &source, filter, Overlay { survivor: None, restricted }, &mut theirs)
+                self.push(snapshot, row, &source, filter, None, &mut theirs)
             })?;
             items.extend(theirs.into_iter().filter(|item| hangs_on(item, came.visit)));
         }
@@ -191,19 +215,13 @@ impl Records {
         row: Row,
         source: &Arc<str>,
         filter: &Filter,
-        overlay: Overlay,
+        survivor: Option<PatientKey>,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         if row.deleted && !filter.deleted {
             return Ok(());
         }
-        let mut item = self.item(snapshot, row, source, overlay.survivor)?;
-        if overlay.restricted {
-            match withhold::withhold(item.kind, &item.json)? {
-                Some(json) => item.json = json,
-                None => return Ok(()),
-            }
-        }
+        let item = self.item(snapshot, row, source, survivor)?;
         if filter.since.is_none_or(|since| item.recorded >= since) {
             items.push(item);
         }
@@ -266,10 +284,13 @@ impl Records {
             return Ok(permit.seal(None));
         }
         let snapshot = self.derived.snapshot()?;
-        let item = match snapshot.row(id, kind, permit.seq())? {
+        let mut item = match snapshot.row(id, kind, permit.seq())? {
             Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
             None => None,
         };
+        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
+            item = withheld(item.into_iter().collect(), &secrets)?.pop();
+        }
         Ok(permit.seal(item))
     }
 
@@ -290,6 +311,9 @@ impl Records {
                 items.push(self.lone_item(&snapshot, row, permit.seq())?);
             }
         }
+        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
+            items = withheld(items, &secrets)?;
+        }
         Ok(permit.seal(items))
     }
 
@@ -297,12 +321,7 @@ impl Records {
         let patient = row.id.patient;
         let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
         let survivor = snapshot.survivor(patient, at)?;
-        let mut item = self.item(snapshot, row, &source, survivor)?;
-        if withhold::is_restricted(snapshot, patient, at)? {
-            let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
-            item.json = withhold::withhold(item.kind, &item.json)?.unwrap_or_else(nothing);
-        }
-        Ok(item)
+        self.item(snapshot, row, &source, survivor)
     }
 
     fn belongs(&self, permit: &Permit, id: ResourceId) -> Result<bool, StoreError> {
@@ -319,9 +338,13 @@ impl Records {
         Ok(false)
     }
 
-    /// The source message an item came from, byte for byte.
+    /// The source message an item came from, byte for byte. None for a person whose whereabouts are restricted: the
+    /// message holds them.
     pub fn origin(&self, permit: &Permit, item: &Item) -> Result<Sealed<Option<store::journal::Entry>>, StoreError> {
         if !self.belongs(permit, item.id)? {
+            return Ok(permit.seal(None));
+        }
+        if self.secrets(&self.derived.snapshot()?, permit.patients(), permit.seq())?.is_some() {
             return Ok(permit.seal(None));
         }
         let mut journal = (self.journal)()?;
@@ -343,13 +366,15 @@ impl Records {
         self.derived.snapshot()?.parked(permit.patients())
     }
 
-    /// The source of each patient of the record.
+    /// The source of each patient of the record; a practice whose name may not be told is [`crate::restrict::WITHHELD`].
     pub fn patient_sources(&self, permit: &Permit) -> Result<Vec<(PatientKey, String)>, StoreError> {
         let snapshot = self.derived.snapshot()?;
+        let secrets = self.secrets(&snapshot, permit.patients(), permit.seq())?;
         let mut sources = Vec::new();
         for patient in permit.patients() {
             if let Some(row) = snapshot.patient(*patient)? {
-                sources.push((*patient, row.source));
+                let hidden = secrets.as_ref().is_some_and(|secrets| secrets.hides(&row.source));
+                sources.push((*patient, if hidden { WITHHELD.to_owned() } else { row.source }));
             }
         }
         Ok(sources)
@@ -364,18 +389,32 @@ impl Records {
         let snapshot = self.derived.snapshot()?;
         let mut found: Vec<PersonHit> = Vec::new();
         for hit in snapshot.find_patients(filter)? {
-            let Some(mut facts) = hit.row.facts else { continue };
-            if withhold::person_is_restricted(&snapshot, hit.person, snapshot.seq())? {
-                facts.restricted = true;
-                facts.postcode = None;
-            }
+            let Some(facts) = hit.row.facts else { continue };
             let patient = FoundPatient { patient: hit.row.patient, source: hit.row.source, facts };
             match found.iter_mut().find(|known| known.person == hit.person) {
                 Some(known) => known.patients.push(patient),
                 None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
             }
         }
-        Ok(permit.seal(found))
+        let mut open = Vec::with_capacity(found.len());
+        for mut hit in found {
+            let patients = snapshot.patients_of(hit.person, snapshot.seq())?;
+            if let Some(secrets) = self.secrets(&snapshot, &patients, snapshot.seq())? {
+                // To be found by a postcode would tell it.
+                if filter.postcode.is_some() {
+                    continue;
+                }
+                for patient in &mut hit.patients {
+                    patient.facts.postcode = None;
+                    patient.facts.restricted = true;
+                    if secrets.hides(&patient.source) {
+                        patient.source = WITHHELD.to_owned();
+                    }
+                }
+            }
+            open.push(hit);
+        }
+        Ok(permit.seal(open))
     }
 
     /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
@@ -391,7 +430,13 @@ impl Records {
             if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, at)?
                 && !row.deleted
             {
-                items.push(self.lone_item(&snapshot, row, at)?);
+                let person = snapshot.person_of(*patient, at)?;
+                let all = person.map_or(Ok(vec![*patient]), |person| snapshot.patients_of(person, at))?;
+                let item = self.lone_item(&snapshot, row, at)?;
+                match self.secrets(&snapshot, &all, at)? {
+                    Some(secrets) => items.extend(withheld(vec![item], &secrets)?),
+                    None => items.push(item),
+                }
             }
         }
         Ok(permit.seal(items))
@@ -443,6 +488,14 @@ impl Records {
                 {
                     items.push(self.lone_item(&snapshot, row, seq)?);
                 }
+            }
+            let all = snapshot.patients_of(person, seq)?;
+            if let Some(secrets) = self.secrets(&snapshot, &all, seq)? {
+                // To be found by a postcode would tell it.
+                if selectors.iter().any(|selector| matches!(selector, Selector::Indexed(f) if f.postcode.is_some())) {
+                    continue;
+                }
+                items = withheld(items, &secrets)?;
             }
             if !items.is_empty() {
                 people.push((person, items));
@@ -505,6 +558,22 @@ impl Records {
     }
 }
 
+/// Items without what may not leave.
+fn withheld(items: Vec<Item>, secrets: &Secrets) -> Result<Vec<Item>, StoreError> {
+    let mut left = Vec::with_capacity(items.len());
+    for mut item in items {
+        let mut resource = item.resource()?;
+        if secrets.withhold(&mut resource) {
+            item.json = resource.to_json().into_bytes();
+            if secrets.hides(&item.source) {
+                item.source = WITHHELD.into();
+            }
+            left.push(item);
+        }
+    }
+    Ok(left)
+}
+
 /// Whether an item is this visit or says it happened in it.
 fn hangs_on(item: &Item, visit: ResourceId) -> bool {
     if item.id == visit {
@@ -523,14 +592,10 @@ fn as_replaced(json: &[u8], survivor: PatientKey) -> Result<Vec<u8>, StoreError>
     let mut patient = Resource::from_slice(json).map_err(|e| StoreError::Corrupt(format!("stored patient: {e}")))?;
     patient.set("active", false);
     let mut links = patient.list("link").to_vec();
-    let link = serde_json::json!({
+    links.push(serde_json::json!({
         "other": {"reference": format!("Patient/{survivor}")},
         "type": "replaced-by"
-    });
-    // A FHIR source that merged says so itself.
-    if !links.contains(&link) {
-        links.push(link);
-    }
+    }));
     patient.set("link", Value::Array(links));
     Ok(patient.to_json().into_bytes())
 }
