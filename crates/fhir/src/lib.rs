@@ -2,6 +2,7 @@
 //! memory. Nothing here does I/O or reads a clock.
 
 pub mod bundle;
+pub mod care;
 pub mod compartment;
 pub mod datetime;
 mod decimal;

@@ -13,6 +13,7 @@ mod sink;
 mod wire;
 
 pub use engine::{Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, resubmission};
+pub use mapping::bundle;
 pub use mapping::{
     Finding, Profile, Severity,
     profile::{Quiet, SourceKind},

@@ -16,5 +16,5 @@ pub mod when;
 mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
-pub use read::{Filter, FoundPatient, Item, PersonHit, Records};
+pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};
 pub use store::{LinkRow, PeopleFilter, SourceRow, StoreError, identifier_hash, journal::Entry};

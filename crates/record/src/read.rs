@@ -87,6 +87,28 @@ struct Overlay {
     restricted: bool,
 }
 
+/// One way to choose people among all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// This patient.
+    Patient(PatientKey),
+    /// This person.
+    Person(PersonKey),
+    /// Whom an index finds.
+    Indexed(PeopleFilter),
+}
+
+/// People who may be meant by a search.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    /// Their Patient resources, person by person.
+    pub people: Vec<(PersonKey, Vec<Item>)>,
+    /// The `seq` they were read at.
+    pub seq: u64,
+    /// Whether an index found more than its limit, so that this is not everybody.
+    pub cut: bool,
+}
+
 /// The read side of a region. Clones share connections.
 #[derive(Clone)]
 pub struct Records {
@@ -356,6 +378,79 @@ impl Records {
         Ok(permit.seal(found))
     }
 
+    /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
+    pub fn found_patients(
+        &self,
+        permit: &FindPermit,
+        patients: &[PatientKey],
+        at: u64,
+    ) -> Result<Sealed<Vec<Item>>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut items = Vec::with_capacity(patients.len());
+        for patient in patients {
+            if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, at)?
+                && !row.deleted
+            {
+                items.push(self.lone_item(&snapshot, row, at)?);
+            }
+        }
+        Ok(permit.seal(items))
+    }
+
+    /// The Patient resources of people who may be meant, person by person.
+    pub fn candidates(
+        &self,
+        permit: &FindPermit,
+        selectors: &[Selector],
+        whole_people: bool,
+    ) -> Result<Sealed<Candidates>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let seq = snapshot.seq();
+        let mut chosen: Vec<(PersonKey, Vec<PatientKey>)> = Vec::new();
+        let mut cut = false;
+        let mut choose =
+            |person: PersonKey, patient: PatientKey| match chosen.iter_mut().find(|(known, _)| *known == person) {
+                Some((_, patients)) if patients.contains(&patient) => {}
+                Some((_, patients)) => patients.push(patient),
+                None => chosen.push((person, vec![patient])),
+            };
+        for selector in selectors {
+            match selector {
+                Selector::Patient(patient) => {
+                    if let Some(person) = snapshot.person_of(*patient, seq)? {
+                        choose(person, *patient);
+                    }
+                }
+                Selector::Person(person) => {
+                    snapshot.patients_of(*person, seq)?.into_iter().for_each(|patient| choose(*person, patient));
+                }
+                Selector::Indexed(filter) => {
+                    let hits = snapshot.find_patients(filter)?;
+                    cut |= hits.len() >= filter.limit;
+                    hits.into_iter().for_each(|hit| choose(hit.person, hit.row.patient));
+                }
+            }
+        }
+        let mut people = Vec::with_capacity(chosen.len());
+        for (person, mut patients) in chosen {
+            if whole_people {
+                patients = snapshot.patients_of(person, seq)?;
+            }
+            let mut items = Vec::with_capacity(patients.len());
+            for patient in patients {
+                if let Some(row) = snapshot.row(ResourceId::of_patient(patient), ResourceType::Patient, seq)?
+                    && !row.deleted
+                {
+                    items.push(self.lone_item(&snapshot, row, seq)?);
+                }
+            }
+            if !items.is_empty() {
+                people.push((person, items));
+            }
+        }
+        Ok(permit.seal(Candidates { people, seq, cut }))
+    }
+
     /// The person a resource belongs to now. Says nothing about the person.
     pub fn person_of(&self, id: ResourceId) -> Result<Option<PersonKey>, StoreError> {
         let snapshot = self.derived.snapshot()?;
@@ -370,6 +465,33 @@ impl Records {
             Some(row) => Ok(Some(self.item(&snapshot, row, &home.source.into(), None)?)),
             None => Ok(None),
         }
+    }
+
+    /// Every version of a directory resource, newest first.
+    pub fn directory_history(&self, id: ResourceId, kind: ResourceType) -> Result<Vec<Item>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let Some(home) = snapshot.patient(id.patient)?.filter(|home| home.directory) else { return Ok(Vec::new()) };
+        let source: Arc<str> = home.source.into();
+        let rows = snapshot.versions(id, kind)?;
+        rows.into_iter().map(|row| self.item(&snapshot, row, &source, None)).collect()
+    }
+
+    /// Directory resources with an identifier, see [`store::identifier_hash`].
+    pub fn directory_by_identifier(&self, kind: ResourceType, hash: i64) -> Result<Vec<Item>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut items = Vec::new();
+        for (id, found) in snapshot.find_identifier(hash)? {
+            if found != kind {
+                continue;
+            }
+            let Some(home) = snapshot.patient(id.patient)?.filter(|home| home.directory) else { continue };
+            if let Some(row) = snapshot.row(id, kind, snapshot.seq())?
+                && !row.deleted
+            {
+                items.push(self.item(&snapshot, row, &home.source.into(), None)?);
+            }
+        }
+        Ok(items)
     }
 
     /// Every source, its profile and its last sign of life.
@@ -401,10 +523,14 @@ fn as_replaced(json: &[u8], survivor: PatientKey) -> Result<Vec<u8>, StoreError>
     let mut patient = Resource::from_slice(json).map_err(|e| StoreError::Corrupt(format!("stored patient: {e}")))?;
     patient.set("active", false);
     let mut links = patient.list("link").to_vec();
-    links.push(serde_json::json!({
+    let link = serde_json::json!({
         "other": {"reference": format!("Patient/{survivor}")},
         "type": "replaced-by"
-    }));
+    });
+    // A FHIR source that merged says so itself.
+    if !links.contains(&link) {
+        links.push(link);
+    }
     patient.set("link", Value::Array(links));
     Ok(patient.to_json().into_bytes())
 }

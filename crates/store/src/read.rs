@@ -187,7 +187,11 @@ pub fn identifier_hash(kind: ResourceType, system: Option<&str>, value: &str) ->
     hasher.update(&[kind.code()]);
     hasher.update(system.unwrap_or("").as_bytes());
     hasher.update(&[0]);
-    hasher.update(value.as_bytes());
+    // NHS numbers are written with and without spaces, and are the same number.
+    match fhir::nhs::ten_digits(value).filter(|_| system == Some(fhir::nhs::SYSTEM)) {
+        Some(digits) => hasher.update(&digits),
+        None => hasher.update(value.as_bytes()),
+    };
     let mut first = [0u8; 8];
     hasher.finalize_xof().fill(&mut first);
     i64::from_le_bytes(first)

@@ -362,7 +362,7 @@ pub fn is_found_by_identifier(kind: ResourceType) -> bool {
 const CODES: &[(&str, IssueType, u16)] = &[
     ("bad-json", IssueType::Structure, 400),
     ("not-a-resource", IssueType::Structure, 400),
-    ("unknown-resource-type", IssueType::NotSupported, 404),
+    ("unknown-resource-type", IssueType::NotSupported, 400),
     ("bad-request", IssueType::Invalid, 400),
     ("missing-resource", IssueType::Required, 400),
     ("too-large", IssueType::TooLong, 413),

@@ -1,0 +1,161 @@
+//! `GET /metadata`: what this server does, made from the same tables that do it.
+
+use super::reply::Reply;
+use axum::http::StatusCode;
+use fhir::{
+    ResourceType, Value,
+    search::{Kind, Parameter, common_parameters, parameters},
+};
+use intake::bundle::is_directory;
+use jiff::Timestamp;
+use serde_json::json;
+use std::{collections::HashMap, sync::Mutex};
+
+/// Statements made so far, one for each base address we are reached at: a caller can make up only so many.
+const STATEMENTS_MAX: usize = 16;
+
+/// The capability statement.
+pub struct Statement {
+    started: Timestamp,
+    of_base: Mutex<HashMap<String, axum::body::Bytes>>,
+}
+
+/// Types that nobody reads or writes on their own here.
+fn is_served(kind: ResourceType) -> bool {
+    use ResourceType as T;
+    !matches!(
+        kind,
+        T::Bundle | T::CapabilityStatement | T::OperationOutcome | T::Parameters | T::Subscription | T::AuditEvent
+    )
+}
+
+impl Statement {
+    pub fn new(started: Timestamp) -> Self {
+        Statement { started, of_base: Mutex::new(HashMap::new()) }
+    }
+
+    /// As seen at this base address.
+    pub fn reply(&self, base: &str) -> Reply {
+        let known = self.of_base.lock().ok().and_then(|made| made.get(base).cloned());
+        let body = known.unwrap_or_else(|| {
+            let body: axum::body::Bytes = statement(base, self.started).to_string().into();
+            if let Ok(mut made) = self.of_base.lock() {
+                if made.len() >= STATEMENTS_MAX {
+                    made.clear();
+                }
+                made.insert(base.to_owned(), body.clone());
+            }
+            body
+        });
+        Reply::json(StatusCode::OK, body)
+    }
+}
+
+fn statement(base: &str, started: Timestamp) -> Value {
+    let resources: Vec<Value> =
+        ResourceType::ALL.iter().copied().filter(|kind| is_served(*kind)).map(resource).collect();
+    json!({
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": fhir::datetime::instant(started),
+        "publisher": "Skein",
+        "kind": "instance",
+        "software": {"name": "Skein", "version": env!("CARGO_PKG_VERSION")},
+        "implementation": {"description": "A region's shared health and care record", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [{
+            "mode": "server",
+            "documentation": "Records are read by systems, and written by sources, each with an access token of its own. \
+                A search names the patient; whichever of a person's patients it names, the whole person's record is searched. \
+                Unknown search parameters are refused unless Prefer: handling=lenient is sent.",
+            "security": {
+                "cors": false,
+                "description": "Authorization: Bearer <token>, over TLS. Every reading is written to the audit trail."
+            },
+            "resource": resources,
+            "interaction": [{"code": "transaction"}, {"code": "batch"}]
+        }]
+    })
+}
+
+fn resource(kind: ResourceType) -> Value {
+    let all = || parameters(kind).iter().chain(common_parameters()).filter(|parameter| parameter.kind != Kind::Special);
+    let people = matches!(kind, ResourceType::Patient | ResourceType::Person);
+    let interactions: Vec<Value> = ["read", "vread", "history-instance", "search-type", "create", "update", "delete"]
+        .iter()
+        .map(|code| json!({"code": code}))
+        .collect();
+    let found: Vec<Value> = all().map(|parameter| search_parameter(kind, parameter)).collect();
+    let mut resource = json!({
+        "type": kind.as_str(),
+        "profile": format!("http://hl7.org/fhir/StructureDefinition/{kind}"),
+        "interaction": interactions,
+        "versioning": "versioned-update",
+        "readHistory": true,
+        "updateCreate": true,
+        "conditionalCreate": true,
+        "conditionalRead": "not-match",
+        "conditionalUpdate": true,
+        "conditionalDelete": "single",
+        "referencePolicy": ["literal", "logical", "local", "enforced"],
+        "searchParam": found
+    });
+    let documentation = if people {
+        "Found by identifier, family, given, name, birthdate (to the day), address-postalcode (whole) or _id; the other \
+         parameters narrow what these find."
+    } else if is_directory(kind) {
+        "Found by identifier or _id; the other parameters narrow what these find."
+    } else {
+        "Searched within one person's record: name the patient, or _id."
+    };
+    if let Some(members) = resource.as_object_mut() {
+        members.insert("documentation".into(), documentation.into());
+        if !people && !is_directory(kind) {
+            let names: Vec<String> = all()
+                .filter(|parameter| parameter.kind == Kind::Reference)
+                .map(|parameter| format!("{kind}:{}", parameter.code))
+                .collect();
+            members.insert("searchInclude".into(), std::iter::once("*".to_owned()).chain(names).collect());
+            members.insert("searchRevInclude".into(), json!(["Provenance:target"]));
+        }
+        if people {
+            let definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything";
+            members.insert("operation".into(), json!([{"name": "everything", "definition": definition}]));
+        }
+    }
+    resource
+}
+
+fn search_parameter(kind: ResourceType, parameter: &Parameter) -> Value {
+    let base = if parameter.code.starts_with('_') { "Resource" } else { kind.as_str() };
+    let code = parameter.code.trim_start_matches('_');
+    json!({
+        "name": parameter.code,
+        "definition": format!("http://hl7.org/fhir/SearchParameter/{base}-{code}"),
+        "type": parameter.kind.as_str()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_lists_what_is_done() {
+        let statement = statement("http://x/fhir", "2024-07-01T12:00:00Z".parse().expect("a time"));
+        let resources = statement.pointer("/rest/0/resource").and_then(Value::as_array).expect("resources");
+        let observation =
+            resources.iter().find(|r| r.get("type").is_some_and(|t| t == "Observation")).expect("Observation");
+        let names: Vec<&str> = observation["searchParam"]
+            .as_array()
+            .expect("parameters")
+            .iter()
+            .filter_map(|parameter| parameter["name"].as_str())
+            .collect();
+        for name in ["code", "code-value-quantity", "date", "patient", "_lastUpdated"] {
+            assert!(names.contains(&name), "{name}");
+        }
+        assert!(resources.len() > 130);
+    }
+}

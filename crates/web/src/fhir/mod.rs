@@ -1,0 +1,223 @@
+//! The FHIR R4 API, JSON: systems read people's records through it, and sources write through it.
+//!
+//! A reader gets nothing but through the gate; a source writes nothing but through the journal. Which of the two a caller
+//! is, its token says ([`auth`]). Addresses are taken apart by [`route`], errors are OperationOutcomes ([`reply`]).
+//! Searches within a record are evaluated in memory over the record's resources ([`search`]); people are found by the
+//! short list of indexes there is ([`people`]).
+
+mod auth;
+mod capability;
+mod everything;
+mod negotiate;
+mod page;
+mod people;
+mod read;
+mod reply;
+mod route;
+mod search;
+mod write;
+
+use access::{Gate, User};
+use auth::{Caller, Tokens};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode},
+    response::{IntoResponse, Response},
+};
+use fhir::IssueType;
+use intake::Engine;
+use jiff::Timestamp;
+use negotiate::Asked;
+use record::Records;
+use reply::{ApiError, Reply};
+use route::Interaction;
+use std::sync::Arc;
+
+/// Who may use the API, and how it presents itself.
+#[derive(Clone, Debug, Default)]
+pub struct ApiConfig {
+    /// The address the API is reached at from outside, for instance `https://record.example/fhir`. None: as each request
+    /// says.
+    pub base: Option<String>,
+    /// Whether callers reach us over TLS, for addresses made from requests.
+    pub secure: bool,
+    /// Systems that read.
+    pub readers: Vec<Reader>,
+    /// Sources that write.
+    pub sources: Vec<Source>,
+    /// The largest body taken, in bytes; 0 means 64 MiB.
+    pub body_bytes_max: usize,
+}
+
+/// A system that reads.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// `blake3:` and the hash of its token in hexadecimal, as `skein hash token` prints it.
+    pub token_hash: String,
+    /// Who it is, for the gate and the audit.
+    pub user: User,
+}
+
+/// A source that writes.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// `blake3:` and the hash of its token in hexadecimal.
+    pub token_hash: String,
+    /// The source's id.
+    pub source: String,
+    /// The feed's name.
+    pub feed: String,
+}
+
+/// The API, shared by all its handlers.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+/// What all handlers share.
+pub struct Inner {
+    gate: Gate,
+    records: Records,
+    engine: Engine,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    base: Option<String>,
+    secure: bool,
+    body_bytes_max: usize,
+    tokens: Tokens,
+    pages: page::Kept,
+    capability: capability::Statement,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Api {
+    /// The API of a region.
+    pub fn new(
+        gate: Gate,
+        records: Records,
+        engine: Engine,
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        config: ApiConfig,
+    ) -> Self {
+        let started = clock();
+        Api(Arc::new(Inner {
+            gate,
+            records,
+            engine,
+            clock,
+            base: config.base.map(|base| base.trim_end_matches('/').to_owned()),
+            secure: config.secure,
+            body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
+            tokens: Tokens::new(config.readers, config.sources),
+            pages: page::Kept::default(),
+            capability: capability::Statement::new(started),
+        }))
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The address of the API as this caller reaches it.
+    fn base(&self, headers: &HeaderMap) -> String {
+        if let Some(base) = &self.base {
+            return base.clone();
+        }
+        let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'));
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}/fhir", if plain { host } else { "localhost" })
+    }
+}
+
+/// The routes of the API, to be nested at `/fhir`. Every path is answered here: an unknown one with an OperationOutcome.
+pub fn router(api: Api) -> Router {
+    Router::new().fallback(handle).with_state(api)
+}
+
+/// A request taken apart as far as every handler needs it.
+struct Call {
+    method: Method,
+    interaction: Interaction,
+    asked: Asked,
+    headers: HeaderMap,
+    base: String,
+    pairs: Vec<(String, String)>,
+}
+
+async fn handle(State(api): State<Api>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let head = parts.method == Method::HEAD;
+    let answer = answer(api, parts, body).await;
+    let mut response = match answer {
+        Ok(reply) => reply.into_response(),
+        Err(error) => error.into_response(),
+    };
+    if head {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Result<Reply, ApiError> {
+    let interaction = route::parse(&parts.method, parts.uri.path())?;
+    let pairs = fhir::search::parse_pairs(parts.uri.query().unwrap_or_default());
+    let asked = Asked::read(&parts.headers, &pairs, &interaction)?;
+    let base = api.base(&parts.headers);
+    let call = Call { method: parts.method, interaction, asked, headers: parts.headers, base, pairs };
+    if call.interaction == Interaction::Metadata {
+        return Ok(api.capability.reply(&call.base));
+    }
+    let caller = api.tokens.caller(&call.headers)?;
+    if call.interaction.writes() {
+        let Caller::Source(source) = caller else {
+            return Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                IssueType::Forbidden,
+                "this token reads; only a source with a feed of its own writes here",
+            ));
+        };
+        return write::write(api, source, call, body).await;
+    }
+    let Caller::Reader(user) = caller else {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            IssueType::Forbidden,
+            "this token belongs to a source: it writes, and reads nothing",
+        ));
+    };
+    match call.interaction.clone() {
+        Interaction::Read { kind, id } => read::read(api, user, call, kind, id).await,
+        Interaction::VersionRead { kind, id, version } => read::version(api, user, call, kind, id, version).await,
+        Interaction::History { kind, id } => read::history(api, user, call, kind, id).await,
+        Interaction::Everything { kind, id } => everything::everything(api, user, call, kind, id, body).await,
+        Interaction::Search { kind, within } => {
+            let mut call = call;
+            if call.method == Method::POST {
+                let form = write::read_body(&api, &call, body, negotiate::FORM).await?;
+                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form)));
+            }
+            if let Some(patient) = within {
+                search::within(&mut call, kind, &patient)?;
+            }
+            search::search(api, user, call, kind).await
+        }
+        _ => Err(ApiError::not_found("there is nothing at this address")),
+    }
+}
+
+/// Do what touches the disk away from the threads that serve connections.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(ApiError::fault(error.to_string())),
+    }
+}

@@ -1,0 +1,6 @@
+//! The site, asked as its callers ask it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod fhir_reading;
+mod fhir_writing;
+mod support;
