@@ -1,0 +1,82 @@
+//! What an integration engineer does with a bad message.
+
+use crate::harness::{Region, say::Adt};
+use serde_json::Value;
+
+fn name_of(region: &Region, local: &str) -> Value {
+    let found = region.read(&format!("/Patient?identifier={local}"));
+    found["entry"][0]["resource"]["name"][0]["family"].clone()
+}
+
+/// A merge that names nobody to merge cannot be processed: it is about 1001.
+fn bad() -> Adt {
+    Adt::new("A40", "1001", "20250302120000").and("MRG|")
+}
+
+/// The feed goes on, other patients go on, only that patient's later messages wait; and the desk says so.
+#[test]
+fn a_bad_message_parks_its_patient_and_nobody_else() {
+    let region = Region::start();
+    let mut pas = region.sender("rcb-adt");
+    pas.send(&Adt::new("A28", "1001", "20250301120000").named("BEFORE^JOAN").bytes());
+    assert_eq!(pas.send(&bad().bytes()).code(), "AA", "it is stored");
+    pas.send(&Adt::new("A31", "1001", "20250303120000").named("AFTER^JOAN").bytes());
+    pas.send(&Adt::new("A28", "2002", "20250303120000").named("OTHER^ANN").bytes());
+    assert_eq!(name_of(&region, "2002"), "OTHER");
+    assert_eq!(name_of(&region, "1001"), "BEFORE", "what came later waits its turn");
+    let (_, desk, _) = region.skein(&["errors", "list"]);
+    let line = desk.lines().find(|line| line.contains("ADT^A40")).unwrap_or_else(|| panic!("{desk}"));
+    assert!(line.contains("parked") && line.contains("MRG-1"), "{line}");
+    assert!(line.split_whitespace().any(|word| word == "1"), "one waits behind it: {line}");
+    assert!(desk.contains("rcb-adt: 1 held") && desk.contains("rcb-adt: 1 parked"), "{desk}");
+}
+
+/// Corrected and resubmitted beside the running region, it lets what waited through; the original stays.
+#[test]
+fn a_corrected_message_heals_its_patients_lane() {
+    let region = Region::start();
+    let mut pas = region.sender("rcb-adt");
+    pas.send(&Adt::new("A28", "1001", "20250301120000").named("BEFORE^JOAN").bytes());
+    pas.send(&bad().bytes());
+    pas.send(&Adt::new("A31", "1001", "20250303120000").named("AFTER^JOAN").bytes());
+    region.until_caught_up();
+    let (_, desk, _) = region.skein(&["errors", "list"]);
+    let number =
+        desk.lines().find(|line| line.contains("ADT^A40")).unwrap().split_whitespace().next().unwrap().to_owned();
+    let (shown, message, _) = region.skein(&["errors", "show", &number]);
+    assert!(shown && message.contains("MRG|"), "{message}");
+
+    let corrected = region.folder().join("corrected.hl7");
+    let text = String::from_utf8(bad().bytes()).unwrap().replace("MRG|", "MRG|1003^^^RCB^MR").replace('\r', "\n");
+    std::fs::write(&corrected, text).unwrap();
+    let (healed, told, said) = region.skein(&["errors", "edit", &number, "--with", corrected.to_str().unwrap()]);
+    assert!(healed && told.contains("settled"), "{told}{said}");
+    assert_eq!(name_of(&region, "1001"), "AFTER");
+    let (_, desk, _) = region.skein(&["errors", "list"]);
+    assert!(desk.contains("The desk is empty"), "{desk}");
+    let (_, message, _) = region.skein(&["errors", "show", &number]);
+    assert!(
+        message.lines().any(|line| line.trim() == "MRG|" || line.starts_with("MRG|")),
+        "the original stays: {message}"
+    );
+}
+
+/// Settled without processing: what waited behind it goes on. And with nobody serving, the command does the work itself.
+#[test]
+fn a_discarded_message_no_longer_holds_anybody_up() {
+    let mut region = Region::start();
+    let mut pas = region.sender("rcb-adt");
+    pas.send(&bad().bytes());
+    pas.send(&Adt::new("A31", "1001", "20250303120000").named("AFTER^JOAN").bytes());
+    region.until_caught_up();
+    assert!(region.stop().success());
+    let (_, desk, _) = region.skein(&["errors", "list"]);
+    let number =
+        desk.lines().find(|line| line.contains("ADT^A40")).unwrap().split_whitespace().next().unwrap().to_owned();
+    let (again, told, _) = region.skein(&["errors", "resubmit", &number]);
+    assert!(!again, "as it is, it still cannot be processed: {told}");
+    let (settled, told, said) = region.skein(&["errors", "discard", &number, "--why", "a test message"]);
+    assert!(settled && told.contains("settled"), "{told}{said}");
+    region.serve();
+    assert_eq!(name_of(&region, "1001"), "AFTER");
+}

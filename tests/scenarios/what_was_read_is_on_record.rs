@@ -1,0 +1,112 @@
+//! Reading leaves a trace that cannot be changed unseen; the log holds none of what was read.
+
+use crate::harness::{Region, Setup, http, region::READER_TOKEN, say::Adt};
+use rusqlite::Connection;
+
+fn entries(region: &Region) -> Vec<String> {
+    let audit = Connection::open(region.folder().join("data/audit.db")).unwrap();
+    let mut statement = audit.prepare("SELECT body FROM entry ORDER BY n").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// Search and reading, granted and refused, are written down; and a changed entry breaks the chain.
+#[test]
+fn every_reading_is_in_the_audit_trail_and_a_changed_entry_is_found() {
+    let mut region = Region::start();
+    region
+        .sender("rcb-adt")
+        .send(&Adt::new("A01", "1001", "20250301120000").traced("9434765919").visit("V1", "OBS1").bytes());
+    let person = region.patient_by_nhs_number("9434765919");
+    let found = entries(&region);
+    assert_eq!(found.len(), 1, "{found:?}");
+    region.read(&format!("/Patient/{person}/$everything"));
+    let read = entries(&region);
+    assert_eq!(read.len(), 2, "{read:?}");
+    assert!(read[1].contains("reader") && read[1].contains("everything") && read[1].contains("\"seq\""), "{}", read[1]);
+    assert!(read.iter().all(|entry| !entry.contains("9434765919") && !entry.contains("BAXTER")), "{read:?}");
+    assert!(region.stop().success());
+
+    let (whole, told, _) = region.skein(&["verify"]);
+    assert!(whole && told.contains("chain unbroken"), "{told}");
+    let audit = Connection::open(region.folder().join("data/audit.db")).unwrap();
+    audit.execute("UPDATE entry SET body = replace(body, 'reader', 'nobody') WHERE n = 2", []).unwrap();
+    drop(audit);
+    let (whole, told, said) = region.skein(&["verify"]);
+    assert!(!whole && said.contains("audit entry 2"), "{told}{said}");
+}
+
+/// At the most talkative level, with good and bad messages, searches and refusals: no name, no number, no query.
+#[test]
+fn nothing_about_a_person_is_logged() {
+    let region = Region::start_with(Setup { more: "[log]\nlevel = \"trace\"\n".into(), ..Setup::default() });
+    let mut pas = region.sender("rcb-adt");
+    let named = Adt::new("A01", "LOCAL77", "20250301120000")
+        .traced("9434765919")
+        .named("ZWICKYNAME^QUILLA")
+        .telephone("01904 777777");
+    pas.send(&named.clone().visit("V1", "OBS1").bytes());
+    pas.send(&named.clone().born("19520231").bytes());
+    pas.send(
+        String::from_utf8(named.bytes())
+            .unwrap()
+            .replace("LOCAL77^^^RCB^MR", "")
+            .replace("9434765919^^^NHS^NH", "")
+            .as_bytes(),
+    );
+    pas.send(b"MSH|^~\\&|PAS|RCB|||20250301||ADT^A01|X1|P|2.4\rZWICKYNAME is no segment\r");
+    let _ = pas.raw(b"ZWICKYNAME without a frame");
+    let person = region.patient_by_nhs_number("9434765919");
+    region.read(&format!("/Patient/{person}/$everything"));
+    for path in [
+        "/Patient?family=ZWICKYNAME&birthdate=1952-03-14",
+        "/Patient?zwickyname=1",
+        "/Patient/zwickyname",
+        "/Zwickyname",
+    ] {
+        region.fhir(READER_TOKEN, "GET", path, b"");
+    }
+    region.fhir(
+        crate::harness::region::GP_TOKEN,
+        "POST",
+        "",
+        b"{\"resourceType\":\"Patient\",\"name\":\"ZWICKYNAME\"}",
+    );
+    http::request(region.http(), "GET", "/record/zwickyname", &[], b"");
+    let (_, _, said) = region.skein(&["errors", "show", "999999"]);
+    let log = region.log().to_lowercase();
+    assert!(log.lines().count() > 3, "it does log: {log}");
+    for secret in ["zwickyname", "quilla", "9434765919", "943 476 5919", "01904", "local77", "1952-03-14", "19520314"] {
+        assert!(!log.contains(secret), "{secret} is in the log: {:?}", log.lines().find(|line| line.contains(secret)));
+        assert!(!said.contains(secret));
+    }
+}
+
+/// A person whose source protects them leaves without address, telephone, next of kin and practice.
+#[test]
+fn whereabouts_of_a_restricted_person_leave_through_no_output() {
+    let region = Region::start();
+    let hidden = Adt::new("A28", "1001", "20250301120000")
+        .traced("9434765919")
+        .telephone("01904 777777")
+        .and("PD1|||QUIETHAVEN SURGERY^^Y06601|G5612908^Townley^Gregory|||||||||Y")
+        .and("NK1|1|HIDDENKIN^ALBERT|1|7 SECRET LANE^^YORK|01904 888888");
+    assert_eq!(region.sender("rcb-adt").send(&hidden.bytes()).code(), "AA");
+    let person = region.patient_by_nhs_number("9434765919");
+    region.until_caught_up();
+    for path in [
+        format!("/Patient/{person}"),
+        format!("/Patient/{person}/$everything"),
+        format!("/Patient/{person}/_history"),
+        format!("/RelatedPerson?patient={person}"),
+        "/Patient?family=BAXTER&birthdate=1952-03-14".to_owned(),
+        "/Patient?address-postalcode=YO32%205TT&birthdate=1952-03-14".to_owned(),
+    ] {
+        let answer = region.fhir(READER_TOKEN, "GET", &path, b"").text();
+        for secret in ["West Avenue", "YO32", "01904", "QUIETHAVEN", "Y06601", "Townley", "HIDDENKIN", "SECRET LANE"] {
+            assert!(!answer.contains(secret), "{secret} in {path}: {answer}");
+        }
+    }
+    let patient = region.read(&format!("/Patient/{person}"));
+    assert_eq!(patient["name"][0]["family"], "BAXTER", "who she is may be known");
+    assert!(patient["meta"]["security"].to_string().contains("\"R\""), "and that it is restricted: {patient:#}");
+}
