@@ -5,12 +5,13 @@ pub mod bundle;
 mod change;
 pub mod fold;
 mod hl7;
+mod json;
 pub mod profile;
 mod time;
 mod uk;
 mod unit;
 
 pub use change::{Change, ChangeSet, EventTime, Facts, Finding, Severity};
-pub use fold::{Folded, fold};
+pub use fold::{Folded, FoldedText, fold, fold_text};
 pub use hl7::map_hl7v2;
 pub use profile::{BadProfile, Profile};

@@ -35,24 +35,43 @@ pub struct Folded {
     pub state: Vec<u8>,
 }
 
+/// A resource after folding, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoldedText {
+    /// The members of the resource as a compact JSON object, `resourceType` and `id` apart.
+    pub json: String,
+    /// What to keep beside it, opaque to the store.
+    pub state: Vec<u8>,
+}
+
 /// Fold `facts` into what is known. `current` is the stored resource and the state kept with it (empty when the resource
 /// came whole from a FHIR source). The result depends on the set of facts folded so far, not on their order or number.
 /// Elements of `current` that no facts were ever about stay as they are.
 pub fn fold(_id: ResourceId, current: Option<(Resource, &[u8])>, facts: &Facts) -> Folded {
+    let kind = current.as_ref().map(|(r, _)| r.kind()).or(facts.what.kind()).unwrap_or(ResourceType::Basic);
+    let text = current.as_ref().map(|(resource, _)| resource.to_json());
+    let known = text.as_deref().zip(current.as_ref().map(|(_, state)| *state));
+    let FoldedText { json, state } = fold_text(known, facts);
+    let mut resource = Resource::new(kind);
+    if let Some(id) = current.as_ref().and_then(|(r, _)| r.get("id")) {
+        resource.set("id", id.clone());
+    }
+    if let Ok(Value::Object(members)) = serde_json::from_str(&json) {
+        resource.body_mut().extend(members);
+    }
+    Folded { resource, state }
+}
+
+/// As [`fold`], on text, which is many times faster: nothing is parsed but where elements begin and end. `current` is the
+/// resource as compact JSON (`resourceType` and `id` may be there, and are left out of the answer), and its state.
+pub fn fold_text(current: Option<(&str, &[u8])>, facts: &Facts) -> FoldedText {
     let What { statement, visit } = &facts.what;
-    let known = current.as_ref().map(|(resource, _)| (resource.kind(), resource.get("id").cloned()));
-    let mut pieces = match current {
-        Some((resource, state)) => Pieces::take_apart(resource.into_body(), state),
-        None => Pieces::default(),
-    };
+    let mut pieces = current.map(|(json, state)| Pieces::take_apart(json, state)).unwrap_or_default();
     if let Some(news) = visit {
         pieces.visit.get_or_insert_default().tell(news, facts.time, statement.tie);
     }
     pieces.tell(statement, facts.time);
     let derived = pieces.visit.as_ref().map(|v| v.derive()).unwrap_or_default();
-    let kind = known.as_ref().map(|(kind, _)| *kind).or(facts.what.kind()).unwrap_or(ResourceType::Basic);
-    let id = known.as_ref().and_then(|(_, id)| id.as_ref());
-    let (body, state) = pieces.put_together(kind.as_str(), id, derived);
-    let resource = Resource::from_value(Value::Object(body)).unwrap_or_else(|_| Resource::new(kind));
-    Folded { resource, state }
+    let (json, state) = pieces.put_together(derived);
+    FoldedText { json, state }
 }

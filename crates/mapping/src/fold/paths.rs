@@ -201,24 +201,70 @@ impl Path {
             Path::Other(name) => name,
         }
     }
+
+    /// The object it is a member of (`meta`, `hospitalization`, or none), and its name there.
+    pub fn nested(&self) -> (&'static str, &str) {
+        let name = self.name();
+        if let Some(inner) = name.strip_prefix("meta.") {
+            return ("meta", inner);
+        }
+        match name.strip_prefix("hospitalization.") {
+            Some(inner) => ("hospitalization", inner),
+            None => ("", name),
+        }
+    }
 }
 
-/// Looked up often: a table by first two bytes and length would be faster still, a sorted search is fast enough.
+/// Slots of the table of names, a power of two several times as many as there are.
+const SLOTS: usize = 1024;
+
+/// Where a name is looked for first: by its first and last eight bytes and its length. Names are looked up more often
+/// than anything else is done in folding.
+fn slot(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let word = |part: Option<&[u8]>| part.and_then(|p| p.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let (first, last) = if bytes.len() >= 8 {
+        (word(bytes.get(..8)), word(bytes.get(bytes.len() - 8..)))
+    } else {
+        (bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)), 0)
+    };
+    let mixed = (first ^ last.rotate_left(23) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 54).unwrap_or(0) % SLOTS
+}
+
 fn known(name: &str) -> Option<u16> {
     use std::sync::OnceLock;
-    static SORTED: OnceLock<Vec<(&'static str, u16)>> = OnceLock::new();
-    let sorted = SORTED.get_or_init(|| {
-        let mut list: Vec<(&'static str, u16)> = PATHS.iter().zip(0u16..).map(|(name, index)| (*name, index)).collect();
-        list.sort_unstable();
-        list
+    static TABLE: OnceLock<Vec<u16>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        // 0 is an empty slot; a name goes into the first free one from where it is looked for.
+        let mut table = vec![0; SLOTS];
+        for (name, number) in PATHS.iter().zip(1u16..) {
+            let mut at = slot(name);
+            while table.get(at).is_some_and(|taken| *taken != 0) {
+                at = (at + 1) % SLOTS;
+            }
+            if let Some(free) = table.get_mut(at) {
+                *free = number;
+            }
+        }
+        table
     });
-    let at = sorted.binary_search_by_key(&name, |(name, _)| *name).ok()?;
-    sorted.get(at).map(|(_, index)| *index)
+    let mut at = slot(name);
+    loop {
+        let number = table.get(at)?.checked_sub(1)?;
+        if PATHS.get(usize::from(number)).is_some_and(|path| *path == name) {
+            return Some(number);
+        }
+        at = (at + 1) % SLOTS;
+    }
 }
 
 /// The path that governs a top-level member: itself, its choice, or that of the element it accompanies (`_birthDate`).
 pub(crate) fn of_member(member: &str) -> Path {
     let plain = member.strip_prefix('_').unwrap_or(member);
+    if let Some(index) = known(plain) {
+        return Path::Known(index);
+    }
     for (stem, path) in CHOICES {
         if let Some(rest) = plain.strip_prefix(stem)
             && rest.starts_with(|c: char| c.is_ascii_uppercase())
@@ -226,7 +272,16 @@ pub(crate) fn of_member(member: &str) -> Path {
             return Path::of(path);
         }
     }
-    Path::of(plain)
+    Path::Other(plain.to_owned())
+}
+
+/// The path of a member of `meta` or `hospitalization`.
+pub(crate) fn of_nested(outer: &str, inner: &str) -> Path {
+    match (outer, inner) {
+        ("meta", "profile") => Path::Known(0),
+        ("meta", "security") => Path::Known(1),
+        _ => Path::of(&format!("{outer}.{inner}")),
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +290,8 @@ mod tests {
 
     #[test]
     fn every_path_is_there_once_and_found() {
+        assert_eq!(of_nested("meta", "profile"), Path::of("meta.profile"));
+        assert_eq!(of_nested("meta", "security"), Path::of("meta.security"));
         for (index, name) in PATHS.iter().enumerate() {
             assert_eq!(Path::of(name), Path::Known(u16::try_from(index).unwrap()));
             assert_eq!(Path::of(name).name(), *name);

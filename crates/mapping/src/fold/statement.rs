@@ -1,13 +1,12 @@
 //! What a message says about a resource, element by element.
 
-use crate::change::EventTime;
 use crate::fold::{
     clock::{Clock, TIER_NEWS},
     visit::VisitNews,
 };
+use crate::{change::EventTime, json::Json};
 use fhir::ResourceType;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// What a message says about one resource. Opaque outside of `mapping`.
@@ -62,13 +61,13 @@ pub(crate) struct Write {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Op {
     /// This is its value.
-    Set(Value),
+    Set(Json),
     /// These members together are its value (a choice of types, or an element with its companion).
-    Group(Vec<(Cow<'static, str>, Value)>),
+    Group(Vec<(Cow<'static, str>, Json)>),
     /// It has no value any more (`""`).
     Clear,
     /// These items belong to it, in this order, beside those that came before: nothing is ever taken away.
-    Add(Vec<(u16, Value)>),
+    Add(Vec<(u16, Json)>),
 }
 
 impl Statement {
@@ -83,11 +82,11 @@ impl Statement {
             hash.text(&write.path);
             hash.byte(write.part);
             match &write.op {
-                Op::Set(value) => hash.value(value),
+                Op::Set(value) => hash.text(value.as_str()),
                 Op::Group(members) => {
                     for (name, value) in members {
                         hash.text(name);
-                        hash.value(value);
+                        hash.text(value.as_str());
                     }
                 }
                 Op::Clear => hash.byte(1),
@@ -97,13 +96,14 @@ impl Statement {
         self.tie = hash.finish();
     }
 
-    pub fn clock(&self, write: Option<&Write>, time: EventTime) -> Clock {
-        let tier = if self.scope == Scope::Stub { 0 } else { write.and_then(|w| w.tier).unwrap_or(self.tier) };
+    /// How old it is.
+    pub fn clock(&self, time: EventTime) -> Clock {
+        let tier = if self.scope == Scope::Stub { 0 } else { self.tier };
         Clock { tier, time, rank: self.rank, tie: self.tie }
     }
 }
 
-/// FNV-1a over the content, by structure, so that no text has to be built.
+/// A fast hash of the content (not for keys: only to tell apart what claims the very same time).
 struct Hash(u64);
 
 impl Hash {
@@ -127,28 +127,6 @@ impl Hash {
             self.byte(*byte);
         }
         self.byte(0xff);
-    }
-
-    fn value(&mut self, value: &Value) {
-        match value {
-            Value::Null => self.byte(0),
-            Value::Bool(b) => self.byte(2 + u8::from(*b)),
-            Value::Number(n) => self.text(n.as_str()),
-            Value::String(s) => self.text(s),
-            Value::Array(list) => {
-                self.byte(4);
-                list.iter().for_each(|item| self.value(item));
-                self.byte(5);
-            }
-            Value::Object(map) => {
-                self.byte(6);
-                for (name, value) in map {
-                    self.text(name);
-                    self.value(value);
-                }
-                self.byte(7);
-            }
-        }
     }
 
     fn finish(self) -> u32 {

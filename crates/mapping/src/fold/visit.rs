@@ -4,11 +4,11 @@
 use crate::{
     change::EventTime,
     fold::codec::{EPOCH, Reader, Writer},
+    json::{Json, Object, object},
     time::When,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 /// What happened to a visit. In the order that events of the very same time are taken. The numbers are written to disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -215,21 +215,13 @@ impl VisitState {
     }
 
     /// `status`, `period`, `location`.
-    pub fn derive(&self) -> Vec<(&'static str, Value)> {
+    pub fn derive(&self) -> Vec<(&'static str, Json)> {
         let course = self.course();
-        let mut members = vec![("status", Value::from(course.status))];
-        let mut period = serde_json::Map::new();
-        if let Some(start) = course.start {
-            period.insert("start".into(), start.fhir_date_time().into());
-        }
-        if let Some(end) = course.end {
-            period.insert("end".into(), end.fhir_date_time().into());
-        }
-        if !period.is_empty() {
-            members.push(("period", Value::Object(period)));
-        }
+        let mut members = vec![("status", Json::from(course.status))];
+        members.extend(period(course.start, course.end).map(|period| ("period", period)));
         if !course.stays.is_empty() {
-            members.push(("location", Value::Array(course.stays.iter().map(Stay::to_fhir).collect())));
+            let stays: Vec<Json> = course.stays.iter().map(Stay::to_fhir).collect();
+            members.push(("location", Json::from(stays)));
         }
         members
     }
@@ -511,35 +503,32 @@ fn stays<'v>(standing: &[&'v Event], start: Option<When>, end: Option<When>) -> 
 }
 
 impl Stay<'_> {
-    fn to_fhir(&self) -> Value {
-        let mut period = serde_json::Map::new();
-        if let Some(start) = self.start {
-            period.insert("start".into(), start.fhir_date_time().into());
-        }
-        if let Some(end) = self.end {
-            period.insert("end".into(), end.fhir_date_time().into());
-        }
-        let physical = match self.place.kind.as_str() {
+    fn to_fhir(&self) -> Json {
+        let Place { system, value, display, kind } = self.place;
+        let physical = match kind.as_str() {
             "bd" => "Bed",
             "bu" => "Building",
             _ => "Ward",
         };
-        let mut stay = json!({
-            "location": {
+        let coding = object! {
+            "system": "http://terminology.hl7.org/CodeSystem/location-physical-type",
+            "code": kind,
+            "display": physical,
+        };
+        object! {
+            "location": object! {
                 "type": "Location",
-                "identifier": { "system": self.place.system, "value": self.place.value },
-                "display": self.place.display,
+                "identifier": object! { "system": system, "value": value },
+                "display": display,
             },
             "status": self.status,
-            "physicalType": { "coding": [{
-                "system": "http://terminology.hl7.org/CodeSystem/location-physical-type",
-                "code": self.place.kind,
-                "display": physical,
-            }] },
-        });
-        if let (false, Value::Object(stay)) = (period.is_empty(), &mut stay) {
-            stay.insert("period".into(), Value::Object(period));
+            "physicalType": object! { "coding": [coding] },
+            "period": period(self.start, self.end),
         }
-        stay
     }
+}
+
+fn period(start: Option<When>, end: Option<When>) -> Option<Json> {
+    let time = |when: Option<When>| when.map(|w| w.fhir_date_time());
+    Object::new().put("start", time(start)).put("end", time(end)).done()
 }

@@ -4,19 +4,13 @@
 use crate::{
     change::Severity,
     fold::statement::Scope,
-    hl7::{
-        adt::Outcome,
-        context::Context,
-        draft::Draft,
-        observation::lines_of,
-        values::{Object, non_empty},
-    },
+    hl7::{adt::Outcome, context::Context, draft::Draft, observation::lines_of, values::non_empty},
+    json::{Json, Object, object},
     time::{Precision, When},
     uk::ukcore,
 };
 use fhir::{ResourceId, ResourceType};
 use hl7v2::{Field, Location, Segment};
-use serde_json::{Value, json};
 
 pub(crate) fn is_known(trigger: &str) -> bool {
     matches!(
@@ -98,11 +92,11 @@ impl<'m> Context<'m> {
         self.booking(&mut draft, sch, status);
         self.when(&mut draft, sch);
         let patient = Context::reference(&ResourceId::of_patient(identity.key), ResourceType::Patient);
-        draft.part("participant", 1, vec![json!({ "actor": patient, "required": "required", "status": "accepted" })]);
+        draft.part("participant", 1, vec![object! { "actor": patient, "required": "required", "status": "accepted" }]);
         self.resources(&mut draft);
         let notes: Vec<Segment<'m>> = self.segments("NTE").collect();
         let comment = lines_of(notes.iter().map(|n| n.field(3)));
-        draft.maybe("comment", comment.map(Value::from));
+        draft.maybe("comment", comment.map(Json::from));
         out.changes.push(draft.done(id, self.time.get()));
         self.clinical_without_observations(&identity, &mut out.changes);
         out
@@ -114,7 +108,7 @@ impl<'m> Context<'m> {
         if reason.comp(3).text() == "HL70277" {
             draft.field("appointmentType", reason, |f| self.concept(f.first(), "SCH-7"));
         } else {
-            draft.field("reasonCode", reason, |f| Some(json!([self.concept(f.first(), "SCH-7")?])));
+            draft.field("reasonCode", reason, |f| Some(Json::list(&[self.concept(f.first(), "SCH-7")?])));
             draft.field("appointmentType", sch.field(8), |f| {
                 self.translated(f.first(), "SCH-8", "http://terminology.hl7.org/CodeSystem/v2-0277", TYPES)
             });
@@ -124,13 +118,13 @@ impl<'m> Context<'m> {
         } else {
             draft.clear("cancelationReason", 0);
         }
-        let orders: Vec<Value> = [(26, "PLAC", "Placer Identifier"), (27, "FILL", "Filler Identifier")]
+        let orders: Vec<Json> = [(26, "PLAC", "Placer Identifier"), (27, "FILL", "Filler Identifier")]
             .into_iter()
             .filter_map(|(n, code, display)| self.entity(sch.field(n).first(), Some((code, display))))
-            .map(|i| json!({ "type": "ServiceRequest", "identifier": i }))
+            .map(|i| object! { "type": "ServiceRequest", "identifier": i })
             .collect();
         draft.list("basedOn", orders);
-        let services: Vec<Value> =
+        let services: Vec<Json> =
             self.segments("AIS").filter_map(|ais| self.concept(ais.field(3).first(), "AIS-3")).collect();
         draft.list("serviceType", services);
     }
@@ -159,12 +153,12 @@ impl<'m> Context<'m> {
         // app-2: an end and a start go together; a booking without a known end ends when it starts, for all we know.
         let end = end.or(start);
         draft.maybe("end", end.filter(|_| start.is_some()).map(|w| w.fhir_instant().into()));
-        draft.maybe("minutesDuration", minutes.map(Value::from));
+        draft.maybe("minutesDuration", minutes.map(Json::from));
     }
 
     /// AIP people, AIL places, AIG things; SCH-16 the person in charge.
     fn resources(&self, draft: &mut Draft) {
-        let participant = |actor: Value, kind: Option<Value>, segment: Segment<'m>, status: usize| {
+        let participant = |actor: Json, kind: Option<Json>, segment: Segment<'m>, status: usize| {
             let code = segment.field(status).text().trim().to_ascii_uppercase();
             let status = match code.as_str() {
                 "PENDING" | "WAITLIST" => "needs-action",
@@ -174,27 +168,27 @@ impl<'m> Context<'m> {
             Object::new()
                 .list("type", kind.into_iter().collect())
                 .put("actor", actor)
-                .put("status", Value::from(status))
+                .put("status", Json::from(status))
                 .value()
         };
-        let people: Vec<Value> = self
+        let people: Vec<Json> = self
             .segments("AIP")
             .flat_map(|aip| aip.field(3).reps().map(move |rep| (aip, rep)))
             .filter_map(|(aip, rep)| {
                 Some(participant(self.practitioner(rep)?, self.concept(aip.field(4).first(), "AIP-4"), aip, 12))
             })
             .collect();
-        let places: Vec<Value> = self
+        let places: Vec<Json> = self
             .segments("AIL")
             .flat_map(|ail| ail.field(3).reps().map(move |rep| (ail, rep)))
             .filter_map(|(ail, rep)| Some(participant(self.place_reference(rep)?, None, ail, 12)))
             .collect();
-        let things: Vec<Value> = self
+        let things: Vec<Json> = self
             .segments("AIG")
             .filter_map(|aig| {
                 let concept = aig.field(3);
                 let display = non_empty(concept.comp(2).text()).or_else(|| non_empty(concept.text()))?;
-                Some(participant(json!({ "type": "Device", "display": display.trim() }), None, aig, 14))
+                Some(participant(object! { "type": "Device", "display": display.trim() }, None, aig, 14))
             })
             .collect();
         for (part, list) in [(2, people), (3, places), (4, things)] {
@@ -208,7 +202,7 @@ impl<'m> Context<'m> {
             draft.field_part("participant", 5, sch.field(16), |f| {
                 f.reps()
                     .filter_map(|r| self.practitioner(r))
-                    .map(|actor| json!({ "actor": actor, "status": "accepted" }))
+                    .map(|actor| object! { "actor": actor, "status": "accepted" })
                     .collect()
             });
         }

@@ -4,11 +4,8 @@
 use crate::{
     change::{Change, Severity},
     fold::statement::Scope,
-    hl7::{
-        context::Context,
-        draft::Draft,
-        values::{Object, non_empty},
-    },
+    hl7::{context::Context, draft::Draft, values::non_empty},
+    json::{Json, Object, object},
 };
 use base64::{
     Engine, alphabet,
@@ -16,7 +13,6 @@ use base64::{
 };
 use fhir::{PatientKey, ResourceId, ResourceType};
 use hl7v2::{Rep, Segment};
-use serde_json::{Value, json};
 
 /// Base64 as people send it: padding or none, and bits left over at the end.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -108,7 +104,7 @@ impl<'m> Context<'m> {
         document: Document,
         title: &str,
         changes: &mut Vec<Change>,
-    ) -> Value {
+    ) -> Json {
         match document {
             Document::Link { content_type, url } => Object::new()
                 .text("contentType", &content_type.unwrap_or_default())
@@ -121,7 +117,7 @@ impl<'m> Context<'m> {
                 Object::new()
                     .text("contentType", &content_type)
                     .text("url", &format!("Binary/{id}"))
-                    .put("size", Value::from(size))
+                    .put("size", Json::from(size))
                     .text("title", title)
                     .value()
             }
@@ -141,8 +137,8 @@ impl<'m> Context<'m> {
         &self,
         report: ResourceId,
         obr: Segment<'m>,
-        attachments: &[Value],
-        encounter: Option<&Value>,
+        attachments: &[Json],
+        encounter: Option<&Json>,
         date: Option<String>,
         status: &str,
     ) -> Change {
@@ -160,9 +156,9 @@ impl<'m> Context<'m> {
         draft.set("status", status).set("docStatus", doc_status);
         draft.maybe("type", self.concept(obr.field(4).first(), "OBR-4"));
         draft.set("subject", Context::reference(&ResourceId::of_patient(report.patient), ResourceType::Patient));
-        draft.maybe("date", date.map(Value::from));
+        draft.maybe("date", date.map(Json::from));
         draft.list("author", self.own_organisation().into_iter().collect());
-        draft.set("content", attachments.iter().map(|a| json!({ "attachment": a })).collect::<Vec<_>>());
+        draft.set("content", attachments.iter().map(|a| object! { "attachment": a }).collect::<Vec<_>>());
         let context = Object::new()
             .list("encounter", encounter.cloned().into_iter().collect())
             .list("related", vec![Context::reference(&report, ResourceType::DiagnosticReport)]);

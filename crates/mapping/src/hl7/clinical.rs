@@ -10,15 +10,15 @@ use crate::{
         identity::Identity,
         patient::gender,
         results::{Line, Seen},
-        values::{Object, coding, fixed, non_empty},
+        values::{coding, fixed, non_empty},
     },
+    json::{Json, Object, object},
     profile::AllergySeverity,
     time::Precision,
     uk::ukcore,
 };
 use fhir::{PatientKey, ResourceId, ResourceType};
 use hl7v2::{Field, Segment, State};
-use serde_json::{Value, json};
 
 const ROLE: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
 const CONTACT: &str = "http://terminology.hl7.org/CodeSystem/v2-0131";
@@ -118,7 +118,7 @@ impl<'m> Context<'m> {
         identity: &Identity,
         lines: &[Line<'m>],
         hangs_on: &str,
-        visit: Option<Value>,
+        visit: Option<Json>,
         changes: &mut Vec<Change>,
     ) {
         let mut around = self.around(identity, visit);
@@ -133,7 +133,7 @@ impl<'m> Context<'m> {
 
     /// NK1 to RelatedPerson, known by its identifier, else by the name: the set id numbers the segments of one message only.
     fn next_of_kin(&self, nk1: Segment<'m>, patient: PatientKey) -> Option<Change> {
-        let names: Vec<Value> = nk1.field(2).reps().filter_map(|r| self.human_name(r, None)).collect();
+        let names: Vec<Json> = nk1.field(2).reps().filter_map(|r| self.human_name(r, None)).collect();
         let known = [33, 12].into_iter().find_map(|n| non_empty(nk1.field(n).text()));
         let key = match (&known, names.first()) {
             (Some(id), _) => format!("id|{}", id.trim()),
@@ -165,7 +165,7 @@ impl<'m> Context<'m> {
         draft.field_part("telecom", 6, nk1.field(6), |f| {
             f.reps().filter_map(|r| self.contact_point(r, "work")).collect()
         });
-        draft.field("gender", nk1.field(15), |f| gender(&f.text()).map(Value::from));
+        draft.field("gender", nk1.field(15), |f| gender(&f.text()).map(Json::from));
         draft.field("birthDate", nk1.field(16), |f| {
             self.time(f)
                 .filter(|w| w.precision >= Precision::Day || w.fhir_date().len() >= 4)
@@ -176,7 +176,7 @@ impl<'m> Context<'m> {
         Some(draft.done(self.id(patient, ResourceType::RelatedPerson, &key), self.time.get()))
     }
 
-    fn relationship(&self, field: Field<'m>) -> Option<Value> {
+    fn relationship(&self, field: Field<'m>) -> Option<Json> {
         let code = field.text();
         if self.profile.local_code("NK1-3", code.trim()).is_none()
             && let Some((_, system, code, display)) =
@@ -256,7 +256,7 @@ impl<'m> Context<'m> {
             _ => "",
         };
         if !category.is_empty() {
-            draft.set("category", json!([category]));
+            draft.set("category", Json::list(&[category.into()]));
         }
         if !category.is_empty() || kind == "MA" {
             draft.set("type", "allergy");
@@ -266,7 +266,7 @@ impl<'m> Context<'m> {
     }
 
     /// Severity and reactions. FHIR's reaction needs a manifestation: a severity without one tells of the risk.
-    fn severity(&self, draft: &mut Draft, severity: Field<'m>, reactions: Field<'m>, name: &str) {
+    fn severity(&self, draft: &mut Draft, severity: Field<'m>, reactions: Field<'m>, name: &'static str) {
         let said = severity.text().trim().to_ascii_uppercase();
         let grade = match said.as_str() {
             "SV" => Some(("severe", "high")),
@@ -274,13 +274,13 @@ impl<'m> Context<'m> {
             "MI" => Some(("mild", "low")),
             _ => None,
         };
-        let manifestations: Vec<Value> = reactions
+        let manifestations: Vec<Json> = reactions
             .reps()
             .filter_map(|rep| {
                 if name == "IAM-5" {
                     self.concept(rep, name)
                 } else {
-                    non_empty(rep.whole()).map(|t| json!({ "text": t.trim() }))
+                    non_empty(rep.whole()).map(|t| object! { "text": t.trim() })
                 }
             })
             .collect();
@@ -292,20 +292,14 @@ impl<'m> Context<'m> {
         if !manifestations.is_empty() {
             let severity = grade.filter(|_| as_reaction).map_or("", |(severity, _)| severity);
             let reaction = Object::new().list("manifestation", manifestations).text("severity", severity).value();
-            draft.set("reaction", json!([reaction]));
+            draft.set("reaction", Json::list(&[reaction]));
         } else if reactions.state() == State::Null {
             draft.clear("reaction", 0);
         }
     }
 
     /// DG1 to Condition: a diagnosis of its visit.
-    fn diagnosis(
-        &self,
-        dg1: Segment<'m>,
-        patient: PatientKey,
-        hangs_on: &str,
-        visit: Option<&Value>,
-    ) -> Option<Change> {
+    fn diagnosis(&self, dg1: Segment<'m>, patient: PatientKey, hangs_on: &str, visit: Option<&Json>) -> Option<Change> {
         let code = dg1.field(3);
         let what = non_empty(code.text())
             .or_else(|| non_empty(code.comp(2).text()))
@@ -328,13 +322,10 @@ impl<'m> Context<'m> {
         };
         draft.set(
             "category",
-            json!([fixed("http://terminology.hl7.org/CodeSystem/condition-category", category.0, category.1)]),
+            Json::list(&[fixed("http://terminology.hl7.org/CodeSystem/condition-category", category.0, category.1)]),
         );
-        let mut concept = self.concept(code.first(), "DG1-3").unwrap_or_else(|| json!({}));
-        if let (Some(text), Value::Object(concept)) = (non_empty(dg1.field(4).whole()), &mut concept) {
-            concept.insert("text".into(), text.trim().into());
-        }
-        draft.maybe("code", Some(concept).filter(|c| c.as_object().is_some_and(|c| !c.is_empty())));
+        let description = non_empty(dg1.field(4).whole());
+        draft.maybe("code", self.concept_with(code.first(), "DG1-3", description.as_deref()));
         let verification = |code: &str, display: &str| {
             fixed("http://terminology.hl7.org/CodeSystem/condition-ver-status", code, display)
         };
@@ -370,13 +361,7 @@ impl<'m> Context<'m> {
     }
 
     /// PR1 to Procedure.
-    fn procedure(
-        &self,
-        pr1: Segment<'m>,
-        patient: PatientKey,
-        hangs_on: &str,
-        visit: Option<&Value>,
-    ) -> Option<Change> {
+    fn procedure(&self, pr1: Segment<'m>, patient: PatientKey, hangs_on: &str, visit: Option<&Json>) -> Option<Change> {
         let code = pr1.field(3);
         let what = non_empty(code.text())
             .or_else(|| non_empty(code.comp(2).text()))
@@ -399,11 +384,9 @@ impl<'m> Context<'m> {
         draft.set("status", status);
         draft.set("subject", Context::reference(&ResourceId::of_patient(patient), ResourceType::Patient));
         draft.maybe("encounter", visit.cloned());
-        let mut concept = self.concept(code.first(), "PR1-3").unwrap_or_else(|| json!({}));
-        if let (Some(text), Value::Object(concept)) = (non_empty(pr1.field(4).whole()), &mut concept) {
-            concept.entry("text").or_insert_with(|| text.trim().into());
-        }
-        draft.maybe("code", Some(concept).filter(|c| c.as_object().is_some_and(|c| !c.is_empty())));
+        // PR1-4 was the text before v2.3 had one in the code.
+        let description = non_empty(pr1.field(4).whole()).filter(|_| !code.comp(9).is_present());
+        draft.maybe("code", self.concept_with(code.first(), "PR1-3", description.as_deref()));
         draft.field("category", pr1.field(6), |f| {
             self.translated(f.first(), "PR1-6", "http://terminology.hl7.org/CodeSystem/v2-0230", PROCEDURE_TYPE)
         });
@@ -422,7 +405,7 @@ impl<'m> Context<'m> {
         for (part, code, display) in [(8u8, "88189002", "Anaesthetist"), (11, "304292004", "Surgeon"), (12, "", "")] {
             draft.field_part("performer", part, pr1.field(usize::from(part)), |f| {
                 let function =
-                    (!code.is_empty()).then(|| json!({ "coding": [coding("http://snomed.info/sct", code, display)] }));
+                    (!code.is_empty()).then(|| object! { "coding": [coding("http://snomed.info/sct", code, display)] });
                 let one = |actor| Object::new().put("function", function.clone()).put("actor", Some(actor)).value();
                 f.reps().filter_map(|r| self.practitioner(r)).map(one).collect()
             });
@@ -434,7 +417,7 @@ impl<'m> Context<'m> {
     }
 }
 
-fn clinical_status(code: &str) -> Value {
+fn clinical_status(code: &str) -> Json {
     let display = match code {
         "inactive" => "Inactive",
         "resolved" => "Resolved",
@@ -443,6 +426,6 @@ fn clinical_status(code: &str) -> Value {
     fixed("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", code, display)
 }
 
-fn some(list: Vec<Value>) -> Option<Value> {
-    (!list.is_empty()).then_some(Value::Array(list))
+fn some(list: Vec<Json>) -> Option<Json> {
+    (!list.is_empty()).then_some(Json::from(list))
 }

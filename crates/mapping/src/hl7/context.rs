@@ -2,6 +2,7 @@
 
 use crate::{
     change::{EventTime, Finding, Severity},
+    json::{Json, object},
     profile::Profile,
     time::{self, TimeNote, When},
 };
@@ -21,6 +22,10 @@ pub(crate) struct Context<'m> {
     /// EVN and MSH times.
     pub time: Cell<EventTime>,
     pub findings: RefCell<Vec<Finding>>,
+    /// The last time read: the lines of a result mostly share theirs.
+    pub last_time: RefCell<Option<(String, When)>>,
+    /// Code systems by the name sent, the field, and whether the code was a number.
+    pub systems: RefCell<Vec<(String, &'static str, bool, String)>>,
 }
 
 /// A message whose every line is wrong still gives a short list.
@@ -69,8 +74,14 @@ impl<'m> Context<'m> {
         if text.trim().is_empty() {
             return None;
         }
+        if let Some((_, when)) = self.last_time.borrow().as_ref().filter(|(known, _)| known == text) {
+            return Some(*when);
+        }
         match time::parse(text, &self.profile.time_zone.0) {
-            Ok((when, None)) => Some(when),
+            Ok((when, None)) => {
+                *self.last_time.borrow_mut() = Some((text.to_owned(), when));
+                Some(when)
+            }
             Ok((when, Some(note))) => {
                 let text = match note {
                     TimeNote::HappenedTwice => {
@@ -95,8 +106,8 @@ impl<'m> Context<'m> {
         }
     }
 
-    pub fn reference(id: &ResourceId, kind: ResourceType) -> serde_json::Value {
-        serde_json::json!({ "reference": format!("{kind}/{id}") })
+    pub fn reference(id: &ResourceId, kind: ResourceType) -> Json {
+        object! { "reference": format!("{kind}/{id}") }
     }
 
     pub fn id(&self, patient: PatientKey, kind: ResourceType, local: &str) -> ResourceId {

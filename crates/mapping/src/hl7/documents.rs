@@ -10,14 +10,14 @@ use crate::{
         observation::lines_of,
         patient::CONFIDENTIALITY,
         results::{Group, Line},
-        values::{Object, coding, non_empty},
+        values::{coding, non_empty},
     },
+    json::{Json, Object, object},
     time::Precision,
     uk::ukcore,
 };
 use fhir::{ResourceId, ResourceType};
 use hl7v2::{Field, Location, Segment};
-use serde_json::{Value, json};
 
 /// What a trigger does to a document.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,14 +106,14 @@ impl<'m> Context<'m> {
             non_empty(txa.field(25).whole()).or_else(|| non_empty(txa.field(2).comp(2).text())).unwrap_or_default();
         let content = self.document_content(&lines, &number, id, title.trim(), &mut out.changes);
         if !content.is_empty() {
-            draft.set("content", content.into_iter().map(|a| json!({ "attachment": a })).collect::<Vec<_>>());
+            draft.set("content", content.into_iter().map(|a| object! { "attachment": a }).collect::<Vec<_>>());
         } else {
             // A notice without content: FHIR wants an attachment, and its title is all there is. Content never yields to it.
             draft.set_at("content", 0, titled(title.trim()));
         }
         match (deed, parent) {
             (Deed::Replace, Some(parent)) => {
-                draft.set("relatesTo", json!([{ "code": "replaces", "target": Context::reference(&parent, ResourceType::DocumentReference) }]));
+                draft.set("relatesTo", Json::list(&[object! { "code": "replaces", "target": Context::reference(&parent, ResourceType::DocumentReference) }]));
                 let mut old = Draft::new(ResourceType::DocumentReference, Scope::Mark);
                 old.set_at("status", TIER_FIRM, "superseded");
                 // Until the document itself is heard of, if ever.
@@ -122,7 +122,7 @@ impl<'m> Context<'m> {
                 out.changes.push(old.done(parent, self.time.get()));
             }
             (Deed::Append, Some(parent)) => {
-                draft.set("relatesTo", json!([{ "code": "appends", "target": Context::reference(&parent, ResourceType::DocumentReference) }]));
+                draft.set("relatesTo", Json::list(&[object! { "code": "appends", "target": Context::reference(&parent, ResourceType::DocumentReference) }]));
             }
             _ => {}
         }
@@ -130,7 +130,7 @@ impl<'m> Context<'m> {
         out
     }
 
-    fn document_draft(&self, txa: Segment<'m>, deed: Deed, id: ResourceId, encounter: Option<&Value>) -> Draft {
+    fn document_draft(&self, txa: Segment<'m>, deed: Deed, id: ResourceId, encounter: Option<&Json>) -> Draft {
         let mut draft =
             Draft::ukcore(ResourceType::DocumentReference, Scope::Partial, ukcore!("UKCore-DocumentReference"));
         draft.set("subject", Context::reference(&ResourceId::of_patient(id.patient), ResourceType::Patient));
@@ -144,7 +144,7 @@ impl<'m> Context<'m> {
             _ => draft.set("status", "current"),
         };
         if deed != Deed::Cancel {
-            draft.field("docStatus", txa.field(17), |f| doc_status(&f.text(), deed).map(Value::from));
+            draft.field("docStatus", txa.field(17), |f| doc_status(&f.text(), deed).map(Json::from));
         }
         draft.field("type", txa.field(2), |f| {
             self.translated(f.first(), "TXA-2", "http://terminology.hl7.org/CodeSystem/v2-0270", TYPES)
@@ -161,26 +161,26 @@ impl<'m> Context<'m> {
         draft.maybe("authenticator", signed);
         draft.maybe("custodian", self.own_organisation());
         draft.field("securityLabel", txa.field(18), |f| match &*f.text().trim().to_ascii_uppercase() {
-            "V" => Some(json!([{ "coding": [coding(CONFIDENTIALITY, "V", "very restricted")] }])),
-            "R" => Some(json!([{ "coding": [coding(CONFIDENTIALITY, "R", "restricted")] }])),
-            "U" | "UC" => Some(json!([{ "coding": [coding(CONFIDENTIALITY, "N", "normal")] }])),
+            "V" => Some(Json::list(&[object! { "coding": [coding(CONFIDENTIALITY, "V", "very restricted")] }])),
+            "R" => Some(Json::list(&[object! { "coding": [coding(CONFIDENTIALITY, "R", "restricted")] }])),
+            "U" | "UC" => Some(Json::list(&[object! { "coding": [coding(CONFIDENTIALITY, "N", "normal")] }])),
             _ => None,
         });
-        let activity = self.time(txa.field(4)).map(|w| json!({ "start": w.fhir_date_time() }));
+        let activity = self.time(txa.field(4)).map(|w| object! { "start": w.fhir_date_time() });
         let related = non_empty(txa.field(15).text())
             .and_then(|_| self.entity(txa.field(15).first(), Some(("FILL", "Filler Identifier"))));
         let context = Object::new()
             .list("encounter", encounter.cloned().into_iter().collect())
             .put("period", activity)
-            .list("related", related.map(|i| json!({ "identifier": i })).into_iter().collect());
+            .list("related", related.map(|i| object! { "identifier": i }).into_iter().collect());
         draft.maybe("context", context.done());
         draft
     }
 
     /// TXA-9 is often a plain name.
-    fn author(&self, rep: hl7v2::Rep<'m>) -> Option<Value> {
+    fn author(&self, rep: hl7v2::Rep<'m>) -> Option<Json> {
         if rep.comps().count() == 1 {
-            return non_empty(rep.text()).map(|name| json!({ "type": "Practitioner", "display": name.trim() }));
+            return non_empty(rep.text()).map(|name| object! { "type": "Practitioner", "display": name.trim() });
         }
         self.practitioner(rep)
     }
@@ -193,7 +193,7 @@ impl<'m> Context<'m> {
         id: ResourceId,
         title: &str,
         changes: &mut Vec<Change>,
-    ) -> Vec<Value> {
+    ) -> Vec<Json> {
         let mut attachments = Vec::new();
         for (index, document) in self.documents(lines).into_iter().enumerate() {
             let key = format!("doc|{number}|{index}");
@@ -217,8 +217,10 @@ impl<'m> Context<'m> {
 }
 
 /// The content of a document of which only a title is known.
-fn titled(title: &str) -> Value {
-    json!([{ "attachment": { "title": if title.is_empty() { "Document not received" } else { title } } }])
+fn titled(title: &str) -> Json {
+    Json::list(&[
+        object! { "attachment": object! { "title": if title.is_empty() { "Document not received" } else { title } } },
+    ])
 }
 
 fn document_number(field: Field<'_>) -> Option<String> {

@@ -6,10 +6,10 @@ use crate::{
         statement::{Op, Scope, Statement, What, Write},
         visit::VisitNews,
     },
+    json::Json,
 };
 use fhir::{ResourceId, ResourceType};
 use hl7v2::{Field, State};
-use serde_json::{Value, json};
 use std::borrow::Cow;
 
 pub(crate) struct Draft {
@@ -24,7 +24,7 @@ impl Draft {
     /// With the UK Core profile it conforms to.
     pub fn ukcore(kind: ResourceType, scope: Scope, profile: &'static str) -> Self {
         let mut draft = Self::new(kind, scope);
-        draft.set("meta.profile", json!([profile]));
+        draft.set("meta.profile", Json::list(&[Json::from(profile)]));
         draft
     }
 
@@ -47,18 +47,18 @@ impl Draft {
         self
     }
 
-    pub fn set(&mut self, path: &'static str, value: impl Into<Value>) -> &mut Self {
+    pub fn set(&mut self, path: &'static str, value: impl Into<Json>) -> &mut Self {
         self.write(path, 0, Op::Set(value.into()))
     }
 
     /// As [`Draft::set`], at a tier of its own.
-    pub fn set_at(&mut self, path: &'static str, tier: u8, value: impl Into<Value>) -> &mut Self {
+    pub fn set_at(&mut self, path: &'static str, tier: u8, value: impl Into<Json>) -> &mut Self {
         self.write_at(path, 0, Some(tier), Op::Set(value.into()))
     }
 
     /// A list that several fields fill: the part of field `part`.
-    pub fn part(&mut self, path: &'static str, part: u8, list: Vec<Value>) -> &mut Self {
-        self.write(path, part, Op::Set(Value::Array(list)))
+    pub fn part(&mut self, path: &'static str, part: u8, list: Vec<Json>) -> &mut Self {
+        self.write(path, part, Op::Set(list.into()))
     }
 
     pub fn clear(&mut self, path: &'static str, part: u8) -> &mut Self {
@@ -66,27 +66,27 @@ impl Draft {
     }
 
     /// One of several types: `value[x]` as `valueQuantity`.
-    pub fn choice(&mut self, path: &'static str, member: &'static str, value: impl Into<Value>) -> &mut Self {
+    pub fn choice(&mut self, path: &'static str, member: &'static str, value: impl Into<Json>) -> &mut Self {
         self.write(path, 0, Op::Group(vec![(Cow::Borrowed(member), value.into())]))
     }
 
-    pub fn group(&mut self, path: &'static str, members: Vec<(&'static str, Value)>) -> &mut Self {
+    pub fn group(&mut self, path: &'static str, members: Vec<(&'static str, Json)>) -> &mut Self {
         self.write(path, 0, Op::Group(members.into_iter().map(|(n, v)| (Cow::Borrowed(n), v)).collect()))
     }
 
     /// A list that only grows.
-    pub fn add(&mut self, path: &'static str, items: Vec<(u16, Value)>) -> &mut Self {
+    pub fn add(&mut self, path: &'static str, items: Vec<(u16, Json)>) -> &mut Self {
         if items.is_empty() { self } else { self.write(path, 0, Op::Add(items)) }
     }
 
-    pub fn maybe(&mut self, path: &'static str, value: Option<Value>) -> &mut Self {
+    pub fn maybe(&mut self, path: &'static str, value: Option<Json>) -> &mut Self {
         match value {
             Some(value) => self.set(path, value),
             None => self,
         }
     }
 
-    pub fn list(&mut self, path: &'static str, list: Vec<Value>) -> &mut Self {
+    pub fn list(&mut self, path: &'static str, list: Vec<Json>) -> &mut Self {
         if list.is_empty() { self } else { self.set(path, list) }
     }
 
@@ -95,7 +95,7 @@ impl Draft {
         &mut self,
         path: &'static str,
         field: Field<'m>,
-        read: impl FnOnce(Field<'m>) -> Option<Value>,
+        read: impl FnOnce(Field<'m>) -> Option<Json>,
     ) -> &mut Self {
         match field.state() {
             State::Absent => self,
@@ -110,7 +110,7 @@ impl Draft {
         path: &'static str,
         part: u8,
         field: Field<'m>,
-        read: impl FnOnce(Field<'m>) -> Vec<Value>,
+        read: impl FnOnce(Field<'m>) -> Vec<Json>,
     ) -> &mut Self {
         match field.state() {
             State::Absent => self,

@@ -4,20 +4,20 @@ use crate::{
     change::Severity,
     hl7::{
         context::Context,
-        values::{Object, authority_of, coding, extension, fixed},
+        values::{authority_of, coding, extension, fixed},
     },
+    json::{Json, Object, object},
     profile::NhsVerified,
     uk::tables,
 };
 use fhir::{NhsNumber, PatientKey, nhs};
 use hl7v2::{Location, Rep, Segment};
-use serde_json::{Value, json};
 
 /// What a PID (or the like) says of a patient's identity.
 pub(crate) struct Identity {
     pub key: PatientKey,
     /// FHIR identifiers, the source's own first.
-    pub identifiers: Vec<Value>,
+    pub identifiers: Vec<Json>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,9 @@ impl<'m> Context<'m> {
     /// The patient a PID speaks of. Nothing when it names none: a finding says so.
     pub fn identify(&self, pid: Segment<'m>) -> Option<Identity> {
         let list = pid.field(3);
-        let mut numbers: Vec<Value> = Vec::new();
+        let mut numbers: Vec<Json> = Vec::new();
         let mut valid: Option<NhsNumber> = None;
+        let mut known: Vec<NhsNumber> = Vec::new();
         let mut others: Vec<Found> = Vec::new();
         let status = self.trace_status(pid);
         let reps = list.reps().map(|r| (r, Field::List));
@@ -55,7 +56,8 @@ impl<'m> Context<'m> {
             let parsed = NhsNumber::parse(value);
             let bare = authority.trim().is_empty() && (field == Field::Aside || self.profile.patient.nhs_bare);
             match parsed {
-                Ok(number) if (said || bare) && numbers.iter().all(|n| !is_number(n, number)) => {
+                Ok(number) if (said || bare) && !known.contains(&number) => {
+                    known.push(number);
                     numbers.push(self.nhs_identifier(number.as_str(), true, status.filter(|_| valid.is_none())));
                     valid = valid.or(Some(number));
                 }
@@ -196,7 +198,7 @@ impl<'m> Context<'m> {
         self.region.patient(&self.profile.source, &format!("NHS|{}", number.as_str()))
     }
 
-    fn other_identifier(&self, found: &Found, own: bool) -> Value {
+    fn other_identifier(&self, found: &Found, own: bool) -> Json {
         let kind = if found.kind.trim().is_empty() && own { "MR" } else { found.kind.trim() };
         let display = match kind {
             "MR" => "Medical record number",
@@ -211,7 +213,7 @@ impl<'m> Context<'m> {
             .value()
     }
 
-    fn nhs_identifier(&self, number: &str, valid: bool, status: Option<&'static str>) -> Value {
+    fn nhs_identifier(&self, number: &str, valid: bool, status: Option<&'static str>) -> Json {
         let mut extensions = Vec::new();
         let status = match (valid, self.profile.patient.nhs_verified, status) {
             (false, ..) => None,
@@ -220,11 +222,11 @@ impl<'m> Context<'m> {
             (_, _, status) => status,
         };
         if let Some((code, display)) = status.and_then(|s| tables::NHS_NUMBER_STATUS.find(s)) {
-            let concept = json!({ "coding": [coding(nhs::VERIFICATION_STATUS_SYSTEM, code, display)] });
+            let concept = object! { "coding": [coding(nhs::VERIFICATION_STATUS_SYSTEM, code, display)] };
             extensions.push(extension(nhs::VERIFICATION_STATUS, "valueCodeableConcept", concept));
         }
         if !valid {
-            extensions.push(extension(nhs::INVALID_CHECK_DIGIT, "valueBoolean", Value::Bool(true)));
+            extensions.push(extension(nhs::INVALID_CHECK_DIGIT, "valueBoolean", Json::from(true)));
         }
         Object::new().list("extension", extensions).text("system", nhs::SYSTEM).text("value", number).value()
     }
@@ -238,8 +240,4 @@ impl<'m> Context<'m> {
         };
         pid.field(32).reps().find_map(of)
     }
-}
-
-fn is_number(identifier: &Value, number: NhsNumber) -> bool {
-    identifier.get("value").and_then(Value::as_str) == Some(number.as_str())
 }

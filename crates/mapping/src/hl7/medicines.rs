@@ -10,13 +10,13 @@ use crate::{
         identity::Identity,
         observation::split_number,
         orders::order_status,
-        values::{Object, fixed, non_empty},
+        values::{fixed, non_empty},
     },
+    json::{Json, Object, object},
     uk::ukcore,
 };
 use fhir::{ResourceId, ResourceType};
 use hl7v2::{Field, Location, Segment};
-use serde_json::{Value, json};
 
 /// An ORC with its pharmacy segments.
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl<'m> Context<'m> {
     }
 
     /// Every pharmacy order of a message.
-    pub fn prescriptions(&self, identity: &Identity, encounter: Option<&Value>, out: &mut Outcome) {
+    pub fn prescriptions(&self, identity: &Identity, encounter: Option<&Json>, out: &mut Outcome) {
         for order in &self.pharmacy_orders() {
             if order.rxe.or(order.rxo).is_none() {
                 continue;
@@ -103,7 +103,7 @@ impl<'m> Context<'m> {
         identity: &Identity,
         order: &Order<'m>,
         id: ResourceId,
-        encounter: Option<&Value>,
+        encounter: Option<&Json>,
     ) -> Change {
         let mut draft =
             Draft::ukcore(ResourceType::MedicationRequest, Scope::Partial, ukcore!("UKCore-MedicationRequest"));
@@ -143,12 +143,12 @@ impl<'m> Context<'m> {
             .flatten()
             .find(Field::is_present);
         let allowed = allowed.map(|f| f.text().trim() != "N").unwrap_or(false);
-        draft.set("substitution", json!({ "allowedBoolean": allowed }));
+        draft.set("substitution", object! { "allowedBoolean": allowed });
         draft.list("note", self.notes(&order.notes));
         draft.done(id, self.time.get())
     }
 
-    fn dosage(&self, order: &Order<'m>) -> Option<Value> {
+    fn dosage(&self, order: &Order<'m>) -> Option<Json> {
         let text = [(order.rxe, 7), (order.rxo, 7), (order.rxo, 6)]
             .into_iter()
             .filter_map(|(segment, n)| Some(segment?.field(n)))
@@ -164,10 +164,12 @@ impl<'m> Context<'m> {
             (None, Some(rxo)) => (rxo.field(2), rxo.field(3), rxo.field(4)),
             (None, None) => return None,
         };
-        let amount = |f: Field<'m>| split_number(&f.text()).map(|(_, number)| self.quantity(None, number, unit));
+        let amount = |f: Field<'m>| split_number(&f.text()).map(|(_, number)| self.unit(unit).quantity(None, number));
         let dose = match (amount(low), amount(high)) {
-            (Some(low), Some(high)) => Some(json!([{ "doseRange": { "low": low, "high": high } }])),
-            (Some(dose), None) | (None, Some(dose)) => Some(json!([{ "doseQuantity": dose }])),
+            (Some(low), Some(high)) => {
+                Some(Json::list(&[object! { "doseRange": object! { "low": low, "high": high } }]))
+            }
+            (Some(dose), None) | (None, Some(dose)) => Some(Json::list(&[object! { "doseQuantity": dose }])),
             (None, None) => None,
         };
         let repeat = order.tq1.and_then(|t| non_empty(t.field(3).text())).or_else(|| {
@@ -176,7 +178,7 @@ impl<'m> Context<'m> {
         });
         let bounds = order.tq1.and_then(|t| crate::hl7::values::period(self.time(t.field(7)), self.time(t.field(8))));
         let timing = Object::new()
-            .put("repeat", bounds.map(|b| json!({ "boundsPeriod": b })))
+            .put("repeat", bounds.map(|b| object! { "boundsPeriod": b }))
             .put("code", repeat.map(|code| repeat_pattern(code.trim())))
             .done();
         Object::new()
@@ -189,15 +191,15 @@ impl<'m> Context<'m> {
             .done()
     }
 
-    fn dispense_request(&self, order: &Order<'m>) -> Option<Value> {
+    fn dispense_request(&self, order: &Order<'m>) -> Option<Json> {
         let (amount, unit, repeats) = match (order.rxe, order.rxo) {
             (Some(rxe), _) => (rxe.field(10), rxe.field(11), rxe.field(12)),
             (None, Some(rxo)) => (rxo.field(11), rxo.field(12), rxo.field(13)),
             (None, None) => return None,
         };
         let repeats = repeats.text().trim().parse::<u16>().ok();
-        let quantity = split_number(&amount.text()).map(|(_, number)| self.quantity(None, number, unit));
-        Object::new().put("numberOfRepeatsAllowed", repeats.map(Value::from)).put("quantity", quantity).done()
+        let quantity = split_number(&amount.text()).map(|(_, number)| self.unit(unit).quantity(None, number));
+        Object::new().put("numberOfRepeatsAllowed", repeats.map(Json::from)).put("quantity", quantity).done()
     }
 
     /// RXD: what was handed over.
@@ -219,15 +221,18 @@ impl<'m> Context<'m> {
             draft.choice("medication[x]", "medicationCodeableConcept", concept);
         }
         draft.set("subject", Context::reference(&ResourceId::of_patient(identity.key), ResourceType::Patient));
-        draft.set("authorizingPrescription", json!([Context::reference(&request, ResourceType::MedicationRequest)]));
+        draft.set(
+            "authorizingPrescription",
+            Json::list(&[Context::reference(&request, ResourceType::MedicationRequest)]),
+        );
         draft.maybe("whenHandedOver", given.map(|w| w.fhir_date_time().into()));
-        let quantity = split_number(&rxd.field(4).text()).map(|(_, n)| self.quantity(None, n, rxd.field(5)));
+        let quantity = split_number(&rxd.field(4).text()).map(|(_, n)| self.unit(rxd.field(5)).quantity(None, n));
         draft.maybe("quantity", quantity);
-        let performers: Vec<Value> =
-            rxd.field(10).reps().filter_map(|r| self.practitioner(r)).map(|actor| json!({ "actor": actor })).collect();
+        let performers: Vec<Json> =
+            rxd.field(10).reps().filter_map(|r| self.practitioner(r)).map(|actor| object! { "actor": actor }).collect();
         draft.list("performer", performers);
         draft.list("dosageInstruction", self.dosage(order).into_iter().collect());
-        let note = non_empty(rxd.field(9).whole()).map(|t| json!({ "text": t.trim() }));
+        let note = non_empty(rxd.field(9).whole()).map(|t| object! { "text": t.trim() });
         draft.list("note", note.into_iter().collect());
         Some(draft.done(self.id(identity.key, ResourceType::MedicationDispense, &local), self.time.get()))
     }
@@ -258,7 +263,7 @@ impl<'m> Context<'m> {
         identity: &Identity,
         order: &Order<'m>,
         rxa: Segment<'m>,
-        encounter: Option<&Value>,
+        encounter: Option<&Json>,
     ) -> Option<Change> {
         let vaccine = rxa.field(5);
         let code = non_empty(vaccine.text()).or_else(|| non_empty(vaccine.comp(2).text()))?;
@@ -299,23 +304,23 @@ impl<'m> Context<'m> {
         draft.field("expirationDate", rxa.field(16), |f| self.time(f).map(|w| w.fhir_date().into()));
         draft.field("manufacturer", rxa.field(17), |f| {
             let name = non_empty(f.comp(2).text()).or_else(|| non_empty(f.text()))?;
-            Some(json!({ "type": "Organization", "display": name.trim() }))
+            Some(object! { "type": "Organization", "display": name.trim() })
         });
         let dose = split_number(&rxa.field(6).text()).filter(|(_, n)| !matches!(n.as_str(), "999" | "0"));
-        draft.maybe("doseQuantity", dose.map(|(_, n)| self.quantity(None, n, rxa.field(7))));
+        draft.maybe("doseQuantity", dose.map(|(_, n)| self.unit(rxa.field(7)).quantity(None, n)));
         draft.field("location", rxa.field(27), |f| self.place_reference(f.first()));
         draft.field("performer", rxa.field(10), |f| {
             let function = fixed("http://terminology.hl7.org/CodeSystem/v2-0443", "AP", "Administering Provider");
-            let list: Vec<Value> = f
+            let list: Vec<Json> = f
                 .reps()
                 .filter_map(|r| self.practitioner(r))
-                .map(|actor| json!({ "function": function, "actor": actor }))
+                .map(|actor| object! { "function": function, "actor": actor })
                 .collect();
-            (!list.is_empty()).then_some(Value::Array(list))
+            (!list.is_empty()).then_some(Json::from(list))
         });
         draft.field("reasonCode", rxa.field(19), |f| {
             let reasons = self.concepts(f, "RXA-19");
-            (!reasons.is_empty()).then_some(Value::Array(reasons))
+            (!reasons.is_empty()).then_some(Json::from(reasons))
         });
         // RXA-9 `00` new record, given here; `01` from another's record.
         let source = rxa.field(9).text();
@@ -332,12 +337,12 @@ impl<'m> Context<'m> {
 }
 
 /// TQ1-3, TQ.2: BID, TID … are GTS abbreviations; all else is kept as text.
-fn repeat_pattern(code: &str) -> Value {
+fn repeat_pattern(code: &str) -> Json {
     let known =
         ["BID", "TID", "QID", "AM", "PM", "QD", "QOD", "Q1H", "Q2H", "Q3H", "Q4H", "Q6H", "Q8H", "BED", "WK", "MO"];
     let upper = code.to_ascii_uppercase();
     if known.contains(&upper.as_str()) {
         return fixed("http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", &upper, "");
     }
-    json!({ "text": code })
+    object! { "text": code }
 }

@@ -41,6 +41,8 @@ pub fn map_hl7v2(region: &Region, profile: &Profile, message: &Message, received
         is_adt: code == "ADT",
         time: Cell::new(unknown),
         findings: RefCell::new(Vec::new()),
+        last_time: RefCell::new(None),
+        systems: RefCell::new(Vec::new()),
     };
     context.read_event_time();
     let outcome = match code.as_str() {

@@ -9,15 +9,15 @@ use crate::{
     hl7::{
         context::Context,
         draft::Draft,
-        values::{Object, coding, extension, non_empty, organisation},
+        values::{coding, extension, non_empty, organisation},
     },
+    json::{Json, Object, object},
     uk::ukcore,
     unit,
 };
 use fhir::ResourceType;
 use hl7v2::{Field, Rep, Segment};
-use serde_json::{Number, Value, json};
-use std::str::FromStr;
+use std::borrow::Cow;
 
 const INTERPRETATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
 
@@ -62,6 +62,9 @@ const INTERPRETATIONS: &[(&str, &str)] = &[
     ("WR", "Weakly reactive"),
 ];
 
+const LABORATORY: &str = r#"[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory","display":"Laboratory"}]}]"#;
+const IMAGING: &str = r#"[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"imaging","display":"Imaging"}]}]"#;
+
 /// How sure a result is: its FHIR status, and how it ranks against others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -92,15 +95,34 @@ pub(crate) fn standing(code: &str, report: Option<Standing>) -> Standing {
 
 /// What surrounds an OBX.
 pub(crate) struct Around {
-    pub subject: Value,
-    pub encounter: Option<Value>,
-    pub specimen: Option<Value>,
+    pub subject: Json,
+    pub encounter: Option<Json>,
+    pub specimen: Option<Json>,
     /// OBR-7, where OBX-14 is silent.
     pub effective: Option<String>,
     pub issued: Option<String>,
     pub report: Option<Standing>,
     /// `laboratory`, `imaging`: the observation's category.
     pub category: Option<&'static str>,
+}
+
+/// A unit of measure.
+pub(crate) struct Unit<'m> {
+    shown: Cow<'m, str>,
+    known: Option<&'static str>,
+}
+
+impl Unit<'_> {
+    /// A quantity in it: the number as written, the unit as sent, the UCUM code where the unit is surely known.
+    pub fn quantity(&self, comparator: Option<&str>, number: Json) -> Json {
+        object! {
+            "value": number,
+            "comparator": comparator,
+            "unit": self.shown.trim(),
+            "system": self.known.map(|_| "http://unitsofmeasure.org"),
+            "code": self.known,
+        }
+    }
 }
 
 impl<'m> Context<'m> {
@@ -125,12 +147,12 @@ impl<'m> Context<'m> {
         draft.tier(standing.tier, standing.rank);
         draft.set("status", standing.status);
         if let Some(category) = around.category {
-            let display = if category == "imaging" { "Imaging" } else { "Laboratory" };
-            draft.set("category", json!([{ "coding": [coding("http://terminology.hl7.org/CodeSystem/observation-category", category, display)] }]));
+            draft.set("category", Json::verbatim(if category == "imaging" { IMAGING } else { LABORATORY }));
         }
         draft.set(
             "code",
-            self.concept(obx.field(3).first(), "OBX-3").unwrap_or_else(|| json!({ "text": "not named by the sender" })),
+            self.concept(obx.field(3).first(), "OBX-3")
+                .unwrap_or_else(|| object! { "text": "not named by the sender" }),
         );
         draft.set("subject", around.subject.clone());
         draft.maybe("encounter", around.encounter.clone());
@@ -138,55 +160,53 @@ impl<'m> Context<'m> {
         if let Some(effective) = effective {
             draft.choice("effective[x]", "effectiveDateTime", effective);
         }
-        draft.maybe("issued", around.issued.clone().map(Value::from));
-        let mut performers: Vec<Value> = obx.field(16).reps().filter_map(|r| self.practitioner(r)).collect();
+        draft.maybe("issued", around.issued.clone().map(Json::from));
+        let mut performers: Vec<Json> = obx.field(16).reps().filter_map(|r| self.practitioner(r)).collect();
         performers.extend(self.organisation(obx.field(23).first()).or_else(|| {
-            let producer = obx.field(15);
-            organisation(
-                &self.profile.identifier_system("organisation"),
-                producer.text().trim(),
-                &producer.comp(2).text(),
-            )
+            let producer = Some(obx.field(15)).filter(Field::is_present)?;
+            let system = self.profile.identifier_system("organisation");
+            organisation(&system, producer.text().trim(), &producer.comp(2).text())
         }));
         draft.list("performer", performers);
-        self.value(&mut draft, lines);
+        let unit = self.unit(obx.field(6));
+        self.value(&mut draft, lines, &unit);
         if said.trim().eq_ignore_ascii_case("N") {
-            draft.set("dataAbsentReason", json!({ "coding": [coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-asked", "Not Asked")] }));
+            draft.set("dataAbsentReason", object! { "coding": [coding("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-asked", "Not Asked")] });
         }
         draft.list("interpretation", obx.field(8).reps().filter_map(|r| self.interpretation(r)).collect());
         draft.list("note", self.notes(notes));
         draft.maybe("bodySite", self.concept(obx.field(20).first(), "OBX-20"));
         draft.maybe("method", self.concept(obx.field(17).first(), "OBX-17"));
         draft.maybe("specimen", around.specimen.clone());
-        draft.list("referenceRange", self.range(obx).into_iter().collect());
+        draft.list("referenceRange", self.range(obx, &unit).into_iter().collect());
         draft.list(
             "identifier",
             self.entity(obx.field(21).first(), Some(("FILL", "Filler Identifier"))).into_iter().collect(),
         );
         if let Some(analysed) = self.time(obx.field(19)) {
             let url = "http://hl7.org/fhir/StructureDefinition/observation-analysis-date-time";
-            draft.set("extension", json!([extension(url, "valueDateTime", analysed.fhir_date_time().into())]));
+            draft.set("extension", Json::list(&[extension(url, "valueDateTime", analysed.fhir_date_time().into())]));
         }
         Some(draft)
     }
 
-    fn interpretation(&self, rep: Rep<'m>) -> Option<Value> {
+    fn interpretation(&self, rep: Rep<'m>) -> Option<Json> {
         let code = rep.comp(1).text();
         let upper = code.trim().to_ascii_uppercase();
         match INTERPRETATIONS.iter().find(|(c, _)| *c == upper) {
-            Some((code, display)) => Some(json!({ "coding": [coding(INTERPRETATION, code, display)] })),
+            Some((code, display)) => Some(object! { "coding": [coding(INTERPRETATION, code, display)] }),
             None if upper.is_empty() => None,
             None => self.concept(rep, "OBX-8"),
         }
     }
 
     /// NTE-3 of several segments, which are mostly one text sent line by line, as one note.
-    pub fn notes(&self, notes: &[Segment<'m>]) -> Vec<Value> {
+    pub fn notes(&self, notes: &[Segment<'m>]) -> Vec<Json> {
         let text = lines_of(notes.iter().map(|nte| nte.field(3)));
-        text.map(|text| json!({ "text": text })).into_iter().collect()
+        text.map(|text| object! { "text": text }).into_iter().collect()
     }
 
-    fn value(&self, draft: &mut Draft, lines: &[Segment<'m>]) {
+    fn value(&self, draft: &mut Draft, lines: &[Segment<'m>], unit: &Unit<'m>) {
         let Some(obx) = lines.first() else { return };
         let field = obx.field(5);
         if !field.is_present() {
@@ -198,7 +218,7 @@ impl<'m> Context<'m> {
         match kind.as_str() {
             "NM" if !repeats => {
                 if let Some((comparator, number)) = split_number(&field.whole()) {
-                    let quantity = self.quantity(comparator, number, obx.field(6));
+                    let quantity = unit.quantity(comparator, number);
                     draft.choice("value[x]", "valueQuantity", quantity);
                     return;
                 }
@@ -209,7 +229,7 @@ impl<'m> Context<'m> {
                     "a numeric result that is no number: kept as text",
                 );
             }
-            "SN" if !repeats && self.structured_number(draft, rep, obx.field(6)) => return,
+            "SN" if !repeats && self.structured_number(draft, rep, unit) => return,
             "CE" | "CWE" | "CNE" | "CF" | "IS" | "ID" if !repeats => {
                 if let Some(concept) = self.concept(rep, "OBX-5") {
                     draft.choice("value[x]", "valueCodeableConcept", concept);
@@ -237,9 +257,8 @@ impl<'m> Context<'m> {
                 }
             }
             "NR" if !repeats => {
-                let [low, high] = [1, 2].map(|n| {
-                    split_number(&rep.comp(n).text()).map(|(_, number)| self.quantity(None, number, obx.field(6)))
-                });
+                let [low, high] =
+                    [1, 2].map(|n| split_number(&rep.comp(n).text()).map(|(_, number)| unit.quantity(None, number)));
                 if let Some(range) = Object::new().put("low", low).put("high", high).done() {
                     draft.choice("value[x]", "valueRange", range);
                     return;
@@ -262,25 +281,26 @@ impl<'m> Context<'m> {
     }
 
     /// SN: comparator, number, separator, number (v2-to-FHIR SN[Quantity], SN[Range], SN[Ratio]).
-    fn structured_number(&self, draft: &mut Draft, rep: Rep<'m>, unit: Field<'m>) -> bool {
+    fn structured_number(&self, draft: &mut Draft, rep: Rep<'m>, unit: &Unit<'m>) -> bool {
         let [comparator, first, separator, second] = [1, 2, 3, 4].map(|n| rep.comp(n).text().trim().to_owned());
         let number = |text: &str| split_number(text).filter(|(c, _)| c.is_none()).map(|(_, n)| n);
         let (first_number, second_number) = (number(&first), number(&second));
         match (comparator.as_str(), separator.as_str(), first_number, second_number) {
             ("" | "=", "-", Some(low), Some(high)) => {
-                let range = json!({ "low": self.quantity(None, low, unit), "high": self.quantity(None, high, unit) });
+                let range = object! { "low": unit.quantity(None, low), "high": unit.quantity(None, high) };
                 draft.choice("value[x]", "valueRange", range);
             }
             ("" | "=", ":" | "/", Some(above), Some(below)) => {
-                let ratio = json!({ "numerator": { "value": above }, "denominator": { "value": below } });
+                let ratio =
+                    object! { "numerator": object! { "value": above }, "denominator": object! { "value": below } };
                 draft.choice("value[x]", "valueRatio", ratio);
             }
             ("" | "=" | "<" | ">" | "<=" | ">=", "", Some(number), None) if second.is_empty() => {
                 let comparator = Some(comparator.as_str()).filter(|c| !matches!(*c, "" | "="));
-                draft.choice("value[x]", "valueQuantity", self.quantity(comparator, number, unit));
+                draft.choice("value[x]", "valueQuantity", unit.quantity(comparator, number));
             }
             _ => {
-                let parts = [comparator, first, separator, second, unit.text().into_owned()];
+                let parts = [comparator, first, separator, second, unit.shown.clone().into_owned()];
                 let text = parts.iter().map(|p| p.trim()).filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ");
                 if text.is_empty() {
                     return false;
@@ -291,25 +311,22 @@ impl<'m> Context<'m> {
         true
     }
 
-    /// A quantity: the number as written, the unit as sent, the UCUM code where the unit is surely known.
-    pub fn quantity(&self, comparator: Option<&str>, number: Number, unit: Field<'m>) -> Value {
-        let code = unit.text();
-        let shown = non_empty(unit.comp(2).text()).unwrap_or_else(|| code.clone());
-        let known = unit::ucum(&code).or_else(|| unit::ucum(&shown));
-        Object::new()
-            .put("value", Value::Number(number))
-            .text("comparator", comparator.unwrap_or_default())
-            .text("unit", if unit::ucum(&code).is_some() { &code } else { &shown })
-            .text("system", known.map_or("", |_| "http://unitsofmeasure.org"))
-            .text("code", known.unwrap_or_default())
-            .value()
+    /// CE: a unit, as sent and, where it is surely known, in UCUM.
+    pub fn unit(&self, field: Field<'m>) -> Unit<'m> {
+        let code = field.text();
+        if let Some(known) = unit::ucum(&code) {
+            return Unit { shown: code, known: Some(known) };
+        }
+        let shown = non_empty(field.comp(2).text()).unwrap_or(code);
+        let known = unit::ucum(&shown);
+        Unit { shown, known }
     }
 
     /// OBX-7: the text, and its bounds where they are plain to see.
-    fn range(&self, obx: Segment<'m>) -> Option<Value> {
+    fn range(&self, obx: Segment<'m>, unit: &Unit<'m>) -> Option<Json> {
         let text = non_empty(obx.field(7).whole())?;
         let text = text.trim().to_owned();
-        let quantity = |number| self.quantity(None, number, obx.field(6));
+        let quantity = |number| unit.quantity(None, number);
         let mut range = Object::new();
         if let Some(rest) = text.strip_prefix("<=").or_else(|| text.strip_prefix('<')) {
             range = range.put("high", split_number(rest).map(|(_, n)| quantity(n)));
@@ -350,7 +367,7 @@ fn push_line(text: &mut String, line: &str, first: &mut bool) {
 }
 
 /// A comparator, perhaps, and a number, exactly as written where JSON allows it.
-pub(crate) fn split_number(text: &str) -> Option<(Option<&'static str>, Number)> {
+pub(crate) fn split_number(text: &str) -> Option<(Option<&'static str>, Json)> {
     let text = text.trim();
     let comparators = [("<=", "<="), (">=", ">="), ("≤", "<="), ("≥", ">="), ("<", "<"), (">", ">")];
     let (comparator, rest) = comparators
@@ -361,29 +378,25 @@ pub(crate) fn split_number(text: &str) -> Option<(Option<&'static str>, Number)>
 }
 
 /// A FHIR decimal: `+5`, `.5`, `5.` and `005` are written so that JSON can hold them; nothing else is changed.
-fn decimal(text: &str) -> Option<Number> {
+fn decimal(text: &str) -> Option<Json> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text.strip_prefix('+').unwrap_or(text)),
     };
-    let (whole, fraction) = match digits.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (digits, None),
-    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-    if digits.len() > 40
-        || !all_digits(whole)
-        || fraction.is_some_and(|f| !all_digits(f))
-        || whole.is_empty() && fraction.is_none_or(str::is_empty)
-    {
+    if digits.len() > 40 || !all_digits(whole) || !all_digits(fraction) || whole.is_empty() && fraction.is_empty() {
         return None;
     }
     let whole = whole.trim_start_matches('0');
-    let whole = if whole.is_empty() { "0" } else { whole };
-    match fraction.filter(|f| !f.is_empty()) {
-        Some(fraction) => Number::from_str(&format!("{sign}{whole}.{fraction}")).ok(),
-        None => Number::from_str(&format!("{sign}{whole}")).ok(),
+    let mut number = String::with_capacity(digits.len() + 2);
+    number.push_str(sign);
+    number.push_str(if whole.is_empty() { "0" } else { whole });
+    if !fraction.is_empty() {
+        number.push('.');
+        number.push_str(fraction);
     }
+    Some(Json::verbatim(&number))
 }
 
 /// `HHMM[SS]` to `HH:MM:SS`.

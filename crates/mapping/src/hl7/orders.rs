@@ -9,13 +9,13 @@ use crate::{
         draft::Draft,
         identity::Identity,
         results::Group,
-        values::{Object, non_empty, organisation, person_display},
+        values::{non_empty, organisation, person_display},
     },
+    json::{Json, Object, object},
     uk::ukcore,
 };
 use fhir::{ResourceId, ResourceType};
 use hl7v2::{Location, Segment};
-use serde_json::{Value, json};
 
 /// ORC-5 (v2-to-FHIR OrderStatus), else ORC-1 (OrderControlCode).
 pub(crate) fn order_status(orc: Option<Segment<'_>>) -> Option<&'static str> {
@@ -76,7 +76,7 @@ impl<'m> Context<'m> {
         out
     }
 
-    fn order(&self, identity: &Identity, group: &Group<'m>, encounter: Option<&Value>, changes: &mut Vec<Change>) {
+    fn order(&self, identity: &Identity, group: &Group<'m>, encounter: Option<&Json>, changes: &mut Vec<Change>) {
         let Some(obr) = group.obr else { return };
         let number = |n: usize| {
             let field = obr.field(n);
@@ -111,7 +111,7 @@ impl<'m> Context<'m> {
             Some(obr.field(27).comp(6).text()),
             group.orc.map(|orc| orc.field(7).comp(6).text()),
         ];
-        draft.maybe("priority", stated.into_iter().flatten().find_map(|c| priority(&c)).map(Value::from));
+        draft.maybe("priority", stated.into_iter().flatten().find_map(|c| priority(&c)).map(Json::from));
         if let Some(orc) = group.orc {
             let authored = [9, 15].into_iter().find_map(|n| self.time(orc.field(n)));
             draft.maybe("authoredOn", authored.map(|w| w.fhir_date_time().into()));
@@ -133,10 +133,10 @@ impl<'m> Context<'m> {
         draft.maybe("requester", requester);
         draft.field("reasonCode", obr.field(31), |f| {
             let reasons = self.concepts(f, "OBR-31");
-            (!reasons.is_empty()).then_some(Value::Array(reasons))
+            (!reasons.is_empty()).then_some(Json::from(reasons))
         });
         let mut notes = self.notes(&group.notes);
-        notes.extend(non_empty(obr.field(13).whole()).map(|t| json!({ "text": t.trim() })));
+        notes.extend(non_empty(obr.field(13).whole()).map(|t| object! { "text": t.trim() }));
         draft.list("note", notes);
         changes.push(draft.done(id, self.time.get()));
     }
@@ -181,17 +181,17 @@ impl<'m> Context<'m> {
         draft.set("status", status).set("intent", "order");
         draft.set("subject", Context::reference(&ResourceId::of_patient(identity.key), ResourceType::Patient));
         draft.maybe("encounter", encounter.clone());
-        draft.maybe("priority", priority(&rf1.field(2).text()).map(Value::from));
+        draft.maybe("priority", priority(&rf1.field(2).text()).map(Json::from));
         draft.set(
             "category",
-            json!([crate::hl7::values::fixed("http://snomed.info/sct", "3457005", "Patient referral")]),
+            Json::list(&[crate::hl7::values::fixed("http://snomed.info/sct", "3457005", "Patient referral")]),
         );
         draft.field("code", rf1.field(3), |f| self.concept(f.first(), "RF1-3"));
-        draft.field("orderDetail", rf1.field(4), |f| Some(json!([self.concept(f.first(), "RF1-4")?])));
+        draft.field("orderDetail", rf1.field(4), |f| Some(Json::list(&[self.concept(f.first(), "RF1-4")?])));
         draft.field("authoredOn", rf1.field(7), |f| self.time(f).map(|w| w.fhir_date_time().into()));
         draft.field("reasonCode", rf1.field(10), |f| {
             let reasons = self.concepts(f, "RF1-10");
-            (!reasons.is_empty()).then_some(Value::Array(reasons))
+            (!reasons.is_empty()).then_some(Json::from(reasons))
         });
         let mut performers = Vec::new();
         for prd in self.segments("PRD") {
@@ -220,7 +220,7 @@ impl<'m> Context<'m> {
     }
 
     /// PRD: a provider by the identifier PRD-7, else by name, else the organisation at PRD-4.
-    fn provider(&self, prd: Segment<'m>) -> Option<Value> {
+    fn provider(&self, prd: Segment<'m>) -> Option<Json> {
         let id = prd.field(7);
         let code = id.text();
         let name = person_display(prd.field(2).first(), 1);
@@ -230,10 +230,10 @@ impl<'m> Context<'m> {
         }
         let system = crate::uk::professional_system(code.trim(), &id.comp(2).text())
             .map_or_else(|| self.profile.identifier_system("practitioner"), str::to_owned);
-        let identifier = (!code.trim().is_empty()).then(|| json!({ "system": system, "value": code.trim() }));
+        let identifier = (!code.trim().is_empty()).then(|| object! { "system": system, "value": code.trim() });
         let display = if place.trim().is_empty() { name } else { format!("{name}, {}", place.trim()) };
         Object::new()
-            .put("type", Value::from("Practitioner"))
+            .put("type", Json::from("Practitioner"))
             .put("identifier", identifier)
             .text("display", &display)
             .done()

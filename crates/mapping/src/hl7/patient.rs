@@ -7,14 +7,14 @@ use crate::{
         context::Context,
         draft::Draft,
         identity::Identity,
-        values::{Object, coding, extension, fixed, non_empty, person_display},
+        values::{coding, extension, fixed, non_empty, person_display},
     },
+    json::{Json, Object, object},
     profile::{EthnicityField, MaritalTable},
     uk::{tables, ukcore},
 };
 use fhir::{ResourceId, ResourceType};
 use hl7v2::{Field, Segment, State};
-use serde_json::{Value, json};
 
 const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
@@ -69,7 +69,7 @@ impl<'m> Context<'m> {
                     "not a code of administrative sex; left out",
                 );
             }
-            code.map(Value::from)
+            code.map(Json::from)
         });
         self.birth_and_death(&mut draft, pid);
         draft.field("address", pid.field(11), |f| list(f.reps().filter_map(|r| self.address(r)).collect()));
@@ -83,7 +83,7 @@ impl<'m> Context<'m> {
             .field_part("telecom", 40, pid.field(40), |f| f.reps().filter_map(|r| self.contact_point(r, "")).collect());
         draft.field("communication", pid.field(15), |f| {
             let language = language(&f.text()).or_else(|| self.concept(f.first(), "PID-15"))?;
-            Some(json!([{ "language": language }]))
+            Some(Json::list(&[object! { "language": language }]))
         });
         draft.field("maritalStatus", pid.field(16), |f| match self.profile.patient.marital_status {
             MaritalTable::Nhs => self.national(f.first(), "PID-16", &tables::MARITAL_STATUS),
@@ -142,14 +142,14 @@ impl<'m> Context<'m> {
             }
             State::Value => {
                 if let Some(born) = self.time(pid.field(7)) {
-                    let mut members = vec![("birthDate", Value::from(born.fhir_date()))];
+                    let mut members = vec![("birthDate", Json::from(born.fhir_date()))];
                     if born.precision >= crate::time::Precision::Minute {
                         let time = extension(
                             &format!("{CORE}patient-birthTime"),
                             "valueDateTime",
                             born.fhir_date_time().into(),
                         );
-                        members.push(("_birthDate", json!({ "extension": [time] })));
+                        members.push(("_birthDate", object! { "extension": [time] }));
                     }
                     draft.group("birthDate", members);
                 }
@@ -171,7 +171,7 @@ impl<'m> Context<'m> {
             let status = fixed(tables::DEATH_NOTIFICATION.system, code, display);
             let inner = extension("deathNotificationStatus", "valueCodeableConcept", status);
             let url = ukcore!("Extension-UKCore-DeathNotificationStatus");
-            draft.part("extension", 29, vec![json!({ "extension": [inner], "url": url })]);
+            draft.part("extension", 29, vec![object! { "extension": [inner], "url": url }]);
         } else if said == "N" || date.state() == State::Null {
             draft.clear("extension", 29);
         }
@@ -189,7 +189,7 @@ impl<'m> Context<'m> {
             EthnicityField::Pid22 => (22, "PID-22"),
             EthnicityField::Pid10 => (10, "PID-10"),
         };
-        let one = |url: &str, concept: Option<Value>| -> Vec<Value> {
+        let one = |url: &str, concept: Option<Json>| -> Vec<Json> {
             concept.map(|c| extension(url, "valueCodeableConcept", c)).into_iter().collect()
         };
         draft.field_part("extension", 22, pid.field(field), |f| {
@@ -199,14 +199,14 @@ impl<'m> Context<'m> {
             one(&format!("{CORE}patient-religion"), self.concept(f.first(), "PID-17"))
         });
         draft.field_part("extension", 23, pid.field(23), |f| {
-            let place = non_empty(f.whole()).map(|p| json!({ "text": p.trim() }));
+            let place = non_empty(f.whole()).map(|p| object! { "text": p.trim() });
             place.map(|p| extension(&format!("{CORE}patient-birthPlace"), "valueAddress", p)).into_iter().collect()
         });
         for (number, name, url) in [(26, "PID-26", "patient-citizenship"), (28, "PID-28", "patient-nationality")] {
             draft.field_part("extension", number, pid.field(usize::from(number)), |f| {
                 let concept = self.concept(f.first(), name);
                 let inner = concept.map(|c| extension("code", "valueCodeableConcept", c));
-                inner.map(|i| json!({ "extension": [i], "url": format!("{CORE}{url}") })).into_iter().collect()
+                inner.map(|i| object! { "extension": [i], "url": format!("{CORE}{url}") }).into_iter().collect()
             });
         }
     }
@@ -242,7 +242,7 @@ impl<'m> Context<'m> {
             label = label.max(Some(("R", "restricted")));
         }
         if let Some((code, display)) = label {
-            draft.set("meta.security", json!([coding(CONFIDENTIALITY, code, display)]));
+            draft.set("meta.security", Json::list(&[coding(CONFIDENTIALITY, code, display)]));
         } else if lifted {
             draft.clear("meta.security", 0);
         }
@@ -256,12 +256,12 @@ impl<'m> Context<'m> {
     }
 }
 
-fn list(list: Vec<Value>) -> Option<Value> {
-    (!list.is_empty()).then_some(Value::Array(list))
+fn list(list: Vec<Json>) -> Option<Json> {
+    (!list.is_empty()).then_some(Json::from(list))
 }
 
 /// A language by its two-letter code (BCP 47), as PID-15 gives it in the NHS.
-fn language(code: &str) -> Option<Value> {
+fn language(code: &str) -> Option<Json> {
     let code = code.trim().to_ascii_lowercase();
     let code = match code.as_str() {
         "eng" => "en",
@@ -270,5 +270,5 @@ fn language(code: &str) -> Option<Value> {
         _ => return None,
     };
     let coding = Object::new().text("system", "urn:ietf:bcp:47").text("code", code).value();
-    Some(json!({ "coding": [coding] }))
+    Some(object! { "coding": [coding] })
 }

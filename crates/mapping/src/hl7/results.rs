@@ -15,15 +15,15 @@ use crate::{
         draft::Draft,
         identity::Identity,
         observation::{Around, Standing, standing},
-        values::{Object, coding, extension, fixed, non_empty},
+        values::{coding, extension, fixed, non_empty},
     },
+    json::{Json, Object, object},
     profile::{ResultKey, SourceKind},
     time::Precision,
     uk::ukcore,
 };
 use fhir::{PatientKey, ResourceId, ResourceType};
 use hl7v2::{Field, Segment};
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// An OBX with the NTEs after it.
@@ -88,7 +88,7 @@ impl<'m> Context<'m> {
         out
     }
 
-    pub fn around(&self, identity: &Identity, encounter: Option<Value>) -> Around {
+    pub fn around(&self, identity: &Identity, encounter: Option<Json>) -> Around {
         Around {
             subject: Context::reference(&ResourceId::of_patient(identity.key), ResourceType::Patient),
             encounter,
@@ -195,7 +195,7 @@ impl<'m> Context<'m> {
         &self,
         identity: &Identity,
         group: &Group<'m>,
-        encounter: Option<&Value>,
+        encounter: Option<&Json>,
         seen: &mut Seen,
         changes: &mut Vec<Change>,
     ) {
@@ -230,10 +230,11 @@ impl<'m> Context<'m> {
         let section = if section.trim().is_empty() { "LAB" } else { section.trim() };
         let known = matches!(section.len(), 2..=3)
             .then(|| coding("http://terminology.hl7.org/CodeSystem/v2-0074", section, section_name(section)));
-        draft.list("category", known.map(|c| json!({ "coding": [c] })).into_iter().collect());
+        draft.list("category", known.map(|c| object! { "coding": [c] }).into_iter().collect());
         draft.set(
             "code",
-            self.concept(obr.field(4).first(), "OBR-4").unwrap_or_else(|| json!({ "text": "not named by the sender" })),
+            self.concept(obr.field(4).first(), "OBR-4")
+                .unwrap_or_else(|| object! { "text": "not named by the sender" }),
         );
         draft.set("subject", around.subject.clone());
         draft.maybe("encounter", encounter.cloned());
@@ -247,7 +248,7 @@ impl<'m> Context<'m> {
                 }
             }
         }
-        draft.maybe("issued", around.issued.clone().map(Value::from));
+        draft.maybe("issued", around.issued.clone().map(Json::from));
         let by_laboratory = self.profile.kind == SourceKind::Laboratory;
         draft.list("performer", self.own_organisation().filter(|_| by_laboratory).into_iter().collect());
         draft.list("resultsInterpreter", obr.field(32).reps().filter_map(|r| self.interpreter(r)).collect());
@@ -255,17 +256,17 @@ impl<'m> Context<'m> {
         draft.list(
             "basedOn",
             self.placer_number(obr, group.orc)
-                .map(|i| json!({ "type": "ServiceRequest", "identifier": i }))
+                .map(|i| object! { "type": "ServiceRequest", "identifier": i })
                 .into_iter()
                 .collect(),
         );
         if let Some(note) = self.notes(&group.notes).into_iter().next() {
             draft.set(
                 "extension",
-                json!([extension(
+                Json::list(&[extension(
                     "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note",
                     "valueAnnotation",
-                    note
+                    note,
                 )]),
             );
         }
@@ -300,7 +301,7 @@ impl<'m> Context<'m> {
         around: &Around,
         seen: &mut Seen,
         changes: &mut Vec<Change>,
-    ) -> (Vec<(u16, Value)>, Vec<Value>) {
+    ) -> (Vec<(u16, Json)>, Vec<Json>) {
         let mut results = Vec::with_capacity(lines.len());
         let mut attachments = Vec::new();
         let mut rest = lines;
@@ -365,7 +366,7 @@ impl<'m> Context<'m> {
     }
 
     /// Placer and filler order numbers as identifiers.
-    pub fn order_numbers(&self, obr: Segment<'m>, orc: Option<Segment<'m>>) -> Vec<Value> {
+    pub fn order_numbers(&self, obr: Segment<'m>, orc: Option<Segment<'m>>) -> Vec<Json> {
         let number = |n: usize, kind: (&str, &str)| {
             let field = obr.field(n);
             let field = if field.is_present() { field } else { orc.map(|orc| orc.field(n)).unwrap_or(field) };
@@ -374,14 +375,14 @@ impl<'m> Context<'m> {
         number(2, ("PLAC", "Placer Identifier")).into_iter().chain(number(3, ("FILL", "Filler Identifier"))).collect()
     }
 
-    fn placer_number(&self, obr: Segment<'m>, orc: Option<Segment<'m>>) -> Option<Value> {
+    fn placer_number(&self, obr: Segment<'m>, orc: Option<Segment<'m>>) -> Option<Json> {
         let field = obr.field(2);
         let field = if field.is_present() { field } else { orc?.field(2) };
         self.entity(field.first(), Some(("PLAC", "Placer Identifier")))
     }
 
     /// NDL.1 is a person in subcomponents.
-    fn interpreter(&self, rep: hl7v2::Rep<'m>) -> Option<Value> {
+    fn interpreter(&self, rep: hl7v2::Rep<'m>) -> Option<Json> {
         let person = rep.comp(1);
         let [id, family, given, _, _, prefix] = [1, 2, 3, 4, 5, 6].map(|n| person.sub(n).trim().to_owned());
         let parts: Vec<&str> = [prefix.as_str(), &given, &family].into_iter().filter(|p| !p.is_empty()).collect();
@@ -390,9 +391,9 @@ impl<'m> Context<'m> {
         }
         let system = crate::uk::professional_system(&id, &person.sub(9))
             .map_or_else(|| self.profile.identifier_system("practitioner"), str::to_owned);
-        let identifier = (!id.is_empty()).then(|| json!({ "system": system, "value": id }));
+        let identifier = (!id.is_empty()).then(|| object! { "system": system, "value": id });
         Object::new()
-            .put("type", Value::from("Practitioner"))
+            .put("type", Json::from("Practitioner"))
             .put("identifier", identifier)
             .text("display", &parts.join(" "))
             .done()
@@ -406,29 +407,19 @@ impl<'m> Context<'m> {
         key: &str,
         around: &Around,
         changes: &mut Vec<Change>,
-    ) -> Vec<Value> {
+    ) -> Vec<Json> {
         let mut references = Vec::new();
         for (index, spm) in group.specimens.iter().enumerate() {
-            let identifiers: Vec<Value> = [(2, "FGN", "Filler Group Number"), (1, "PGN", "Placer Group Number")]
-                .into_iter()
-                .filter_map(|(n, _, _)| {
-                    let comp = spm.field(2).comp(n);
-                    let value = non_empty(comp.sub(1))?;
-                    let (code, display) =
-                        if n == 1 { ("PLAC", "Placer Identifier") } else { ("FILL", "Filler Identifier") };
-                    let system = self.profile.identifier_system(&comp.sub(2));
-                    Some(
-                        Object::new()
-                            .put("type", fixed("http://terminology.hl7.org/CodeSystem/v2-0203", code, display))
-                            .text("system", &system)
-                            .text("value", &value)
-                            .value(),
-                    )
-                })
-                .collect();
-            let known = identifiers
-                .first()
-                .and_then(|i| Some(format!("{}|{}", i.get("system")?.as_str()?, i.get("value")?.as_str()?)));
+            let mut known = None;
+            let mut identifiers = Vec::new();
+            for (n, code, display) in [(2, "FILL", "Filler Identifier"), (1, "PLAC", "Placer Identifier")] {
+                let comp = spm.field(2).comp(n);
+                let Some(value) = non_empty(comp.sub(1)) else { continue };
+                let system = self.profile.identifier_system(&comp.sub(2));
+                known = known.or(Some(format!("{system}|{}", value.trim())));
+                let kind = fixed("http://terminology.hl7.org/CodeSystem/v2-0203", code, display);
+                identifiers.push(object! { "type": kind, "system": system, "value": value.trim() });
+            }
             let id = self.id(patient, ResourceType::Specimen, &known.unwrap_or_else(|| format!("{key}|{index}")));
             let mut draft = Draft::ukcore(ResourceType::Specimen, Scope::Partial, ukcore!("UKCore-Specimen"));
             draft.list("identifier", identifiers);
@@ -440,7 +431,7 @@ impl<'m> Context<'m> {
                 self.read_time(&spm.field(17).comp(2).text(), || spm.field(17).location()),
             );
             let collected = match (start, end) {
-                (Some(start), None) => ("collectedDateTime", Some(Value::from(start.fhir_date_time()))),
+                (Some(start), None) => ("collectedDateTime", Some(Json::from(start.fhir_date_time()))),
                 (start, end) => ("collectedPeriod", crate::hl7::values::period(start, end)),
             };
             let collection = Object::new()
@@ -449,7 +440,7 @@ impl<'m> Context<'m> {
                 .put("bodySite", self.concept(spm.field(8).first(), "SPM-8"));
             draft.maybe("collection", collection.done());
             draft.list("condition", self.concepts(spm.field(24), "SPM-24"));
-            let description = non_empty(spm.field(14).whole()).map(|t| json!({ "text": t.trim() }));
+            let description = non_empty(spm.field(14).whole()).map(|t| object! { "text": t.trim() });
             draft.list("note", description.into_iter().collect());
             draft.field("status", spm.field(20), |f| match &*f.text() {
                 "Y" => Some("available".into()),
@@ -475,7 +466,7 @@ impl<'m> Context<'m> {
         key: &str,
         around: &Around,
         changes: &mut Vec<Change>,
-    ) -> Option<Value> {
+    ) -> Option<Json> {
         let [code, name] = [1, 2].map(|n| source.comp(1).sub(n).trim().to_owned());
         let free = source.comp(3).text();
         let shown = [name.as_str(), free.trim(), code.as_str()].into_iter().find(|t| !t.is_empty())?.to_owned();
@@ -488,7 +479,7 @@ impl<'m> Context<'m> {
             "receivedTime",
             group.obr.and_then(|obr| self.time(obr.field(14))).map(|w| w.fhir_date_time().into()),
         );
-        let collected = around.effective.clone().map(|at| json!({ "collectedDateTime": at }));
+        let collected = around.effective.clone().map(|at| object! { "collectedDateTime": at });
         draft.maybe("collection", collected);
         changes.push(draft.done(id, self.time.get()));
         Some(Context::reference(&id, ResourceType::Specimen))

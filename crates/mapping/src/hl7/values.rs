@@ -2,63 +2,23 @@
 
 use crate::{
     hl7::context::Context,
+    json::{Json, Object, object},
     uk::{self, tables::Table},
 };
 use hl7v2::{Comp, Field, Rep};
-use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-/// A JSON object from pairs; empty texts and nulls are left out.
-pub(crate) struct Object(Map<String, Value>);
-
-impl Object {
-    pub fn new() -> Self {
-        Object(Map::new())
-    }
-
-    pub fn text(mut self, name: &str, value: &str) -> Self {
-        let value = value.trim();
-        if !value.is_empty() {
-            self.0.insert(name.to_owned(), Value::from(value));
-        }
-        self
-    }
-
-    pub fn put(mut self, name: &str, value: impl Into<Option<Value>>) -> Self {
-        if let Some(value) = value.into() {
-            self.0.insert(name.to_owned(), value);
-        }
-        self
-    }
-
-    pub fn list(mut self, name: &str, list: Vec<Value>) -> Self {
-        if !list.is_empty() {
-            self.0.insert(name.to_owned(), Value::Array(list));
-        }
-        self
-    }
-
-    /// The object, if anything is in it.
-    pub fn done(self) -> Option<Value> {
-        (!self.0.is_empty()).then_some(Value::Object(self.0))
-    }
-
-    pub fn value(self) -> Value {
-        Value::Object(self.0)
-    }
-}
-
-pub(crate) fn coding(system: &str, code: &str, display: &str) -> Value {
+pub(crate) fn coding(system: &str, code: &str, display: &str) -> Json {
     Object::new().text("system", system).text("code", code).text("display", display).value()
 }
 
 /// A concept of one coding of a fixed system.
-pub(crate) fn fixed(system: &str, code: &str, display: &str) -> Value {
-    json!({ "coding": [coding(system, code, display)] })
+pub(crate) fn fixed(system: &str, code: &str, display: &str) -> Json {
+    object! { "coding": [coding(system, code, display)] }
 }
 
-pub(crate) fn extension(url: &str, value_name: &str, value: Value) -> Value {
-    Object::new().put("url", Value::from(url)).put(value_name, value).value()
+pub(crate) fn extension(url: &str, value_name: &str, value: Json) -> Json {
+    Object::new().put("url", Json::from(url)).put(value_name, value).value()
 }
 
 /// A FHIR `code` or code token has no spaces at its ends nor doubled within (R4 §2.24.0.1).
@@ -113,7 +73,19 @@ pub(crate) fn well_known_system(name: &str, code: &str) -> Option<Cow<'static, s
 }
 
 impl<'m> Context<'m> {
-    fn system(&self, name: &str, code: &str, field: &str) -> String {
+    /// The coding of a code sent under this name of a code system.
+    fn coding_of(&self, name: &str, code: &str, display: &str, field: &'static str) -> Json {
+        let number = code.bytes().all(|b| b.is_ascii_digit());
+        let mut systems = self.systems.borrow_mut();
+        let known = systems.iter().position(|(n, f, d, _)| *d == number && *f == field && n == name);
+        let at = known.unwrap_or_else(|| {
+            systems.push((name.to_owned(), field, number, self.system(name, code, field)));
+            systems.len() - 1
+        });
+        coding(systems.get(at).map_or("", |(.., system)| system), code, display)
+    }
+
+    fn system(&self, name: &str, code: &str, field: &'static str) -> String {
         if let Some(system) = self.profile.code_systems.get(name) {
             return system.clone();
         }
@@ -126,11 +98,23 @@ impl<'m> Context<'m> {
 
     /// CE, CWE, CNE: code, text and system, perhaps twice or thrice, and the original text. A local code of the profile
     /// comes first; what was sent is always there too.
-    pub fn concept(&self, rep: Rep<'m>, field: &str) -> Option<Value> {
+    pub fn concept(&self, rep: Rep<'m>, field: &'static str) -> Option<Json> {
+        self.concept_with(rep, field, None)
+    }
+
+    /// As [`Context::concept`], with a text of another field (a description beside a code) in place of its own.
+    pub fn concept_with(&self, rep: Rep<'m>, field: &'static str, description: Option<&str>) -> Option<Json> {
+        let (codings, text) = self.codings(rep, field);
+        let text = description.map_or(text, Cow::Borrowed);
+        Object::new().list("coding", codings).text("text", &text).done()
+    }
+
+    /// The codings of a concept, and its text.
+    pub fn codings(&self, rep: Rep<'m>, field: &'static str) -> (Vec<Json>, Cow<'m, str>) {
         if !rep.is_present() {
-            return None;
+            return (Vec::new(), Cow::Borrowed(""));
         }
-        let mut codings: Vec<Value> = Vec::with_capacity(2);
+        let mut codings: Vec<Json> = Vec::with_capacity(2);
         let mut text: Cow<'m, str> = rep.comp(9).text();
         for (code, display, system) in [(1, 2, 3), (4, 5, 6), (10, 11, 12)] {
             let code = rep.comp(code);
@@ -155,17 +139,17 @@ impl<'m> Context<'m> {
                     None => shown = Cow::Owned(known_as.clone()),
                 }
             }
-            codings.push(coding(&self.system(system.trim(), &code, field), &code, &shown));
+            codings.push(self.coding_of(system.trim(), &code, &shown, field));
         }
         if codings.is_empty() && text.trim().is_empty() {
             // Only a later component is filled: keep the whole as text rather than lose it.
             text = rep.whole();
         }
-        Object::new().list("coding", codings).text("text", &text).done()
+        (codings, text)
     }
 
     /// A code of a national table; what the table does not know is kept as [`Context::concept`] keeps it.
-    pub fn national(&self, rep: Rep<'m>, field: &str, table: &Table) -> Option<Value> {
+    pub fn national(&self, rep: Rep<'m>, field: &'static str, table: &Table) -> Option<Json> {
         let sent = rep.comp(1).text();
         let sent = sent.trim();
         let local = self.profile.local_code(field, sent);
@@ -175,18 +159,21 @@ impl<'m> Context<'m> {
         if !elsewhere && local.is_none_or(|l| l.system.is_none()) {
             let code = local.and_then(|l| l.code.as_deref()).unwrap_or(sent);
             if let Some((code, display)) = table.find(code) {
-                let mut concept = fixed(table.system, code, display);
-                if let (Some(text), Value::Object(concept)) = (non_empty(rep.comp(2).text()), &mut concept) {
-                    concept.insert("text".into(), text.trim().into());
-                }
-                return Some(concept);
+                let coding = coding(table.system, code, display);
+                return Object::new().put("coding", [coding]).text("text", &rep.comp(2).text()).done();
             }
         }
         self.concept(rep, field)
     }
 
     /// A code of a table of the v2-to-FHIR guide: (v2 code, FHIR code, display) under one system.
-    pub fn translated(&self, rep: Rep<'m>, field: &str, system: &str, table: &[(&str, &str, &str)]) -> Option<Value> {
+    pub fn translated(
+        &self,
+        rep: Rep<'m>,
+        field: &'static str,
+        system: &str,
+        table: &[(&str, &str, &str)],
+    ) -> Option<Json> {
         let sent = rep.comp(1).text();
         if self.profile.local_code(field, sent.trim()).is_none()
             && let Some((_, code, display)) = table.iter().find(|(v2, _, _)| v2.eq_ignore_ascii_case(sent.trim()))
@@ -197,12 +184,12 @@ impl<'m> Context<'m> {
     }
 
     /// All repetitions as concepts.
-    pub fn concepts(&self, field: Field<'m>, name: &str) -> Vec<Value> {
+    pub fn concepts(&self, field: Field<'m>, name: &'static str) -> Vec<Json> {
         field.reps().filter_map(|rep| self.concept(rep, name)).collect()
     }
 
     /// CX, EI as an Identifier under the source's own system for its authority.
-    pub fn identifier(&self, rep: Rep<'m>, authority: usize, kind: Option<(&str, &str)>) -> Option<Value> {
+    pub fn identifier(&self, rep: Rep<'m>, authority: usize, kind: Option<(&str, &str)>) -> Option<Json> {
         let value = non_empty(rep.comp(1).text())?;
         let kind = kind.map(|(code, display)| fixed("http://terminology.hl7.org/CodeSystem/v2-0203", code, display));
         Object::new()
@@ -213,17 +200,17 @@ impl<'m> Context<'m> {
     }
 
     /// EI with the namespace in component 2.
-    pub fn entity(&self, rep: Rep<'m>, kind: Option<(&str, &str)>) -> Option<Value> {
+    pub fn entity(&self, rep: Rep<'m>, kind: Option<(&str, &str)>) -> Option<Json> {
         self.identifier(rep, 2, kind)
     }
 
     /// XPN to HumanName.
-    pub fn human_name(&self, rep: Rep<'m>, fallback_use: Option<&str>) -> Option<Value> {
+    pub fn human_name(&self, rep: Rep<'m>, fallback_use: Option<&str>) -> Option<Json> {
         let family = rep.comp(1).text();
-        let mut given: Vec<Value> = Vec::new();
+        let mut given: Vec<Json> = Vec::new();
         for part in [2, 3] {
             // Further forenames come as one component, separated by spaces or by `&`.
-            given.extend(rep.comp(part).subs().flat_map(|s| s.split_whitespace().map(Value::from).collect::<Vec<_>>()));
+            given.extend(rep.comp(part).subs().flat_map(|s| s.split_whitespace().map(Json::from).collect::<Vec<_>>()));
         }
         if family.trim().is_empty() && given.is_empty() {
             return None;
@@ -246,7 +233,7 @@ impl<'m> Context<'m> {
                 // `CHISLETT^Octavia^^Miss`: one component too early, as some UK systems do.
                 prefix = text;
             } else {
-                suffix.extend(non_empty(text).map(|s| Value::from(s.trim())));
+                suffix.extend(non_empty(text).map(|s| Json::from(s.trim())));
             }
         }
         let start = self.read_time(&rep.comp(12).text(), || rep.comp(12).location());
@@ -255,15 +242,15 @@ impl<'m> Context<'m> {
             .text("use", name_use.unwrap_or_default())
             .text("family", &family)
             .list("given", given)
-            .list("prefix", non_empty(prefix).map(|p| Value::from(p.trim())).into_iter().collect())
+            .list("prefix", non_empty(prefix).map(|p| Json::from(p.trim())).into_iter().collect())
             .list("suffix", suffix)
             .put("period", period(start, end))
             .done()
     }
 
     /// XAD to Address. The UK's fourth component is the county: FHIR's district.
-    pub fn address(&self, rep: Rep<'m>) -> Option<Value> {
-        let mut lines: Vec<Value> = Vec::new();
+    pub fn address(&self, rep: Rep<'m>) -> Option<Json> {
+        let mut lines: Vec<Json> = Vec::new();
         let street = rep.comp(1);
         if street.is_present() {
             // SAD: the whole line, else dwelling number and street name apart.
@@ -273,10 +260,10 @@ impl<'m> Context<'m> {
             } else {
                 first.into_owned()
             };
-            lines.extend(non_empty(Cow::Owned(line)).map(|l| Value::from(l.trim())));
+            lines.extend(non_empty(Cow::Owned(line)).map(|l| Json::from(l.trim())));
         }
         for part in [2, 8] {
-            lines.extend(non_empty(rep.comp(part).text()).map(|l| Value::from(l.trim())));
+            lines.extend(non_empty(rep.comp(part).text()).map(|l| Json::from(l.trim())));
         }
         let kind = rep.comp(7).text();
         let (address_use, address_type) = match kind.trim().to_ascii_uppercase().as_str() {
@@ -297,14 +284,15 @@ impl<'m> Context<'m> {
             .text("district", &county)
             .text("postalCode", &rep.comp(5).text())
             .text("country", &rep.comp(6).text());
-        let Value::Object(content) = content.done()? else { return None };
-        let mut whole = Object::new().text("use", address_use).text("type", address_type).0;
-        whole.extend(content);
-        Object(whole).put("period", period(start, end)).done()
+        if content.is_empty() {
+            return None;
+        }
+        let address = Object::new().text("use", address_use).text("type", address_type).extend(content);
+        address.put("period", period(start, end)).done()
     }
 
     /// XTN to ContactPoint. `use_code`: what the field says where the number does not.
-    pub fn contact_point(&self, rep: Rep<'m>, use_code: &str) -> Option<Value> {
+    pub fn contact_point(&self, rep: Rep<'m>, use_code: &str) -> Option<Json> {
         let [first, use_sent, equipment, email] = [1, 2, 3, 4].map(|n| rep.comp(n).text());
         let (use_sent, equipment) = (use_sent.to_ascii_uppercase(), equipment.to_ascii_uppercase());
         let is_mail = first.contains('@')
@@ -347,7 +335,10 @@ impl<'m> Context<'m> {
     }
 
     /// XCN as a logical reference to a Practitioner: identifier and name, no resource of its own.
-    pub fn practitioner(&self, rep: Rep<'m>) -> Option<Value> {
+    pub fn practitioner(&self, rep: Rep<'m>) -> Option<Json> {
+        if !rep.is_present() {
+            return None;
+        }
         let code = rep.comp(1).text();
         let code = code.trim();
         let display = person_display(rep, 2);
@@ -359,23 +350,26 @@ impl<'m> Context<'m> {
             || self.profile.identifier_system(if authority.is_empty() { "practitioner" } else { &authority }),
             str::to_owned,
         );
-        let identifier = (!code.is_empty()).then(|| json!({ "system": system, "value": code }));
+        let identifier = (!code.is_empty()).then(|| object! { "system": system, "value": code });
         Object::new()
-            .put("type", Value::from("Practitioner"))
+            .put("type", Json::from("Practitioner"))
             .put("identifier", identifier)
             .text("display", &display)
             .done()
     }
 
     /// XON as a logical reference to an Organization, by ODS code where it has one.
-    pub fn organisation(&self, rep: Rep<'m>) -> Option<Value> {
+    pub fn organisation(&self, rep: Rep<'m>) -> Option<Json> {
+        if !rep.is_present() {
+            return None;
+        }
         let name = rep.comp(1).text();
         let code = non_empty(rep.comp(10).text()).or_else(|| non_empty(rep.comp(3).text())).unwrap_or_default();
         organisation(&self.profile.identifier_system("organisation"), code.trim(), &name)
     }
 
     /// The organisation that runs the source.
-    pub fn own_organisation(&self) -> Option<Value> {
+    pub fn own_organisation(&self) -> Option<Json> {
         organisation("", self.profile.ods.as_deref()?, &self.profile.name)
     }
 }
@@ -400,13 +394,13 @@ fn is_title(text: &str) -> bool {
     )
 }
 
-pub(crate) fn organisation(local_system: &str, code: &str, name: &str) -> Option<Value> {
+pub(crate) fn organisation(local_system: &str, code: &str, name: &str) -> Option<Json> {
     let system = if uk::is_ods(code) { uk::ODS } else { local_system };
-    let identifier = (!code.is_empty()).then(|| json!({ "system": system, "value": code }));
+    let identifier = (!code.is_empty()).then(|| object! { "system": system, "value": code });
     if identifier.is_none() && name.trim().is_empty() {
         return None;
     }
-    Object::new().put("type", Value::from("Organization")).put("identifier", identifier).text("display", name).done()
+    Object::new().put("type", Json::from("Organization")).put("identifier", identifier).text("display", name).done()
 }
 
 /// "Dr Samuel Darwin" from family, given and prefix, the first at component `from`.
@@ -434,9 +428,9 @@ pub(crate) fn non_empty(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-pub(crate) fn period(start: Option<crate::time::When>, end: Option<crate::time::When>) -> Option<Value> {
+pub(crate) fn period(start: Option<crate::time::When>, end: Option<crate::time::When>) -> Option<Json> {
     Object::new()
-        .put("start", start.map(|s| Value::from(s.fhir_date_time())))
-        .put("end", end.map(|e| Value::from(e.fhir_date_time())))
+        .put("start", start.map(|s| Json::from(s.fhir_date_time())))
+        .put("end", end.map(|e| Json::from(e.fhir_date_time())))
         .done()
 }

@@ -9,15 +9,15 @@ use crate::{
     hl7::{
         context::Context,
         draft::Draft,
-        values::{Object, coding, extension, non_empty, organisation},
+        values::{coding, extension, non_empty, organisation},
     },
+    json::{Json, Object, object},
     profile::LocationParts,
     time::When,
     uk::{self, tables, ukcore},
 };
 use fhir::{PatientKey, ResourceId, ResourceType};
 use hl7v2::{Field, Rep, Segment, State};
-use serde_json::{Value, json};
 
 const ACT: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
 const ROLE: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
@@ -36,7 +36,7 @@ const CLASS: &[(&str, &str, &str)] = &[
 /// A visit as a message names it.
 pub(crate) struct Visit {
     pub id: ResourceId,
-    pub identifiers: Vec<Value>,
+    pub identifiers: Vec<Json>,
 }
 
 impl<'m> Context<'m> {
@@ -83,10 +83,8 @@ impl<'m> Context<'m> {
         let mut draft = Draft::ukcore(ResourceType::Encounter, Scope::Partial, ukcore!("UKCore-Encounter"));
         draft.list("identifier", visit.identifiers.clone());
         draft.set("subject", Context::reference(&ResourceId::of_patient(visit.id.patient), ResourceType::Patient));
-        let class = self.class(pv1.field(2));
-        if let Some(class) = &class {
-            draft.set("class", class.clone());
-        }
+        let (class, code) = self.class(pv1.field(2)).unzip();
+        draft.maybe("class", class);
         draft.field_part("identifier", 50, pv1.field(50), |f| {
             f.reps().filter_map(|r| self.identifier(r, 4, None)).filter(|i| !visit.identifiers.contains(i)).collect()
         });
@@ -112,7 +110,7 @@ impl<'m> Context<'m> {
                 let concept = self.national(f.first(), "legal-status", &tables::LEGAL_STATUS);
                 let inner = concept.map(|c| extension("legalStatusClassification", "valueCodeableConcept", c));
                 inner
-                    .map(|i| json!({ "extension": [i], "url": ukcore!("Extension-UKCore-LegalStatus") }))
+                    .map(|i| object! { "extension": [i], "url": ukcore!("Extension-UKCore-LegalStatus") })
                     .into_iter()
                     .collect()
             });
@@ -124,12 +122,11 @@ impl<'m> Context<'m> {
             _ => None,
         };
         draft.maybe("serviceProvider", provider);
-        let code = class.as_ref().and_then(|c| c.get("code")).and_then(Value::as_str).unwrap_or_default();
         let pending = pv1.field(42);
         let news = VisitNews {
             movement,
             when: when.into(),
-            class: code.to_owned(),
+            class: code.unwrap_or_default(),
             place: self.place(pv1.field(3).first()),
             prior: self.place(pv1.field(6).first()),
             admitted: self.time(pv1.field(44)).map(Into::into),
@@ -148,7 +145,7 @@ impl<'m> Context<'m> {
         let mut draft = Draft::ukcore(ResourceType::Encounter, Scope::Stub, ukcore!("UKCore-Encounter"));
         draft.list("identifier", visit.identifiers.clone());
         draft.set("subject", Context::reference(&ResourceId::of_patient(visit.id.patient), ResourceType::Patient));
-        draft.maybe("class", self.class(pv1.field(2)));
+        draft.maybe("class", self.class(pv1.field(2)).map(|(class, _)| class));
         let news = VisitNews {
             movement: None,
             when: When::from_instant(self.time.get().occurred, &self.profile.time_zone.0).into(),
@@ -182,7 +179,8 @@ impl<'m> Context<'m> {
         draft.visit(id, self.time.get(), news)
     }
 
-    fn class(&self, field: Field<'m>) -> Option<Value> {
+    /// The class as a Coding, and its code.
+    fn class(&self, field: Field<'m>) -> Option<(Json, String)> {
         let sent = field.text();
         let sent = sent.trim();
         if sent.is_empty() {
@@ -190,15 +188,15 @@ impl<'m> Context<'m> {
         }
         if let Some(local) = self.profile.local_code("PV1-2", sent) {
             let code = local.code.as_deref().unwrap_or(sent);
-            return Some(coding(
-                local.system.as_deref().unwrap_or(ACT),
-                code,
-                local.display.as_deref().unwrap_or_default(),
-            ));
+            let system = local.system.as_deref().unwrap_or(ACT);
+            return Some((coding(system, code, local.display.as_deref().unwrap_or_default()), code.to_owned()));
         }
         Some(match CLASS.iter().find(|(v2, ..)| v2.eq_ignore_ascii_case(sent)) {
-            Some((_, code, display)) => coding(ACT, code, display),
-            None => coding("http://terminology.hl7.org/CodeSystem/v2-0004", sent, &field.comp(2).text()),
+            Some((_, code, display)) => (coding(ACT, code, display), (*code).to_owned()),
+            None => {
+                let system = "http://terminology.hl7.org/CodeSystem/v2-0004";
+                (coding(system, sent, &field.comp(2).text()), sent.to_owned())
+            }
         })
     }
 
@@ -211,8 +209,8 @@ impl<'m> Context<'m> {
             (52, "PART", "Participation"),
         ] {
             draft.field_part("participant", part, pv1.field(usize::from(part)), |f| {
-                let kind = json!([{ "coding": [coding(ROLE, code, display)] }]);
-                let one = |rep| Some(json!({ "type": kind, "individual": self.practitioner(rep)? }));
+                let kind = Json::list(&[object! { "coding": [coding(ROLE, code, display)] }]);
+                let one = |rep| Some(object! { "type": kind, "individual": self.practitioner(rep)? });
                 f.reps().filter_map(one).collect()
             });
         }
@@ -225,7 +223,7 @@ impl<'m> Context<'m> {
             && tables::ADMISSION_METHOD.find(method.text().trim()).is_none()
             && self.profile.local_code("PV1-4", method.text().trim()).is_none()
         {
-            draft.field("type", method, |f| Some(json!([self.concept(f.first(), "PV1-4")?])));
+            draft.field("type", method, |f| Some(Json::list(&[self.concept(f.first(), "PV1-4")?])));
         } else {
             draft.field_part("hospitalization.extension", 4, method, |f| {
                 let concept = self.national(f.first(), "PV1-4", &tables::ADMISSION_METHOD);
@@ -288,8 +286,7 @@ impl<'m> Context<'m> {
         }
         draft.field("priority", pv2.field(25), |f| self.concept(f.first(), "PV2-25"));
         draft.field_part("extension", 38, pv2.field(38), |f| {
-            let concept = self.concept(f.first(), "PV2-38");
-            let coding = concept.and_then(|c| c.pointer("/coding/0").cloned());
+            let coding = self.codings(f.first(), "PV2-38").0.into_iter().next();
             let url = "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival";
             coding.map(|c| extension(url, "valueCoding", c)).into_iter().collect()
         });
@@ -334,18 +331,18 @@ impl<'m> Context<'m> {
     }
 
     /// A place as a logical reference.
-    pub fn place_reference(&self, rep: Rep<'m>) -> Option<Value> {
+    pub fn place_reference(&self, rep: Rep<'m>) -> Option<Json> {
         let place = self.place(rep)?;
-        let identifier = json!({ "system": place.system, "value": place.value });
+        let identifier = object! { "system": place.system, "value": place.value };
         Object::new()
-            .put("type", Value::from("Location"))
+            .put("type", Json::from("Location"))
             .put("identifier", identifier)
             .text("display", &place.display)
             .done()
     }
 
     /// The visit a message other than ADT hangs its content on: as a reference, with a stub if the source tells of visits.
-    pub fn visit_aside(&self, pid: Segment<'m>, patient: PatientKey, changes: &mut Vec<Change>) -> Option<Value> {
+    pub fn visit_aside(&self, pid: Segment<'m>, patient: PatientKey, changes: &mut Vec<Change>) -> Option<Json> {
         let pv1 = self.after(pid, "PV1")?;
         let number = pv1.field(19);
         let value = non_empty(number.text())?;
@@ -355,7 +352,7 @@ impl<'m> Context<'m> {
             changes.push(self.encounter_stub(pv1, &visit));
             return Some(reference);
         }
-        Some(json!({ "type": "Encounter", "identifier": visit.identifiers.first()? }))
+        Some(object! { "type": "Encounter", "identifier": visit.identifiers.first()? })
     }
 
     /// Note a message whose visit cannot be told.
@@ -369,8 +366,8 @@ impl<'m> Context<'m> {
     }
 }
 
-fn some_list(list: Vec<Value>) -> Option<Value> {
-    (!list.is_empty()).then_some(Value::Array(list))
+fn some_list(list: Vec<Json>) -> Option<Json> {
+    (!list.is_empty()).then_some(Json::from(list))
 }
 
 fn number_of(path: &str) -> usize {
