@@ -134,7 +134,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         anyhow::bail!("{count} of the bundles are {}", status.as_str());
     }
     let derived = folder.join("derived.db");
-    let raw = raw::insert_rows_per_s(&derived, &bench.folder.join("raw.db"), loaded)?;
+    let raw = raw::store_texts_per_s(&derived, &bench.folder.join("raw.db"), loaded)?;
     bench.report.against("load", "resources_per_s", per_second(loaded, took), "resources/s", raw);
     bench.report.figure("memory", "rss_mb_max", rss, "MB");
     let per_resource = |name: &str| {
