@@ -68,6 +68,9 @@ pub struct Http {
     pub address: SocketAddr,
     /// With TLS. Without, put a proxy in front that ends it: session cookies are only safe over TLS.
     pub tls: Option<Tls>,
+    /// The address users reach it at, e.g. `https://record.example`: links in FHIR answers begin with it. Without, they
+    /// begin with whatever address a request came to.
+    pub public_url: Option<String>,
     /// Whether a proxy in front ends TLS, so that cookies are marked `Secure`.
     #[serde(default)]
     pub behind_tls_proxy: bool,
@@ -78,7 +81,7 @@ pub struct Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Http { address: default_http(), tls: None, behind_tls_proxy: false, body_bytes_max: default_body_bytes_max() }
+        Http { address: default_http(), tls: None, public_url: None, behind_tls_proxy: false, body_bytes_max: default_body_bytes_max() }
     }
 }
 
@@ -257,6 +260,11 @@ impl Config {
             if sources.insert(source.source.as_str(), ()).is_some() {
                 return Err(format!("two sources have the name \"{}\"", source.source));
             }
+        }
+        if let Some(url) = &self.http.public_url
+            && !(url.starts_with("https://") || url.starts_with("http://"))
+        {
+            return Err("http.public_url must begin with https:// (or http://)".into());
         }
         let mut names = BTreeMap::new();
         let mut addresses = BTreeMap::from([(self.http.address, "http.address")]);

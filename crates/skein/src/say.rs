@@ -10,13 +10,6 @@ pub fn line(text: &str) {
     }
 }
 
-/// Bytes on standard output, as they are.
-pub fn bytes(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
-}
 
 /// A line on standard error.
 pub fn complain(text: &str) {

@@ -206,7 +206,36 @@ fn app(config: &Config, engine: &Engine, setting: Setting) -> Outcome<Router> {
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         demo: setting.demo,
     });
-    Ok(web::router(site).merge(Router::new().route("/health", get(health)).with_state(engine.clone())))
+    Ok(web::router(site, api(config)).merge(Router::new().route("/health", get(health)).with_state(engine.clone())))
+}
+
+/// Who may use the FHIR API: client systems read, sources write, each with a token of its own.
+fn api(config: &Config) -> web::fhir::ApiConfig {
+    let readers = config.clients.iter().map(|client| web::fhir::Reader {
+        token_hash: client.token_hash.clone(),
+        user: User {
+            id: client.id.clone(),
+            name: client.name.clone(),
+            role_code: "system".into(),
+            role_name: "Client system".into(),
+            org_code: client.organisation_code.clone(),
+            org_name: client.organisation_name.clone(),
+        },
+    });
+    let sources = config.feeds.iter().filter_map(|feed| {
+        Some(web::fhir::Source {
+            token_hash: feed.token_hash.clone()?,
+            source: feed.source.clone(),
+            feed: feed.name.clone(),
+        })
+    });
+    web::fhir::ApiConfig {
+        base: config.http.public_url.as_ref().map(|url| format!("{}/fhir", url.trim_end_matches('/'))),
+        secure: config.http.tls.is_some() || config.http.behind_tls_proxy,
+        readers: readers.collect(),
+        sources: sources.collect(),
+        body_bytes_max: config.http.body_bytes_max,
+    }
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.

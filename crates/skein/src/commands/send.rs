@@ -152,7 +152,7 @@ fn note(tally: &Mutex<Tally>, outcome: &Result<Answered, SendError>, show: bool)
     *tally.codes.entry(code).or_default() += 1;
     if let Some(complaint) = complaint
         && tally.complaints < COMPLAINTS_MAX
-        && !show
+        && (!show || outcome.is_err())
     {
         tally.complaints += 1;
         say::complain(&complaint);
