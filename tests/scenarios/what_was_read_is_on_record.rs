@@ -88,7 +88,7 @@ fn whereabouts_of_a_restricted_person_leave_through_no_output() {
     let hidden = Adt::new("A28", "1001", "20250301120000")
         .traced("9434765919")
         .telephone("01904 777777")
-        .and("PD1|||QUIETHAVEN SURGERY^^Y06601|G5612908^Townley^Gregory|||||||||Y")
+        .and("PD1|||QUIETHAVEN SURGERY^^Y06601|G5612908^Townley^Gregory||||||||Y")
         .and("NK1|1|HIDDENKIN^ALBERT|1|7 SECRET LANE^^YORK|01904 888888");
     assert_eq!(region.sender("rcb-adt").send(&hidden.bytes()).code(), "AA");
     let person = region.patient_by_nhs_number("9434765919");

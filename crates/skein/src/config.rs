@@ -81,7 +81,13 @@ pub struct Http {
 
 impl Default for Http {
     fn default() -> Self {
-        Http { address: default_http(), tls: None, public_url: None, behind_tls_proxy: false, body_bytes_max: default_body_bytes_max() }
+        Http {
+            address: default_http(),
+            tls: None,
+            public_url: None,
+            behind_tls_proxy: false,
+            body_bytes_max: default_body_bytes_max(),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ pub fn line(text: &str) {
     }
 }
 
-
 /// A line on standard error.
 pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -241,7 +241,9 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
 async fn health(State(engine): State<Engine>) -> (StatusCode, Json<Value>) {
     let progress = engine.progress();
-    let numbers = |status: &str| json!({"status": status, "received": progress.head, "processed": progress.applied});
+    // What another process put in the journal is noticed when it is processed.
+    let received = progress.head.max(progress.applied);
+    let numbers = |status: &str| json!({"status": status, "received": received, "processed": progress.applied});
     match engine.fault() {
         None => (StatusCode::OK, Json(numbers("ok"))),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(numbers("processing has stopped; see the log"))),

@@ -258,11 +258,11 @@ impl Region {
         }
     }
 
-    /// The one patient with this NHS number: its id.
+    /// The one patient in use with this NHS number: its id. Those merged into it are left out.
     pub fn patient_by_nhs_number(&self, number: &str) -> String {
         let found = self.read(&format!("/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C{number}"));
-        let patients: Vec<&Value> =
-            found["entry"].as_array().into_iter().flatten().map(|entry| &entry["resource"]).collect();
+        let patients = found["entry"].as_array().into_iter().flatten().map(|entry| &entry["resource"]);
+        let patients: Vec<&Value> = patients.filter(|patient| patient["active"] != false).collect();
         assert_eq!(patients.len(), 1, "one patient has this number: {patients:#?}");
         patients[0]["id"].as_str().unwrap().to_owned()
     }
