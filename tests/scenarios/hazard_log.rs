@@ -108,6 +108,23 @@ fn the_hazard_log_names_tests_that_exist() {
     assert!(missing.is_empty(), "docs/safety/hazards.toml names tests that do not exist: {missing:#?}");
 }
 
+/// The table of invariants in ARCHITECTURE.md names its tests too.
+#[test]
+fn every_invariant_names_tests_that_exist() {
+    let tests = tests_of_the_repository();
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| **")).collect();
+    assert!(rows.len() >= 8, "the table is found");
+    for row in rows {
+        let proof = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
+        let named: Vec<&str> = proof.split('`').skip(1).step_by(2).filter(|name| !name.contains("::")).collect();
+        assert!(!named.is_empty(), "nothing proves: {row}");
+        for name in named {
+            assert!(tests.contains(name), "{name} does not exist: {row}");
+        }
+    }
+}
+
 #[test]
 fn every_hazard_is_told_once_and_whole() {
     let mut ids = BTreeSet::new();
