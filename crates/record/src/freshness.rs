@@ -112,6 +112,8 @@ pub struct Freshness {
     pub heard: Option<String>,
     /// The same as a moment.
     pub heard_at: Option<Timestamp>,
+    /// In a few words, after the name: `quiet since 10:42`.
+    pub short: String,
     /// One sentence that says it all.
     pub sentence: String,
     /// Whether it holds a patient linked to this person.
@@ -132,6 +134,19 @@ pub fn freshness(states: &[SourceState], now: Timestamp) -> Vec<Freshness> {
 
 fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let name = &state.source.name;
+    if state.source.id == crate::withhold::WITHHELD {
+        // The time it last spoke, beside the region's status page, would tell which practice it is.
+        return Freshness {
+            source: Arc::clone(&state.source),
+            verdict: Verdict::Normal,
+            heard: None,
+            heard_at: None,
+            short: "when it last spoke is not shown".into(),
+            sentence: format!("{name}: when it last spoke is not shown, for that would tell which it is."),
+            knows_person: state.knows_person,
+            about_person: None,
+        };
+    }
     let heard = state.last_heard.map(|at| when::ago(at, now));
     let usual = state.usual_silence.map(|usual| when::span(usual.as_secs()));
     let silent = state.last_heard.map(|at| now.duration_since(at));
@@ -163,9 +178,22 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
             }
         }
     };
+    let since = |at: Option<Timestamp>| at.map(|at| when::time_or_date(at, now)).unwrap_or_default();
+    let short = match verdict {
+        Verdict::Normal => format!("last spoke {}", heard.clone().unwrap_or_default()),
+        Verdict::Loading => "history still loading".into(),
+        Verdict::Quiet => format!("quiet since {}", since(state.last_heard)),
+        Verdict::Never => "nothing received yet".into(),
+        Verdict::Down => match &state.connection {
+            Connection::NotAnswering { since: at, .. } => format!("not available since {}", since(Some(*at))),
+            _ => "not available".into(),
+        },
+        Verdict::NotConnected => "not connected".into(),
+    };
     Freshness {
         source: Arc::clone(&state.source),
         verdict,
+        short,
         heard,
         heard_at: state.last_heard,
         sentence,

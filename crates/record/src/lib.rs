@@ -13,7 +13,7 @@ pub mod summary;
 pub mod text;
 pub mod unit;
 pub mod when;
-mod withhold;
+pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};

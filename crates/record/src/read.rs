@@ -1,6 +1,6 @@
 //! Reading a person's record under a permit.
 
-use crate::withhold;
+use crate::withhold::{self, Secrets, WITHHELD};
 use access::{FindPermit, Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
@@ -80,11 +80,11 @@ pub struct FoundPatient {
 
 /// What is laid over stored resources at reading.
 #[derive(Clone, Copy)]
-struct Overlay {
+struct Overlay<'a> {
     /// The patient this one was merged into.
     survivor: Option<PatientKey>,
-    /// The person's whereabouts do not leave.
-    restricted: bool,
+    /// What may not leave of a person whose whereabouts are restricted.
+    secrets: Option<&'a Secrets>,
 }
 
 /// One way to choose people among all.
@@ -134,10 +134,10 @@ impl Records {
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
         let snapshot = self.derived.snapshot()?;
-        let restricted = withhold::any_restricted(&snapshot, permit.patients())?;
+        let secrets = withhold::secrets(&snapshot, permit.patients())?;
         let mut items = Vec::new();
         for patient in permit.patients() {
-            self.read_patient(&snapshot, *patient, permit.seq(), filter, restricted, &mut items)?;
+            self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
         }
         Ok(permit.seal(items))
     }
@@ -148,13 +148,13 @@ impl Records {
         patient: PatientKey,
         at: u64,
         filter: &Filter,
-        restricted: bool,
+        secrets: Option<&Secrets>,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         let Some(known) = snapshot.patient(patient)? else { return Ok(()) };
         let source: Arc<str> = known.source.into();
         let moves = snapshot.moves(patient, at)?;
-        let overlay = Overlay { survivor: snapshot.survivor(patient, at)?, restricted };
+        let overlay = Overlay { survivor: snapshot.survivor(patient, at)?, secrets };
         let start = items.len();
         snapshot
             .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, overlay, items))?;
@@ -178,7 +178,7 @@ impl Records {
             let source: Arc<str> = from.source.into();
             let mut theirs = Vec::new();
             snapshot.each_row(came.visit.patient, &filter.kinds, at, |row| {
-                self.push(snapshot, row, &source, filter, Overlay { survivor: None, restricted }, &mut theirs)
+                self.push(snapshot, row, &source, filter, Overlay { survivor: None, secrets }, &mut theirs)
             })?;
             items.extend(theirs.into_iter().filter(|item| hangs_on(item, came.visit)));
         }
@@ -191,17 +191,20 @@ impl Records {
         row: Row,
         source: &Arc<str>,
         filter: &Filter,
-        overlay: Overlay,
+        overlay: Overlay<'_>,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         if row.deleted && !filter.deleted {
             return Ok(());
         }
         let mut item = self.item(snapshot, row, source, overlay.survivor)?;
-        if overlay.restricted {
-            match withhold::withhold(item.kind, &item.json)? {
+        if let Some(secrets) = overlay.secrets {
+            match secrets.withhold_json(item.kind, &item.json)? {
                 Some(json) => item.json = json,
                 None => return Ok(()),
+            }
+            if secrets.hides(&item.source) {
+                item.source = WITHHELD.into();
             }
         }
         if filter.since.is_none_or(|since| item.recorded >= since) {
@@ -298,9 +301,12 @@ impl Records {
         let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
         let survivor = snapshot.survivor(patient, at)?;
         let mut item = self.item(snapshot, row, &source, survivor)?;
-        if withhold::is_restricted(snapshot, patient, at)? {
+        if let Some(secrets) = withhold::secrets_of(snapshot, patient, at)? {
             let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
-            item.json = withhold::withhold(item.kind, &item.json)?.unwrap_or_else(nothing);
+            item.json = secrets.withhold_json(item.kind, &item.json)?.unwrap_or_else(nothing);
+            if secrets.hides(&item.source) {
+                item.source = WITHHELD.into();
+            }
         }
         Ok(item)
     }
@@ -319,9 +325,13 @@ impl Records {
         Ok(false)
     }
 
-    /// The source message an item came from, byte for byte.
+    /// The source message an item came from, byte for byte. None for a person whose whereabouts are restricted: the
+    /// message holds them.
     pub fn origin(&self, permit: &Permit, item: &Item) -> Result<Sealed<Option<store::journal::Entry>>, StoreError> {
         if !self.belongs(permit, item.id)? {
+            return Ok(permit.seal(None));
+        }
+        if withhold::secrets(&self.derived.snapshot()?, permit.patients())?.is_some() {
             return Ok(permit.seal(None));
         }
         let mut journal = (self.journal)()?;
@@ -343,13 +353,15 @@ impl Records {
         self.derived.snapshot()?.parked(permit.patients())
     }
 
-    /// The source of each patient of the record.
+    /// The source of each patient of the record; of a practice whose name may not be told, [`WITHHELD`].
     pub fn patient_sources(&self, permit: &Permit) -> Result<Vec<(PatientKey, String)>, StoreError> {
         let snapshot = self.derived.snapshot()?;
+        let secrets = withhold::secrets(&snapshot, permit.patients())?;
         let mut sources = Vec::new();
         for patient in permit.patients() {
             if let Some(row) = snapshot.patient(*patient)? {
-                sources.push((*patient, row.source));
+                let hidden = secrets.as_ref().is_some_and(|secrets| secrets.hides(&row.source));
+                sources.push((*patient, if hidden { WITHHELD.to_owned() } else { row.source }));
             }
         }
         Ok(sources)
@@ -365,11 +377,19 @@ impl Records {
         let mut found: Vec<PersonHit> = Vec::new();
         for hit in snapshot.find_patients(filter)? {
             let Some(mut facts) = hit.row.facts else { continue };
-            if withhold::person_is_restricted(&snapshot, hit.person, snapshot.seq())? {
+            let mut source = hit.row.source;
+            if let Some(secrets) = withhold::secrets_of_person(&snapshot, hit.person, snapshot.seq())? {
+                // To be found by a postcode would tell it.
+                if filter.postcode.is_some() {
+                    continue;
+                }
                 facts.restricted = true;
                 facts.postcode = None;
+                if secrets.hides(&source) {
+                    source = WITHHELD.to_owned();
+                }
             }
-            let patient = FoundPatient { patient: hit.row.patient, source: hit.row.source, facts };
+            let patient = FoundPatient { patient: hit.row.patient, source, facts };
             match found.iter_mut().find(|known| known.person == hit.person) {
                 Some(known) => known.patients.push(patient),
                 None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),

@@ -82,7 +82,7 @@ const MEDICINES_MAX: usize = 14;
 const ABNORMAL_MAX: usize = 6;
 const COMING_MAX: usize = 3;
 const LETTERS_MAX: usize = 4;
-const RECENT_MAX: usize = 6;
+const RECENT_MAX: usize = 9;
 const RECENT_RESULTS: SignedDuration = SignedDuration::from_hours(24 * 92);
 
 /// Make the first screen.
@@ -158,11 +158,13 @@ fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happe
     for group in visits::visits(items, now)
         .groups
         .iter()
-        .filter(|group| group.title == visits::NOW || group.title == "Past visits and stays")
+        .filter(|group| group.title == visits::NOW || group.title == visits::PAST)
     {
         for line in group.lines.iter().take(RECENT_MAX) {
             if let Some(when) = line.first.when.clone() {
+                // The source's own name stands beside it anyway.
                 let place = visits::fact(&line.first, "Where").map(str::to_owned).or_else(|| line.first.by.clone());
+                let place = place.filter(|place| *place != line.first.origin.source.name);
                 let text = match place {
                     Some(place) => format!("{}, {place}", line.title),
                     None => line.title.clone(),
@@ -181,11 +183,13 @@ fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happe
             });
         }
     }
-    for report in crate::sections::results::reports(items).into_iter().filter(|report| !report.void).take(RECENT_MAX) {
+    for report in
+        crate::sections::results::reports(items).into_iter().filter(|report| !report.void).take(RECENT_MAX * 4)
+    {
         if let Some(when) = report.when {
             recent.push(Happening {
                 when,
-                text: format!("Result: {}", report.title),
+                text: format!("Results: {}", report.title),
                 section: SectionKind::Results,
                 origin: report.origin,
             });
@@ -193,6 +197,19 @@ fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happe
     }
     recent.retain(|happening| happening.when.at <= now);
     recent.sort_by_key(|happening| std::cmp::Reverse(happening.when.at));
+    // Results of one day from one source are one thing that happened.
+    let mut days: Vec<Happening> = Vec::new();
+    for happening in recent {
+        let same = days.last_mut().filter(|last| {
+            let day = last.when.date == happening.when.date && last.section == happening.section;
+            day && happening.section == SectionKind::Results && last.origin.source == happening.origin.source
+        });
+        match same {
+            Some(last) => last.text = format!("{}, {}", last.text, happening.text.trim_start_matches("Results: ")),
+            None => days.push(happening),
+        }
+    }
+    let mut recent = days;
     recent.truncate(RECENT_MAX);
     recent
 }

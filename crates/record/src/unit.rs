@@ -37,6 +37,36 @@ pub fn convert(value: f64, from: &str, to: &str) -> Option<f64> {
     if from.dimension == to.dimension { Some(value * from.factor / to.factor) } else { None }
 }
 
+/// A unit as people write it. UCUM codes are for machines (`mm[Hg]`, `10*9/L`, `Cel`); other units stay as sent.
+pub fn shown(unit: &str) -> String {
+    match unit {
+        "Cel" | "degC" => "°C".into(),
+        "mm[Hg]" | "millimeter of mercury" | "millimetre of mercury" => "mmHg".into(),
+        "[iU]/L" | "[IU]/L" => "IU/L".into(),
+        "centimeter" | "centimetre" => "cm".into(),
+        "kilogram" => "kg".into(),
+        other => {
+            let mut plain: String = other.chars().filter(|c| !matches!(c, '{' | '}')).collect();
+            for (from, to) in [
+                ("x10", "10"),
+                ("10*9/", "×10⁹/"),
+                ("10*12/", "×10¹²/"),
+                ("10^9/", "×10⁹/"),
+                ("10^12/", "×10¹²/"),
+                ("1.73_m2", "1.73 m²"),
+                ("1.73m2", "1.73 m²"),
+                ("kg/m2", "kg/m²"),
+                ("umol/", "µmol/"),
+                ("ug/", "µg/"),
+                ("[degF]", "°F"),
+            ] {
+                plain = plain.replace(from, to);
+            }
+            plain
+        }
+    }
+}
+
 /// One spelling: UCUM's braces and brackets dropped, micro signs unified, the many ways to write 10⁹ and 1.73 m² made one.
 fn plain(text: &str) -> String {
     let mut plain: String =
@@ -138,6 +168,15 @@ mod tests {
             ("mm[Hg]", "mmHg"),
         ] {
             assert_eq!(unit(a), unit(b), "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn units_are_shown_as_people_write_them() {
+        for (code, words) in
+            [("mm[Hg]", "mmHg"), ("10*9/L", "×10⁹/L"), ("mL/min/{1.73_m2}", "mL/min/1.73 m²"), ("mmol/L", "mmol/L")]
+        {
+            assert_eq!(shown(code), words);
         }
     }
 

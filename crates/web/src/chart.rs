@@ -76,22 +76,32 @@ struct Point<'a> {
     reading: &'a Reading,
 }
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 56.0;
-const RIGHT: f64 = WIDTH - 16.0;
+/// The size of a drawing, so that its letters have the size of the page's on a desk and on a telephone.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    width: f64,
+    height: f64,
+    ticks: usize,
+}
+
+/// For a desk.
+pub const WIDE: Shape = Shape { width: 900.0, height: 300.0, ticks: 8 };
+/// For a telephone.
+pub const NARROW: Shape = Shape { width: 330.0, height: 240.0, ticks: 4 };
+
+const LEFT: f64 = 48.0;
 const TOP: f64 = 12.0;
-const BOTTOM: f64 = HEIGHT - 32.0;
 
 /// Draw a course of readings, newest first as given. None when fewer than two can be drawn.
-pub fn chart(readings: &[Reading]) -> Option<Chart> {
+pub fn chart(readings: &[Reading], shape: Shape) -> Option<Chart> {
+    let (right, floor_line) = (shape.width - 14.0, shape.height - 32.0);
     let latest = readings.iter().find(|reading| !reading.numbers.is_empty())?;
     let mut points: Vec<Point> = readings
         .iter()
         .filter_map(|reading| {
             let when = reading.when.as_ref()?;
-            let value = unit::convert(*reading.numbers.first()?, &reading.unit, &latest.unit)?;
-            let second = reading.numbers.get(1).and_then(|value| unit::convert(*value, &reading.unit, &latest.unit));
+            let value = unit::convert(*reading.numbers.first()?, &reading.axis, &latest.axis)?;
+            let second = reading.numbers.get(1).and_then(|value| unit::convert(*value, &reading.axis, &latest.axis));
             Some(Point { at: when.at, value, second, reading })
         })
         .collect();
@@ -113,10 +123,10 @@ pub fn chart(readings: &[Reading]) -> Option<Chart> {
     }
     let ticks = nice_ticks(bottom, top);
     let (floor, ceiling) = (ticks.first().copied()?.min(bottom), ticks.last().copied()?.max(top));
-    let y = |value: f64| BOTTOM - (value - floor) / (ceiling - floor).max(f64::MIN_POSITIVE) * (BOTTOM - TOP);
+    let y = |value: f64| floor_line - (value - floor) / (ceiling - floor).max(f64::MIN_POSITIVE) * (floor_line - TOP);
     let (first, last) = (points.first()?.at, points.last()?.at);
     let seconds = seconds_between(first, last).max(1.0);
-    let x = |at: Timestamp| LEFT + 10.0 + seconds_between(first, at) / seconds * (RIGHT - LEFT - 20.0);
+    let x = |at: Timestamp| LEFT + 10.0 + seconds_between(first, at) / seconds * (right - LEFT - 20.0);
     let mut dots = Vec::new();
     for point in &points {
         dots.push(dot(point, x(point.at), y(point.value), ""));
@@ -134,25 +144,25 @@ pub fn chart(readings: &[Reading]) -> Option<Chart> {
     }
     let single = latest.numbers.len() == 1;
     let band = (single && (low.is_some() || high.is_some())).then(|| {
-        let upper = y(high.unwrap_or(ceiling)).clamp(TOP, BOTTOM);
-        let lower = y(low.unwrap_or(floor)).clamp(TOP, BOTTOM);
+        let upper = y(high.unwrap_or(ceiling)).clamp(TOP, floor_line);
+        let lower = y(low.unwrap_or(floor)).clamp(TOP, floor_line);
         (upper, (lower - upper).max(0.0))
     });
     let decimals = decimals(&ticks);
     Some(Chart {
-        width: WIDTH,
-        height: HEIGHT,
+        width: shape.width,
+        height: shape.height,
         left: LEFT,
-        right: RIGHT,
+        right,
         top: TOP,
-        bottom: BOTTOM,
+        bottom: floor_line,
         lines,
         dots,
         y_ticks: ticks.iter().map(|value| (y(*value), format!("{value:.decimals$}"))).collect(),
-        x_ticks: time_ticks(first, last).into_iter().map(|(at, label)| (x(at), label)).collect(),
+        x_ticks: thinned(time_ticks(first, last), shape.ticks).into_iter().map(|(at, label)| (x(at), label)).collect(),
         band: band.filter(|(_, height)| *height > 0.5),
         range: latest.range.clone(),
-        unit: if latest.unit.is_empty() { "no unit".into() } else { latest.unit.clone() },
+        unit: if latest.axis.is_empty() { "no unit".into() } else { unit::shown(&latest.axis) },
         left_out: readings.len() - points.len(),
         summary: summary(&points, latest),
     })
@@ -167,7 +177,8 @@ fn dot(point: &Point, x: f64, y: f64, class: &'static str) -> Dot {
     let flag = reading.flag.as_ref();
     let when = reading.when.as_ref().map(|when| when.text.clone()).unwrap_or_default();
     let flagged = flag.map(|flag| format!(", {}", flag.text.to_lowercase())).unwrap_or_default();
-    let text = format!("{when}: {} {}{flagged} ({})", reading.value, reading.unit, reading.origin.source.name);
+    let text =
+        format!("{when}: {} {}{flagged} ({})", reading.value, unit::shown(&reading.unit), reading.origin.source.name);
     let class = if class.is_empty() && flag.is_some_and(|flag| flag.tone >= Tone::Caution) {
         " trend__dot--flagged"
     } else {
@@ -185,10 +196,10 @@ fn summary(points: &[Point], latest: &Reading) -> String {
         latest.title,
         text(first),
         first.reading.value,
-        first.reading.unit,
+        unit::shown(&first.reading.unit),
         text(last),
         last.reading.value,
-        last.reading.unit
+        unit::shown(&last.reading.unit)
     )
 }
 
@@ -257,6 +268,12 @@ fn time_ticks(first: Timestamp, last: Timestamp) -> Vec<(Timestamp, String)> {
         day = next;
     }
     ticks
+}
+
+/// Every second or third tick, so that no more than `most` are left.
+fn thinned<T>(ticks: Vec<T>, most: usize) -> Vec<T> {
+    let step = ticks.len().div_ceil(most.max(1)).max(1);
+    ticks.into_iter().rev().step_by(step).collect()
 }
 
 enum Form {

@@ -88,11 +88,33 @@ pub fn states(site: &Site, knows: &[String]) -> Result<Vec<SourceState>, StoreEr
             last_about_person: None,
         });
     }
+    if knows.iter().any(|id| id == record::withhold::WITHHELD) {
+        // A restricted person: one practice without a name stands for all, so that none is told by being left out.
+        let of_practice = |state: &SourceState| state.source.kind == SourceKind::Gp;
+        let model = states.iter().find(|state| of_practice(state)).cloned();
+        states.retain(|state| !of_practice(state));
+        states.extend(model.map(|state| SourceState {
+            source: withheld(),
+            knows_person: true,
+            last_heard: None,
+            usual_silence: None,
+            ..state
+        }));
+    }
     Ok(states)
+}
+
+/// A practice whose name may not be told.
+fn withheld() -> Arc<SourceInfo> {
+    let (id, name) = (record::withhold::WITHHELD.to_owned(), "GP practice (name withheld)".to_owned());
+    Arc::new(SourceInfo { id, name, kind: SourceKind::Gp })
 }
 
 /// Who a source is, from the states at hand.
 pub fn info(states: &[SourceState], id: &str) -> Arc<SourceInfo> {
+    if id == record::withhold::WITHHELD {
+        return withheld();
+    }
     let found = states.iter().find(|state| state.source.id == id).map(|state| Arc::clone(&state.source));
     found.unwrap_or_else(|| Arc::new(SourceInfo { id: id.to_owned(), name: id.to_owned(), kind: SourceKind::Other }))
 }

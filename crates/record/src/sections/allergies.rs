@@ -5,7 +5,7 @@ use super::{Line, Section, Statement, Tone, gather, withdrawn};
 use crate::{
     explain::{Explanation, Reason},
     item::{Origin, ParsedItem, of},
-    text::{Concept, concept, list, notes, reference, text, words},
+    text::{Concept, concept, fold, list, notes, reference, text, words},
     when::When,
 };
 use fhir::ResourceType;
@@ -130,33 +130,41 @@ pub fn allergies(items: &[ParsedItem]) -> Section {
 
 fn conflicts(current: &[Line], none: &[NoneKnown], refuted: &[Line]) -> Vec<String> {
     let mut conflicts = Vec::new();
-    for stated in none.iter().filter(|_| !current.is_empty()) {
-        let known = current.iter().map(|line| line.title.as_str()).collect::<Vec<_>>().join(", ");
-        let by: Vec<&str> = current.iter().flat_map(Line::sources).collect();
-        let when = stated.when.as_ref().map(|when| format!(" on {}", when.day_text())).unwrap_or_default();
-        conflicts.push(format!(
-            "{} states “{}”{when}, but {} {known}. Check with the person; both are shown.",
-            stated.origin.source.name,
-            stated.text,
-            match by.first() {
-                Some(source) if by.iter().all(|other| other == source) => format!("{source} records"),
-                _ => "other sources record".to_owned(),
+    if !current.is_empty() && !none.is_empty() {
+        let mut stating: Vec<String> = Vec::new();
+        for stated in none {
+            let when = stated.when.as_ref().map(|when| format!(" ({})", when.day_text())).unwrap_or_default();
+            let name = format!("{}{when}", stated.origin.source.name);
+            if !stating.contains(&name) {
+                stating.push(name);
             }
-        ));
-    }
-    for line in current {
-        if let Some(other) =
-            refuted.iter().find(|other| crate::text::fold(&other.title) == crate::text::fold(&line.title))
-        {
+        }
+        let words = none.first().map(|stated| stated.text.clone()).unwrap_or_default();
+        for line in current {
             conflicts.push(format!(
-                "{}: recorded by {}, ruled out by {}.",
+                "{}: recorded by {}, but “{words}” is stated by {}. Check with the person; both are shown.",
                 line.title,
-                line.sources().join(", "),
-                other.sources().join(", ")
+                line.sources().join(" and "),
+                stating.join(" and ")
             ));
         }
     }
+    for line in current {
+        if let Some(other) = refuted.iter().find(|other| fold(&other.title) == fold(&line.title)) {
+            let (by, against) = (line.sources().join(" and "), other.sources().join(" and "));
+            conflicts.push(format!("{}: recorded by {by}, ruled out by {against}.", line.title));
+        }
+    }
     conflicts
+}
+
+/// The substance in the name of an allergy, for a place that already says "Allergies": `Allergy to penicillin` is
+/// `Penicillin` there.
+fn substance(title: &str) -> String {
+    let rest = ["Allergy to ", "allergy to ", "Hypersensitivity to "].iter().find_map(|lead| title.strip_prefix(lead));
+    let Some(rest) = rest else { return title.strip_suffix(" allergy").unwrap_or(title).to_owned() };
+    let mut letters = rest.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The banner's allergy area. `missing` explains, per source, why allergies of it may be absent.
@@ -165,10 +173,7 @@ pub fn area(items: &[ParsedItem], missing: &Explanation) -> Area {
     let current = section.group(CURRENT);
     let none = none_known(items);
     if !current.is_empty() {
-        let names = current
-            .iter()
-            .map(|line| (line.title.clone(), line.marks.iter().any(|mark| mark.tone == Tone::Danger)))
-            .collect();
+        let names = current.iter().map(|line| (substance(&line.title), line.danger())).collect();
         return Area::Known { names, conflict: !none.is_empty() };
     }
     let unheard: Vec<&str> = missing

@@ -28,6 +28,8 @@ pub struct Contact {
     pub note: Option<String>,
     /// Who says so.
     pub origin: Origin,
+    /// Who else says so: entries of the same person joined into this one.
+    pub also: Vec<Origin>,
 }
 
 /// What one source holds on who the person is.
@@ -75,6 +77,7 @@ pub fn people(items: &[ParsedItem]) -> People {
                     address: None,
                     note: None,
                     origin: item.origin(),
+                    also: Vec::new(),
                 })
             }));
         }
@@ -83,7 +86,8 @@ pub fn people(items: &[ParsedItem]) -> People {
         return people;
     }
     people.personal.extend(of(items, ResourceType::RelatedPerson).filter(|item| !withdrawn(item)).filter_map(related));
-    people.personal.sort_by_key(|contact| (contact.marks.is_empty(), contact.name.clone()));
+    people.personal = joined(std::mem::take(&mut people.personal));
+    people.personal.sort_by_key(|contact| (rank(contact), contact.name.clone()));
     for item in items.iter().filter(|item| !withdrawn(item)) {
         match item.kind() {
             ResourceType::CareTeam if !matches!(item.status(), "inactive") => people.professional.extend(team(item)),
@@ -93,16 +97,99 @@ pub fn people(items: &[ParsedItem]) -> People {
             _ => {}
         }
     }
-    let mut seen: Vec<(String, Option<String>)> = Vec::new();
-    people.professional.retain(|contact| {
-        let key = (contact.name.clone(), contact.role.clone());
-        let new = !seen.contains(&key);
-        if new {
-            seen.push(key);
-        }
-        new
-    });
+    people.professional = joined(std::mem::take(&mut people.professional));
     people
+}
+
+/// Entries of one person joined into one: the same name without title, and a telephone number in common, or none to
+/// compare. Roles, marks, numbers and sources of all are kept.
+fn joined(contacts: Vec<Contact>) -> Vec<Contact> {
+    let mut people: Vec<Contact> = Vec::new();
+    for contact in contacts {
+        match people.iter_mut().find(|known| same_person(known, &contact)) {
+            Some(known) => join(known, contact),
+            None => people.push(contact),
+        }
+    }
+    people
+}
+
+fn same_person(a: &Contact, b: &Contact) -> bool {
+    let digits =
+        |contact: &Contact| -> Vec<String> { contact.telecoms.iter().map(|telecom| digits(&telecom.value)).collect() };
+    let (first, second) = (digits(a), digits(b));
+    let in_common = first.iter().any(|number| second.contains(number));
+    untitled(&a.name) == untitled(&b.name) && (in_common || first.is_empty() || second.is_empty())
+}
+
+fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// A name for comparing: folded, without a leading title.
+fn untitled(name: &str) -> String {
+    let folded = text::fold(name);
+    let title = ["mr ", "mrs ", "ms ", "miss ", "dr ", "mx ", "prof ", "sir ", "rev "]
+        .iter()
+        .find(|title| folded.starts_with(**title));
+    title.and_then(|title| folded.strip_prefix(title)).map(str::to_owned).unwrap_or(folded)
+}
+
+fn join(known: &mut Contact, other: Contact) {
+    if let Some(role) = other.role {
+        match &known.role {
+            // `natural son` says what `child` says, and more.
+            Some(said) if text::fold(said).contains(&text::fold(&role)) || says_less(&role, said) => {}
+            Some(said) if says_less(said, &role) => known.role = Some(role),
+            Some(said) => known.role = Some(format!("{said}, {role}")),
+            None => known.role = Some(role),
+        }
+    }
+    for mark in other.marks {
+        if !known.marks.contains(&mark) {
+            known.marks.push(mark);
+        }
+    }
+    for telecom in other.telecoms {
+        match known.telecoms.iter_mut().find(|one| digits(&one.value) == digits(&telecom.value)) {
+            Some(one) if one.label == "Telephone" => one.label = telecom.label,
+            Some(_) => {}
+            None => known.telecoms.push(telecom),
+        }
+    }
+    known.address = known.address.take().or(other.address);
+    known.note = match (known.note.take(), other.note) {
+        (Some(note), Some(more)) if !note.contains(&more) => Some(format!("{note}; {more}")),
+        (note, more) => note.or(more),
+    };
+    if other.origin.source != known.origin.source
+        && known.also.iter().all(|origin| origin.source != other.origin.source)
+    {
+        known.also.push(other.origin);
+    }
+    known.also.extend(other.also);
+}
+
+/// Whether one kin word is the general one of the other.
+fn says_less(general: &str, exact: &str) -> bool {
+    let exact = text::fold(exact);
+    match text::fold(general).as_str() {
+        "child" => ["son", "daughter"].iter().any(|word| exact.contains(word)),
+        "parent" => ["mother", "father"].iter().any(|word| exact.contains(word)),
+        "sibling" => ["brother", "sister"].iter().any(|word| exact.contains(word)),
+        "spouse" => ["husband", "wife"].iter().any(|word| exact.contains(word)),
+        "other" | "unknown" | "family member" => !exact.is_empty(),
+        _ => false,
+    }
+}
+
+/// Next of kin and emergency contacts first.
+fn rank(contact: &Contact) -> u8 {
+    match () {
+        () if contact.marks.iter().any(|mark| mark == "Next of kin") => 0,
+        () if contact.marks.is_empty() => 2,
+        () => 1,
+    }
 }
 
 fn identity(item: &ParsedItem, restricted: bool) -> Identity {
@@ -220,6 +307,7 @@ fn of_patient(item: &ParsedItem, contact: &Value) -> Option<Contact> {
         address: contact.get("address").and_then(text::address),
         note: None,
         origin: item.origin(),
+        also: Vec::new(),
     })
 }
 
@@ -237,6 +325,7 @@ fn related(item: &ParsedItem) -> Option<Contact> {
         address: resource.list("address").iter().find_map(text::address),
         note: None,
         origin: item.origin(),
+        also: Vec::new(),
     })
 }
 
@@ -291,6 +380,7 @@ fn team(item: &ParsedItem) -> Vec<Contact> {
             address: None,
             note: name.clone(),
             origin: item.origin(),
+            also: Vec::new(),
         });
     }
     let own = telecoms(resource.list("telecom"));
@@ -308,6 +398,7 @@ fn team(item: &ParsedItem) -> Vec<Contact> {
                     address: None,
                     note: organisation,
                     origin: item.origin(),
+                    also: Vec::new(),
                 },
             );
         }
@@ -336,5 +427,6 @@ fn episode(item: &ParsedItem) -> Vec<Contact> {
         address: None,
         note: [organisation, since].into_iter().flatten().reduce(|a, b| format!("{a}, {b}")),
         origin: item.origin(),
+        also: Vec::new(),
     }]
 }

@@ -25,7 +25,9 @@ const RECENT: SignedDuration = SignedDuration::from_hours(24 * 92);
 pub fn medicines(items: &[ParsedItem], now: Timestamp) -> Section {
     let (mut current, mut stale, mut recent, mut past, mut given, mut wrong) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
-    for item in items {
+    // Statements before requests: of two entries of one date, what is taken leads and what was authorised follows.
+    let ordered = items.iter().filter(|item| item.kind() != ResourceType::MedicationRequest);
+    for item in ordered.chain(crate::of(items, ResourceType::MedicationRequest)) {
         let statement = match item.kind() {
             ResourceType::MedicationStatement | ResourceType::MedicationRequest => statement(item, items),
             ResourceType::MedicationDispense | ResourceType::MedicationAdministration => event(item, items),
@@ -46,7 +48,14 @@ pub fn medicines(items: &[ParsedItem], now: Timestamp) -> Section {
             State::Past => past.push(statement),
         }
     }
-    let mut current = gather(current);
+    // An old authorisation of what another entry says is taken now belongs to that line, not among the doubtful.
+    let taken: Vec<fhir::ResourceId> = current.iter().map(|statement| statement.origin.id).collect();
+    let (mut current, stale): (Vec<Line>, Vec<Line>) = gather(current.into_iter().chain(stale).collect())
+        .into_iter()
+        .partition(|line| line.statements().any(|statement| taken.contains(&statement.origin.id)));
+    for line in &mut current {
+        line.lead_with(|statement| taken.contains(&statement.origin.id));
+    }
     current.sort_by_key(|line| line.title.to_lowercase());
     let mut section = Section::default();
     mark_differences(&mut current, &recent, &past, &mut section.conflicts);
@@ -55,7 +64,7 @@ pub fn medicines(items: &[ParsedItem], now: Timestamp) -> Section {
         UNCONFIRMED,
         Some("The source never closed these entries, and has said nothing of them for more than a year. They may have stopped."),
         false,
-        gather(stale),
+        stale,
     );
     section.push("Ended in the last three months", None, false, gather(recent));
     section.push("Given and dispensed", None, true, each(given));
@@ -151,9 +160,10 @@ fn statement(item: &ParsedItem, items: &[ParsedItem]) -> Statement {
     let request = item.kind() == ResourceType::MedicationRequest;
     let doses = resource.list(if request { "dosageInstruction" } else { "dosage" });
     statement.fact("Dose", dosage(doses));
-    statement.fact("For", joined(concepts(resource, "reasonCode")));
+    let ordered = resource.str_at("/basedOn/0/reference").and_then(|named| find(items, named));
+    let reason = joined(concepts(resource, "reasonCode"));
+    statement.fact("For", reason.or_else(|| joined(concepts(&ordered?.resource, "reasonCode"))));
     statement.fact("Amount", resource.at("/dispenseRequest/quantity").and_then(quantity));
-    statement.fact("Course", concept(resource, "courseOfTherapyType").map(|course| course.text));
     statement.fact("Ends", end(resource).map(|end| end.day_text()));
     statement.fact(
         "Reason for status",
@@ -171,17 +181,20 @@ fn statement(item: &ParsedItem, items: &[ParsedItem]) -> Statement {
         "not-taken" => statement.mark("Not taken", Tone::Caution),
         _ => &mut statement,
     };
-    if request && matches!(resource.str_at("/intent"), Some("plan" | "proposal")) {
-        statement.mark("Plan", Tone::Plain);
+    if request && resource.str_at("/intent") == Some("proposal") {
+        statement.mark("Proposed", Tone::Plain);
     }
     if request {
-        statement.dated("Prescribed", crate::text::when(resource, &["/authoredOn"]));
+        let authorised = resource.str_at("/intent") == Some("plan");
+        let label = if authorised { "Authorised" } else { "Prescribed" };
+        statement.dated(label, crate::text::when(resource, &["/authoredOn"]));
         statement.by = resource.get("requester").and_then(reference);
     } else {
         let since = crate::text::when(resource, &["/effectivePeriod/start", "/effectiveDateTime"]);
         let asserted = crate::text::when(resource, &["/dateAsserted"]);
         statement.dated(if since.is_some() { "Since" } else { "Stated" }, since.or(asserted));
-        statement.by = resource.get("informationSource").and_then(reference);
+        let prescriber = ordered.and_then(|request| request.resource.get("requester").and_then(reference));
+        statement.by = resource.get("informationSource").and_then(reference).or(prescriber);
     }
     statement
 }

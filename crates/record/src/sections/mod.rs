@@ -313,6 +313,20 @@ impl Line {
         names
     }
 
+    /// Put the newest of the statements that this is true of first, and take its words as the line's.
+    pub fn lead_with(&mut self, wanted: impl Fn(&Statement) -> bool) {
+        if wanted(&self.first) {
+            return;
+        }
+        if let Some(place) = self.others.iter().position(wanted)
+            && let Some(found) = self.others.get_mut(place)
+        {
+            std::mem::swap(&mut self.first, found);
+            self.title.clone_from(&self.first.title);
+            self.others.sort_by_key(Statement::sort_key);
+        }
+    }
+
     /// Add a mark in its place by strength, once.
     pub fn mark(&mut self, text: impl Into<String>, tone: Tone) {
         let mark = Mark::new(text, tone);

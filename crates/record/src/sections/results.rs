@@ -23,6 +23,8 @@ pub struct Reading {
     pub unit: String,
     /// The value as a number, for drawing. Two for a blood pressure (systolic, diastolic).
     pub numbers: Vec<f64>,
+    /// The unit it is drawn in.
+    pub axis: String,
     /// `High`, `Very low`, `Abnormal` … by the source's own flag, else by its own range.
     pub flag: Option<Mark>,
     /// Its range as text.
@@ -308,6 +310,13 @@ fn equivalent(code: &str) -> Option<&'static str> {
     })
 }
 
+/// The unit a reading is drawn in. Laboratories write an eGFR, which is always per 1.73 m², also as plain `mL/min`.
+fn axis_unit(code: Option<&Concept>, unit: &str) -> String {
+    let normalised = code.is_some_and(|code| code.codes.iter().any(|code| equivalent(&code.code) == Some("egfr")));
+    let plain = crate::unit::unit(unit) == crate::unit::unit("mL/min");
+    if normalised && plain { "mL/min/1.73m2".into() } else { unit.to_owned() }
+}
+
 fn spark(latest: &Reading, members: &[Light<'_>]) -> Vec<(Timestamp, f64)> {
     if latest.numbers.is_empty() {
         return Vec::new();
@@ -317,7 +326,8 @@ fn spark(latest: &Reading, members: &[Light<'_>]) -> Vec<(Timestamp, f64)> {
         .take(SPARK_POINTS)
         .filter_map(|member| {
             let (value, unit) = first_number(&member.item.resource)?;
-            Some((member.at(), crate::unit::convert(value, unit, &latest.unit)?))
+            let unit = axis_unit(concept(&member.item.resource, "code").as_ref(), unit);
+            Some((member.at(), crate::unit::convert(value, &unit, &latest.axis)?))
         })
         .collect();
     points.reverse();
@@ -390,6 +400,7 @@ pub fn reading(item: &ParsedItem) -> Reading {
     Reading {
         title,
         value,
+        axis: axis_unit(concept(resource, "code").as_ref(), &unit_text),
         unit: unit_text,
         numbers,
         flag,

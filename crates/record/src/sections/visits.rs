@@ -2,8 +2,8 @@
 
 use super::{Fact, Group, Line, Section, Statement, Tone, each, problems::joined, withdrawn};
 use crate::{
-    item::{ParsedItem, of},
-    text::{Concept, concept, concepts, list, notes, reference, references, text, words},
+    item::{ParsedItem, SourceKind, of},
+    text::{Concept, concept, concepts, list, notes, reference, references, text, without_tag, words},
     when::{self, When},
 };
 use fhir::{Resource, ResourceType, Value};
@@ -11,18 +11,47 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The heading of stays that have not ended.
 pub const NOW: &str = "In hospital or under way now";
+/// The heading of visits whose end was never told.
+pub const ENDLESS: &str = "No end received";
+/// The heading of what is over.
+pub const PAST: &str = "Past visits and stays";
 /// The heading of what is booked.
 pub const COMING: &str = "Coming appointments";
 
-/// A stay that has not ended and of which nothing was heard for this long is doubtful.
-const DOUBTFUL_AFTER: SignedDuration = SignedDuration::from_hours(24 * 120);
+/// For how long after its start or last move a visit without an end is believed to go on. A stay may last months; an
+/// outpatient visit is over by the next day whether its end was told or not.
+fn believed_for(resource: &Resource) -> SignedDuration {
+    match resource.str_at("/class/code") {
+        Some("IMP" | "ACUTE" | "NONAC" | "OBSENC" | "SS") => SignedDuration::from_hours(24 * 365),
+        Some("EMER") => SignedDuration::from_hours(24 * 3),
+        _ => SignedDuration::from_hours(24),
+    }
+}
+
+/// Whether a visit without an end is believed to go on: judged by its own times, for history reaches us late.
+fn under_way(item: &ParsedItem, now: Timestamp) -> bool {
+    last_move(&item.resource).unwrap_or(item.recorded) > now - believed_for(&item.resource)
+}
+
+/// The latest start of a place in the visit.
+fn last_move(resource: &Resource) -> Option<Timestamp> {
+    let places = resource.list("location").iter();
+    let starts = places.filter_map(|place| When::parse(text(place.get("period")?, "start")?));
+    let visit = crate::text::when(resource, &["/period/start"]);
+    starts.chain(visit).map(|when| when.at).max()
+}
 
 /// Where someone is, in the class's own words (v3 ActCode, Encounter.class).
-fn class(resource: &Resource) -> Option<&'static str> {
-    Some(match resource.str_at("/class/code")? {
+fn class(item: &ParsedItem) -> Option<&'static str> {
+    Some(match item.resource.str_at("/class/code")? {
         "IMP" | "ACUTE" | "NONAC" => "Admission",
         "EMER" => "Emergency attendance",
-        "AMB" => "Outpatient or surgery visit",
+        "AMB" => match item.source.kind {
+            SourceKind::Gp => "Surgery consultation",
+            SourceKind::Hospital => "Outpatient visit",
+            SourceKind::Ambulance => "Ambulance attendance",
+            _ => "Visit",
+        },
         "HH" => "Visit at home",
         "VR" => "Remote consultation",
         "FLD" => "Ambulance attendance",
@@ -33,9 +62,21 @@ fn class(resource: &Resource) -> Option<&'static str> {
     })
 }
 
+/// Whether the class is a stay or an emergency.
+fn stays(resource: &Resource) -> bool {
+    matches!(resource.str_at("/class/code"), Some("IMP" | "ACUTE" | "NONAC" | "EMER" | "OBSENC" | "SS"))
+}
+
+/// Types that only say that there was a visit (SNOMED CT: patient encounter procedure, encounter for check up and so on).
+fn says_nothing(kind: &Concept) -> bool {
+    ["308335008", "11429006", "270427003"].iter().any(|code| kind.has(code))
+        || kind.folded() == "patient encounter procedure"
+}
+
 /// Now, coming, past visits, past and cancelled appointments.
 pub fn visits(items: &[ParsedItem], now: Timestamp) -> Section {
-    let (mut here, mut planned, mut past, mut cancelled, mut wrong) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut here, mut endless, mut planned) = (vec![], vec![], vec![]);
+    let (mut past, mut cancelled, mut wrong) = (vec![], vec![], vec![]);
     for item in of(items, ResourceType::Encounter) {
         let statement = encounter(item, now);
         match item.status() {
@@ -45,7 +86,11 @@ pub fn visits(items: &[ParsedItem], now: Timestamp) -> Section {
             "arrived" | "triaged" | "in-progress" | "onleave"
                 if end(&item.resource).is_none_or(|end| end.until() > now) =>
             {
-                here.push(statement)
+                if under_way(item, now) {
+                    here.push(statement)
+                } else {
+                    endless.push(statement)
+                }
             }
             _ => past.push(statement),
         }
@@ -67,7 +112,13 @@ pub fn visits(items: &[ParsedItem], now: Timestamp) -> Section {
     let mut section = Section::default();
     section.push(NOW, None, false, each(here));
     section.push(COMING, None, false, coming);
-    section.push("Past visits and stays", None, false, each(past));
+    section.push(PAST, None, false, each(past));
+    section.push(
+        ENDLESS,
+        Some("Their source never said that these ended. They are too old to be under way."),
+        true,
+        each(endless),
+    );
     section.push("Past appointments", None, true, each(kept));
     section.push("Cancelled or not attended", None, true, each(cancelled));
     section.withdrawn = each(wrong);
@@ -96,20 +147,24 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
     let resource = &item.resource;
     let kind = concepts(resource, "type").into_iter().next();
     let service = concept(resource, "serviceType");
-    let label = class(resource);
-    let title = match (&kind, label) {
-        (Some(kind), Some(label)) if !crate::text::fold(&kind.text).contains(&crate::text::fold(label)) => {
-            format!("{label}: {}", crate::text::without_tag(&kind.text))
+    let label = class(item);
+    let named = kind.filter(|kind| !says_nothing(kind)).map(|kind| without_tag(&kind.text).to_owned());
+    let title = match (named, label) {
+        // A stay or an emergency is worth saying before what kind it was; the kind of a consultation says enough.
+        (Some(named), Some(label))
+            if stays(resource) && !crate::text::fold(&named).contains(&crate::text::fold(label)) =>
+        {
+            format!("{label}: {named}")
         }
-        (Some(kind), _) => crate::text::without_tag(&kind.text).to_owned(),
+        (Some(named), _) => named,
         (None, Some(label)) => label.to_owned(),
         (None, None) => resource.str_at("/class/display").map_or_else(|| "Visit".into(), str::to_owned),
     };
     let mut statement = Statement::new(item, None, &title);
     let start = crate::text::when(resource, &["/period/start"]);
     let open = matches!(item.status(), "arrived" | "triaged" | "in-progress" | "onleave");
-    if open && item.recorded < now - DOUBTFUL_AFTER {
-        statement.mark("No discharge received", Tone::Caution);
+    if open && !under_way(item, now) {
+        statement.mark("No end received", Tone::Caution);
     } else if open {
         statement.mark(words(item.status()), Tone::Good);
     } else if item.status() == "cancelled" {
@@ -130,11 +185,11 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
     statement.fact("Ended", end(resource).map(|end| end.text));
     statement.fact(
         "Admitted from",
-        resource.at("/hospitalization/admitSource").and_then(Concept::of).map(|source| source.text),
+        resource.at("/hospitalization/admitSource").and_then(Concept::of).map(|source| brief(&source.text)),
     );
     statement.fact(
         "Discharged to",
-        resource.at("/hospitalization/dischargeDisposition").and_then(Concept::of).map(|to| to.text),
+        resource.at("/hospitalization/dischargeDisposition").and_then(Concept::of).map(|to| brief(&to.text)),
     );
     statement.fact("Expected discharge", expected_discharge(resource));
     statement.fact("Earlier places", if earlier.is_empty() { None } else { Some(earlier.join("; ")) });
@@ -202,6 +257,16 @@ fn expected_discharge(resource: &Resource) -> Option<String> {
     })?;
     let raw = text(found, "valueDateTime").or_else(|| text(found, "valueDate"))?;
     Some(When::parse(raw).map_or_else(|| raw.to_owned(), |when| when.text))
+}
+
+/// The NHS Data Dictionary explains its codes in their own names; the first words are the name.
+fn brief(name: &str) -> String {
+    let cut = [" unless ", ", for example", " for example", " - ", ". ", "; "]
+        .iter()
+        .filter_map(|mark| name.find(mark))
+        .min();
+    let short = cut.and_then(|cut| name.get(..cut)).unwrap_or(name);
+    short.trim_end_matches(['.', ',']).to_owned()
 }
 
 fn appointment(item: &ParsedItem) -> Statement {

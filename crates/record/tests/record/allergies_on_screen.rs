@@ -53,7 +53,7 @@ fn an_allergy_and_a_statement_of_none_are_both_shown_and_the_conflict_named() {
     ) {
         Area::Known { names, conflict } => {
             assert!(conflict);
-            assert_eq!(names, [("Allergy to penicillin".to_owned(), true)]);
+            assert_eq!(names, [("Penicillin".to_owned(), true)]);
         }
         other => panic!("{other:?}"),
     }

@@ -59,7 +59,7 @@ fn the_summary_of_a_long_history_is_short() {
     let items = synthea(LONG);
     let summary = summary(&items, &[], &[], at("2021-08-01T00:00:00Z"));
     assert!(summary.problems.shown.len() <= 12 && summary.problems.total >= summary.problems.shown.len());
-    assert!(summary.recent.len() <= 6 && !summary.recent.is_empty());
+    assert!(summary.recent.len() <= 9 && !summary.recent.is_empty());
     assert!(!summary.letters.shown.is_empty());
 }
 

@@ -344,6 +344,11 @@ impl Frame {
         reading.flag.as_ref().is_some_and(|flag| flag.tone >= Tone::Caution)
     }
 
+    /// A reading's unit as people write it.
+    pub fn unit(&self, reading: &Reading) -> String {
+        record::unit::shown(&reading.unit)
+    }
+
     /// The small trend line.
     pub fn spark(&self, course: &Course) -> Option<Spark> {
         chart::spark(course)

@@ -78,6 +78,8 @@ pub struct FileView {
     pub text: Option<String>,
     /// Whether to show it in a frame.
     pub framed: bool,
+    /// Whether it is a PDF.
+    pub pdf: bool,
     /// Why it cannot be had.
     pub why: String,
 }
@@ -92,6 +94,7 @@ pub fn views(frame: &Frame, item: &ParsedItem, letter: &Letter) -> Vec<FileView>
         let bytes =
             attachments.get(file.index).filter(|_| plain).and_then(|attachment| documents::inline_bytes(attachment));
         FileView {
+            pdf: file.media_type == "application/pdf",
             title: file.title.clone(),
             label: file.label(),
             text: bytes.map(|bytes| record::origin::decode(&bytes).trim().to_owned()),
@@ -103,6 +106,10 @@ pub fn views(frame: &Frame, item: &ParsedItem, letter: &Letter) -> Vec<FileView>
             href,
             why: match &file.place {
                 Place::Elsewhere(_) => "The source keeps this file in a place that is not connected here.".into(),
+                Place::Withheld => {
+                    "Withheld: this person’s whereabouts are restricted, and a letter may tell them. Ask its author."
+                        .into()
+                }
                 _ => "The source sent no content for this file.".into(),
             },
         }
@@ -184,11 +191,14 @@ pub async fn file(
                     let value = fhir::Value::Object(binary.resource.body().clone());
                     (documents::inline_bytes(&value), binary.resource.str_at("/contentType").map(str::to_owned))
                 }
-                Place::Elsewhere(_) | Place::Missing => (None, None),
+                Place::Elsewhere(_) | Place::Missing | Place::Withheld => (None, None),
             };
             let body = body.ok_or(PageError::NotFound)?;
             let stated = if file.media_type.is_empty() { stated.unwrap_or_default() } else { file.media_type.clone() };
-            Ok(Bytes { media_type: checked(&stated, &body), body, name: file_name(&letter) })
+            let media_type = checked(&stated, &body);
+            let body =
+                if media_type.starts_with("text/plain") { record::origin::decode(&body).into_bytes() } else { body };
+            Ok(Bytes { media_type, body, name: file_name(&letter) })
         }))
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;

@@ -24,7 +24,7 @@ use askama::Template;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    response::Html,
+    response::{Html, Redirect},
     routing::{get, post},
 };
 use std::sync::Arc;
@@ -68,6 +68,7 @@ pub fn router(state: AppState) -> Router {
         .route("/status", get(status::show))
         .route("/status/progress", get(status::progress))
         .route("/assets/{hash}/{name}", get(assets::serve))
+        .route("/favicon.ico", get(|| async { Redirect::permanent(assets::address("icon.svg")) }))
         .nest("/record/{person}", record)
         .fallback(|| async { PageError::NotFound })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -8,7 +8,7 @@ use super::{
     section::kinds,
 };
 use crate::{
-    chart::{Chart, chart},
+    chart::{Chart, NARROW, WIDE, chart},
     error::PageError,
     session::SignedIn,
     state::AppState,
@@ -102,7 +102,8 @@ struct TrendPage {
     frame: Frame,
     name: String,
     readings: Vec<Reading>,
-    chart: Option<Chart>,
+    charts: Vec<(&'static str, Chart)>,
+    notes: Vec<(char, String)>,
 }
 
 /// `GET /record/{person}/results/trend/{observation}`.
@@ -117,12 +118,33 @@ pub async fn trend(
     let section = SectionKind::Results;
     let page = Page::within(section, section.title(), format!("results of one test {id}"));
     frame::open(&state, &who.user, person, page, kinds(section), move |opened| {
-        let readings = results::course(&opened.items, id);
+        let mut readings = results::course(&opened.items, id);
         let name = readings.first().map(|reading| reading.title.clone()).ok_or(PageError::NotFound)?;
-        let chart = chart(&readings);
-        html(&TrendPage { chrome, frame: opened.frame, name, readings, chart })
+        let shapes = [(" trend--wide", WIDE), (" trend--narrow", NARROW)];
+        let charts = shapes.into_iter().filter_map(|(class, shape)| Some((class, chart(&readings, shape)?))).collect();
+        let notes = shared_comments(&mut readings);
+        html(&TrendPage { chrome, frame: opened.frame, name, readings, charts, notes })
     })
     .await
+}
+
+/// Comments that stand with several readings, told once: taken out of the readings, which keep a letter instead.
+fn shared_comments(readings: &mut [Reading]) -> Vec<(char, String)> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for comment in readings.iter().flat_map(|reading| &reading.comments) {
+        match counts.iter_mut().find(|(known, _)| known == comment) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((comment.clone(), 1)),
+        }
+    }
+    let shared = counts.into_iter().filter(|(_, count)| *count > 1).map(|(comment, _)| comment);
+    let notes: Vec<(char, String)> = ('a'..='z').zip(shared).collect();
+    for comment in readings.iter_mut().flat_map(|reading| &mut reading.comments) {
+        if let Some((letter, _)) = notes.iter().find(|(_, known)| known == comment) {
+            *comment = format!("Comment {letter}");
+        }
+    }
+    notes
 }
 
 #[derive(Template)]

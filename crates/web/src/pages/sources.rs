@@ -88,12 +88,16 @@ pub async fn show(
             kind: one.source.kind.label(),
             slug: one.verdict.slug(),
             label: one.verdict.label(),
-            heard: one.heard.clone().unwrap_or_else(|| "never".into()),
+            heard: one
+                .heard
+                .clone()
+                .unwrap_or_else(|| if hidden(&one.source.id) { "not shown" } else { "never" }.into()),
             about: mine.map_or_else(|| "never".into(), |(_, at)| when::ago(*at, now)),
             entries: mine.map_or_else(|| "0".into(), |(count, _)| count.to_string()),
         });
         sentences.push(one.sentence.clone());
     }
+    // Naming the practices that do not know a restricted person would tell the one that does.
     let others: Vec<&str> = strip.iter().filter(|one| !one.knows_person).map(|one| one.source.name.as_str()).collect();
     if !others.is_empty() {
         sentences.push(format!("No patient linked to this person at: {}.", others.join(", ")));
@@ -101,6 +105,10 @@ pub async fn show(
     let name = |id: &str| crate::sources::info(&opened.states, id).name.clone();
     let links = links.iter().map(|link| line(link, patients.get(&link.patient).map(|id| name(id)))).collect();
     html(&SourcesPage { chrome, frame: opened.frame, rows, sentences, links })
+}
+
+fn hidden(source: &str) -> bool {
+    source == record::withhold::WITHHELD
 }
 
 fn line(link: &LinkRow, source: Option<String>) -> LinkLine {
