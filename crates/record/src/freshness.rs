@@ -134,7 +134,7 @@ pub fn freshness(states: &[SourceState], now: Timestamp) -> Vec<Freshness> {
 
 fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let name = &state.source.name;
-    if state.source.id == crate::restrict::WITHHELD {
+    if state.source.id == crate::withhold::WITHHELD {
         // The time it last spoke, beside the region's status page, would tell which practice it is.
         return Freshness {
             source: Arc::clone(&state.source),

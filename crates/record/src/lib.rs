@@ -8,12 +8,12 @@ pub mod freshness;
 mod item;
 pub mod origin;
 mod read;
-pub mod restrict;
 pub mod sections;
 pub mod summary;
 pub mod text;
 pub mod unit;
 pub mod when;
+pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};

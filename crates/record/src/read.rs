@@ -1,6 +1,6 @@
 //! Reading a person's record under a permit.
 
-use crate::restrict::{Secrets, WITHHELD};
+use crate::withhold::{self, Secrets, WITHHELD};
 use access::{FindPermit, Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
@@ -78,6 +78,15 @@ pub struct FoundPatient {
     pub facts: PatientFacts,
 }
 
+/// What is laid over stored resources at reading.
+#[derive(Clone, Copy)]
+struct Overlay<'a> {
+    /// The patient this one was merged into.
+    survivor: Option<PatientKey>,
+    /// What may not leave of a person whose whereabouts are restricted.
+    secrets: Option<&'a Secrets>,
+}
+
 /// One way to choose people among all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selector {
@@ -125,46 +134,12 @@ impl Records {
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
         let snapshot = self.derived.snapshot()?;
+        let secrets = withhold::secrets(&snapshot, permit.patients())?;
         let mut items = Vec::new();
         for patient in permit.patients() {
-            self.read_patient(&snapshot, *patient, permit.seq(), filter, &mut items)?;
-        }
-        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
-            items = withheld(items, &secrets)?;
+            self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
         }
         Ok(permit.seal(items))
-    }
-
-    /// What may not leave of a person whose whereabouts are restricted; None for everybody else.
-    fn secrets(&self, snapshot: &Snapshot, patients: &[PatientKey], at: u64) -> Result<Option<Secrets>, StoreError> {
-        let mut rows = Vec::new();
-        for patient in patients {
-            rows.extend(snapshot.patient(*patient)?);
-        }
-        if !rows.iter().any(|row| row.facts.as_ref().is_some_and(|facts| facts.restricted)) {
-            return Ok(None);
-        }
-        let mut said = Vec::new();
-        let kinds = [ResourceType::Patient, ResourceType::RelatedPerson];
-        for row in &rows {
-            let source: Arc<str> = row.source.as_str().into();
-            snapshot.each_row(row.patient, &kinds, at, |row| {
-                said.push(self.item(snapshot, row, &source, None)?.resource()?);
-                Ok::<_, StoreError>(())
-            })?;
-            // An earlier address is no less secret.
-            for version in snapshot.versions(ResourceId::of_patient(row.patient), ResourceType::Patient)? {
-                said.push(self.item(snapshot, version, &source, None)?.resource()?);
-            }
-        }
-        let mut secrets = Secrets::of(&said);
-        let sources = snapshot.sources()?;
-        for row in &rows {
-            let profile =
-                sources.iter().find(|source| source.name == row.source).and_then(|source| source.profile.as_deref());
-            secrets.source(&row.source, profile);
-        }
-        Ok(Some(secrets))
     }
 
     fn read_patient(
@@ -173,15 +148,16 @@ impl Records {
         patient: PatientKey,
         at: u64,
         filter: &Filter,
+        secrets: Option<&Secrets>,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         let Some(known) = snapshot.patient(patient)? else { return Ok(()) };
         let source: Arc<str> = known.source.into();
         let moves = snapshot.moves(patient, at)?;
-        let survivor = snapshot.survivor(patient, at)?;
+        let overlay = Overlay { survivor: snapshot.survivor(patient, at)?, secrets };
         let start = items.len();
         snapshot
-            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, survivor, items))?;
+            .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, overlay, items))?;
         if moves.is_empty() {
             return Ok(());
         }
@@ -202,7 +178,7 @@ impl Records {
             let source: Arc<str> = from.source.into();
             let mut theirs = Vec::new();
             snapshot.each_row(came.visit.patient, &filter.kinds, at, |row| {
-                self.push(snapshot, row, &source, filter, None, &mut theirs)
+                self.push(snapshot, row, &source, filter, Overlay { survivor: None, secrets }, &mut theirs)
             })?;
             items.extend(theirs.into_iter().filter(|item| hangs_on(item, came.visit)));
         }
@@ -215,13 +191,22 @@ impl Records {
         row: Row,
         source: &Arc<str>,
         filter: &Filter,
-        survivor: Option<PatientKey>,
+        overlay: Overlay<'_>,
         items: &mut Vec<Item>,
     ) -> Result<(), StoreError> {
         if row.deleted && !filter.deleted {
             return Ok(());
         }
-        let item = self.item(snapshot, row, source, survivor)?;
+        let mut item = self.item(snapshot, row, source, overlay.survivor)?;
+        if let Some(secrets) = overlay.secrets {
+            match secrets.withhold_json(item.kind, &item.json)? {
+                Some(json) => item.json = json,
+                None => return Ok(()),
+            }
+            if secrets.hides(&item.source) {
+                item.source = WITHHELD.into();
+            }
+        }
         if filter.since.is_none_or(|since| item.recorded >= since) {
             items.push(item);
         }
@@ -284,13 +269,10 @@ impl Records {
             return Ok(permit.seal(None));
         }
         let snapshot = self.derived.snapshot()?;
-        let mut item = match snapshot.row(id, kind, permit.seq())? {
+        let item = match snapshot.row(id, kind, permit.seq())? {
             Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
             None => None,
         };
-        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
-            item = withheld(item.into_iter().collect(), &secrets)?.pop();
-        }
         Ok(permit.seal(item))
     }
 
@@ -311,9 +293,6 @@ impl Records {
                 items.push(self.lone_item(&snapshot, row, permit.seq())?);
             }
         }
-        if let Some(secrets) = self.secrets(&snapshot, permit.patients(), permit.seq())? {
-            items = withheld(items, &secrets)?;
-        }
         Ok(permit.seal(items))
     }
 
@@ -321,7 +300,15 @@ impl Records {
         let patient = row.id.patient;
         let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
         let survivor = snapshot.survivor(patient, at)?;
-        self.item(snapshot, row, &source, survivor)
+        let mut item = self.item(snapshot, row, &source, survivor)?;
+        if let Some(secrets) = withhold::secrets_of(snapshot, patient, at)? {
+            let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
+            item.json = secrets.withhold_json(item.kind, &item.json)?.unwrap_or_else(nothing);
+            if secrets.hides(&item.source) {
+                item.source = WITHHELD.into();
+            }
+        }
+        Ok(item)
     }
 
     fn belongs(&self, permit: &Permit, id: ResourceId) -> Result<bool, StoreError> {
@@ -344,7 +331,7 @@ impl Records {
         if !self.belongs(permit, item.id)? {
             return Ok(permit.seal(None));
         }
-        if self.secrets(&self.derived.snapshot()?, permit.patients(), permit.seq())?.is_some() {
+        if withhold::secrets(&self.derived.snapshot()?, permit.patients())?.is_some() {
             return Ok(permit.seal(None));
         }
         let mut journal = (self.journal)()?;
@@ -366,10 +353,10 @@ impl Records {
         self.derived.snapshot()?.parked(permit.patients())
     }
 
-    /// The source of each patient of the record; a practice whose name may not be told is [`crate::restrict::WITHHELD`].
+    /// The source of each patient of the record; of a practice whose name may not be told, [`WITHHELD`].
     pub fn patient_sources(&self, permit: &Permit) -> Result<Vec<(PatientKey, String)>, StoreError> {
         let snapshot = self.derived.snapshot()?;
-        let secrets = self.secrets(&snapshot, permit.patients(), permit.seq())?;
+        let secrets = withhold::secrets(&snapshot, permit.patients())?;
         let mut sources = Vec::new();
         for patient in permit.patients() {
             if let Some(row) = snapshot.patient(*patient)? {
@@ -389,32 +376,26 @@ impl Records {
         let snapshot = self.derived.snapshot()?;
         let mut found: Vec<PersonHit> = Vec::new();
         for hit in snapshot.find_patients(filter)? {
-            let Some(facts) = hit.row.facts else { continue };
-            let patient = FoundPatient { patient: hit.row.patient, source: hit.row.source, facts };
+            let Some(mut facts) = hit.row.facts else { continue };
+            let mut source = hit.row.source;
+            if let Some(secrets) = withhold::secrets_of_person(&snapshot, hit.person, snapshot.seq())? {
+                // To be found by a postcode would tell it.
+                if filter.postcode.is_some() {
+                    continue;
+                }
+                facts.restricted = true;
+                facts.postcode = None;
+                if secrets.hides(&source) {
+                    source = WITHHELD.to_owned();
+                }
+            }
+            let patient = FoundPatient { patient: hit.row.patient, source, facts };
             match found.iter_mut().find(|known| known.person == hit.person) {
                 Some(known) => known.patients.push(patient),
                 None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
             }
         }
-        let mut open = Vec::with_capacity(found.len());
-        for mut hit in found {
-            let patients = snapshot.patients_of(hit.person, snapshot.seq())?;
-            if let Some(secrets) = self.secrets(&snapshot, &patients, snapshot.seq())? {
-                // To be found by a postcode would tell it.
-                if filter.postcode.is_some() {
-                    continue;
-                }
-                for patient in &mut hit.patients {
-                    patient.facts.postcode = None;
-                    patient.facts.restricted = true;
-                    if secrets.hides(&patient.source) {
-                        patient.source = WITHHELD.to_owned();
-                    }
-                }
-            }
-            open.push(hit);
-        }
-        Ok(permit.seal(open))
+        Ok(permit.seal(found))
     }
 
     /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
@@ -430,13 +411,7 @@ impl Records {
             if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, at)?
                 && !row.deleted
             {
-                let person = snapshot.person_of(*patient, at)?;
-                let all = person.map_or(Ok(vec![*patient]), |person| snapshot.patients_of(person, at))?;
-                let item = self.lone_item(&snapshot, row, at)?;
-                match self.secrets(&snapshot, &all, at)? {
-                    Some(secrets) => items.extend(withheld(vec![item], &secrets)?),
-                    None => items.push(item),
-                }
+                items.push(self.lone_item(&snapshot, row, at)?);
             }
         }
         Ok(permit.seal(items))
@@ -488,14 +463,6 @@ impl Records {
                 {
                     items.push(self.lone_item(&snapshot, row, seq)?);
                 }
-            }
-            let all = snapshot.patients_of(person, seq)?;
-            if let Some(secrets) = self.secrets(&snapshot, &all, seq)? {
-                // To be found by a postcode would tell it.
-                if selectors.iter().any(|selector| matches!(selector, Selector::Indexed(f) if f.postcode.is_some())) {
-                    continue;
-                }
-                items = withheld(items, &secrets)?;
             }
             if !items.is_empty() {
                 people.push((person, items));
@@ -558,22 +525,6 @@ impl Records {
     }
 }
 
-/// Items without what may not leave.
-fn withheld(items: Vec<Item>, secrets: &Secrets) -> Result<Vec<Item>, StoreError> {
-    let mut left = Vec::with_capacity(items.len());
-    for mut item in items {
-        let mut resource = item.resource()?;
-        if secrets.withhold(&mut resource) {
-            item.json = resource.to_json().into_bytes();
-            if secrets.hides(&item.source) {
-                item.source = WITHHELD.into();
-            }
-            left.push(item);
-        }
-    }
-    Ok(left)
-}
-
 /// Whether an item is this visit or says it happened in it.
 fn hangs_on(item: &Item, visit: ResourceId) -> bool {
     if item.id == visit {
@@ -592,10 +543,14 @@ fn as_replaced(json: &[u8], survivor: PatientKey) -> Result<Vec<u8>, StoreError>
     let mut patient = Resource::from_slice(json).map_err(|e| StoreError::Corrupt(format!("stored patient: {e}")))?;
     patient.set("active", false);
     let mut links = patient.list("link").to_vec();
-    links.push(serde_json::json!({
+    let link = serde_json::json!({
         "other": {"reference": format!("Patient/{survivor}")},
         "type": "replaced-by"
-    }));
+    });
+    // A FHIR source that merged says so itself.
+    if !links.contains(&link) {
+        links.push(link);
+    }
     patient.set("link", Value::Array(links));
     Ok(patient.to_json().into_bytes())
 }

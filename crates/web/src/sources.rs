@@ -88,7 +88,7 @@ pub fn states(site: &Site, knows: &[String]) -> Result<Vec<SourceState>, StoreEr
             last_about_person: None,
         });
     }
-    if knows.iter().any(|id| id == record::restrict::WITHHELD) {
+    if knows.iter().any(|id| id == record::withhold::WITHHELD) {
         // A restricted person: one practice without a name stands for all, so that none is told by being left out.
         let of_practice = |state: &SourceState| state.source.kind == SourceKind::Gp;
         let model = states.iter().find(|state| of_practice(state)).cloned();
@@ -106,13 +106,13 @@ pub fn states(site: &Site, knows: &[String]) -> Result<Vec<SourceState>, StoreEr
 
 /// A practice whose name may not be told.
 fn withheld() -> Arc<SourceInfo> {
-    let (id, name) = (record::restrict::WITHHELD.to_owned(), "GP practice (name withheld)".to_owned());
+    let (id, name) = (record::withhold::WITHHELD.to_owned(), "GP practice (name withheld)".to_owned());
     Arc::new(SourceInfo { id, name, kind: SourceKind::Gp })
 }
 
 /// Who a source is, from the states at hand.
 pub fn info(states: &[SourceState], id: &str) -> Arc<SourceInfo> {
-    if id == record::restrict::WITHHELD {
+    if id == record::withhold::WITHHELD {
         return withheld();
     }
     let found = states.iter().find(|state| state.source.id == id).map(|state| Arc::clone(&state.source));

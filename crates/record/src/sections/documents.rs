@@ -174,7 +174,7 @@ fn file(index: usize, attachment: &Value) -> File {
             }
             _ => Place::Elsewhere(url.to_owned()),
         },
-        (None, None) if crate::restrict::is_masked(attachment) => Place::Withheld,
+        (None, None) if crate::withhold::is_masked(attachment) => Place::Withheld,
         (None, None) => Place::Missing,
     };
     let bytes = attachment.get("size").and_then(Value::as_u64).or_else(|| data.map(|data| (data.len() as u64) / 4 * 3));

@@ -108,7 +108,7 @@ pub async fn show(
 }
 
 fn hidden(source: &str) -> bool {
-    source == record::restrict::WITHHELD
+    source == record::withhold::WITHHELD
 }
 
 fn line(link: &LinkRow, source: Option<String>) -> LinkLine {

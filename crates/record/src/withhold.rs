@@ -8,11 +8,88 @@
 //! searched here.
 
 use crate::text::{self, Name};
-use fhir::{Map, Resource, ResourceType, Value};
+use fhir::{Map, PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use serde::Deserialize;
+use store::{Snapshot, StoreError};
 
 /// What stands where something was taken away, and the id of a source whose name may not be told.
 pub const WITHHELD: &str = "withheld";
+
+/// Elements that say where a person is or how to reach them, by type. A type not named here has none.
+fn elements(kind: ResourceType) -> &'static [&'static str] {
+    use ResourceType as T;
+    match kind {
+        T::Patient => {
+            &["address", "telecom", "contact", "generalPractitioner", "managingOrganization", "photo", "text"]
+        }
+        T::Encounter => &["location", "serviceProvider", "hospitalization", "text"],
+        T::Appointment => &["participant", "supportingInformation", "text"],
+        T::EpisodeOfCare => &["managingOrganization", "text"],
+        T::ServiceRequest => &["locationCode", "locationReference", "text"],
+        T::Procedure | T::Immunization | T::ChargeItem | T::Media | T::DiagnosticReport => &["location", "text"],
+        T::CareTeam => &["participant", "telecom", "managingOrganization", "text"],
+        _ => &["text"],
+    }
+}
+
+/// The label of something withheld in part (FHIR v3-ObservationValue).
+const REDACTED: &str = "REDACTED";
+
+/// Whether any source marks the person behind these patients as restricted. One is enough.
+fn any_restricted(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<bool, StoreError> {
+    for patient in patients {
+        if snapshot.patient(*patient)?.and_then(|row| row.facts).is_some_and(|facts| facts.restricted) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What may not leave of the person behind these patients; None for everybody who is not restricted.
+pub(crate) fn secrets(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<Option<Secrets>, StoreError> {
+    if !any_restricted(snapshot, patients)? {
+        return Ok(None);
+    }
+    let sources = snapshot.sources()?;
+    let mut secrets = Secrets::default();
+    for patient in patients {
+        // Every version: an earlier address is no less secret.
+        let mut rows = snapshot.versions(ResourceId::of_patient(*patient), ResourceType::Patient)?;
+        snapshot.each_row(*patient, &[ResourceType::RelatedPerson], snapshot.seq(), |row| {
+            rows.push(row);
+            Ok::<_, StoreError>(())
+        })?;
+        for row in rows {
+            let mut json = Vec::new();
+            snapshot.render(&mut json, &row, "", "")?;
+            let said =
+                Resource::from_slice(&json).map_err(|e| StoreError::Corrupt(format!("a stored resource: {e}")))?;
+            secrets.learn_from(&said);
+        }
+        if let Some(known) = snapshot.patient(*patient)? {
+            let profile = sources.iter().find(|source| source.name == known.source);
+            secrets.source(&known.source, profile.and_then(|source| source.profile.as_deref()));
+        }
+    }
+    Ok(Some(secrets))
+}
+
+/// As [`secrets`], of the person a patient is at `at`.
+pub(crate) fn secrets_of(snapshot: &Snapshot, patient: PatientKey, at: u64) -> Result<Option<Secrets>, StoreError> {
+    match snapshot.person_of(patient, at)? {
+        Some(person) => secrets_of_person(snapshot, person, at),
+        None => secrets(snapshot, &[patient]),
+    }
+}
+
+/// As [`secrets`], of a person.
+pub(crate) fn secrets_of_person(
+    snapshot: &Snapshot,
+    person: PersonKey,
+    at: u64,
+) -> Result<Option<Secrets>, StoreError> {
+    secrets(snapshot, &snapshot.patients_of(person, at)?)
+}
 
 /// Texts shorter than this are too common to be replaced wherever they stand.
 const WORD_CHARS_MIN: usize = 5;
@@ -42,15 +119,7 @@ struct Profile {
 }
 
 impl Secrets {
-    /// Learn what may not leave from what every source says of the person.
-    pub fn of<'a>(patients: impl IntoIterator<Item = &'a Resource>) -> Self {
-        let mut secrets = Secrets::default();
-        for patient in patients {
-            secrets.learn_from(patient);
-        }
-        secrets
-    }
-
+    /// Learn from what a source says of the person, or of their next of kin.
     fn learn_from(&mut self, patient: &Resource) {
         for address in patient.list("address") {
             for line in text::list(address, "line").iter().filter_map(Value::as_str) {
@@ -77,7 +146,7 @@ impl Secrets {
     }
 
     /// A source that holds a patient of the person: when it is a practice, its very name tells the practice.
-    pub fn source(&mut self, id: &str, profile: Option<&str>) {
+    fn source(&mut self, id: &str, profile: Option<&str>) {
         let profile: Profile = profile.and_then(|text| toml::from_str(text).ok()).unwrap_or_default();
         if profile.kind == "gp" {
             self.practices.push(id.to_owned());
@@ -120,25 +189,37 @@ impl Secrets {
         self.practices.iter().any(|practice| practice == source)
     }
 
+    /// The JSON of a resource without what may not leave; None when nothing of it may.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a resource.
+    pub(crate) fn withhold_json(&self, kind: ResourceType, json: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if kind == ResourceType::RelatedPerson {
+            return Ok(None);
+        }
+        let mut resource =
+            Resource::from_slice(json).map_err(|e| StoreError::Corrupt(format!("a stored resource: {e}")))?;
+        let before = resource.clone();
+        if !self.withhold(&mut resource) {
+            return Ok(None);
+        }
+        if resource == before {
+            return Ok(Some(json.to_vec()));
+        }
+        label(&mut resource);
+        Ok(Some(resource.to_json().into_bytes()))
+    }
+
     /// Take everything away that may not leave. False: nothing of this resource may.
     #[must_use]
-    pub fn withhold(&self, resource: &mut Resource) -> bool {
+    fn withhold(&self, resource: &mut Resource) -> bool {
         let kind = resource.kind();
         if kind == ResourceType::RelatedPerson {
             return false;
         }
         let body = resource.body_mut();
-        body.shift_remove("text");
-        if kind == ResourceType::Patient {
-            for element in ["contact", "generalPractitioner", "managingOrganization", "photo"] {
-                body.shift_remove(element);
-            }
-        }
-        // Where the person is being looked after is where they are.
-        if matches!(kind, ResourceType::Encounter | ResourceType::Procedure | ResourceType::Immunization) {
-            for element in ["location", "serviceProvider", "hospitalization"] {
-                body.shift_remove(element);
-            }
+        for element in elements(kind) {
+            body.shift_remove(*element);
         }
         if kind == ResourceType::Binary && body.shift_remove("data").is_some() {
             body.insert("extension".into(), masked());
@@ -214,6 +295,23 @@ impl Secrets {
     }
 }
 
+/// Say in `meta.security` that something was taken away.
+fn label(resource: &mut Resource) {
+    let label = serde_json::json!({
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": REDACTED
+    });
+    let mut meta = resource.get("meta").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    if let Some(meta) = meta.as_object_mut() {
+        match meta.get_mut("security").and_then(Value::as_array_mut) {
+            Some(labels) => labels.push(label),
+            None => {
+                meta.insert("security".into(), Value::Array(vec![label]));
+            }
+        }
+    }
+    resource.set("meta", meta);
+}
+
 /// FHIR's word for it: the value exists and is masked (data-absent-reason).
 fn masked() -> Value {
     serde_json::json!([{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}])
@@ -244,7 +342,8 @@ mod tests {
     }
 
     fn secrets() -> Secrets {
-        let mut secrets = Secrets::of([&patient()]);
+        let mut secrets = Secrets::default();
+        secrets.learn_from(&patient());
         secrets.source(
             "gp-harbour",
             Some("source = \"gp-harbour\"\nname = \"Harbour Street Surgery\"\nkind = \"gp\"\nods = \"X81005\""),
@@ -296,6 +395,18 @@ mod tests {
             !secrets.withhold(&mut resource(json!({"resourceType": "RelatedPerson"}))),
             "next of kin do not leave at all"
         );
+    }
+
+    #[test]
+    fn what_was_taken_away_is_said_and_what_was_not_is_byte_for_byte_the_same() {
+        let visit =
+            br#"{"resourceType":"Encounter","status":"in-progress","location":[{"location":{"display":"Ward 3"}}]}"#;
+        let left = secrets().withhold_json(ResourceType::Encounter, visit).expect("a resource").expect("something");
+        let left = String::from_utf8(left).expect("text");
+        assert!(!left.contains("Ward 3") && left.contains("in-progress") && left.contains("REDACTED"));
+        let problem = br#"{"resourceType":"Condition", "code":{"text":"Asthma"}}"#;
+        let same = secrets().withhold_json(ResourceType::Condition, problem).expect("a resource");
+        assert_eq!(same.as_deref(), Some(problem.as_slice()));
     }
 
     #[test]
