@@ -33,8 +33,8 @@ browser_tests() {
         cat "$home/err" >&2
         note_failure "skein demo printed no address within 60 s (its messages are above)"
     else
-        SKEIN_URL="$url" SKEIN_CHROMIUM="$SKEIN_CHROMIUM" node --test --test-reporter=tap --test-concurrency=1 \
-            'tests/browser/'*.test.mjs 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+        SKEIN_URL="$url" SKEIN_DEMO_OUT="$home/out" SKEIN_CHROMIUM="$SKEIN_CHROMIUM" node --test --test-reporter=tap --test-concurrency=1 \
+            tests/browser/*.test.mjs 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
         count_node "$log" "$status"
     fi
     kill -INT "$pid" 2>/dev/null || true

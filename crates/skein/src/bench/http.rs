@@ -262,7 +262,7 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
         let mut page = Bytes::new();
         for patient in site.people.iter().cycle().take(200) {
             let begin = Instant::now();
-            let path = format!("/record/{}/", region.person(*patient));
+            let path = format!("/record/{}", region.person(*patient));
             let (status, body) = client.ask(Method::GET, &path, false, None).await?;
             anyhow::ensure!(status == StatusCode::OK, "the record page answered {status}");
             page = body;
