@@ -550,6 +550,9 @@ pub(crate) fn map_chunk(
     Ok(mapped)
 }
 
+/// An entry to be mapped, and what it was mapped to.
+type Slot = (Option<Entry>, Option<Mapped>);
+
 fn map_run(
     region: &Region,
     profiles: &Profiles,
@@ -566,8 +569,7 @@ fn map_run(
         return Ok(());
     }
     let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<(Option<Entry>, Option<Mapped>)>> =
-        entries.into_iter().map(|entry| Mutex::new((Some(entry), None))).collect();
+    let slots: Vec<Mutex<Slot>> = entries.into_iter().map(|entry| Mutex::new((Some(entry), None))).collect();
     let work = || -> Result<(), StoreError> {
         let snapshot = derived.snapshot()?;
         loop {

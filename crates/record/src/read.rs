@@ -109,12 +109,15 @@ pub struct Candidates {
     pub cut: bool,
 }
 
+/// When each `seq` was received, as a time and as the text of an instant.
+type Times = HashMap<u64, (Timestamp, Arc<str>)>;
+
 /// The read side of a region. Clones share connections.
 #[derive(Clone)]
 pub struct Records {
     derived: Derived,
     journal: Arc<dyn Fn() -> Result<JournalReader, StoreError> + Send + Sync>,
-    times: Arc<RwLock<HashMap<u64, (Timestamp, Arc<str>)>>>,
+    times: Arc<RwLock<Times>>,
 }
 
 impl Records {
