@@ -73,12 +73,26 @@ impl Member for Json {
     }
 }
 
+/// Control characters that a FHIR string may not hold (R4 datatypes, string: no character below 32 but tab, carriage return
+/// and line feed). The source message keeps them.
+fn is_forbidden(letter: char) -> bool {
+    letter.is_control() && !matches!(letter, '\t' | '\n' | '\r')
+}
+
 impl Member for str {
     fn write(&self, out: &mut String) -> bool {
         if self.is_empty() {
             return false;
         }
-        push_string(out, self);
+        if !self.chars().any(is_forbidden) {
+            push_string(out, self);
+            return true;
+        }
+        let clean: String = self.chars().filter(|letter| !is_forbidden(*letter)).collect();
+        if clean.is_empty() {
+            return false;
+        }
+        push_string(out, &clean);
         true
     }
 
@@ -389,6 +403,13 @@ mod tests {
         let value = object! { "a": "", "b": None::<Json>, "c": empty, "d": "x\n\"", "e": true, "f": Json::verbatim("6.00"), "g": vec![Json::from("y")] };
         assert_eq!(value.as_str(), r#"{"d":"x\n\"","e":true,"f":6.00,"g":["y"]}"#);
         assert!(Object::new().text("a", "  ").done().is_none());
+    }
+
+    #[test]
+    fn control_characters_are_left_out() {
+        let bell = "\u{7}";
+        let value = object! { "a": "BAX\u{1}\u{7}TER\u{1b}[31m", "b": "line\nline", "c": bell };
+        assert_eq!(value.as_str(), r#"{"a":"BAXTER[31m","b":"line\nline"}"#);
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
