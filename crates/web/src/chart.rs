@@ -216,7 +216,7 @@ fn nice_ticks(low: f64, high: f64) -> Vec<f64> {
     let start = (low / step).floor() * step;
     let mut ticks = vec![start];
     while let Some(last) = ticks.last().copied()
-        && last < high
+        && (last < high || ticks.len() < 2)
         && ticks.len() < 12
     {
         ticks.push(last + step);
