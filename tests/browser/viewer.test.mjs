@@ -49,7 +49,9 @@ async function filled() {
   const page = await signedIn('doctor');
   for (;;) {
     const progress = await page.evaluate(async () => (await fetch('/status/progress')).json());
-    if (progress.total > 0 && progress.done >= progress.total && progress.applied >= progress.head) break;
+    // No total: loading is over.
+    const loaded = progress.total === null || (progress.total > 0 && progress.done >= progress.total);
+    if (loaded && progress.head > 0 && progress.applied >= progress.head) break;
     await page.waitForTimeout(500);
   }
   await page.context().close();
