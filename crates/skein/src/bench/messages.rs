@@ -22,7 +22,7 @@ pub fn message(n: usize) -> Vec<u8> {
         t = person % 1000,
     );
     let mut text = String::with_capacity(1600);
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         let _ = write!(
             text,
             "MSH|^~\\&|LAB|RXB|SKEIN|REGION|{at}||ORU^R01|B{n}|P|2.4|||AL|NE\r{pid}\rPV1|1|I|WARD{w}^BAY1^BED{b}^RXB||||C1234567^HOUSE^GREGORY\rORC|RE|P{n}|F{n}||CM\rOBR|1|P{n}|F{n}|UE^Urea and electrolytes^LOCAL|||{at}||||||||C1234567^HOUSE^GREGORY||||||{at}||CH|F\r",

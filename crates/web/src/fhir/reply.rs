@@ -68,18 +68,19 @@ pub struct ApiError {
     pub status: StatusCode,
     /// What to tell.
     pub outcome: OperationOutcome,
-    headers: HeaderMap,
+    /// Boxed, so that a result is small.
+    headers: Box<HeaderMap>,
 }
 
 impl ApiError {
     /// One issue.
     pub fn new(status: StatusCode, code: IssueType, text: impl Into<String>) -> Self {
-        ApiError { status, outcome: OperationOutcome::error(code, text), headers: HeaderMap::new() }
+        ApiError { status, outcome: OperationOutcome::error(code, text), headers: Box::default() }
     }
 
     /// Several issues.
     pub fn issues(status: StatusCode, issues: Vec<Issue>) -> Self {
-        ApiError { status, outcome: issues.into(), headers: HeaderMap::new() }
+        ApiError { status, outcome: issues.into(), headers: Box::default() }
     }
 
     /// There is no such thing.
@@ -159,7 +160,7 @@ impl From<Refusal> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = Reply::json(self.status, self.outcome.to_json()).into_response();
-        for (name, value) in self.headers {
+        for (name, value) in *self.headers {
             if let Some(name) = name {
                 response.headers_mut().insert(name, value);
             }
