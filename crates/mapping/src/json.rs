@@ -66,8 +66,18 @@ impl NotJson for u8 {}
 impl NotJson for usize {}
 impl NotJson for Vec<Json> {}
 
+impl Json {
+    /// Whether it says nothing: made of a text that held only what a FHIR string may not.
+    fn is_nothing(&self) -> bool {
+        self.0 == "null"
+    }
+}
+
 impl Member for Json {
     fn write(&self, out: &mut String) -> bool {
+        if self.is_nothing() {
+            return false;
+        }
         out.push_str(&self.0);
         true
     }
@@ -89,7 +99,7 @@ impl Member for str {
             return true;
         }
         let clean: String = self.chars().filter(|letter| !is_forbidden(*letter)).collect();
-        if clean.is_empty() {
+        if clean.trim().is_empty() {
             return false;
         }
         push_string(out, &clean);
@@ -162,15 +172,16 @@ impl<M: Member + ?Sized> Member for &M {
 
 impl Member for [Json] {
     fn write(&self, out: &mut String) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        for (at, item) in self.iter().enumerate() {
-            out.push(if at == 0 { '[' } else { ',' });
+        let mut next = '[';
+        for item in self.iter().filter(|item| !item.is_nothing()) {
+            out.push(next);
             out.push_str(&item.0);
+            next = ',';
         }
-        out.push(']');
-        true
+        if next == ',' {
+            out.push(']');
+        }
+        next == ','
     }
 
     fn size(&self) -> usize {
@@ -409,6 +420,9 @@ mod tests {
     fn control_characters_are_left_out() {
         let bell = "\u{7}";
         let value = object! { "a": "BAX\u{1}\u{7}TER\u{1b}[31m", "b": "line\nline", "c": bell };
+        let items = vec![Json::from("\u{1}"), Json::from("\u{3} x"), Json::from(" \u{2} ")];
+        let list = object! { "some": items, "none": vec![Json::from("\u{1}")], "item": Json::from("\u{1}") };
+        assert_eq!(list.as_str(), r#"{"some":[" x"]}"#);
         assert_eq!(value.as_str(), r#"{"a":"BAXTER[31m","b":"line\nline"}"#);
     }
 
