@@ -1,0 +1,248 @@
+//! The one applier: takes mapped entries in journal order and makes them visible.
+//!
+//! Within a batch the work that only concerns one patient (loading, folding, compressing) is done for several patients at
+//! once; what crosses patients (links, merges) and the writing itself is done in order, so that a replay of the journal
+//! gives the same state.
+
+mod decide;
+mod fold;
+mod write;
+
+use crate::{
+    mapped::{self, Mapped, Step},
+    profiles::Profiles,
+};
+use fhir::{PatientKey, Region};
+use mapping::{Change, Finding, Severity};
+use serde_json::json;
+use std::collections::HashMap;
+use store::{
+    Derived, Problem, ProblemStatus, StoreError, Writer,
+    journal::{EntryKind, JournalReader},
+};
+
+/// Messages held behind one parked message at most. Past that the lane is set free: folding does not need order, and a
+/// resubmitted message is then simply late news.
+const HELD_MAX: usize = 10_000;
+
+/// The applier.
+pub struct Applier {
+    region: Region,
+    derived: Derived,
+    writer: Writer,
+    journal: JournalReader,
+    lanes: HashMap<PatientKey, u64>,
+    profiles: Profiles,
+    threads: usize,
+    dictionaries: crossbeam_channel::Receiver<(u8, Vec<u8>)>,
+    dictionary_sender: crossbeam_channel::Sender<(u8, Vec<u8>)>,
+    /// Counts changes of directories; what was looked up under another count is looked up again.
+    directory_changes: u64,
+}
+
+impl Applier {
+    /// An applier over an open store.
+    pub fn new(region: Region, derived: Derived, writer: Writer, journal: JournalReader) -> Result<Self, StoreError> {
+        let lanes = writer.lanes()?;
+        let mut profiles = Profiles::default();
+        for (source, toml) in writer.profiles()? {
+            profiles.set(&source, &toml);
+        }
+        let (dictionary_sender, dictionaries) = crossbeam_channel::unbounded();
+        let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
+        Ok(Applier {
+            region,
+            derived,
+            writer,
+            journal,
+            lanes,
+            profiles,
+            threads,
+            dictionaries,
+            dictionary_sender,
+            directory_changes: 0,
+        })
+    }
+
+    /// The journal position reached.
+    pub fn applied(&self) -> Result<u64, StoreError> {
+        self.writer.applied()
+    }
+
+    /// The profiles in force at the position reached.
+    pub fn profiles(&self) -> Profiles {
+        self.profiles.clone()
+    }
+
+    /// How often directories have changed since the start.
+    pub fn directory_changes(&self) -> u64 {
+        self.directory_changes
+    }
+
+    /// Write the log back into the file: nothing more comes.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        self.writer.checkpoint()
+    }
+
+    /// Apply entries, which must follow the position reached without a gap. `mapped_at` is the count of directory changes
+    /// they were mapped under.
+    pub fn apply(&mut self, batch: Vec<Mapped>, mapped_at: u64) -> Result<(), StoreError> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            // A decision, or a change of a directory, is applied before anything after it is looked at.
+            let cut = self.cut(&rest);
+            let tail = rest.split_off(cut.min(rest.len()));
+            let mut now = std::mem::replace(&mut rest, tail);
+            self.map_again(&mut now, mapped_at)?;
+            self.apply_run(now)?;
+        }
+        Ok(())
+    }
+
+    /// How many entries from the front can be applied as one.
+    fn cut(&self, batch: &[Mapped]) -> usize {
+        for (index, mapped) in batch.iter().enumerate() {
+            if !matches!(mapped.kind, EntryKind::Hl7v2 | EntryKind::Fhir) {
+                return index.max(1);
+            }
+            if index > 0 && mapped.missed {
+                return index;
+            }
+            if self.touches_directory(mapped) {
+                return index + 1;
+            }
+        }
+        batch.len()
+    }
+
+    /// Map again what was looked up before something it may have found was changed.
+    fn map_again(&self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
+        let stale = self.directory_changes != mapped_at;
+        for mapped in batch.iter_mut().filter(|mapped| mapped.missed || stale && mapped.looked_up) {
+            if let Some(entry) = mapped.entry.take() {
+                *mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
+                mapped.missed = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a message changes what others may have looked up: a directory, or that something is there.
+    fn touches_directory(&self, mapped: &Mapped) -> bool {
+        let directory = self.region.directory(&mapped.source);
+        mapped.steps.iter().any(|step| match step {
+            Step::Put(ready) => ready.id.patient == directory,
+            Step::Other(Change::Delete { .. }) => true,
+            Step::Other(_) => false,
+        })
+    }
+
+    fn apply_run(&mut self, mut batch: Vec<Mapped>) -> Result<(), StoreError> {
+        let Some(last) = batch.last().map(|mapped| mapped.pos) else { return Ok(()) };
+        self.writer.begin()?;
+        let result = match batch.first().map(|first| first.kind) {
+            Some(EntryKind::Hl7v2 | EntryKind::Fhir) => self.apply_messages(&mut batch),
+            _ => batch.into_iter().try_for_each(|decision| self.decide(decision)),
+        };
+        let result = result.and_then(|()| {
+            while let Ok((kind, bytes)) = self.dictionaries.try_recv() {
+                self.writer.add_dictionary(kind, bytes)?;
+            }
+            self.writer.commit(last)
+        });
+        if result.is_err() {
+            self.writer.rollback()?;
+            self.lanes = self.writer.lanes()?;
+        }
+        result
+    }
+
+    /// Messages of a batch: lanes first, then folding by patient, then writing in order.
+    fn apply_messages(&mut self, batch: &mut [Mapped]) -> Result<(), StoreError> {
+        let mut live: Vec<bool> = Vec::with_capacity(batch.len());
+        for mapped in batch.iter_mut() {
+            live.push(self.admit(mapped, None)?);
+        }
+        let outcomes = self.fold_in_parallel(batch, &live)?;
+        self.write_outcomes(batch, &mut live, outcomes)
+    }
+
+    /// Whether a message is to be processed now. Otherwise it is put on the error desk: held, parked, refused or failed.
+    /// `retry_of`: it is the message that parks its lanes, tried again.
+    fn admit(&mut self, mapped: &mut Mapped, retry_of: Option<u64>) -> Result<bool, StoreError> {
+        let blocked = mapped.lanes.iter().find_map(|lane| self.lanes.get(lane).map(|pos| (*lane, *pos)));
+        if let Some((lane, parked)) = blocked
+            && retry_of != Some(parked)
+        {
+            if self.writer.held(lane)?.len() < HELD_MAX {
+                let finding = note("waiting", format!("waits behind message {parked} of the same patient"));
+                self.put_problem(mapped, ProblemStatus::Held, Some(lane), &[finding], None)?;
+                return Ok(false);
+            }
+            self.writer.put_lane(lane, None)?;
+            self.lanes.remove(&lane);
+            let held = self.writer.held(lane)?;
+            for pos in held {
+                self.apply_held(pos, mapped.pos)?;
+            }
+        }
+        if !mapped.failed() {
+            return Ok(true);
+        }
+        if retry_of.is_none() {
+            let findings = std::mem::take(&mut mapped.findings);
+            self.fail(mapped, &findings)?;
+        }
+        Ok(false)
+    }
+
+    fn fail(&mut self, mapped: &Mapped, findings: &[Finding]) -> Result<(), StoreError> {
+        let unknown = findings.iter().any(|finding| finding.code == "unknown-message-type");
+        let (status, lane) = match mapped.lanes.first() {
+            _ if mapped.sender_waits() => (ProblemStatus::Refused, None),
+            Some(lane) if !unknown => (ProblemStatus::Parked, Some(*lane)),
+            _ => (ProblemStatus::Failed, None),
+        };
+        if status == ProblemStatus::Parked {
+            for lane in &mapped.lanes {
+                self.writer.put_lane(*lane, Some(mapped.pos))?;
+                self.lanes.insert(*lane, mapped.pos);
+            }
+        }
+        self.put_problem(mapped, status, lane, findings, None)
+    }
+
+    fn put_problem(
+        &mut self,
+        mapped: &Mapped,
+        status: ProblemStatus,
+        lane: Option<PatientKey>,
+        findings: &[Finding],
+        resolved_by: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let findings = serde_json::to_string(findings).map_err(|e| StoreError::Corrupt(format!("findings: {e}")))?;
+        self.writer.put_problem(&Problem {
+            pos: mapped.pos,
+            source: mapped.source.clone(),
+            feed: mapped.feed.clone(),
+            received: mapped.received,
+            status,
+            lane,
+            findings,
+            title: mapped.title.clone(),
+            resolved_by,
+        })
+    }
+}
+
+fn note(code: &str, text: String) -> Finding {
+    Finding { severity: Severity::Error, code: code.into(), place: String::new(), text }
+}
+
+fn warning(code: &str, text: String) -> Finding {
+    Finding { severity: Severity::Warning, code: code.into(), place: String::new(), text }
+}
+/// What a decision is about, as JSON for [`store::journal::NewEntry::about`].
+pub fn about_message(of: u64, by: &str, why: &str) -> String {
+    json!({"of": of, "by": by, "why": why}).to_string()
+}
