@@ -47,6 +47,11 @@ pub enum Action {
         /// `list`, `show`, `edit`, `resubmit` or `discard`, with the journal position.
         what: String,
     },
+    /// Look at or decide who is who: the work of data stewards.
+    Identity {
+        /// `queue`, `compare`, `history`, `decide same`, `decide different` …, with the opaque keys of patients or persons.
+        what: String,
+    },
 }
 
 /// Why the gate stays shut.
@@ -92,6 +97,14 @@ pub struct FindPermit {
 /// Leave to work at the error desk. Only the gate makes these.
 #[derive(Clone, Debug)]
 pub struct DeskPermit {
+    user: Arc<User>,
+    receipt: Arc<Receipt>,
+}
+
+/// Leave to see who a region's patients are said to be, and to decide it: demographics, nothing clinical. Only the gate
+/// makes these.
+#[derive(Clone, Debug)]
+pub struct StewardPermit {
     user: Arc<User>,
     receipt: Arc<Receipt>,
 }
@@ -202,6 +215,23 @@ impl DeskPermit {
     }
 }
 
+impl StewardPermit {
+    /// Who asked.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Put something read under this permit under seal.
+    pub fn seal<T>(&self, content: T) -> Sealed<T> {
+        Sealed { content, receipt: self.receipt.clone() }
+    }
+
+    /// The number of the audit entry, once it is on disk: before a decision is carried out.
+    pub async fn recorded(&self) -> Result<u64, Refusal> {
+        self.receipt.wait().await
+    }
+}
+
 /// The gate.
 #[derive(Clone)]
 pub struct Gate {
@@ -211,6 +241,10 @@ pub struct Gate {
 
 /// Roles of people who run the systems: they see the error desk and no record.
 const ADMINISTRATORS: &[&str] = &["R8008", "R8015"];
+
+/// Roles of people who keep the index of people right (NHS national role `R8012`, information officer): they see who is
+/// who, and no record.
+const STEWARDS: &[&str] = &["R8012"];
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -266,6 +300,11 @@ impl Gate {
         ADMINISTRATORS.contains(&user.role_code.as_str())
     }
 
+    /// Whether a user keeps the index of people right.
+    pub fn is_steward(user: &User) -> bool {
+        STEWARDS.contains(&user.role_code.as_str())
+    }
+
     /// Ask to read a person's record as it is now.
     ///
     /// # Errors
@@ -284,11 +323,16 @@ impl Gate {
         seq: u64,
         now: Timestamp,
     ) -> Result<Permit, Refusal> {
-        if Self::is_administrator(user) {
+        let shut = if Self::is_administrator(user) {
+            Some("Your role looks after systems and does not open people's records.")
+        } else if Self::is_steward(user) {
+            Some("Your role decides which patients are one person and does not open people's records.")
+        } else {
+            None
+        };
+        if let Some(why) = shut {
             drop(self.record(user, About { person: Some(person), ..About::default() }, action, "refused", now)?);
-            return Err(Refusal::NotAllowed(
-                "Your role looks after systems and does not open people's records.".into(),
-            ));
+            return Err(Refusal::NotAllowed(why.into()));
         }
         let snapshot = self.derived.snapshot()?;
         let seq = seq.min(snapshot.seq());
@@ -330,5 +374,22 @@ impl Gate {
         }
         let pending = self.record(user, About::default(), action, "permitted", now)?;
         Ok(DeskPermit { user: Arc::new(user.clone()), receipt: Receipt::new(pending) })
+    }
+
+    /// Ask to see or decide who is who. `about`: the person whose links are looked at, where it is one.
+    pub fn steward(
+        &self,
+        user: &User,
+        about: Option<PersonKey>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<StewardPermit, Refusal> {
+        let about = About { person: about, ..About::default() };
+        if !Self::is_steward(user) {
+            drop(self.record(user, about, action, "refused", now)?);
+            return Err(Refusal::NotAllowed("Deciding who is who is the work of data stewards.".into()));
+        }
+        let pending = self.record(user, about, action, "permitted", now)?;
+        Ok(StewardPermit { user: Arc::new(user.clone()), receipt: Receipt::new(pending) })
     }
 }

@@ -6,5 +6,5 @@ mod gate;
 mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
-pub use gate::{Action, DeskPermit, FindPermit, Gate, POLICY, Permit, Refusal, Sealed};
+pub use gate::{Action, DeskPermit, FindPermit, Gate, POLICY, Permit, Refusal, Sealed, StewardPermit};
 pub use user::User;

@@ -18,6 +18,7 @@ pub use mapping::{
     Finding, Profile, Severity,
     profile::{Quiet, SourceKind},
 };
+pub use person::{Act, LinkDecision};
 pub use replay::{Verdict, rebuild, verify};
 pub use store::{
     Problem, ProblemStatus, StoreError,

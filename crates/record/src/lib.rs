@@ -9,6 +9,7 @@ mod item;
 pub mod origin;
 mod read;
 pub mod sections;
+pub mod stewards;
 pub mod summary;
 pub mod text;
 pub mod unit;
@@ -17,4 +18,7 @@ pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};
-pub use store::{LinkRow, PeopleFilter, SourceRow, StoreError, identifier_hash, journal::Entry};
+pub use store::{
+    Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,
+    StoreError, Weighed, identifier_hash, journal::Entry,
+};

@@ -129,6 +129,14 @@ impl Records {
         Records { derived, journal: Arc::new(journal), times: Arc::default() }
     }
 
+    pub(crate) fn derived(&self) -> &Derived {
+        &self.derived
+    }
+
+    pub(crate) fn open_journal(&self) -> Result<JournalReader, StoreError> {
+        (self.journal)()
+    }
+
     /// The newest `seq` that is visible.
     pub fn seq(&self) -> Result<u64, StoreError> {
         Ok(self.derived.snapshot()?.seq())
@@ -299,7 +307,7 @@ impl Records {
         Ok(permit.seal(items))
     }
 
-    fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {
+    pub(crate) fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {
         let patient = row.id.patient;
         let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
         let survivor = snapshot.survivor(patient, at)?;

@@ -13,6 +13,7 @@ mod error;
 mod folder;
 pub mod journal;
 mod read;
+mod review;
 mod schema;
 mod write;
 
@@ -22,7 +23,8 @@ pub use derived::{Derived, Sample};
 pub use error::StoreError;
 pub use folder::Folder;
 pub use read::{
-    LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, Row, Snapshot, SourceRow,
-    identifier_hash,
+    LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
+    SourceRow, identifier_hash,
 };
+pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};
 pub use write::{Current, NewLink, NewRow, Writer};

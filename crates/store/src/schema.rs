@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::{path::Path, time::Duration};
 
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 1;
+pub(crate) const DERIVED_VERSION: i64 = 2;
 /// The version of the journal's tables.
 pub(crate) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
@@ -89,7 +89,7 @@ CREATE TABLE IF NOT EXISTS link (
   PRIMARY KEY (patient, seq_from)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS link_person ON link (person);
--- Merges and hand-made links in force: they outrank what the matcher would say.
+-- Merges by the source: they outrank what the matcher would say.
 CREATE TABLE IF NOT EXISTS merged (
   loser INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
   survivor INTEGER,                    -- NULL: the merge was undone
@@ -97,7 +97,29 @@ CREATE TABLE IF NOT EXISTS merged (
   PRIMARY KEY (loser, seq_from)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS merged_survivor ON merged (survivor) WHERE seq_to IS NULL;
-CREATE TABLE IF NOT EXISTS decided (patient INTEGER PRIMARY KEY, person INTEGER NOT NULL, seq INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+-- What stewards said of two patients, a < b. seq_to NULL: in force. A statement is never changed, only followed by another.
+CREATE TABLE IF NOT EXISTS assertion (
+  a INTEGER NOT NULL, b INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
+  said INTEGER NOT NULL,               -- 1 the same person, 2 not the same, 3 cannot be told
+  PRIMARY KEY (a, b, seq_from)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS assertion_b ON assertion (b);
+CREATE INDEX IF NOT EXISTS assertion_seq ON assertion (seq_from);
+-- Pairs of patients that a steward should look at, a < b.
+CREATE TABLE IF NOT EXISTS review (
+  a INTEGER NOT NULL, b INTEGER NOT NULL,
+  subject INTEGER NOT NULL,            -- whose news raised it
+  kind INTEGER NOT NULL, status INTEGER NOT NULL,
+  seq INTEGER NOT NULL,                -- since when it waits
+  score INTEGER NOT NULL,              -- log2 of the odds of one person, in hundredths
+  opinions TEXT,                       -- what stewards said, JSON list
+  PRIMARY KEY (a, b)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS review_b ON review (b);
+CREATE INDEX IF NOT EXISTS review_queue ON review (status, score DESC, a, b);
+-- How the matcher weighed a patient against others: kept where there was anything to weigh. JSON, zstd.
+CREATE TABLE IF NOT EXISTS weighed (patient INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (patient, seq)) WITHOUT ROWID;
 -- Visits that belong to another patient of the same source than the one they were recorded under.
 CREATE TABLE IF NOT EXISTS move (
   patient INTEGER NOT NULL, local INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,

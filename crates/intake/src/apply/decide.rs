@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     mapped::{self, Mapped},
-    person,
+    person::{self, LinkDecision, Mover},
 };
 use fhir::PatientKey;
 use serde_json::Value;
@@ -44,37 +44,22 @@ impl Applier {
                 self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &[])
             }
             EntryKind::Link => {
-                let touched = self.link(&about, mapped.pos)?;
+                let touched = self.link(entry, mapped.pos)?;
                 self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
             }
             EntryKind::Hl7v2 | EntryKind::Fhir => Ok(()),
         }
     }
 
-    /// Somebody decided which person a patient is: `{"patient": key, "person": key | "own" | null}`, `null` taking an
-    /// earlier decision back.
-    pub(super) fn link(&mut self, about: &Value, seq: u64) -> Result<Vec<PatientKey>, StoreError> {
-        let Some(patient) =
-            about.get("patient").and_then(Value::as_str).and_then(|text| text.parse::<PatientKey>().ok())
-        else {
-            return Ok(Vec::new());
+    /// A steward decided who is who.
+    fn link(&mut self, entry: &Entry, seq: u64) -> Result<Vec<PatientKey>, StoreError> {
+        let Some(decision) = link_decision(entry) else { return Ok(Vec::new()) };
+        let former = match decision.act {
+            person::Act::Withdraw { of } => self.journal.entry(of)?.as_ref().and_then(link_decision),
+            _ => None,
         };
-        if self.writer.link(patient)?.is_none() {
-            return Ok(Vec::new());
-        }
-        let why = about.to_string();
-        match about.get("person") {
-            Some(Value::String(text)) if text == "own" => {
-                let person = person::own_person(&self.writer, &self.region, patient)?;
-                self.writer.put_decided(patient, Some((person, &why)), seq)?;
-            }
-            Some(Value::String(text)) => {
-                let Ok(person) = text.parse() else { return Ok(Vec::new()) };
-                self.writer.put_decided(patient, Some((person, &why)), seq)?;
-            }
-            _ => self.writer.put_decided(patient, None, seq)?,
-        }
-        Ok(person::settle(&mut self.writer, &self.region, patient, seq)?.0)
+        let mut mover = Mover { writer: &mut self.writer, region: &self.region };
+        person::carry_out(&mut mover, &decision, former.as_ref(), seq, entry.received)
     }
 
     /// Process a message again, with the bytes of the decision.
@@ -150,4 +135,9 @@ impl Applier {
         self.write_message(&mapped, rows, seq)?;
         Ok(())
     }
+}
+
+fn link_decision(entry: &Entry) -> Option<LinkDecision> {
+    let about = entry.about.as_deref().filter(|_| entry.kind == EntryKind::Link)?;
+    serde_json::from_str(about).ok()
 }

@@ -7,13 +7,13 @@ use super::{
 };
 use crate::{
     mapped::{Mapped, Step},
-    person,
+    person::{self, Doubt},
 };
 use fhir::{PatientKey, ResourceType};
 use identity::PatientFacts;
 use mapping::{Change, Finding, Severity};
 use std::collections::{HashMap, HashSet};
-use store::{PatientRow, ProblemStatus, StoreError};
+use store::{Pair, PatientRow, ProblemStatus, ReviewKind, StoreError};
 
 impl Applier {
     pub(super) fn write_outcomes(
@@ -131,21 +131,22 @@ impl Applier {
         touched: &mut Vec<PatientKey>,
         remarks: &mut Vec<Finding>,
     ) -> Result<(), StoreError> {
-        let (changed, suspect) = person::settle(&mut self.writer, &self.region, patient, seq)?;
-        for patient in changed {
+        for patient in person::settle(&mut self.writer, &self.region, patient, seq)? {
             if !touched.contains(&patient) {
                 touched.push(patient);
             }
         }
-        if let Some(evidence) = suspect {
-            remarks.push(warning(
-                "nhs-number-shared",
-                format!(
-                    "the verified NHS number is also patient {}'s, whose name and date of birth both differ: not linked. \
-                     Find out at the sources whose number it is",
-                    evidence.with
-                ),
-            ));
+        for review in self.writer.reviews_of(patient)? {
+            if review.seq == seq && review.subject == patient && review.kind == ReviewKind::NhsNumber {
+                remarks.push(warning(
+                    "nhs-number-shared",
+                    format!(
+                        "the verified NHS number is also patient {}'s, whose name and date of birth both differ: not \
+                         linked. It waits for a data steward (page Who is who)",
+                        review.pair.other(patient)
+                    ),
+                ));
+            }
         }
         Ok(())
     }
@@ -165,7 +166,7 @@ impl Applier {
                 for patient in [survivor, loser] {
                     self.stub(mapped, *patient, source, seq)?;
                 }
-                if let Some(finding) = self.verified_numbers_differ(*survivor, *loser)? {
+                if let Some(finding) = self.merge_in_doubt(*survivor, *loser, seq)? {
                     remarks.push(finding);
                     return Ok(());
                 }
@@ -218,25 +219,26 @@ impl Applier {
         Ok(())
     }
 
-    pub(super) fn verified_numbers_differ(
-        &self,
+    /// A merge of two with different verified NHS numbers goes to a steward.
+    fn merge_in_doubt(
+        &mut self,
         survivor: PatientKey,
         loser: PatientKey,
+        seq: u64,
     ) -> Result<Option<Finding>, StoreError> {
-        let number = |patient| -> Result<Option<u64>, StoreError> {
-            let facts = self.writer.patient(patient)?.and_then(|row| row.facts).unwrap_or_default();
-            Ok(facts.nhs_number.filter(|_| facts.verified))
-        };
-        Ok(match (number(survivor)?, number(loser)?) {
-            (Some(a), Some(b)) if a != b => Some(warning(
-                "merge-needs-decision",
-                format!(
-                    "the source merges patients {loser} and {survivor}, which have two different verified NHS numbers: not \
-                     merged here until somebody decides (skein errors link)"
-                ),
-            )),
-            _ => None,
-        })
+        let Some(pair) = Pair::new(survivor, loser) else { return Ok(None) };
+        if !person::numbers_differ(&self.writer, pair)? {
+            return Ok(None);
+        }
+        let doubt = Doubt { other: survivor, kind: ReviewKind::Merge, score: 0 };
+        person::raise(&mut self.writer, pair, loser, doubt, seq)?;
+        Ok(Some(warning(
+            "merge-needs-decision",
+            format!(
+                "the source merges patients {loser} and {survivor}, which have two different verified NHS numbers: not \
+                 merged here until two data stewards agree (page Who is who)"
+            ),
+        )))
     }
 
     pub(super) fn sample(&self, kind: ResourceType, text: &[u8]) {

@@ -1,6 +1,6 @@
 //! Decisions as journal entries: what a person did at the error desk or about a link.
 
-use crate::apply;
+use crate::{apply, person::LinkDecision};
 use jiff::Timestamp;
 use store::{
     Problem,
@@ -37,8 +37,8 @@ pub fn discard(problem: &Problem, by: &str, why: &str, now: Timestamp) -> NewEnt
     )
 }
 
-/// The journal entry that decides which person a patient is.
-pub fn link_decision(patient: fhir::PatientKey, person: Option<&str>, by: &str, why: &str, now: Timestamp) -> NewEntry {
-    let about = serde_json::json!({"patient": patient.to_string(), "person": person, "by": by, "why": why}).to_string();
-    decision(EntryKind::Link, "skein", "desk", about, Vec::new(), now)
+/// The journal entry of a data steward's decision.
+pub fn link_decision(decision: &LinkDecision, now: Timestamp) -> NewEntry {
+    let about = serde_json::to_string(decision).unwrap_or_default();
+    self::decision(EntryKind::Link, "skein", "stewards", about, Vec::new(), now)
 }

@@ -3,7 +3,7 @@
 mod decisions;
 mod pipeline;
 
-use crate::{apply::Applier, wire};
+use crate::{apply::Applier, person::LinkDecision, wire};
 pub use decisions::{discard, link_decision, resubmission};
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
@@ -332,16 +332,9 @@ impl Engine {
         Ok(Some(stored(self.submit(discard(&problem, by, why, now)).await?)))
     }
 
-    /// Decide which person a patient is: `"own"`, another person's key, or `None` to take an earlier decision back.
-    pub async fn decide_link(
-        &self,
-        patient: fhir::PatientKey,
-        person: Option<&str>,
-        by: &str,
-        why: &str,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        Ok(stored(self.submit(link_decision(patient, person, by, why, now)).await?))
+    /// Put a data steward's decision in the journal. Gives its position; [`Engine::wait_applied`] on it, then it holds.
+    pub async fn decide_link(&self, decision: &LinkDecision, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(stored(self.submit(link_decision(decision, now)).await?))
     }
 
     /// Finish what is in hand and close the files.

@@ -13,5 +13,6 @@ mod listener_answers;
 mod listener_limits;
 mod listener_tls;
 mod sender_patience;
+mod stewards;
 mod support;
 mod torn_and_hostile_frames;

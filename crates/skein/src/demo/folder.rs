@@ -75,6 +75,15 @@ pub const ACCOUNTS: &[(&str, &str, &str, &str, &str, &str, &str)] = &[
         "Wexmoor Shared Record Programme",
         "An integration engineer: the error desk, no people's records",
     ),
+    (
+        "steward",
+        "Priya Nair",
+        "R8012",
+        "Data steward",
+        "XWP",
+        "Wexmoor Shared Record Programme",
+        "A data steward: which patients are one person, and undoing what was wrong",
+    ),
 ];
 
 /// What the demonstration remembers from one start to the next.

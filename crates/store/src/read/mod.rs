@@ -1,12 +1,15 @@
 //! Reading the derived state: consistent, as of now or as of any `seq`.
 
 mod desk;
+mod identity;
 mod people;
 
 use crate::{Derived, Rendering, StoreError};
 pub(crate) use desk::problem_row;
 pub use desk::{Problem, ProblemStatus};
 use fhir::{PatientKey, ResourceId, ResourceType};
+pub use identity::QueueMark;
+pub(crate) use identity::{assertions_of, each_patient, review_row, reviews_of};
 use jiff::Timestamp;
 pub use people::{LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
 pub(crate) use people::{day_number, identifier_rows, patient_row};

@@ -160,6 +160,19 @@ impl Snapshot {
         Ok(patients)
     }
 
+    /// The patients that are or ever were a person, in the order they came to be.
+    pub fn ever_of(&self, person: PersonKey, limit: usize) -> Result<Vec<PatientKey>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT patient, min(seq_from) FROM link WHERE person = ?1 GROUP BY patient ORDER BY 2, 1 LIMIT ?2",
+        )?;
+        let patients = statement
+            .query_map(params![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(patients)
+    }
+
     /// Every statement that this patient is a person, oldest first.
     pub fn links(&self, patient: PatientKey) -> Result<Vec<LinkRow>, StoreError> {
         let mut statement = self

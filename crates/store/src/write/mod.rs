@@ -1,6 +1,7 @@
 //! The one writer of the derived state. Everything between `begin` and `commit` becomes visible at once.
 
 mod desk;
+mod identity;
 mod people;
 
 use crate::{

@@ -159,35 +159,6 @@ impl Writer {
         Ok(patients)
     }
 
-    /// What somebody decided about a patient: the person, or `None` when nobody did.
-    pub fn decided(&self, patient: PatientKey) -> Result<Option<PersonKey>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT person FROM decided WHERE patient = ?1")?
-            .query_row([patient.0.cast_signed()], |row| Ok(PersonKey(row.get::<_, i64>(0)?.cast_unsigned())))
-            .optional()?)
-    }
-
-    /// Note what somebody decided; `None` takes the decision back.
-    pub fn put_decided(
-        &mut self,
-        patient: PatientKey,
-        decision: Option<(PersonKey, &str)>,
-        seq: u64,
-    ) -> Result<(), StoreError> {
-        match decision {
-            Some((person, why)) => self
-                .connection
-                .prepare_cached("INSERT OR REPLACE INTO decided (patient, person, seq, why) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![patient.0.cast_signed(), person.0.cast_signed(), seq.cast_signed(), why])?,
-            None => self
-                .connection
-                .prepare_cached("DELETE FROM decided WHERE patient = ?1")?
-                .execute([patient.0.cast_signed()])?,
-        };
-        Ok(())
-    }
-
     /// Point a visit at another patient of its source. News older than the last move is ignored.
     pub fn put_move(
         &mut self,

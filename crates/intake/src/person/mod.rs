@@ -1,0 +1,15 @@
+//! Which person a patient is, settled as news and decisions come, always in journal order. Links are pointers: nothing of
+//! the record is rewritten, and taking a decision back gives the former answer.
+//!
+//! What counts, strongest first: the source's own merges; what data stewards said; the matcher.
+
+mod decision;
+mod matching;
+mod review;
+mod settle;
+mod steward;
+
+pub use decision::{Act, LinkDecision};
+pub use review::{Doubt, raise};
+pub use settle::{Mover, last_survivor, settle};
+pub use steward::{carry_out, numbers_differ};

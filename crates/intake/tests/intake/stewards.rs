@@ -1,0 +1,191 @@
+//! What data stewards decide: links, partings, second opinions, and taking it all back.
+
+use fhir::{PatientKey, PersonKey, Region};
+use intake::{Act, Engine, EngineConfig, EntryKind, LinkDecision, NewEntry, Receipt};
+use jiff::Timestamp;
+use std::path::Path;
+use store::{Pair, ReviewKind, ReviewStatus, Snapshot};
+
+struct Desk {
+    engine: Engine,
+    region: Region,
+}
+
+impl Desk {
+    fn open(folder: &Path) -> Desk {
+        let config = EngineConfig { region: "test".into(), profiles: Vec::new() };
+        Desk { engine: Engine::start(folder, &config, Timestamp::now()).unwrap(), region: Region::new("test") }
+    }
+
+    async fn put(&self, entry: NewEntry) -> u64 {
+        let (Receipt::Stored { pos, .. } | Receipt::Repeat { pos, .. }) = self.engine.submit(entry).await.unwrap();
+        self.engine.wait_applied(pos).await.unwrap();
+        pos
+    }
+
+    async fn hear(&self, source: &str, message: &str) -> u64 {
+        self.put(NewEntry {
+            kind: EntryKind::Hl7v2,
+            source: source.into(),
+            feed: "test".into(),
+            received: Timestamp::now(),
+            ident: None,
+            about: None,
+            body: message.as_bytes().to_vec(),
+            ack: None,
+        })
+        .await
+    }
+
+    /// A source tells of a patient: local number, NHS number with its trace status, name, birth date.
+    async fn patient(&self, source: &str, local: &str, nhs: Option<&str>, name: &str, birth: &str) -> PatientKey {
+        self.hear(source, &adt("A28", source, local, nhs, name, birth, "")).await;
+        self.key(source, local)
+    }
+
+    fn key(&self, source: &str, local: &str) -> PatientKey {
+        self.region.patient(source, &format!("RXX|{local}"))
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.engine.derived().snapshot().unwrap()
+    }
+
+    fn person(&self, patient: PatientKey) -> PersonKey {
+        let snapshot = self.snapshot();
+        snapshot.person_of(patient, snapshot.seq()).unwrap().expect("a known patient")
+    }
+
+    async fn decide(&self, by: &str, act: Act) -> u64 {
+        let decision = LinkDecision { act, by: by.into(), name: by.to_uppercase(), why: "a test".into() };
+        let pos = self.engine.decide_link(&decision, Timestamp::now()).await.unwrap();
+        self.engine.wait_applied(pos).await.unwrap();
+        pos
+    }
+
+    fn review(&self, a: PatientKey, b: PatientKey) -> Option<(ReviewKind, ReviewStatus)> {
+        let review = self.snapshot().review(Pair::new(a, b).unwrap()).unwrap()?;
+        Some((review.kind, review.status))
+    }
+
+    /// Whoever is linked to whom, of these.
+    fn picture(&self, patients: &[PatientKey]) -> Vec<PersonKey> {
+        patients.iter().map(|patient| self.person(*patient)).collect()
+    }
+}
+
+fn adt(event: &str, source: &str, local: &str, nhs: Option<&str>, name: &str, birth: &str, more: &str) -> String {
+    let number = nhs.map_or_else(String::new, |nhs| format!("~{nhs}^^^NHS^NH"));
+    let traced = if nhs.is_some() { "NSTS01" } else { "" };
+    format!(
+        "MSH|^~\\&|PAS|{source}|SKEIN|R|20260301100000||ADT^{event}|{event}{local}|P|2.4\rEVN|{event}|20260301100000\r\
+         PID|1||{local}^^^RXX^PI{number}||{name}||{birth}|1||||||||||||||||||||||||{traced}\r{more}"
+    )
+}
+
+#[tokio::test]
+async fn two_said_to_be_one_are_one_and_taking_it_back_gives_the_former_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let a = desk.patient("rxx", "1001", None, "SMITH^ANN", "19500102").await;
+    let b = desk.patient("ryy", "2001", None, "SMYTHE^ANNE", "19500201").await;
+    let before = desk.picture(&[a, b]);
+    assert_ne!(before[0], before[1]);
+    let told = desk.decide("ada", Act::Same { a, b }).await;
+    assert_eq!(desk.person(a), desk.person(b));
+    assert_eq!(desk.person(b), before[0], "the one known longer stays");
+    let at = desk.snapshot();
+    assert_eq!(at.person_of(b, told - 1).unwrap(), Some(before[1]), "the record as it was is still there");
+    // News does not undo what a steward said.
+    desk.patient("ryy", "2001", None, "JONES^ZELDA", "19800201").await;
+    assert_eq!(desk.person(a), desk.person(b));
+    desk.decide("ada", Act::Withdraw { of: told }).await;
+    assert_eq!(desk.picture(&[a, b]), before);
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn not_the_same_is_remembered_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let nhs = Some("9990000018");
+    let a = desk.patient("rxx", "1001", nhs, "SMITH^ANN", "19500102").await;
+    let b = desk.patient("ryy", "2001", nhs, "SMITH^ANN", "19500102").await;
+    let c = desk.patient("rzz", "3001", nhs, "SMITH^ANN", "19500102").await;
+    assert_eq!(desk.picture(&[a, b, c]), vec![desk.person(a); 3], "one verified number, one name: one person");
+    let told = desk.decide("ada", Act::Separate { patients: vec![b] }).await;
+    assert_ne!(desk.person(a), desk.person(b));
+    assert_eq!(desk.person(a), desk.person(c));
+    // The same evidence again does not bring them together, from either side.
+    desk.hear("ryy", &adt("A31", "ryy", "2001", nhs, "SMITH^ANN^M", "19500102", "")).await;
+    desk.hear("rxx", &adt("A31", "rxx", "1001", nhs, "SMITH^ANN^M", "19500102", "")).await;
+    assert_ne!(desk.person(a), desk.person(b));
+    assert_eq!(desk.review(a, b), None, "what was decided is not asked again");
+    desk.decide("ada", Act::Withdraw { of: told }).await;
+    assert_eq!(desk.person(a), desk.person(b));
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn two_verified_numbers_take_two_stewards() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let a = desk.patient("rxx", "1001", Some("9990000018"), "SMITH^ANN", "19500102").await;
+    let b = desk.patient("rxx", "1002", Some("9990000026"), "SMITH^ANN", "19500102").await;
+    desk.hear("rxx", &adt("A40", "rxx", "1001", None, "SMITH^ANN", "19500102", "MRG|1002^^^RXX^PI\r")).await;
+    assert_ne!(desk.person(a), desk.person(b), "such a merge waits");
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Merge, ReviewStatus::Open)));
+    let first = desk.decide("ada", Act::Same { a, b }).await;
+    assert_ne!(desk.person(a), desk.person(b), "one steward is not enough");
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Merge, ReviewStatus::Second)));
+    desk.decide("ada", Act::Same { a, b }).await;
+    assert_ne!(desk.person(a), desk.person(b), "nor is the same steward twice");
+    let second = desk.decide("grace", Act::Same { a, b }).await;
+    assert_eq!(desk.person(a), desk.person(b));
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Merge, ReviewStatus::Settled)));
+    desk.decide("grace", Act::Withdraw { of: second }).await;
+    assert_ne!(desk.person(a), desk.person(b));
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Merge, ReviewStatus::Second)));
+    desk.decide("ada", Act::Withdraw { of: first }).await;
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn a_number_shared_by_two_people_waits_and_goes_when_it_is_put_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let a = desk.patient("rxx", "1001", Some("9990000018"), "SMITH^ANN", "19500102").await;
+    let b = desk.patient("ryy", "2001", Some("9990000018"), "KHAN^BILAL", "19880506").await;
+    assert_ne!(desk.person(a), desk.person(b));
+    assert_eq!(desk.review(a, b), Some((ReviewKind::NhsNumber, ReviewStatus::Open)));
+    desk.hear("ryy", &adt("A31", "ryy", "2001", Some("9990000026"), "KHAN^BILAL", "19880506", "")).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::NhsNumber, ReviewStatus::Withdrawn)));
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn splitting_a_person_takes_the_merged_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let nhs = Some("9990000018");
+    let a = desk.patient("rxx", "1001", nhs, "SMITH^ANN", "19500102").await;
+    let b = desk.patient("ryy", "2001", nhs, "SMITH^ANN", "19500102").await;
+    let c = desk.patient("ryy", "2002", None, "SMITH^ANN", "19500102").await;
+    desk.hear("ryy", &adt("A40", "ryy", "2001", None, "SMITH^ANN", "19500102", "MRG|2002^^^RXX^PI\r")).await;
+    let before = desk.picture(&[a, b, c]);
+    assert_eq!(before, vec![before[0]; 3]);
+    let told = desk.decide("ada", Act::Different { a, b }).await;
+    assert_ne!(desk.person(a), desk.person(b));
+    assert_eq!(desk.person(b), desk.person(c), "who was merged into the one who leaves goes with it");
+    desk.decide("ada", Act::Withdraw { of: told }).await;
+    assert_eq!(desk.picture(&[a, b, c]), before);
+    verified(desk, folder.path());
+}
+
+/// The journal gives all of it again, byte for byte.
+fn verified(desk: Desk, folder: &Path) {
+    desk.engine.stop();
+    drop(desk);
+    let verdict = intake::verify(folder, "test", &mut |_, _| {}).unwrap();
+    assert_eq!(verdict.comparison.differences, 0, "{verdict:?}");
+}

@@ -1,0 +1,194 @@
+//! Reading what stewards said and what waits for them.
+
+use super::Snapshot;
+use crate::{
+    StoreError,
+    review::{Assertion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed},
+};
+use ::identity::PatientFacts;
+use fhir::{PatientKey, PersonKey};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+const REVIEW: &str = "SELECT a, b, subject, kind, status, seq, score, opinions FROM review";
+
+/// Where a page of the queue goes on: the status and score and pair of the last one shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueMark {
+    /// Its score.
+    pub score: i64,
+    /// The pair.
+    pub pair: Pair,
+}
+
+fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PatientKey> {
+    Ok(PatientKey(row.get::<_, i64>(column)?.cast_unsigned()))
+}
+
+fn read_review(row: &Row<'_>) -> rusqlite::Result<Review> {
+    let opinions: Option<String> = row.get(7)?;
+    Ok(Review {
+        pair: Pair { a: key(row, 0)?, b: key(row, 1)? },
+        subject: key(row, 2)?,
+        kind: ReviewKind::from_code(row.get(3)?),
+        status: ReviewStatus::from_code(row.get(4)?),
+        seq: row.get::<_, i64>(5)?.cast_unsigned(),
+        score: row.get(6)?,
+        opinions: opinions.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+    })
+}
+
+pub(crate) fn review_row(connection: &Connection, pair: Pair) -> Result<Option<Review>, StoreError> {
+    Ok(connection
+        .prepare_cached(&format!("{REVIEW} WHERE a = ?1 AND b = ?2"))?
+        .query_row([pair.a.0.cast_signed(), pair.b.0.cast_signed()], read_review)
+        .optional()?)
+}
+
+pub(crate) fn reviews_of(connection: &Connection, patient: PatientKey) -> Result<Vec<Review>, StoreError> {
+    let sql = format!("{REVIEW} WHERE a = ?1 UNION ALL {REVIEW} WHERE b = ?1 ORDER BY 1, 2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let reviews = statement.query_map([patient.0.cast_signed()], read_review)?.collect::<Result<_, _>>()?;
+    Ok(reviews)
+}
+
+pub(crate) fn assertions_of(connection: &Connection, patient: PatientKey) -> Result<Vec<Assertion>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT a, b, said, seq_from, seq_to FROM assertion WHERE a = ?1
+         UNION ALL SELECT a, b, said, seq_from, seq_to FROM assertion WHERE b = ?1 ORDER BY 4, 1, 2",
+    )?;
+    let found = statement
+        .query_map([patient.0.cast_signed()], |row| {
+            Ok((
+                Pair { a: key(row, 0)?, b: key(row, 1)? },
+                row.get::<_, u8>(2)?,
+                row.get::<_, i64>(3)?.cast_unsigned(),
+                row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+            ))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let known = |(pair, said, seq, seq_to)| Some(Assertion { pair, said: Said::from_code(said)?, seq, seq_to });
+    Ok(found.into_iter().filter_map(known).collect())
+}
+
+impl Snapshot {
+    /// The queue: those with this status, the strongest evidence first, after a mark.
+    pub fn reviews(
+        &self,
+        status: ReviewStatus,
+        kind: Option<ReviewKind>,
+        after: Option<QueueMark>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        let (score, a, b) = after.map_or((i64::MAX, i64::MIN, i64::MIN), |mark| {
+            (mark.score, mark.pair.a.0.cast_signed(), mark.pair.b.0.cast_signed())
+        });
+        let sql = format!(
+            "{REVIEW} WHERE status = ?1 AND (?2 IS NULL OR kind = ?2)
+             AND (score < ?3 OR score = ?3 AND (a > ?4 OR a = ?4 AND b > ?5))
+             ORDER BY score DESC, a, b LIMIT ?6"
+        );
+        let mut statement = self.connection()?.prepare_cached(&sql)?;
+        let reviews = statement
+            .query_map(
+                params![
+                    status as u8,
+                    kind.map(|kind| kind as u8),
+                    score,
+                    a,
+                    b,
+                    i64::try_from(limit).unwrap_or(i64::MAX)
+                ],
+                read_review,
+            )?
+            .collect::<Result<_, _>>()?;
+        Ok(reviews)
+    }
+
+    /// One review.
+    pub fn review(&self, pair: Pair) -> Result<Option<Review>, StoreError> {
+        review_row(self.connection()?, pair)
+    }
+
+    /// Every review a patient is part of.
+    pub fn reviews_of(&self, patient: PatientKey) -> Result<Vec<Review>, StoreError> {
+        reviews_of(self.connection()?, patient)
+    }
+
+    /// How many reviews there are, by kind and status.
+    pub fn review_counts(&self) -> Result<Vec<(ReviewKind, ReviewStatus, u64)>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT kind, status, count(*) FROM review GROUP BY 1, 2 ORDER BY 1, 2")?;
+        let counts = statement
+            .query_map([], |row| {
+                Ok((
+                    ReviewKind::from_code(row.get(0)?),
+                    ReviewStatus::from_code(row.get(1)?),
+                    row.get::<_, i64>(2)?.cast_unsigned(),
+                ))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(counts)
+    }
+
+    /// What stewards said of a patient and others, oldest first, taken-back ones included.
+    pub fn assertions_of(&self, patient: PatientKey) -> Result<Vec<Assertion>, StoreError> {
+        assertions_of(self.connection()?, patient)
+    }
+
+    /// How the matcher weighed a patient, newest first.
+    pub fn weighed(&self, patient: PatientKey) -> Result<Vec<Weighed>, StoreError> {
+        let mut statement =
+            self.connection()?.prepare_cached("SELECT seq, body FROM weighed WHERE patient = ?1 ORDER BY seq DESC")?;
+        let found: Vec<(i64, Vec<u8>)> = statement
+            .query_map([patient.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        found
+            .into_iter()
+            .map(|(seq, body)| {
+                let text = zstd::decode_all(body.as_slice())
+                    .ok()
+                    .and_then(|bytes| String::from_utf8(bytes).ok())
+                    .ok_or_else(|| StoreError::Corrupt(format!("the matcher's reasons for patient {patient}")))?;
+                Ok(Weighed { patient, seq: seq.cast_unsigned(), body: text })
+            })
+            .collect()
+    }
+
+    /// Everybody, for loading the index of people: patient, person, source and facts, by patient. Directories and patients
+    /// nothing is known of are left out.
+    ///
+    /// # Errors
+    /// The store's; whatever `each` returns.
+    pub fn each_patient(
+        &self,
+        mut each: impl FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        each_patient(self.connection()?, &mut each)
+    }
+}
+
+pub(crate) fn each_patient(
+    connection: &Connection,
+    each: &mut dyn FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT p.patient, l.person, l.seq_from, s.name, p.facts FROM patient p
+         JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL JOIN source s ON s.id = p.source
+         WHERE p.directory = 0 AND p.facts IS NOT NULL ORDER BY p.patient",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(4)?.as_str().unwrap_or_default();
+        let facts = serde_json::from_str(text).map_err(|e| StoreError::Corrupt(format!("patient facts: {e}")))?;
+        let source = row.get_ref(3)?.as_str().unwrap_or_default().to_owned();
+        each(
+            key(row, 0)?,
+            PersonKey(row.get::<_, i64>(1)?.cast_unsigned()),
+            row.get::<_, i64>(2)?.cast_unsigned(),
+            &source,
+            facts,
+        )?;
+    }
+    Ok(())
+}

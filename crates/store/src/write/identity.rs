@@ -1,0 +1,139 @@
+//! Writing what stewards said, what waits for them, and how the matcher weighed a patient.
+
+use super::Writer;
+use crate::{
+    StoreError,
+    read::{assertions_of, each_patient, review_row, reviews_of},
+    review::{Assertion, Pair, Review, Said},
+};
+use ::identity::PatientFacts;
+use fhir::{PatientKey, PersonKey};
+use rusqlite::{OptionalExtension, params};
+
+impl Writer {
+    /// What stewards said of a patient and others and has not been taken back, oldest first.
+    pub fn assertions(&self, patient: PatientKey) -> Result<Vec<Assertion>, StoreError> {
+        let mut found = assertions_of(&self.connection, patient)?;
+        found.retain(|assertion| assertion.seq_to.is_none());
+        Ok(found)
+    }
+
+    /// Note what was said of two patients; it replaces what was said before.
+    pub fn put_assertion(&mut self, pair: Pair, said: Said, seq: u64) -> Result<(), StoreError> {
+        let (a, b) = (pair.a.0.cast_signed(), pair.b.0.cast_signed());
+        self.connection
+            .prepare_cached("DELETE FROM assertion WHERE a = ?1 AND b = ?2 AND seq_from = ?3")?
+            .execute(params![a, b, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("UPDATE assertion SET seq_to = ?3 WHERE a = ?1 AND b = ?2 AND seq_to IS NULL")?
+            .execute(params![a, b, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("INSERT INTO assertion (a, b, seq_from, said) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![a, b, seq.cast_signed(), said as u8])?;
+        Ok(())
+    }
+
+    /// Take back what was said at `of`, and put back in force what it had replaced. Gives the pairs concerned.
+    pub fn withdraw_assertions(&mut self, of: u64, seq: u64) -> Result<Vec<Pair>, StoreError> {
+        let pairs: Vec<(i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT a, b FROM assertion WHERE seq_from = ?1 AND seq_to IS NULL ORDER BY a, b")?
+            .query_map([of.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut found = Vec::with_capacity(pairs.len());
+        for (a, b) in pairs {
+            let former: Option<u8> = self
+                .connection
+                .prepare_cached("SELECT said FROM assertion WHERE a = ?1 AND b = ?2 AND seq_to = ?3")?
+                .query_row(params![a, b, of.cast_signed()], |row| row.get(0))
+                .optional()?;
+            self.connection
+                .prepare_cached("UPDATE assertion SET seq_to = ?3 WHERE a = ?1 AND b = ?2 AND seq_to IS NULL")?
+                .execute(params![a, b, seq.cast_signed()])?;
+            let pair = Pair { a: PatientKey(a.cast_unsigned()), b: PatientKey(b.cast_unsigned()) };
+            if let Some(said) = former.and_then(Said::from_code) {
+                self.put_assertion(pair, said, seq)?;
+            }
+            found.push(pair);
+        }
+        Ok(found)
+    }
+
+    /// The review of two patients.
+    pub fn review(&self, pair: Pair) -> Result<Option<Review>, StoreError> {
+        review_row(&self.connection, pair)
+    }
+
+    /// Every review a patient is part of.
+    pub fn reviews_of(&self, patient: PatientKey) -> Result<Vec<Review>, StoreError> {
+        reviews_of(&self.connection, patient)
+    }
+
+    /// Put a review in the queue, or note how it stands now.
+    pub fn put_review(&mut self, review: &Review) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO review (a, b, subject, kind, status, seq, score, opinions)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                review.pair.a.0.cast_signed(),
+                review.pair.b.0.cast_signed(),
+                review.subject.0.cast_signed(),
+                review.kind as u8,
+                review.status as u8,
+                review.seq.cast_signed(),
+                review.score,
+                review.opinions_json()?
+            ])?;
+        Ok(())
+    }
+
+    /// Keep how the matcher weighed a patient.
+    pub fn put_weighed(&mut self, patient: PatientKey, seq: u64, body: &str) -> Result<(), StoreError> {
+        let packed =
+            zstd::bulk::compress(body.as_bytes(), 3).map_err(|e| StoreError::Corrupt(format!("compressing: {e}")))?;
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO weighed (patient, seq, body) VALUES (?1, ?2, ?3)")?
+            .execute(params![patient.0.cast_signed(), seq.cast_signed(), packed])?;
+        Ok(())
+    }
+
+    /// The patients whose link in force was made at `seq`.
+    pub fn linked_at(&self, seq: u64) -> Result<Vec<PatientKey>, StoreError> {
+        let touched: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT patients FROM applied WHERE seq = ?1")?
+            .query_row([seq.cast_signed()], |row| row.get(0))
+            .optional()?
+            .flatten();
+        let mut linked = Vec::new();
+        for key in touched.unwrap_or_default().as_chunks::<8>().0 {
+            let patient = PatientKey(u64::from_le_bytes(*key));
+            if self.link(patient)?.is_some_and(|(_, since)| since == seq) {
+                linked.push(patient);
+            }
+        }
+        linked.sort_unstable();
+        Ok(linked)
+    }
+
+    /// Whom a patient was linked to until `seq`, and why.
+    pub fn link_until(&self, patient: PatientKey, seq: u64) -> Result<Option<(PersonKey, String)>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT person, reason FROM link WHERE patient = ?1 AND seq_to = ?2")?
+            .query_row(params![patient.0.cast_signed(), seq.cast_signed()], |row| {
+                Ok((PersonKey(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?))
+            })
+            .optional()?)
+    }
+
+    /// Everybody, see [`crate::Snapshot::each_patient`]; this batch included.
+    pub fn each_patient(
+        &self,
+        mut each: impl FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        each_patient(&self.connection, &mut each)
+    }
+}
