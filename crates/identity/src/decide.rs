@@ -1,6 +1,6 @@
 //! The decision.
 
-use crate::facts::{PatientFacts, fold_name};
+use crate::{facts::PatientFacts, fold::fold_name};
 use fhir::{PatientKey, PersonKey};
 use serde::Serialize;
 

@@ -1,5 +1,6 @@
 //! What identity looks at in a Patient resource.
 
+use crate::fold::{fold_name, fold_words, postcode_key};
 use fhir::{Resource, Value, nhs::NhsNumber};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,73 @@ pub struct PatientFacts {
     /// Whether the location is to be hidden (PDS `R`, `V` and their like).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub restricted: bool,
+    /// A ten-digit number sent as an NHS number whose check digit is wrong: never identifies anybody, but is near the
+    /// number it was meant to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nhs_number_mistyped: Option<u64>,
+    /// NHS numbers the person had before (superseded ones): the same person, no longer the same number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nhs_numbers_old: Vec<u64>,
+    /// Further given names, as sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub middles: Vec<String>,
+    /// Every address, those in use first. Empty for restricted people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressFacts>,
+    /// Telephone numbers, as sent. Empty for restricted people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phones: Vec<String>,
+    /// Email addresses, as sent. Empty for restricted people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<String>,
+    /// The general practice: its ODS code. Absent for restricted people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub practice: Option<String>,
+    /// Identifiers that a system gives, other than NHS numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<IdentifierFacts>,
+    /// Whether the person is one of a multiple birth.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub multiple_birth: bool,
+    /// Date of death, when known to the day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub death: Option<Date>,
+    /// Whether the given name is a newborn's stand-in ("Baby of …"): no evidence for or against.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub newborn: bool,
+    /// Whether the names stand for somebody unknown (trauma names, "Unknown Male"): no evidence for or against.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
+    /// Anything else that a file says of a person, by the name of its column: compared as it stands.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<(String, String)>,
+}
+
+/// One address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AddressFacts {
+    /// House and street, flat, name of the house: as sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+    /// Village, suburb, town.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
+    /// County or state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The postcode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
+}
+
+/// An identifier that some system gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentifierFacts {
+    /// Who gives it: a FHIR identifier system, or the name of a file's column.
+    pub system: String,
+    /// The identifier.
+    pub value: String,
 }
 
 impl PatientFacts {
@@ -60,44 +128,6 @@ impl PatientFacts {
     }
 }
 
-/// A name for comparing: letters and digits only, lower case, accents taken off.
-pub fn fold_name(name: &str) -> String {
-    let mut folded = String::with_capacity(name.len());
-    for letter in name.chars().flat_map(char::to_lowercase) {
-        match letter {
-            'à'..='å' | 'ā' | 'ă' | 'ą' => folded.push('a'),
-            'æ' => folded.push_str("ae"),
-            'ç' | 'ć' | 'č' | 'ċ' => folded.push('c'),
-            'ď' | 'đ' | 'ð' => folded.push('d'),
-            'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => folded.push('e'),
-            'ğ' | 'ģ' | 'ġ' => folded.push('g'),
-            'ì'..='ï' | 'ī' | 'į' | 'ı' => folded.push('i'),
-            'ķ' => folded.push('k'),
-            'ł' | 'ļ' | 'ľ' => folded.push('l'),
-            'ñ' | 'ń' | 'ň' | 'ņ' => folded.push('n'),
-            'ò'..='ö' | 'ø' | 'ō' | 'ő' => folded.push('o'),
-            'œ' => folded.push_str("oe"),
-            'ŕ' | 'ř' => folded.push('r'),
-            'ś' | 'š' | 'ş' | 'ș' => folded.push('s'),
-            'ß' => folded.push_str("ss"),
-            'ť' | 'ţ' | 'ț' => folded.push('t'),
-            'þ' => folded.push_str("th"),
-            'ù'..='ü' | 'ū' | 'ů' | 'ű' | 'ų' => folded.push('u'),
-            'ŵ' => folded.push('w'),
-            'ý' | 'ÿ' | 'ŷ' => folded.push('y'),
-            'ź' | 'ž' | 'ż' => folded.push('z'),
-            other if other.is_alphanumeric() => folded.push(other),
-            _ => {}
-        }
-    }
-    folded
-}
-
-/// A postcode for comparing.
-pub fn postcode_key(code: &str) -> String {
-    code.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
-}
-
 /// Names in the order of how usual they are: official and usual first, old last; ended ones after those in use.
 fn name_rank(name: &Value) -> u8 {
     let ended = name.get("period").and_then(|period| period.get("end")).is_some();
@@ -114,14 +144,23 @@ fn name_rank(name: &Value) -> u8 {
 pub fn facts_of(patient: &Resource) -> PatientFacts {
     let mut facts = PatientFacts::default();
     for identifier in patient.list("identifier") {
-        if identifier.get("system").and_then(Value::as_str) != Some(NHS_NUMBER) {
+        let system = identifier.get("system").and_then(Value::as_str);
+        if system != Some(NHS_NUMBER) {
+            if let (Some(system), Some(value)) = (system, identifier.get("value").and_then(Value::as_str)) {
+                facts.identifiers.push(IdentifierFacts { system: system.to_owned(), value: value.to_owned() });
+            }
             continue;
         }
-        let Some(number) = identifier.get("value").and_then(Value::as_str).and_then(|text| NhsNumber::parse(text).ok())
-        else {
-            continue;
+        let text = identifier.get("value").and_then(Value::as_str).unwrap_or_default();
+        let number = match NhsNumber::parse(text) {
+            Ok(number) => number,
+            Err(_) => {
+                facts.nhs_number_mistyped = facts.nhs_number_mistyped.or_else(|| ten_digits(text));
+                continue;
+            }
         };
         if identifier.get("use").and_then(Value::as_str) == Some("old") {
+            facts.nhs_numbers_old.extend(number.as_str().parse::<u64>());
             continue;
         }
         let verified = identifier.get("extension").and_then(Value::as_array).is_some_and(|list| {
@@ -149,9 +188,25 @@ pub fn facts_of(patient: &Resource) -> PatientFacts {
         {
             facts.givens.push(given.to_owned());
         }
+        for middle in name.get("given").and_then(Value::as_array).into_iter().flatten().skip(1) {
+            if let Some(middle) = middle.as_str()
+                && !facts.middles.iter().any(|known| known == middle)
+            {
+                facts.middles.push(middle.to_owned());
+            }
+        }
     }
+    facts.newborn = facts.givens.first().is_some_and(|given| is_newborn(given));
+    facts.unknown = facts.families.first().is_some_and(|family| is_nobody(family))
+        && facts.givens.first().is_none_or(|given| is_nobody(given));
     facts.birth = patient.str_at("/birthDate").and_then(|text| text.parse().ok());
     facts.gender = patient.str_at("/gender").map(str::to_owned);
+    facts.multiple_birth = patient.get("multipleBirthBoolean").and_then(Value::as_bool) == Some(true)
+        || patient.get("multipleBirthInteger").is_some();
+    facts.death = patient
+        .str_at("/deceasedDateTime")
+        .and_then(|text| text.get(..10))
+        .and_then(|text| text.parse().ok());
     facts.deceased = match patient.get("deceasedBoolean") {
         Some(value) => value.as_bool() == Some(true),
         None => patient.get("deceasedDateTime").is_some(),
@@ -166,8 +221,65 @@ pub fn facts_of(patient: &Resource) -> PatientFacts {
         });
         facts.postcode =
             addresses.iter().find_map(|address| address.get("postalCode").and_then(Value::as_str)).map(str::to_owned);
+        facts.addresses = addresses.into_iter().map(address_facts).collect();
+        for telecom in patient.list("telecom") {
+            let Some(value) = telecom.get("value").and_then(Value::as_str) else { continue };
+            match telecom.get("system").and_then(Value::as_str) {
+                Some("phone" | "sms") => facts.phones.push(value.to_owned()),
+                Some("email") => facts.emails.push(value.to_owned()),
+                _ => {}
+            }
+        }
+        facts.practice = patient
+            .list("generalPractitioner")
+            .iter()
+            .find_map(|practice| practice.pointer("/identifier/value").and_then(Value::as_str))
+            .map(str::to_owned);
     }
     facts
+}
+
+fn address_facts(address: &Value) -> AddressFacts {
+    let text = |name: &str| address.get(name).and_then(Value::as_str).map(str::to_owned);
+    let lines = address.get("line").and_then(Value::as_array).into_iter().flatten();
+    AddressFacts {
+        lines: lines.filter_map(Value::as_str).map(str::to_owned).collect(),
+        places: [text("city"), text("district")].into_iter().flatten().collect(),
+        region: text("state"),
+        postcode: text("postalCode"),
+    }
+}
+
+/// Ten digits, however they are spaced.
+pub fn ten_digits(text: &str) -> Option<u64> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    (digits.len() == 10).then(|| digits.parse().ok()).flatten()
+}
+
+/// Whether a given name stands in for one not yet given.
+pub fn is_newborn(given: &str) -> bool {
+    let words = fold_words(given);
+    let mut words = words.iter().map(String::as_str);
+    match (words.next(), words.next()) {
+        (Some("baby" | "infant" | "newborn" | "babyboy" | "babygirl" | "babyof"), _) => true,
+        (Some("twin" | "triplet"), Some("one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3")) => {
+            true
+        }
+        (Some("boy" | "girl"), Some("twin" | "baby") | None) => true,
+        _ => false,
+    }
+}
+
+/// Whether a name stands for nobody: what is typed when a name is not known.
+pub fn is_nobody(name: &str) -> bool {
+    let folded = fold_name(name);
+    matches!(
+        folded.as_str(),
+        "" | "unknown" | "unknownmale" | "unknownfemale" | "unk" | "unkn" | "notknown" | "nk" | "na" | "none" | "null" | "nil"
+            | "nofamilyname" | "nosurname" | "noname" | "surname" | "forename" | "name" | "trauma" | "traumamale"
+            | "traumafemale" | "anonymous" | "anon" | "unidentified" | "test" | "dummy" | "donotuse" | "patient" | "xx" | "xxx"
+            | "xxxx" | "zz" | "zzz" | "male" | "female" | "fnu" | "lnu" | "tba" | "tbc" | "undisclosed" | "withheld"
+    )
 }
 
 /// PDS marks restricted (`R`) and very restricted (`V`) people in `meta.security` (v3 Confidentiality).

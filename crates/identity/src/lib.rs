@@ -1,11 +1,36 @@
 //! Who is this? Decides which person a patient is, from what sources say. Pure: facts in, a decision with its evidence
-//! out.
+//! out. No clock, no files, no randomness but what is handed in.
 //!
-//! Deterministic part (design §7): a verified NHS number with an agreeing name or date of birth links; a number whose name
-//! and date of birth both disagree never links by itself; everything else stays its own person.
+//! [`facts_of`] reads a Patient resource. An [`Index`] holds all patients; a [`Matcher`] with a [`Model`] decides: rules
+//! over verified NHS numbers first, then weights (Fellegi–Sunter), with guards for families. [`train`](train()) learns a
+//! model without labels. [`link_all`] and [`dedupe`] do whole files. [`decide`](decide()) is the deterministic part alone,
+//! over candidates that the caller has found.
 
+mod address;
+mod batch;
+mod births;
+mod cluster;
+pub mod compare;
 mod decide;
+mod explain;
 mod facts;
+mod fold;
+mod index;
+mod keys;
+mod matching;
+mod model;
+mod packed;
+mod terms;
+pub mod text;
+mod train;
 
+pub use batch::{Pair, link_all};
+pub use cluster::dedupe;
 pub use decide::{Candidate, Decision, Evidence, decide};
-pub use facts::{PatientFacts, facts_of, fold_name, postcode_key};
+pub use explain::Explanation;
+pub use facts::{AddressFacts, IdentifierFacts, PatientFacts, facts_of, is_newborn, is_nobody, ten_digits};
+pub use fold::{fold_name, fold_words, postcode_key};
+pub use index::{Builder, Index, Packed, Question};
+pub use matching::{Answer, Matcher, Outcome, Ruling, Scored, Scratch};
+pub use model::{Class, Comparison, Level, Line, Model, ModelError, Prior, Scenarios, Scorer, Thresholds, Weighed};
+pub use train::{Training, train};

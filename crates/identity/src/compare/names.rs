@@ -1,0 +1,163 @@
+//! Given, further and family names.
+
+use super::{Context, MISSING, Pattern, at, level};
+use crate::{
+    packed::Record,
+    terms::{Term, core_of},
+    text::{jaro_winkler, within_one},
+};
+use level::{family, forename, middle};
+
+/// Stronger agreement first: of several names the best counts.
+const FORENAME_RANK: [u8; 8] = [0, 1, 2, 5, 6, 3, 4, 7];
+const FAMILY_RANK: [u8; 7] = [0, 1, 2, 3, 5, 4, 6];
+
+fn better(rank: &[u8], new: u8, old: u8) -> bool {
+    let of = |level: u8| rank.get(level as usize).copied().unwrap_or(u8::MAX);
+    old == MISSING || of(new) < of(old)
+}
+
+pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pattern: &mut Pattern) {
+    let get = |id: &u32| context.lexicon.get(*id);
+    let (mut first, mut first_share) = (MISSING, 0.0);
+    for x in a.givens {
+        for y in b.givens {
+            let level = if x == y { forename::SAME } else { given(get(x), get(y)) };
+            if better(&FORENAME_RANK, level, first) {
+                first_share = if level == forename::SAME { context.term(*x) } else { 0.0 };
+                first = level;
+            }
+        }
+    }
+    let mut by_middle = false;
+    if matches!(first, forename::DIFFERENT | forename::NEAR) {
+        let across = |x: &Record<'_>, y: &Record<'_>| {
+            let known = y.middles.iter().find(|middle| {
+                x.givens.iter().any(|given| given == *middle || variants(get(given), get(middle)))
+            });
+            known.copied()
+        };
+        if let Some(shared) = across(a, b).or_else(|| across(b, a)) {
+            by_middle = true;
+            (first, first_share) = (forename::MIDDLE, context.term(shared));
+        }
+    }
+    let (mut last, mut last_share) = (MISSING, 0.0);
+    for (m, x) in a.families.iter().enumerate() {
+        for (n, y) in b.families.iter().enumerate() {
+            let level = match x == y {
+                true if m == 0 && n == 0 => family::SAME,
+                true => family::FORMER,
+                false => surname(get(x), get(y)),
+            };
+            if better(&FAMILY_RANK, level, last) {
+                last_share = if level <= family::FORMER { context.term(*x) } else { 0.0 };
+                last = level;
+            }
+        }
+    }
+    let unlike = |level: u8, near: u8, different: u8| level == near || level == different;
+    if unlike(first, forename::NEAR, forename::DIFFERENT)
+        && unlike(last, family::NEAR, family::DIFFERENT)
+        && swapped(a, b, context)
+    {
+        (first, first_share, last, last_share) = (forename::SWAPPED, 0.0, family::SWAPPED, 0.0);
+    }
+    pattern.set(at::FORENAME, first, first_share);
+    pattern.set(at::FAMILY, last, last_share);
+
+    if by_middle {
+        return;
+    }
+    let (mut further, mut further_share) = (MISSING, 0.0);
+    for x in a.middles {
+        for y in b.middles {
+            let level = match given(get(x), get(y)) {
+                _ if x == y => middle::SAME,
+                forename::SAME | forename::VARIANT | forename::SLIP => middle::SAME,
+                forename::INITIAL => middle::INITIAL,
+                _ => middle::DIFFERENT,
+            };
+            if further == MISSING || level < further {
+                further_share = if x == y && get(x).is_some_and(|term| term.text.len() > 1) { context.term(*x) } else { 0.0 };
+                further = level;
+            }
+        }
+    }
+    pattern.set(at::MIDDLE, further, further_share);
+}
+
+fn variants(a: Option<&Term>, b: Option<&Term>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return false };
+    a.text.len() > 1 && b.text.len() > 1 && a.groups.iter().any(|group| *group != 0 && b.groups.contains(group))
+}
+
+/// Two given names that are not the same.
+fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
+    let (Some(x), Some(y)) = (a, b) else { return forename::DIFFERENT };
+    if x.text == y.text {
+        return forename::SAME;
+    }
+    let (short, long) = if x.text.len() <= y.text.len() { (&*x.text, &*y.text) } else { (&*y.text, &*x.text) };
+    if short.chars().count() == 1 {
+        return if long.starts_with(short) { forename::INITIAL } else { forename::DIFFERENT };
+    }
+    if variants(a, b) || shares_a_part(short, long) {
+        return forename::VARIANT;
+    }
+    if alike(short, long, 4, 0.92) {
+        return forename::SLIP;
+    }
+    if jaro_winkler(short, long) >= 0.85
+        || long.starts_with(short) && short.len() >= 3
+        || x.sound == y.sound && short.len() >= 3
+        || short.len() >= 3 && within_one(short, long)
+    {
+        return forename::NEAR;
+    }
+    forename::DIFFERENT
+}
+
+/// Two family names that are not the same.
+fn surname(a: Option<&Term>, b: Option<&Term>) -> u8 {
+    let (Some(x), Some(y)) = (a, b) else { return family::DIFFERENT };
+    let (x, y, sounds) = (&*x.text, &*y.text, x.sound == y.sound);
+    if x.len().min(y.len()) >= 3 && core_of(x) == core_of(y) || shares_a_part(x, y) {
+        return family::PART;
+    }
+    if alike(x, y, 4, 0.93) {
+        return family::SLIP;
+    }
+    let short = x.len().min(y.len());
+    if jaro_winkler(x, y) >= 0.86 || short >= 3 && (sounds || within_one(x, y) || x.starts_with(y) || y.starts_with(x)) {
+        return family::NEAR;
+    }
+    family::DIFFERENT
+}
+
+/// One slip of the keyboard in a name long enough, or nearly the same.
+pub(super) fn alike(a: &str, b: &str, letters: usize, likeness: f64) -> bool {
+    let short = a.len().min(b.len());
+    short >= letters && within_one(a, b) || short > letters && jaro_winkler(a, b) >= likeness
+}
+
+/// `smith-jones` and `jones`; written together (`smithjones`) as well.
+fn shares_a_part(a: &str, b: &str) -> bool {
+    if !a.contains('-') && !b.contains('-') {
+        return false;
+    }
+    let shared = a.split('-').any(|part| part.len() >= 3 && b.split('-').any(|other| other == part));
+    shared || a.split('-').eq(b.split('-')) || a.bytes().filter(|c| *c != b'-').eq(b.bytes().filter(|c| *c != b'-'))
+}
+
+/// Given and family name stand in each other's place.
+fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> bool {
+    let crossed = |given: &[u32], family: &[u32]| {
+        given.iter().filter_map(|id| context.lexicon.get(*id)).any(|given| {
+            family.iter().filter_map(|id| context.lexicon.get(*id)).any(|family| {
+                given.text == family.text || alike(&given.text, &family.text, 4, 0.93)
+            })
+        })
+    };
+    crossed(a.givens, b.families) && crossed(b.givens, a.families)
+}

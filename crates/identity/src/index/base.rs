@@ -1,0 +1,268 @@
+//! The immutable base: rows one after the other, posting lists in one array behind a table of buckets.
+
+use super::Index;
+use crate::{
+    births::Births,
+    facts::PatientFacts,
+    keys::{keys, patient_key},
+    packed::{Record, pack},
+    terms::{Lexicon, Terms},
+};
+use fhir::{PatientKey, PersonKey};
+use std::sync::{
+    Mutex, OnceLock,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+/// Postings to a bucket, on average. More: less memory, more strangers to pass over.
+const POSTINGS_PER_BUCKET: usize = 4;
+
+#[derive(Debug, Default)]
+pub(super) struct Base {
+    patients: Vec<u64>,
+    persons: Vec<AtomicU64>,
+    dead: Vec<AtomicU64>,
+    offsets: Vec<u32>,
+    words: Vec<u32>,
+    /// Where each bucket begins in `rows` and `marks`; one more than there are buckets.
+    starts: Vec<u32>,
+    rows: Vec<u32>,
+    /// Eight bits of each posting's key: tells the keys of one bucket apart.
+    marks: Vec<u8>,
+    shift: u32,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "eight bits of the hash are what is asked for")]
+pub(super) fn mark(key: u64) -> u8 {
+    key as u8
+}
+
+impl Base {
+    pub(super) fn len(&self) -> usize {
+        self.patients.len()
+    }
+
+    pub(super) fn words(&self, row: usize) -> Option<&[u32]> {
+        let (from, to) = (*self.offsets.get(row)?, *self.offsets.get(row + 1)?);
+        self.words.get(from as usize..to as usize)
+    }
+
+    pub(super) fn who(&self, row: usize) -> Option<(u64, u64)> {
+        Some((*self.patients.get(row)?, self.persons.get(row)?.load(Ordering::Acquire)))
+    }
+
+    pub(super) fn is_dead(&self, row: usize) -> bool {
+        self.dead.get(row / 64).is_none_or(|bits| bits.load(Ordering::Acquire) >> (row % 64) & 1 == 1)
+    }
+
+    pub(super) fn bury(&self, row: usize) {
+        if let Some(bits) = self.dead.get(row / 64) {
+            bits.fetch_or(1 << (row % 64), Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn link(&self, row: usize, person: u64) -> bool {
+        match self.persons.get(row) {
+            Some(known) => {
+                known.store(person, Ordering::Release);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn bucket(&self, key: u64) -> usize {
+        usize::try_from(key.checked_shr(self.shift).unwrap_or(0)).unwrap_or(0)
+    }
+
+    pub(super) fn find(&self, key: u64, most: usize, rows: &mut Vec<u32>) {
+        let bucket = self.bucket(key);
+        let (Some(&from), Some(&to)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else { return };
+        let range = from as usize..to as usize;
+        let (Some(found), Some(marks)) = (self.rows.get(range.clone()), self.marks.get(range)) else { return };
+        let wanted = mark(key);
+        let stop = rows.len().saturating_add(most).saturating_add(1);
+        for (row, mark) in found.iter().zip(marks) {
+            if *mark == wanted {
+                rows.push(*row);
+                if rows.len() >= stop {
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.patients.capacity() * 8
+            + self.persons.capacity() * 8
+            + self.dead.capacity() * 8
+            + self.offsets.capacity() * 4
+            + self.words.capacity() * 4
+            + self.starts.capacity() * 4
+            + self.rows.capacity() * 4
+            + self.marks.capacity()
+    }
+}
+
+/// Makes an index in one go: the way to load many.
+#[derive(Debug)]
+pub struct Builder {
+    terms: Terms,
+    births: Births,
+    attributes: Vec<String>,
+    base: Base,
+}
+
+/// Words of several patients, packed on one thread.
+#[derive(Debug, Default)]
+pub struct Packed {
+    who: Vec<(u64, u64)>,
+    ends: Vec<usize>,
+    words: Vec<u32>,
+}
+
+impl Builder {
+    /// For about so many patients.
+    pub fn new(expected: usize, attributes: Vec<String>) -> Builder {
+        let base = Base { offsets: vec![0], ..Base::default() };
+        Builder { terms: Terms::new(expected / 4), births: Births::default(), attributes, base }
+    }
+
+    /// Pack one patient onto a pile, on any thread.
+    pub fn pack(&self, pile: &mut Packed, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
+        let start = pile.words.len();
+        pack(facts, &self.attributes, &mut |kind, text| self.terms.add(kind, text), &mut pile.words);
+        self.births.add(pile.words.get(start..).map(Record::read).unwrap_or_default().birth(), true);
+        pile.who.push((patient.0, person.0));
+        pile.ends.push(pile.words.len());
+    }
+
+    /// Add a pile. The order of piles is the order of rows.
+    pub fn append(&mut self, pile: Packed) {
+        let start = self.base.words.len();
+        self.base.words.extend(pile.words);
+        self.base.offsets.extend(pile.ends.iter().map(|end| u32::try_from(start + end).unwrap_or(u32::MAX)));
+        self.base.patients.extend(pile.who.iter().map(|(patient, _)| patient));
+        self.base.persons.extend(pile.who.iter().map(|(_, person)| AtomicU64::new(*person)));
+    }
+
+    /// Add one patient.
+    pub fn add(&mut self, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
+        let mut pile = Packed::default();
+        self.pack(&mut pile, patient, person, facts);
+        self.append(pile);
+    }
+
+    /// Make the index.
+    pub fn build(self) -> Index {
+        self.build_with(1)
+    }
+
+    /// Make the index with so many threads.
+    pub fn build_with(self, threads: usize) -> Index {
+        let Builder { terms, births, attributes, mut base } = self;
+        base.patients.shrink_to_fit();
+        base.persons.shrink_to_fit();
+        base.offsets.shrink_to_fit();
+        base.words.shrink_to_fit();
+        base.dead = (0..base.patients.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        post(&mut base, &terms, threads.max(1));
+        let live = AtomicUsize::new(base.len());
+        Index {
+            terms,
+            births,
+            attributes,
+            base,
+            segments: (0..super::SEGMENTS).map(|_| OnceLock::new()).collect(),
+            writer: Mutex::new(0),
+            live,
+        }
+    }
+}
+
+/// Give every row's keys.
+fn each_key(base: &Base, terms: &Terms, rows: std::ops::Range<usize>, mut with: impl FnMut(u32, u64)) {
+    let lexicon = Lexicon { terms, local: &[] };
+    for row in rows {
+        let number = u32::try_from(row).unwrap_or(u32::MAX);
+        if let Some((patient, _)) = base.who(row) {
+            with(number, patient_key(patient));
+        }
+        if let Some(words) = base.words(row) {
+            keys(&Record::read(words), lexicon, |_, key| with(number, key));
+        }
+    }
+}
+
+/// Fill the posting lists. Each thread takes a range of buckets' hashes, so that no two write one bucket; rows stay in order
+/// within a bucket, whatever the number of threads.
+fn post(base: &mut Base, terms: &Terms, threads: usize) {
+    let people = base.len();
+    let mut total = 0_usize;
+    let sample = people.min(20_000);
+    each_key(base, terms, 0..sample, |_, _| total += 1);
+    let estimate = if sample == 0 { 0 } else { total / sample.max(1) * people + people };
+    let bits = (estimate / POSTINGS_PER_BUCKET).max(16).next_power_of_two().ilog2();
+    base.shift = 64 - bits;
+    let buckets = 1_usize << bits;
+    // Parts of the hash space that one pass fills while its piece of the table stays in the cache's reach.
+    let parts = threads.next_power_of_two();
+    let part_bits = parts.ilog2();
+    let made: Vec<(Vec<u32>, Vec<u32>, Vec<u8>)> = {
+        let base = &*base;
+        let part = |number: usize| part(base, terms, number, part_bits, buckets / parts);
+        if parts == 1 {
+            vec![part(0)]
+        } else {
+            std::thread::scope(|scope| {
+                let part = &part;
+                let running: Vec<_> = (0..parts).map(|number| scope.spawn(move || part(number))).collect();
+                running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+            })
+        }
+    };
+    let all: usize = made.iter().map(|(_, rows, _)| rows.len()).sum();
+    base.starts = Vec::with_capacity(buckets + 1);
+    base.rows = Vec::with_capacity(all);
+    base.marks = Vec::with_capacity(all);
+    for (starts, rows, marks) in made {
+        let before = u32::try_from(base.rows.len()).unwrap_or(u32::MAX);
+        base.starts.extend(starts.iter().map(|start| start + before));
+        base.rows.extend(rows);
+        base.marks.extend(marks);
+    }
+    base.starts.push(u32::try_from(base.rows.len()).unwrap_or(u32::MAX));
+}
+
+/// The posting lists of one part of the hash space: where each bucket starts, rows, marks.
+fn part(base: &Base, terms: &Terms, number: usize, part_bits: u32, buckets: usize) -> (Vec<u32>, Vec<u32>, Vec<u8>) {
+    let mine = |key: u64| part_bits == 0 || key >> (64 - part_bits) == number as u64;
+    let place = |key: u64| usize::try_from(key >> base.shift).unwrap_or(0) & (buckets - 1);
+    let mut starts = vec![0_u32; buckets];
+    each_key(base, terms, 0..base.len(), |_, key| {
+        if mine(key)
+            && let Some(count) = starts.get_mut(place(key))
+        {
+            *count += 1;
+        }
+    });
+    let mut sum = 0_u32;
+    for start in &mut starts {
+        sum += std::mem::replace(start, sum);
+    }
+    let mut rows = vec![0_u32; sum as usize];
+    let mut marks = vec![0_u8; sum as usize];
+    let mut next = starts.clone();
+    each_key(base, terms, 0..base.len(), |row, key| {
+        if mine(key)
+            && let Some(next) = next.get_mut(place(key))
+        {
+            let at = *next as usize;
+            *next += 1;
+            if let (Some(slot), Some(own)) = (rows.get_mut(at), marks.get_mut(at)) {
+                (*slot, *own) = (row, mark(key));
+            }
+        }
+    });
+    (starts, rows, marks)
+}

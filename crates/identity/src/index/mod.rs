@@ -1,0 +1,296 @@
+//! The index: every patient's row and, for each blocking key, who has it.
+//!
+//! An immutable base, made in one go, holds nearly everybody: rows one after the other, and posting lists in one array. What
+//! is added later goes into segments that only ever grow and whose entries are published by atomic stores; what is removed
+//! is marked. Readers take no lock and wait for nobody; one writer at a time adds.
+
+mod base;
+mod segment;
+
+use crate::{
+    births::Births,
+    facts::PatientFacts,
+    keys::{Rule, patient_key},
+    packed::{Record, pack},
+    terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
+};
+use base::Base;
+pub use base::{Builder, Packed};
+use fhir::{PatientKey, PersonKey};
+use segment::Segment;
+use std::sync::{
+    Mutex, OnceLock, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// Segments double in size: so many hold more people than a region has.
+const SEGMENTS: usize = 14;
+/// Patients in the first segment.
+const SEGMENT_FIRST: usize = 4096;
+
+/// The patients of a region, ready to be compared with.
+#[derive(Debug)]
+pub struct Index {
+    terms: Terms,
+    births: Births,
+    attributes: Vec<String>,
+    base: Base,
+    segments: Box<[OnceLock<Segment>]>,
+    writer: Mutex<usize>,
+    live: AtomicUsize,
+}
+
+/// A question packed for this index.
+#[derive(Debug, Default)]
+pub struct Question {
+    words: Vec<u32>,
+    local: Vec<Term>,
+}
+
+impl Question {
+    /// Its row.
+    pub fn record(&self) -> Record<'_> {
+        Record::read(&self.words)
+    }
+
+    /// The dictionary with the question's own terms.
+    pub fn lexicon<'t>(&'t self, index: &'t Index) -> Lexicon<'t> {
+        Lexicon { terms: &index.terms, local: &self.local }
+    }
+}
+
+impl Index {
+    /// An empty index for about so many patients; `attributes` names what else is compared.
+    pub fn new(expected: usize, attributes: Vec<String>) -> Index {
+        Builder::new(expected, attributes).build()
+    }
+
+    /// Patients in it.
+    pub fn len(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What else is compared.
+    pub fn attributes(&self) -> &[String] {
+        &self.attributes
+    }
+
+    pub(crate) fn births(&self) -> &Births {
+        &self.births
+    }
+
+    /// Pack facts as a question.
+    pub fn question(&self, facts: &PatientFacts) -> Question {
+        let mut question = Question::default();
+        self.extend_question(&mut question, facts);
+        question
+    }
+
+    /// Pack a second question that shares the first one's own terms; gives its words.
+    pub(crate) fn extend_question(&self, question: &mut Question, facts: &PatientFacts) {
+        let local = &mut question.local;
+        let mut term = |kind: Kind, text: &str| {
+            self.terms.find(kind, text).unwrap_or_else(|| {
+                let made = Term::new(kind, text);
+                let place = local.iter().position(|known| known.key == made.key && known.text == made.text && known.same_kind(&made));
+                let place = place.unwrap_or_else(|| {
+                    local.push(made);
+                    local.len() - 1
+                });
+                LOCAL.saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+            })
+        };
+        question.words.clear();
+        pack(facts, &self.attributes, &mut term, &mut question.words);
+    }
+
+    /// Swap a question's words out, so that another can share its terms.
+    pub(crate) fn take_words(question: &mut Question) -> Vec<u32> {
+        std::mem::take(&mut question.words)
+    }
+
+    /// A row as a question: for comparing the index with itself.
+    pub fn question_of_row(&self, row: u32) -> Option<Question> {
+        if self.is_dead(row) {
+            return None;
+        }
+        Some(Question { words: self.words(row)?.to_vec(), local: Vec::new() })
+    }
+
+    /// A row.
+    pub fn row(&self, row: u32) -> Option<Record<'_>> {
+        self.words(row).map(Record::read)
+    }
+
+    fn words(&self, row: u32) -> Option<&[u32]> {
+        let row = row as usize;
+        match row.checked_sub(self.base.len()) {
+            None => self.base.words(row),
+            Some(rest) => {
+                let (segment, place) = self.segment_of(rest)?;
+                segment.row(place).map(|row| &*row.words)
+            }
+        }
+    }
+
+    fn segment_of(&self, rest: usize) -> Option<(&Segment, usize)> {
+        let mut start = 0;
+        for (number, slot) in self.segments.iter().enumerate() {
+            let capacity = SEGMENT_FIRST << number;
+            if rest < start + capacity {
+                return Some((slot.get()?, rest - start));
+            }
+            start += capacity;
+        }
+        None
+    }
+
+    /// The patient of a row, and its person now.
+    pub fn who(&self, row: u32) -> Option<(PatientKey, PersonKey)> {
+        let row = row as usize;
+        let (patient, person) = match row.checked_sub(self.base.len()) {
+            None => self.base.who(row)?,
+            Some(rest) => {
+                let (segment, place) = self.segment_of(rest)?;
+                let row = segment.row(place)?;
+                (row.patient, row.person.load(Ordering::Acquire))
+            }
+        };
+        Some((PatientKey(patient), PersonKey(person)))
+    }
+
+    fn is_dead(&self, row: u32) -> bool {
+        let row = row as usize;
+        match row.checked_sub(self.base.len()) {
+            None => self.base.is_dead(row),
+            Some(rest) => self
+                .segment_of(rest)
+                .and_then(|(segment, place)| segment.row(place))
+                .is_none_or(|row| row.dead.load(Ordering::Acquire)),
+        }
+    }
+
+    /// Put everybody with a key into `rows`; gives how many. Of a block larger than the rule allows, nobody.
+    pub(crate) fn find(&self, rule: Rule, key: u64, rows: &mut Vec<u32>) -> usize {
+        let before = rows.len();
+        let most = rule.most();
+        self.base.find(key, most, rows);
+        let mut first = self.base.len();
+        for (number, slot) in self.segments.iter().enumerate() {
+            let Some(segment) = slot.get() else { break };
+            segment.find(key, first, rows);
+            first += SEGMENT_FIRST << number;
+        }
+        let found = rows.len() - before;
+        if found > most {
+            rows.truncate(before);
+        }
+        found
+    }
+
+    /// The row of a patient.
+    pub fn row_of(&self, patient: PatientKey) -> Option<u32> {
+        let mut rows = Vec::new();
+        self.find(Rule::Patient, patient_key(patient.0), &mut rows);
+        // The newest first: an update adds before it removes.
+        rows.into_iter().rev().find(|row| !self.is_dead(*row) && self.who(*row).is_some_and(|(known, _)| known == patient))
+    }
+
+    pub(crate) fn is_live(&self, row: u32) -> bool {
+        !self.is_dead(row)
+    }
+
+    /// Add a patient, or put new facts in the place of the old. Whoever is matching meanwhile sees the old facts or the new.
+    pub fn put(&self, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
+        let mut used = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.row_of(patient);
+        let mut words = Vec::with_capacity(24);
+        pack(facts, &self.attributes, &mut |kind, text| self.terms.add(kind, text), &mut words);
+        let mut start = 0;
+        for (number, slot) in self.segments.iter().enumerate() {
+            let capacity = SEGMENT_FIRST << number;
+            if *used < start + capacity {
+                let segment = slot.get_or_init(|| Segment::new(capacity));
+                let record = Record::read(&words);
+                self.births.add(record.birth(), true);
+                let lexicon = Lexicon { terms: &self.terms, local: &[] };
+                segment.put(*used - start, patient.0, person.0, &words, lexicon);
+                *used += 1;
+                self.live.fetch_add(1, Ordering::Relaxed);
+                break;
+            }
+            start += capacity;
+        }
+        if let Some(old) = old {
+            self.bury(old);
+        }
+    }
+
+    /// Take a patient out.
+    pub fn remove(&self, patient: PatientKey) -> bool {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(row) = self.row_of(patient) else { return false };
+        self.bury(row);
+        true
+    }
+
+    fn bury(&self, row: u32) {
+        if let Some(record) = self.row(row) {
+            self.births.add(record.birth(), false);
+            for term in record.terms() {
+                self.terms.count(term, false);
+            }
+        }
+        let row = row as usize;
+        match row.checked_sub(self.base.len()) {
+            None => self.base.bury(row),
+            Some(rest) => {
+                if let Some(row) = self.segment_of(rest).and_then(|(segment, place)| segment.row(place)) {
+                    row.dead.store(true, Ordering::Release);
+                }
+            }
+        }
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Say that a patient is another person from now on.
+    pub fn link(&self, patient: PatientKey, person: PersonKey) -> bool {
+        let Some(row) = self.row_of(patient) else { return false };
+        let row = row as usize;
+        match row.checked_sub(self.base.len()) {
+            None => self.base.link(row, person.0),
+            Some(rest) => match self.segment_of(rest).and_then(|(segment, place)| segment.row(place)) {
+                Some(row) => {
+                    row.person.store(person.0, Ordering::Release);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
+    /// How many were added since the base was made: beyond a tenth of all, make the index anew.
+    pub fn added(&self) -> usize {
+        *self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        let segments: usize = self.segments.iter().filter_map(OnceLock::get).map(Segment::bytes).sum();
+        self.terms.bytes() + self.births.bytes() + self.base.bytes() + segments
+    }
+
+    /// Rows there ever were, dead ones included.
+    pub fn rows(&self) -> u32 {
+        u32::try_from(self.base.len() + self.added()).unwrap_or(NONE)
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+}

@@ -1,0 +1,238 @@
+//! Blocking keys: who is worth comparing. Each key joins two or more facts, so that a block stays small among millions
+//! however common the name or the day; a person is found when any key agrees, so any one fact may be wrong or missing.
+
+use crate::{
+    compare::at,
+    packed::{NHS_STEM, Record, pack_birth, unpack_birth},
+    terms::{Lexicon, NONE, Term, mix},
+};
+
+/// What a key is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The patient's own key: finds its row.
+    Patient = 1,
+    /// NHS number.
+    Nhs,
+    /// Date of birth and forename.
+    BirthForename,
+    /// Date of birth and family name.
+    BirthFamily,
+    /// Both names and the year and month of birth.
+    NamesYearMonth,
+    /// Both names and the year and day.
+    NamesYearDay,
+    /// Both names and the month and day.
+    NamesMonthDay,
+    /// Postcode and forename.
+    PostcodeForename,
+    /// Postcode and year of birth.
+    PostcodeYear,
+    /// Telephone number.
+    Phone,
+    /// Email address.
+    Email,
+    /// Identifier.
+    Identifier,
+    /// Both names and the postcode's district.
+    NamesDistrict,
+    /// Both names alone: read only where they are rare.
+    Names,
+    /// House, street and forename.
+    HouseForename,
+    /// House, street and year of birth.
+    HouseYear,
+    /// Family name and postcode.
+    FamilyPostcode,
+}
+
+impl Rule {
+    /// A block with more patients than this is passed over: so many share the value that sharing it shows nothing.
+    pub fn most(self) -> usize {
+        match self {
+            Rule::Names => 150,
+            Rule::Phone | Rule::Email | Rule::Identifier | Rule::Nhs => 200,
+            Rule::FamilyPostcode => 100,
+            _ => usize::MAX,
+        }
+    }
+
+    /// The comparison whose value the key is, where it is one value: the block's size is that value's frequency.
+    pub fn counts(self) -> Option<usize> {
+        match self {
+            Rule::Phone => Some(at::PHONE),
+            Rule::Email => Some(at::EMAIL),
+            Rule::Identifier => Some(at::IDENTIFIER),
+            _ => None,
+        }
+    }
+}
+
+/// The hash of a key.
+pub fn key(rule: Rule, a: u32, b: u32, c: u32) -> u64 {
+    let hash = mix((u64::from(a) << 32 | u64::from(b)).wrapping_add(0x9e37_79b9_7f4a_7c15));
+    mix(hash ^ u64::from(c).wrapping_mul(0xff51_afd7_ed55_8ccd) ^ (rule as u64) << 57)
+}
+
+/// The key under which a patient's own row is found.
+pub fn patient_key(patient: u64) -> u64 {
+    key(Rule::Patient, crate::terms::low(patient >> 32), crate::terms::low(patient), 0)
+}
+
+/// Keys of names by their parts: a name of several parts is found by each.
+fn family_keys(term: &Term, mut with: impl FnMut(u32)) {
+    if !term.text.contains('-') {
+        with(term.key);
+        return;
+    }
+    let mut seen = [0_u32; 3];
+    for (slot, part) in seen.iter_mut().zip(term.text.split('-').filter(|part| part.len() >= 3)) {
+        *slot = Term::new(crate::terms::Kind::Family, part).key;
+        with(*slot);
+    }
+    if seen.iter().all(|key| *key == 0) {
+        with(term.key);
+    }
+}
+
+/// Every key of a row.
+pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule, u64)) {
+    for word in record.nhs {
+        emit(Rule::Nhs, key(Rule::Nhs, word & NHS_STEM, 0, 0));
+    }
+    let birth = record.birth();
+    let (year, month, day) = unpack_birth(birth);
+    let mut forenames: [u32; 3] = [0; 3];
+    let mut families: [u32; 4] = [0; 4];
+    {
+        let mut slots = forenames.iter_mut();
+        let mut known = Vec::new();
+        for term in record.givens.iter().filter_map(|id| lexicon.get(*id)) {
+            if !known.contains(&term.key)
+                && let Some(slot) = slots.next()
+            {
+                known.push(term.key);
+                *slot = term.key;
+            }
+        }
+        let mut slots = families.iter_mut();
+        known.clear();
+        for term in record.families.iter().filter_map(|id| lexicon.get(*id)) {
+            family_keys(term, |part| {
+                if !known.contains(&part)
+                    && let Some(slot) = slots.next()
+                {
+                    known.push(part);
+                    *slot = part;
+                }
+            });
+        }
+    }
+    let forenames = || forenames.iter().copied().filter(|key| *key != 0);
+    let families = || families.iter().copied().filter(|key| *key != 0);
+    if birth != 0 {
+        for forename in forenames() {
+            emit(Rule::BirthForename, key(Rule::BirthForename, birth, forename, 0));
+        }
+        for family in families() {
+            emit(Rule::BirthFamily, key(Rule::BirthFamily, birth, family, 0));
+        }
+    }
+    let mut districts: [u32; 4] = [0; 4];
+    for (slot, address) in districts.iter_mut().zip(record.addresses()) {
+        *slot = lexicon.get(address.postcode).map_or(0, |term| {
+            let outward = crate::compare::outward(&term.text).unwrap_or(&term.text);
+            crate::terms::low(crate::terms::hash_text(3, outward)) | 1
+        });
+    }
+    for forename in forenames() {
+        for family in families() {
+            if birth != 0 {
+                emit(Rule::NamesYearMonth, key(Rule::NamesYearMonth, forename, family, year << 4 | month));
+                emit(Rule::NamesYearDay, key(Rule::NamesYearDay, forename, family, year << 5 | day));
+                emit(Rule::NamesMonthDay, key(Rule::NamesMonthDay, forename, family, month << 5 | day));
+            }
+            emit(Rule::Names, key(Rule::Names, forename, family, 0));
+            for district in districts.iter().filter(|district| **district != 0) {
+                emit(Rule::NamesDistrict, key(Rule::NamesDistrict, forename, family, *district));
+            }
+        }
+    }
+    for address in record.addresses() {
+        if let Some(code) = lexicon.get(address.postcode) {
+            for forename in forenames() {
+                emit(Rule::PostcodeForename, key(Rule::PostcodeForename, code.key, forename, 0));
+            }
+            if let Some(family) = families().next() {
+                emit(Rule::FamilyPostcode, key(Rule::FamilyPostcode, code.key, family, 0));
+            }
+            if birth != 0 {
+                emit(Rule::PostcodeYear, key(Rule::PostcodeYear, code.key, year, 0));
+            }
+        }
+        if address.street != NONE
+            && let Some(street) = lexicon.get(address.street)
+        {
+            let house = address.house & 0xffff;
+            if let Some(forename) = forenames().next() {
+                emit(Rule::HouseForename, key(Rule::HouseForename, house, street.key, forename));
+            }
+            if birth != 0 {
+                emit(Rule::HouseYear, key(Rule::HouseYear, house, street.key, year << 5 | day));
+            }
+        }
+    }
+    for phone in record.phones {
+        emit(Rule::Phone, key(Rule::Phone, *phone, 0, 0));
+    }
+    for email in record.emails.chunks_exact(2).filter_map(|pair| pair.first()) {
+        emit(Rule::Email, key(Rule::Email, *email, 0, 0));
+    }
+    for pair in record.identifiers.chunks_exact(2) {
+        if let [system, value] = pair
+            && let Some(system) = lexicon.get(*system)
+        {
+            emit(Rule::Identifier, key(Rule::Identifier, system.key, *value, 0));
+        }
+    }
+}
+
+/// Further keys of a question: the day and month swapped, given and family name swapped.
+pub fn further(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule, u64)) {
+    let birth = record.birth();
+    let (year, month, day) = unpack_birth(birth);
+    if birth != 0 && day <= 12 && day != month {
+        let signed = |n: u32| i8::try_from(n).unwrap_or(0);
+        let swapped = pack_birth(i16::try_from(year).unwrap_or(0), signed(day), signed(month));
+        for term in record.givens.iter().filter_map(|id| lexicon.get(*id)) {
+            emit(Rule::BirthForename, key(Rule::BirthForename, swapped, term.key, 0));
+        }
+        for term in record.families.iter().filter_map(|id| lexicon.get(*id)) {
+            family_keys(term, |part| emit(Rule::BirthFamily, key(Rule::BirthFamily, swapped, part, 0)));
+        }
+    }
+    for family in record.families.iter().filter_map(|id| lexicon.get(*id)) {
+        let as_given = Term::new(crate::terms::Kind::Given, &family.text).key;
+        if birth != 0 {
+            emit(Rule::BirthForename, key(Rule::BirthForename, birth, as_given, 0));
+        }
+        for address in record.addresses() {
+            if let Some(code) = lexicon.get(address.postcode) {
+                emit(Rule::PostcodeForename, key(Rule::PostcodeForename, code.key, as_given, 0));
+            }
+        }
+        for given in record.givens.iter().filter_map(|id| lexicon.get(*id)) {
+            let as_family = Term::new(crate::terms::Kind::Family, &given.text).key;
+            emit(Rule::Names, key(Rule::Names, as_given, as_family, 0));
+            if birth != 0 {
+                emit(Rule::NamesMonthDay, key(Rule::NamesMonthDay, as_given, as_family, month << 5 | day));
+                emit(Rule::BirthFamily, key(Rule::BirthFamily, birth, as_family, 0));
+            }
+        }
+    }
+    for middle in record.middles.iter().filter_map(|id| lexicon.get(*id)) {
+        if birth != 0 {
+            emit(Rule::BirthForename, key(Rule::BirthForename, birth, middle.key, 0));
+        }
+    }
+}

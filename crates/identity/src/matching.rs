@@ -1,0 +1,359 @@
+//! One decision: who, among all in the index, is this?
+
+use crate::{
+    compare::{COMPARISONS, Context, MISSING, Pattern, at, compare, level},
+    explain::{Explanation, explanation},
+    facts::PatientFacts,
+    index::{Index, Question},
+    keys,
+    model::{Model, Scorer, Thresholds, Weighed},
+    packed::Record,
+};
+use fhir::{PatientKey, PersonKey};
+use serde::Serialize;
+
+/// Candidates kept with a decision.
+const KEPT_MAX: usize = 10;
+/// Candidates whose odds are below these are not worth keeping.
+const KEPT_PROBABILITY: f64 = 1e-4;
+/// A guarded pair is never more likely than this: a person decides.
+pub const GUARDED_MOST: f64 = 0.49;
+/// What a deterministic rule makes of a pair, at least.
+const RULED_LEAST: f64 = 0.9999;
+
+/// What a rule says of a pair, whatever its weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ruling {
+    /// One verified NHS number, and name or date of birth agrees: linked.
+    VerifiedNumber,
+    /// One NHS number, and neither name nor date of birth agrees: never linked, somebody looks.
+    NumberAlone,
+    /// Two different verified NHS numbers: never linked by itself.
+    TwoNumbers,
+    /// One household and date of birth, another forename: twins, or one person; never linked by itself.
+    Twins,
+    /// One name and household, a generation apart: never linked by itself.
+    ParentAndChild,
+    /// Another person fits nearly as well: somebody chooses.
+    NoLead,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Is this person.
+    Link(#[serde(serialize_with = "as_text")] PersonKey),
+    /// May be one of the candidates: somebody decides. Until then a person of its own.
+    Review,
+    /// A person not known before.
+    New,
+}
+
+fn as_text<S: serde::Serializer>(person: &PersonKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(person)
+}
+
+/// A patient compared with.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// Its row in the index.
+    pub row: u32,
+    /// The patient.
+    pub patient: PatientKey,
+    /// Its person.
+    pub person: PersonKey,
+    /// What came out.
+    pub pattern: Pattern,
+    /// What that weighs.
+    pub weighed: Weighed,
+    /// What a rule says.
+    pub ruling: Option<Ruling>,
+    /// The probability that it is the same person, the other candidates considered.
+    pub probability: f64,
+}
+
+/// A decision, with what led to it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The candidates, the most likely first: at most ten.
+    pub candidates: Vec<Scored>,
+    /// How many were compared.
+    pub compared: usize,
+}
+
+/// Room that decisions reuse.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    rows: Vec<u32>,
+    shared: Vec<(u32, u32)>,
+    found: Vec<(u32, Pattern, Weighed)>,
+}
+
+/// An index and a model, ready to decide.
+#[derive(Debug)]
+pub struct Matcher<'a> {
+    index: &'a Index,
+    model: &'a Model,
+    scorer: Scorer,
+}
+
+impl<'a> Matcher<'a> {
+    /// Make ready. Cheap: a table of some hundred numbers.
+    pub fn new(index: &'a Index, model: &'a Model) -> Matcher<'a> {
+        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes()) }
+    }
+
+    /// The index.
+    pub fn index(&self) -> &'a Index {
+        self.index
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'a Model {
+        self.model
+    }
+
+    /// The model made ready.
+    pub fn scorer(&self) -> &Scorer {
+        &self.scorer
+    }
+
+    /// Decide who somebody with these facts is. `own` is the patient's own key, if it is in the index already; `source`
+    /// chooses the bands.
+    ///
+    /// ```
+    /// use identity::{Builder, Matcher, Model, Outcome, PatientFacts, Scratch};
+    /// use fhir::{PatientKey, PersonKey};
+    ///
+    /// let ann = PatientFacts {
+    ///     families: vec!["Okonkwo".into()],
+    ///     givens: vec!["Ann".into()],
+    ///     birth: "1950-03-02".parse().ok(),
+    ///     gender: Some("female".into()),
+    ///     postcode: Some("OL9 6AA".into()),
+    ///     ..PatientFacts::default()
+    /// };
+    /// let mut builder = Builder::new(1, Vec::new());
+    /// builder.add(PatientKey(1), PersonKey(10), &ann);
+    /// let (index, model) = (builder.build(), Model::builtin());
+    /// let matcher = Matcher::new(&index, &model);
+    /// let answer = matcher.decide(&ann, None, None, &mut Scratch::default());
+    /// assert_eq!(answer.outcome, Outcome::Link(PersonKey(10)));
+    /// ```
+    pub fn decide(&self, facts: &PatientFacts, own: Option<PatientKey>, source: Option<&str>, scratch: &mut Scratch) -> Answer {
+        let question = self.index.question(facts);
+        self.decide_question(&question, own, source, scratch)
+    }
+
+    /// As [`Matcher::decide`], for a question packed before.
+    pub fn decide_question(
+        &self,
+        question: &Question,
+        own: Option<PatientKey>,
+        source: Option<&str>,
+        scratch: &mut Scratch,
+    ) -> Answer {
+        let compared = self.score(question, scratch);
+        let mut candidates: Vec<Scored> = Vec::new();
+        for (row, pattern, weighed) in scratch.found.drain(..) {
+            let Some((patient, person)) = self.index.who(row) else { continue };
+            if own == Some(patient) {
+                continue;
+            }
+            let ruling = self.index.row(row).and_then(|record| ruling(&question.record(), &record, &pattern));
+            // Both the old and the new facts of a patient may be seen while it is being changed: the newer ones count.
+            candidates.retain(|known| known.patient != patient);
+            candidates.push(Scored { row, patient, person, pattern, weighed, ruling, probability: 0.0 });
+        }
+        self.settle(&mut candidates);
+        let outcome = outcome(&mut candidates, self.model.thresholds_for(source));
+        candidates.truncate(KEPT_MAX);
+        Answer { outcome, candidates, compared }
+    }
+
+    /// Compare with everybody who shares a key; what is worth keeping is left in the scratch, in the order of rows.
+    pub(crate) fn score(&self, question: &Question, scratch: &mut Scratch) -> usize {
+        let record = question.record();
+        let lexicon = question.lexicon(self.index);
+        let Scratch { rows, shared, found } = scratch;
+        rows.clear();
+        shared.clear();
+        found.clear();
+        let mut words = record.phones.iter().chain(record.emails.iter().step_by(2)).chain(record.identifiers.iter().skip(1).step_by(2));
+        keys::keys(&record, lexicon, |rule, key| {
+            let size = self.index.find(rule, key, rows);
+            if rule.counts().is_some()
+                && let Some(word) = words.next()
+            {
+                shared.push((*word, u32::try_from(size).unwrap_or(u32::MAX)));
+            }
+        });
+        keys::further(&record, lexicon, |rule, key| {
+            self.index.find(rule, key, rows);
+        });
+        rows.sort_unstable();
+        rows.dedup();
+        let context = self.context(lexicon, shared);
+        let odds = self.scorer.prior_odds();
+        let mut compared = 0;
+        for &row in rows.iter() {
+            if !self.index.is_live(row) {
+                continue;
+            }
+            let Some(other) = self.index.row(row) else { continue };
+            compared += 1;
+            let pattern = compare(&record, &other, &context);
+            let weighed = self.scorer.weigh(&pattern);
+            let ruled = pattern.level(at::NHS) == level::nhs::SAME;
+            if weighed.factor * odds > KEPT_PROBABILITY || ruled {
+                found.push((row, pattern, weighed));
+            }
+        }
+        compared
+    }
+
+    pub(crate) fn found<'s>(&self, scratch: &'s Scratch) -> &'s [(u32, Pattern, Weighed)] {
+        &scratch.found
+    }
+
+    pub(crate) fn context<'c>(&self, lexicon: crate::terms::Lexicon<'c>, shared: &'c [(u32, u32)]) -> Context<'c>
+    where
+        'a: 'c,
+    {
+        #[expect(clippy::cast_precision_loss, reason = "a frequency to four digits is more than enough")]
+        let people = self.index.len().max(1) as f32;
+        Context { lexicon, people, births: self.index.births(), shared }
+    }
+
+    /// Compare two rows of the index.
+    pub(crate) fn compare_rows(&self, a: u32, b: u32) -> Option<Pattern> {
+        let (x, y) = (self.index.row(a)?, self.index.row(b)?);
+        let lexicon = crate::terms::Lexicon { terms: self.index.terms(), local: &[] };
+        Some(compare(&x, &y, &self.context(lexicon, &[])))
+    }
+
+    /// Probabilities: at most one person is right, and the person asked about may be none of them (design: the lead over
+    /// the second best). Patients of one person do not compete.
+    pub(crate) fn settle(&self, candidates: &mut [Scored]) {
+        let known = self.scorer.known().clamp(0.05, 0.98);
+        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+        let people = self.index.len().max(1) as f64;
+        let odds = |candidate: &Scored| candidate.weighed.factor * known / people;
+        let mut persons: Vec<(PersonKey, f64)> = Vec::new();
+        for candidate in candidates.iter() {
+            let own = odds(candidate);
+            match persons.iter_mut().find(|(person, _)| *person == candidate.person) {
+                Some((_, best)) => *best = best.max(own),
+                None => persons.push((candidate.person, own)),
+            }
+        }
+        let all: f64 = persons.iter().map(|(_, odds)| odds).sum();
+        for candidate in candidates.iter_mut() {
+            let own = odds(candidate);
+            let rest = all - persons.iter().find(|(person, _)| *person == candidate.person).map_or(0.0, |(_, odds)| *odds);
+            candidate.probability = own / (1.0 - known + rest.max(0.0) + own);
+            candidate.probability = match candidate.ruling {
+                Some(Ruling::VerifiedNumber) => candidate.probability.max(RULED_LEAST),
+                Some(_) => candidate.probability.min(GUARDED_MOST),
+                None => candidate.probability,
+            };
+        }
+        candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.patient.cmp(&b.patient)));
+    }
+
+    /// Explain a candidate of a question.
+    pub fn explain(&self, question: &Question, candidate: &Scored) -> Explanation {
+        let restricted =
+            question.record().restricted() || self.index.row(candidate.row).is_some_and(|record| record.restricted());
+        explanation(self.model, &self.scorer, self.index.attributes(), candidate, restricted)
+    }
+
+    /// Compare two sets of facts with the frequencies of this index: the same whichever comes first.
+    pub fn compare_facts(&self, a: &PatientFacts, b: &PatientFacts) -> (Scored, bool) {
+        let mut question = Question::default();
+        self.index.extend_question(&mut question, a);
+        let first = Index::take_words(&mut question);
+        self.index.extend_question(&mut question, b);
+        let (a, b) = (Record::read(&first), question.record());
+        let pattern = compare(&a, &b, &self.context(question.lexicon(self.index), &[]));
+        let weighed = self.scorer.weigh(&pattern);
+        let ruling = ruling(&a, &b, &pattern);
+        let probability = match ruling {
+            Some(Ruling::VerifiedNumber) => weighed.probability().max(RULED_LEAST),
+            Some(_) => weighed.probability().min(GUARDED_MOST),
+            None => weighed.probability(),
+        };
+        let scored = Scored { row: u32::MAX, patient: PatientKey(0), person: PersonKey(0), pattern, weighed, ruling, probability };
+        (scored, a.restricted() || b.restricted())
+    }
+
+    /// Explain two sets of facts.
+    pub fn explain_facts(&self, a: &PatientFacts, b: &PatientFacts) -> Explanation {
+        let (scored, restricted) = self.compare_facts(a, b);
+        explanation(self.model, &self.scorer, self.index.attributes(), &scored, restricted)
+    }
+}
+
+/// What the rules say of a pair, before any weighing.
+pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> Option<Ruling> {
+    use level::{birth, nhs};
+    let number = pattern.level(at::NHS);
+    let birth_level = pattern.level(at::BIRTH);
+    let name = pattern.name_agrees();
+    if number == nhs::DIFFERENT_VERIFIED {
+        return Some(Ruling::TwoNumbers);
+    }
+    if number == nhs::SAME {
+        if crate::compare::verified(a, b) == Some(true) && (name || birth_level == birth::SAME) {
+            return Some(Ruling::VerifiedNumber);
+        }
+        let name_known = pattern.level(at::FORENAME) != MISSING && pattern.level(at::FAMILY) != MISSING;
+        if name_known && !name && birth_level != MISSING && birth_level > birth::PART {
+            return Some(Ruling::NumberAlone);
+        }
+    }
+    // Individual evidence wins over the guards of families: a number of one's own.
+    let own = number == nhs::SAME
+        || number == nhs::SLIP
+        || pattern.level(at::IDENTIFIER) == level::plain::SAME
+        || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
+    if !own && pattern.looks_like_twins() {
+        return Some(Ruling::Twins);
+    }
+    if !own && pattern.looks_like_parent_and_child() {
+        return Some(Ruling::ParentAndChild);
+    }
+    None
+}
+
+fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {
+    let Some(best) = candidates.first() else { return Outcome::New };
+    let (person, probability) = (best.person, best.probability);
+    let second = candidates.iter().find(|other| other.person != person).map_or(0.0, |other| other.probability);
+    // Whatever one patient of the person says against it counts: two verified numbers are not outvoted.
+    let against = candidates.iter().any(|other| {
+        other.person == person && matches!(other.ruling, Some(Ruling::TwoNumbers | Ruling::NumberAlone))
+    });
+    let suspect = candidates.iter().any(|other| {
+        other.ruling == Some(Ruling::NumberAlone) || other.ruling.is_some() && other.weighed.probability() >= bands.review
+    });
+    if probability >= bands.link && !against {
+        if second * bands.lead <= probability {
+            return Outcome::Link(person);
+        }
+        if let Some(best) = candidates.first_mut() {
+            best.ruling = best.ruling.or(Some(Ruling::NoLead));
+        }
+        return Outcome::Review;
+    }
+    if probability >= bands.review || suspect || against { Outcome::Review } else { Outcome::New }
+}
+
+/// The number of comparisons of an index with attributes.
+pub fn comparisons_of(index: &Index) -> usize {
+    COMPARISONS + index.attributes().len()
+}

@@ -1,0 +1,261 @@
+//! The weight of a pattern: the odds that two records are of one person.
+
+use super::{Comparison, Level, Model};
+use crate::compare::{COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at};
+use serde::Serialize;
+
+/// No level of any model is impossible: the least share that is reckoned with.
+const LEAST: f64 = 1e-9;
+const LEVELS_MAX: usize = 8;
+
+/// What a pair of records may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// One person, nothing changed.
+    Settled,
+    /// One person who moved.
+    Moved,
+    /// One person with another family name.
+    Renamed,
+    /// One person with another family name and address.
+    RenamedAndMoved,
+    /// Two people with nothing in common.
+    Unrelated,
+    /// Two people who live together.
+    Household,
+    /// Twins.
+    Twins,
+    /// Parent and child of one name.
+    Namesakes,
+}
+
+/// Every class, in the order of the tables.
+pub const CLASSES: [Class; 8] = [
+    Class::Settled,
+    Class::Moved,
+    Class::Renamed,
+    Class::RenamedAndMoved,
+    Class::Unrelated,
+    Class::Household,
+    Class::Twins,
+    Class::Namesakes,
+];
+
+/// One line of the waterfall.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// What was compared; `prior` and `people-who-live-together` are no comparisons.
+    pub comparison: String,
+    /// The level it reached.
+    pub level: String,
+    /// Bits (log2 of the Bayes factor) at the level's average.
+    pub weight: f64,
+    /// Bits added because the shared value is rarer than average, or taken because it is more usual.
+    pub frequency: f64,
+}
+
+/// The odds of a pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighed {
+    /// How much more likely the pattern is for one person than for two: the Bayes factor.
+    pub factor: f64,
+    /// The likelihood under each class, prior shares of the class included.
+    pub classes: [f64; 8],
+}
+
+impl Weighed {
+    /// The probability, by itself, that the pair is one person.
+    pub fn probability(&self) -> f64 {
+        let [a, b, c, d, rest @ ..] = self.classes;
+        let one = a + b + c + d;
+        one / (one + rest.iter().sum::<f64>()).max(f64::MIN_POSITIVE)
+    }
+}
+
+type Shares = [f64; 8];
+
+/// A model made ready for scoring against so many people.
+#[derive(Clone, Debug)]
+pub struct Scorer {
+    /// Shares by comparison and level, one for each class.
+    tables: Vec<[Shares; LEVELS_MAX]>,
+    priors: Shares,
+    known: f64,
+}
+
+fn shares(level: &Level) -> Shares {
+    let moved = level.moved.unwrap_or(level.m);
+    let renamed = level.renamed.unwrap_or(level.m);
+    // A level that only one of the two changes concerns is governed by that one.
+    let both = if level.renamed.is_some() { renamed } else { moved };
+    let other = |share: Option<f64>| share.unwrap_or(level.u);
+    [
+        level.m,
+        moved,
+        renamed,
+        both,
+        level.u,
+        other(level.household),
+        other(level.twin),
+        other(level.namesake),
+    ]
+    .map(|share| share.max(LEAST))
+}
+
+impl Scorer {
+    /// Make a model ready. `people`: how many patients the index holds; `attributes`: their names in the index's order.
+    pub fn new(model: &Model, people: usize, attributes: &[String]) -> Scorer {
+        #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+        let people = people.max(1) as f64;
+        let attribute = |name: &String| {
+            let known = model.attributes.iter().find(|known| known.name == *name);
+            known.cloned().unwrap_or_else(|| super::builtin::attribute(name))
+        };
+        let comparisons: Vec<Comparison> =
+            model.comparisons.iter().cloned().chain(attributes.iter().map(attribute)).take(COMPARISONS_MAX).collect();
+        let table = |comparison: &Comparison| {
+            let mut table = [[1.0; 8]; LEVELS_MAX];
+            for (slot, level) in table.iter_mut().zip(&comparison.levels) {
+                *slot = shares(level);
+            }
+            table
+        };
+        let each = |count: f64| (count / people).min(0.5);
+        let (one, scenarios) = (each(model.prior.known), model.scenarios);
+        let (household, twin, namesake) = (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
+        let priors = [
+            one * scenarios.settled,
+            one * scenarios.moved,
+            one * scenarios.renamed,
+            one * scenarios.renamed_and_moved,
+            (1.0 - one - household - twin - namesake).max(0.01),
+            household,
+            twin,
+            namesake,
+        ];
+        Scorer { tables: comparisons.iter().map(table).collect(), priors, known: model.prior.known }
+    }
+
+    /// The share of those asked about that the index holds.
+    pub fn known(&self) -> f64 {
+        self.known
+    }
+
+    /// The prior odds that a pair is one person.
+    pub fn prior_odds(&self) -> f64 {
+        let [a, b, c, d, rest @ ..] = self.priors;
+        (a + b + c + d) / rest.iter().sum::<f64>().max(f64::MIN_POSITIVE)
+    }
+
+    fn of(&self, comparison: usize, level: u8) -> Option<&Shares> {
+        if level == MISSING { None } else { self.tables.get(comparison)?.get(level as usize) }
+    }
+
+    /// The share of a level among unrelated people: that of the value agreed on, where it is known.
+    fn with_frequency(shares: &Shares, share: f32, comparison: usize) -> Shares {
+        let mut shares = *shares;
+        if share > 0.0 {
+            let share = f64::from(share).max(LEAST);
+            let [_, _, _, _, unrelated, household, twin, namesake] = &mut shares;
+            // Others of a household share a forename no more often than strangers do; an address by living there.
+            let by_chance = |own: f64| if own <= *unrelated * 1.5 { share } else { own };
+            (*household, *twin, *namesake) = (by_chance(*household), by_chance(*twin).min(*twin), by_chance(*namesake));
+            *unrelated = share;
+            if comparison == at::BIRTH {
+                *household = household.max(share);
+            }
+        }
+        shares
+    }
+
+    /// Weigh a pattern.
+    pub fn weigh(&self, pattern: &Pattern) -> Weighed {
+        let mut classes = self.priors;
+        for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
+            let Some(shares) = self.of(comparison, level) else { continue };
+            let shares = Scorer::with_frequency(shares, share, comparison);
+            for (class, share) in classes.iter_mut().zip(shares) {
+                *class *= share;
+            }
+        }
+        let [a, b, c, d, rest @ ..] = classes;
+        let factor = (a + b + c + d) / rest.iter().sum::<f64>().max(f64::MIN_POSITIVE) / self.prior_odds();
+        Weighed { factor, classes }
+    }
+
+    /// Of several patterns, for each comparison the outcome that speaks most for one person: what a cluster knows as a
+    /// whole.
+    pub fn best_of(&self, patterns: &[Pattern]) -> Pattern {
+        let mut best = Pattern::default();
+        for comparison in 0..COMPARISONS_MAX {
+            let mut most = f64::MIN;
+            for pattern in patterns {
+                let level = pattern.level(comparison);
+                let share = pattern.shares.get(comparison).copied().unwrap_or(0.0);
+                let Some(shares) = self.of(comparison, level) else { continue };
+                let [m, _, _, _, u, ..] = Scorer::with_frequency(shares, share, comparison);
+                if m / u > most {
+                    most = m / u;
+                    best.set(comparison, level, share);
+                }
+            }
+        }
+        best
+    }
+
+    /// The waterfall of a pattern: lines whose weights, with the prior, add up to the log2 odds. Names of levels come from
+    /// the model.
+    pub fn lines(&self, model: &Model, attributes: &[String], pattern: &Pattern) -> Vec<Line> {
+        let mut lines =
+            vec![Line { comparison: "prior".into(), level: String::new(), weight: self.prior_odds().log2(), frequency: 0.0 }];
+        let attribute = super::builtin::attribute("");
+        let (mut sum, mut block) = (self.prior_odds().log2(), Vec::new());
+        let (mut block_one, mut block_two) = ([0.0_f64; 4], 0.0);
+        for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
+            let Some(plain) = self.of(comparison, level) else { continue };
+            let adjusted = Scorer::with_frequency(plain, share, comparison);
+            let (name, levels) = match model.comparisons.get(comparison) {
+                Some(known) => (known.name.as_str(), &known.levels),
+                None => (attributes.get(comparison - COMPARISONS).map_or("", String::as_str), &attribute.levels),
+            };
+            let level = levels.get(level as usize).map(|level| level.level.clone()).unwrap_or_default();
+            let ([m, moved, renamed, both, u, ..], [.., _, _, _]) = (*plain, adjusted);
+            let [_, _, _, _, adjusted_u, ..] = adjusted;
+            let frequency = (u / adjusted_u).log2();
+            if (at::FAMILY..COMPARISONS).contains(&comparison) {
+                for (sum, share) in block_one.iter_mut().zip([m, moved, renamed, both]) {
+                    *sum += share.log2();
+                }
+                block_two += adjusted_u.log2();
+                block.push((name.to_owned(), level, frequency));
+            } else {
+                let weight = (m / u).log2();
+                sum += weight + frequency;
+                lines.push(Line { comparison: name.to_owned(), level, weight, frequency });
+            }
+        }
+        if !block.is_empty() {
+            let [a, b, c, d, ..] = self.priors;
+            let all = a + b + c + d;
+            let one: f64 = block_one.iter().zip([a, b, c, d]).map(|(log, prior)| log.exp2() * prior / all).sum();
+            let weight = one.log2() - block_two;
+            let frequency: f64 = block.iter().map(|(_, _, frequency)| frequency).sum();
+            sum += weight;
+            let level: Vec<String> = block.into_iter().map(|(name, level, _)| format!("{name} {level}")).collect();
+            lines.push(Line {
+                comparison: "household".into(),
+                level: level.join(", "),
+                weight: weight - frequency,
+                frequency,
+            });
+        }
+        let total = (self.weigh(pattern).factor * self.prior_odds()).log2();
+        lines.push(Line {
+            comparison: "people-who-live-together".into(),
+            level: String::new(),
+            weight: total - sum,
+            frequency: 0.0,
+        });
+        lines
+    }
+}

@@ -1,0 +1,11 @@
+//! Text: how alike two strings are, how they sound, which names are one name.
+
+mod distance;
+mod jaro;
+mod nicknames;
+mod phonetic;
+
+pub use distance::{digits_slip, osa_distance, within_one};
+pub use jaro::jaro_winkler;
+pub use nicknames::{GROUPS_MAX, groups_of};
+pub use phonetic::sound;
