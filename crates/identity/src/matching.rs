@@ -18,6 +18,8 @@ const KEPT_MAX: usize = 10;
 const KEPT_PROBABILITY: f64 = 1e-4;
 /// A guarded pair is never more likely than this: a person decides.
 pub const GUARDED_MOST: f64 = 0.49;
+/// A region has at least so many people, though it begin with none.
+pub const REGION_LEAST: usize = 50_000;
 /// What a deterministic rule makes of a pair, at least.
 const RULED_LEAST: f64 = 0.9999;
 
@@ -99,12 +101,19 @@ pub struct Matcher<'a> {
     index: &'a Index,
     model: &'a Model,
     scorer: Scorer,
+    least: usize,
 }
 
 impl<'a> Matcher<'a> {
     /// Make ready. Cheap: a table of some hundred numbers.
     pub fn new(index: &'a Index, model: &'a Model) -> Matcher<'a> {
-        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes()) }
+        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes()), least: 1 }
+    }
+
+    /// Make ready for a region that fills: it has, or will have, at least [`REGION_LEAST`] people.
+    pub fn for_region(index: &'a Index, model: &'a Model) -> Matcher<'a> {
+        let scorer = Scorer::among(model, index.len(), REGION_LEAST, index.attributes());
+        Matcher { index, model, scorer, least: REGION_LEAST }
     }
 
     /// The index.
@@ -149,6 +158,21 @@ impl<'a> Matcher<'a> {
         self.decide_question(&question, own, source, scratch)
     }
 
+    /// As [`Matcher::decide_question`], when it is known that the patient is none of these persons.
+    pub fn decide_barring(
+        &self,
+        question: &Question,
+        own: Option<PatientKey>,
+        source: Option<&str>,
+        barred: &[PersonKey],
+        scratch: &mut Scratch,
+    ) -> Answer {
+        let compared = self.score(question, scratch);
+        let mut candidates = self.candidates(question, own, scratch);
+        candidates.retain(|candidate| !barred.contains(&candidate.person));
+        self.conclude(candidates, compared, source)
+    }
+
     /// As [`Matcher::decide`], for a question packed before.
     pub fn decide_question(
         &self,
@@ -158,6 +182,11 @@ impl<'a> Matcher<'a> {
         scratch: &mut Scratch,
     ) -> Answer {
         let compared = self.score(question, scratch);
+        let candidates = self.candidates(question, own, scratch);
+        self.conclude(candidates, compared, source)
+    }
+
+    fn candidates(&self, question: &Question, own: Option<PatientKey>, scratch: &mut Scratch) -> Vec<Scored> {
         let mut candidates: Vec<Scored> = Vec::new();
         for (row, pattern, weighed) in scratch.found.drain(..) {
             let Some((patient, person)) = self.index.who(row) else { continue };
@@ -169,6 +198,12 @@ impl<'a> Matcher<'a> {
             candidates.retain(|known| known.patient != patient);
             candidates.push(Scored { row, patient, person, pattern, weighed, ruling, probability: 0.0 });
         }
+        // In the order of keys, so that sums come out the same however the index came about.
+        candidates.sort_by_key(|candidate| candidate.patient);
+        candidates
+    }
+
+    fn conclude(&self, mut candidates: Vec<Scored>, compared: usize, source: Option<&str>) -> Answer {
         self.settle(&mut candidates);
         let outcome = outcome(&mut candidates, self.model.thresholds_for(source));
         candidates.truncate(KEPT_MAX);
@@ -185,10 +220,14 @@ impl<'a> Matcher<'a> {
         found.clear();
         let mut words = record.phones.iter().chain(record.emails.iter().step_by(2)).chain(record.identifiers.iter().skip(1).step_by(2));
         keys::keys(&record, lexicon, |rule, key| {
+            let before = rows.len();
             let size = self.index.find(rule, key, rows);
             if rule.counts().is_some()
                 && let Some(word) = words.next()
             {
+                let found = rows.get(before..).unwrap_or_default();
+                // Of a block that was passed over, its size; else those who really have the value.
+                let size = if found.is_empty() { size } else { self.sharers(*word, found) };
                 shared.push((*word, u32::try_from(size).unwrap_or(u32::MAX)));
             }
         });
@@ -216,6 +255,16 @@ impl<'a> Matcher<'a> {
         compared
     }
 
+    /// How many of these rows have a telephone number, e-mail address or identifier.
+    fn sharers(&self, word: u32, rows: &[u32]) -> usize {
+        let has = |record: Record<'_>| {
+            record.phones.contains(&word)
+                || record.emails.iter().step_by(2).any(|own| *own == word)
+                || record.identifiers.iter().skip(1).step_by(2).any(|own| *own == word)
+        };
+        rows.iter().filter(|row| self.index.is_live(**row) && self.index.row(**row).is_some_and(has)).count()
+    }
+
     pub(crate) fn found<'s>(&self, scratch: &'s Scratch) -> &'s [(u32, Pattern, Weighed)] {
         &scratch.found
     }
@@ -241,7 +290,7 @@ impl<'a> Matcher<'a> {
     pub(crate) fn settle(&self, candidates: &mut [Scored]) {
         let known = self.scorer.known().clamp(0.05, 0.98);
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-        let people = self.index.len().max(1) as f64;
+        let people = self.index.len().max(self.least) as f64;
         let odds = |candidate: &Scored| candidate.weighed.factor * known / people;
         let mut persons: Vec<(PersonKey, f64)> = Vec::new();
         for candidate in candidates.iter() {

@@ -12,13 +12,15 @@ pub mod sender;
 mod sink;
 mod wire;
 
-pub use engine::{Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, resubmission};
+pub use engine::{
+    Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, model_entry, resubmission,
+};
 pub use mapping::bundle;
 pub use mapping::{
     Finding, Profile, Severity,
     profile::{Quiet, SourceKind},
 };
-pub use person::{Act, LinkDecision};
+pub use person::{Act, LinkDecision, People};
 pub use replay::{Verdict, rebuild, verify};
 pub use store::{
     Problem, ProblemStatus, StoreError,

@@ -186,7 +186,10 @@ pub fn map(
         }
     }
     let keep = looked_up
-        || matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
+        || matches!(
+            entry.kind,
+            EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Model | EntryKind::Profile
+        );
     Ok(Mapped {
         pos: entry.pos,
         kind: entry.kind,
@@ -229,7 +232,7 @@ fn change_set(region: &Region, profiles: &Profiles, entry: &Entry, find: &dyn Fi
         EntryKind::Hl7v2 => Ok(wire::hl7v2(region, &profiles.of(&entry.source), &entry.body, entry.received)),
         EntryKind::Fhir => wire::fhir(region, entry, find),
         // Decisions are carried out where they are applied.
-        EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile => {
+        EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Model | EntryKind::Profile => {
             Ok(Wired::plain(ChangeSet::default(), ""))
         }
     }

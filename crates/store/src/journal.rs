@@ -46,6 +46,8 @@ pub enum EntryKind {
     Discard = 5,
     /// A person decided which person a patient is; `about` says it.
     Link = 6,
+    /// From here on, this is the model that weighs who is who (JSON).
+    Model = 7,
 }
 
 impl EntryKind {
@@ -57,6 +59,7 @@ impl EntryKind {
             4 => EntryKind::Resubmit,
             5 => EntryKind::Discard,
             6 => EntryKind::Link,
+            7 => EntryKind::Model,
             _ => return None,
         })
     }
@@ -542,6 +545,16 @@ impl JournalReader {
 }
 
 impl JournalReader {
+    /// The newest identity model, as JSON.
+    pub fn model(&mut self) -> Result<Option<String>, StoreError> {
+        let pos: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(pos) FROM entry WHERE kind = 7 AND kind > 2")?
+            .query_row([], |row| row.get(0))?;
+        let Some(pos) = pos else { return Ok(None) };
+        Ok(self.entry(pos.cast_unsigned())?.map(|entry| String::from_utf8_lossy(&entry.body).into_owned()))
+    }
+
     /// The newest profile of every source, as TOML.
     pub fn profiles(&mut self) -> Result<Vec<(String, String)>, StoreError> {
         let positions: Vec<i64> = self

@@ -10,7 +10,7 @@ mod segment;
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{Rule, patient_key},
+    keys::{Rule, keys, patient_key},
     packed::{Record, pack},
     terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
 };
@@ -23,6 +23,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+/// Blocks of up to so many times what a rule allows are looked at row by row before they are passed over.
+const ROOM: usize = 4;
 /// Segments double in size: so many hold more people than a region has.
 const SEGMENTS: usize = 14;
 /// Patients in the first segment.
@@ -175,11 +177,13 @@ impl Index {
         }
     }
 
-    /// Put everybody with a key into `rows`; gives how many. Of a block larger than the rule allows, nobody.
+    /// Put everybody with a key into `rows`; gives how many, more than the rule allows counting as one more. Of a block
+    /// larger than the rule allows, nobody. The answer does not depend on how the index came about: rows that are dead, or
+    /// share but the key's mark, make no block too large.
     pub(crate) fn find(&self, rule: Rule, key: u64, rows: &mut Vec<u32>) -> usize {
         let before = rows.len();
         let most = rule.most();
-        self.base.find(key, most, rows);
+        self.base.find(key, most.saturating_mul(ROOM), rows);
         let mut first = self.base.len();
         for (number, slot) in self.segments.iter().enumerate() {
             let Some(segment) = slot.get() else { break };
@@ -187,10 +191,34 @@ impl Index {
             first += SEGMENT_FIRST << number;
         }
         let found = rows.len() - before;
+        if found <= most {
+            return found;
+        }
+        if found <= most.saturating_mul(ROOM) {
+            let mut kept = before;
+            for at in before..rows.len() {
+                if let Some(row) = rows.get(at).copied().filter(|row| self.has_key(*row, key)) {
+                    if let Some(slot) = rows.get_mut(kept) {
+                        *slot = row;
+                    }
+                    kept += 1;
+                }
+            }
+            rows.truncate(kept);
+        }
+        let found = rows.len() - before;
         if found > most {
             rows.truncate(before);
         }
-        found
+        found.min(most.saturating_add(1))
+    }
+
+    fn has_key(&self, row: u32, wanted: u64) -> bool {
+        let mut has = false;
+        if let Some(record) = self.row(row).filter(|_| !self.is_dead(row)) {
+            keys(&record, Lexicon { terms: &self.terms, local: &[] }, |_, key| has |= key == wanted);
+        }
+        has
     }
 
     /// The row of a patient.

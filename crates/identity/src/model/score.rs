@@ -7,6 +7,8 @@ use serde::Serialize;
 /// No level of any model is impossible: the least share that is reckoned with.
 const LEAST: f64 = 1e-9;
 const LEVELS_MAX: usize = 8;
+/// Patients whose average values are added to a young index's counts.
+const ASSUMED: f64 = 5_000.0;
 
 /// What a pair of records may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,10 @@ pub struct Scorer {
     tables: Vec<[Shares; LEVELS_MAX]>,
     priors: Shares,
     known: f64,
+    /// Patients whose average value is added to what is counted: so much is known before anybody is.
+    assumed: f64,
+    /// Patients that are counted.
+    counted: f64,
 }
 
 fn shares(level: &Level) -> Shares {
@@ -105,8 +111,15 @@ fn shares(level: &Level) -> Shares {
 impl Scorer {
     /// Make a model ready. `people`: how many patients the index holds; `attributes`: their names in the index's order.
     pub fn new(model: &Model, people: usize, attributes: &[String]) -> Scorer {
+        Scorer::among(model, people, 0, attributes)
+    }
+
+    /// As [`Scorer::new`], for an index that is part of at least so many people: while it fills, its counts say little, so
+    /// chance agreement is reckoned with the level's average for as many as are assumed.
+    pub fn among(model: &Model, people: usize, least: usize, attributes: &[String]) -> Scorer {
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-        let people = people.max(1) as f64;
+        let (counted, people) = (people.max(1) as f64, people.max(least).max(1) as f64);
+        let assumed = if least == 0 { 0.0 } else { ASSUMED };
         let attribute = |name: &String| {
             let known = model.attributes.iter().find(|known| known.name == *name);
             known.cloned().unwrap_or_else(|| super::builtin::attribute(name))
@@ -133,7 +146,7 @@ impl Scorer {
             twin,
             namesake,
         ];
-        Scorer { tables: comparisons.iter().map(table).collect(), priors, known: model.prior.known }
+        Scorer { tables: comparisons.iter().map(table).collect(), priors, known: model.prior.known, assumed, counted }
     }
 
     /// The share of those asked about that the index holds.
@@ -152,10 +165,12 @@ impl Scorer {
     }
 
     /// The share of a level among unrelated people: that of the value agreed on, where it is known.
-    fn with_frequency(shares: &Shares, share: f32, comparison: usize) -> Shares {
+    fn with_frequency(&self, shares: &Shares, share: f32, comparison: usize) -> Shares {
         let mut shares = *shares;
         if share > 0.0 {
-            let share = f64::from(share).max(LEAST);
+            let [_, _, _, _, average, ..] = shares;
+            let share = (f64::from(share) * self.counted + average * self.assumed) / (self.counted + self.assumed);
+            let share = share.max(LEAST);
             let [_, _, _, _, unrelated, household, twin, namesake] = &mut shares;
             // Others of a household share a forename no more often than strangers do; an address by living there.
             let by_chance = |own: f64| if own <= *unrelated * 1.5 { share } else { own };
@@ -173,7 +188,7 @@ impl Scorer {
         let mut classes = self.priors;
         for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
             let Some(shares) = self.of(comparison, level) else { continue };
-            let shares = Scorer::with_frequency(shares, share, comparison);
+            let shares = self.with_frequency(shares, share, comparison);
             for (class, share) in classes.iter_mut().zip(shares) {
                 *class *= share;
             }
@@ -193,7 +208,7 @@ impl Scorer {
                 let level = pattern.level(comparison);
                 let share = pattern.shares.get(comparison).copied().unwrap_or(0.0);
                 let Some(shares) = self.of(comparison, level) else { continue };
-                let [m, _, _, _, u, ..] = Scorer::with_frequency(shares, share, comparison);
+                let [m, _, _, _, u, ..] = self.with_frequency(shares, share, comparison);
                 if m / u > most {
                     most = m / u;
                     best.set(comparison, level, share);
@@ -213,7 +228,7 @@ impl Scorer {
         let (mut block_one, mut block_two) = ([0.0_f64; 4], 0.0);
         for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
             let Some(plain) = self.of(comparison, level) else { continue };
-            let adjusted = Scorer::with_frequency(plain, share, comparison);
+            let adjusted = self.with_frequency(plain, share, comparison);
             let (name, levels) = match model.comparisons.get(comparison) {
                 Some(known) => (known.name.as_str(), &known.levels),
                 None => (attributes.get(comparison - COMPARISONS).map_or("", String::as_str), &attribute.levels),

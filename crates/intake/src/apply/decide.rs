@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     mapped::{self, Mapped},
-    person::{self, LinkDecision, Mover},
+    person::{self, LinkDecision},
 };
 use fhir::PatientKey;
 use serde_json::Value;
@@ -47,6 +47,20 @@ impl Applier {
                 let touched = self.link(entry, mapped.pos)?;
                 self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
             }
+            EntryKind::Model => {
+                let json = String::from_utf8_lossy(&entry.body);
+                // Checked before it was journalled; one that another version wrote is passed over, and the former stays.
+                match identity::Model::from_json(&json) {
+                    Ok(model) => {
+                        self.writer.put_model(&json)?;
+                        self.people.use_model(model);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, pos = mapped.pos, "an identity model of the journal cannot be used")
+                    }
+                }
+                self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &[])
+            }
             EntryKind::Hl7v2 | EntryKind::Fhir => Ok(()),
         }
     }
@@ -58,8 +72,7 @@ impl Applier {
             person::Act::Withdraw { of } => self.journal.entry(of)?.as_ref().and_then(link_decision),
             _ => None,
         };
-        let mut mover = Mover { writer: &mut self.writer, region: &self.region };
-        person::carry_out(&mut mover, &decision, former.as_ref(), seq, entry.received)
+        person::carry_out(&mut self.mover(), &decision, former.as_ref(), seq, entry.received)
     }
 
     /// Process a message again, with the bytes of the decision.

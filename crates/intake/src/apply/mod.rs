@@ -10,12 +10,14 @@ mod write;
 
 use crate::{
     mapped::{self, Mapped, Step},
+    person::{Mover, People},
     profiles::Profiles,
 };
 use fhir::{PatientKey, Region};
+use identity::Scratch;
 use mapping::{Change, Finding, Severity};
 use serde_json::json;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use store::{
     Derived, Problem, ProblemStatus, StoreError, Writer,
     journal::{EntryKind, JournalReader},
@@ -38,12 +40,15 @@ pub struct Applier {
     dictionary_sender: crossbeam_channel::Sender<(u8, Vec<u8>)>,
     /// Counts changes of directories; what was looked up under another count is looked up again.
     directory_changes: u64,
+    people: Arc<People>,
+    scratch: Scratch,
 }
 
 impl Applier {
     /// An applier over an open store.
     pub fn new(region: Region, derived: Derived, writer: Writer, journal: JournalReader) -> Result<Self, StoreError> {
         let lanes = writer.lanes()?;
+        let people = Arc::new(People::load(&writer)?);
         let mut profiles = Profiles::default();
         for (source, toml) in writer.profiles()? {
             profiles.set(&source, &toml);
@@ -61,6 +66,8 @@ impl Applier {
             dictionaries,
             dictionary_sender,
             directory_changes: 0,
+            people,
+            scratch: Scratch::default(),
         })
     }
 
@@ -77,6 +84,16 @@ impl Applier {
     /// How often directories have changed since the start.
     pub fn directory_changes(&self) -> u64 {
         self.directory_changes
+    }
+
+    /// The index of people.
+    pub fn people(&self) -> Arc<People> {
+        self.people.clone()
+    }
+
+    /// What moves links.
+    fn mover(&mut self) -> Mover<'_> {
+        Mover { writer: &mut self.writer, region: &self.region, people: &self.people, scratch: &mut self.scratch }
     }
 
     /// Write the log back into the file: nothing more comes.
@@ -153,6 +170,7 @@ impl Applier {
         if result.is_err() {
             self.writer.rollback()?;
             self.lanes = self.writer.lanes()?;
+            self.people.reload(&self.writer)?;
         }
         result
     }

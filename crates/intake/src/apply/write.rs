@@ -89,6 +89,11 @@ impl Applier {
             let row = PatientRow { patient: *patient, source: mapped.source.clone(), directory: is_directory, facts };
             self.writer.put_patient(&row, source)?;
             if !is_directory {
+                if let Some(facts) = &row.facts {
+                    let person =
+                        self.writer.link(*patient)?.map_or_else(|| self.region.person(*patient), |(now, _)| now);
+                    self.people.put(*patient, person, facts);
+                }
                 to_settle.push(*patient);
             }
         }
@@ -131,7 +136,7 @@ impl Applier {
         touched: &mut Vec<PatientKey>,
         remarks: &mut Vec<Finding>,
     ) -> Result<(), StoreError> {
-        for patient in person::settle(&mut self.writer, &self.region, patient, seq)? {
+        for patient in self.mover().settle(patient, seq)? {
             if !touched.contains(&patient) {
                 touched.push(patient);
             }
@@ -214,7 +219,7 @@ impl Applier {
             self.writer.put_patient(&row, source)?;
         }
         if self.writer.link(patient)?.is_none() {
-            person::settle(&mut self.writer, &self.region, patient, seq)?;
+            self.mover().settle(patient, seq)?;
         }
         Ok(())
     }

@@ -42,3 +42,9 @@ pub fn link_decision(decision: &LinkDecision, now: Timestamp) -> NewEntry {
     let about = serde_json::to_string(decision).unwrap_or_default();
     self::decision(EntryKind::Link, "skein", "stewards", about, Vec::new(), now)
 }
+
+/// The journal entry of the model that weighs who is who from then on.
+pub fn model(model: &identity::Model, now: Timestamp) -> NewEntry {
+    let about = serde_json::json!({"model": model.name, "version": model.version}).to_string();
+    decision(EntryKind::Model, "skein", "stewards", about, model.to_json().into_bytes(), now)
+}

@@ -3,8 +3,12 @@
 mod decisions;
 mod pipeline;
 
-use crate::{apply::Applier, person::LinkDecision, wire};
-pub use decisions::{discard, link_decision, resubmission};
+use crate::{
+    apply::Applier,
+    person::{LinkDecision, People},
+    wire,
+};
+pub use decisions::{discard, link_decision, model as model_entry, resubmission};
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
 use mapping::{
@@ -84,6 +88,7 @@ struct Shared {
     journal: Journal,
     derived: Derived,
     audit: Audit,
+    people: Arc<People>,
     applied: watch::Receiver<u64>,
     health: watch::Receiver<Option<String>>,
     stop: Arc<AtomicBool>,
@@ -117,7 +122,13 @@ impl Engine {
             )));
         }
         journal_profiles(&folder, &journal, &writer.profiles()?, &config.profiles, now)?;
+        if writer.model()?.is_none() && JournalReader::open(&folder)?.model()?.is_none() {
+            // The journal says which model decided, so that another version of skein replays the same decisions. Nobody
+            // waits for it: what comes after it in the queue is not on disk before it.
+            drop(journal.enqueue(decisions::model(&identity::Model::builtin(), now))?);
+        }
         let applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(&folder)?)?;
+        let people = applier.people();
         let (applied_sender, applied) = watch::channel(applier.applied()?);
         let (health_sender, health) = watch::channel(None);
         let stop = Arc::new(AtomicBool::new(false));
@@ -131,8 +142,18 @@ impl Engine {
             health: health_sender,
             stop: stop.clone(),
         })?;
-        let shared =
-            Shared { region, folder, journal, derived, audit, applied, health, stop, threads: Mutex::new(threads) };
+        let shared = Shared {
+            region,
+            folder,
+            journal,
+            derived,
+            audit,
+            people,
+            applied,
+            health,
+            stop,
+            threads: Mutex::new(threads),
+        };
         Ok(Engine { shared: Arc::new(shared) })
     }
 
@@ -149,6 +170,16 @@ impl Engine {
     /// The audit, for the gate.
     pub fn audit(&self) -> &Audit {
         &self.shared.audit
+    }
+
+    /// The index of people, for whoever looks for somebody.
+    pub fn people(&self) -> &Arc<People> {
+        &self.shared.people
+    }
+
+    /// Use another model to weigh who is who, from the next message on. Gives its position in the journal.
+    pub async fn use_model(&self, model: &identity::Model, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(stored(self.submit(decisions::model(model, now)).await?))
     }
 
     /// Open the journal for reading.

@@ -1,64 +1,169 @@
 //! Weighing a patient against the others that may be the same person.
 
-use super::review::Doubt;
+use super::{people::People, review::Doubt};
 use fhir::{PatientKey, PersonKey};
-use identity::{Candidate, Decision};
-use store::{ReviewKind, StoreError, Writer};
+use identity::{Answer, Outcome, PatientFacts, Ruling, Scored, Scratch};
+use serde::Serialize;
+use serde_json::json;
+use store::ReviewKind;
 
-/// What the evidence says of two patients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// One person.
-    Link,
-    /// Somebody should look.
-    Doubt(ReviewKind),
+/// Candidates whose evidence is kept line by line.
+const EXPLAINED_MAX: usize = 4;
+/// Persons that one patient puts in the queue at most.
+const DOUBTS_MAX: usize = 3;
+
+/// What the evidence says of a patient.
+#[derive(Debug)]
+pub struct Weighing {
+    answer: Answer,
+    /// From which probability on somebody looks at a pair.
+    review: f64,
+    /// The decision with its candidates and their evidence, JSON; none where there was nobody to compare with.
+    pub explanation: Option<String>,
 }
 
-/// Another patient, and what the evidence says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Weight {
-    /// The other patient.
-    pub patient: PatientKey,
-    /// The person it is.
-    pub person: PersonKey,
-    /// Since when (journal position).
-    pub since: u64,
-    /// What the evidence says.
-    pub verdict: Verdict,
-    /// The evidence for one person, in hundredths of a bit.
-    pub score: i64,
-    /// What agreed, JSON.
-    pub reason: String,
+/// Weigh a patient against everybody but those it is not.
+pub fn weigh(
+    people: &People,
+    patient: PatientKey,
+    source: &str,
+    facts: &PatientFacts,
+    barred: &[PersonKey],
+    scratch: &mut Scratch,
+) -> Weighing {
+    people.ask(|matcher| {
+        let question = matcher.index().question(facts);
+        let answer = matcher.decide_barring(&question, Some(patient), Some(source), barred, scratch);
+        let review = matcher.model().thresholds_for(Some(source)).review;
+        let explanation = (!answer.candidates.is_empty()).then(|| {
+            let candidates: Vec<ExplainedCandidate> = answer
+                .candidates
+                .iter()
+                .take(EXPLAINED_MAX)
+                .map(|candidate| ExplainedCandidate {
+                    patient: candidate.patient.to_string(),
+                    person: candidate.person.to_string(),
+                    explanation: matcher.explain(&question, candidate),
+                })
+                .collect();
+            serde_json::to_string(&Explained {
+                outcome: outcome_word(answer.outcome),
+                compared: answer.compared,
+                candidates,
+            })
+            .unwrap_or_default()
+        });
+        Weighing { answer, review, explanation }
+    })
 }
 
-impl Weight {
-    /// What a steward should look at, if anything.
-    pub fn doubt(&self) -> Option<Doubt> {
-        match self.verdict {
-            Verdict::Link => None,
-            Verdict::Doubt(kind) => Some(Doubt { other: self.patient, kind, score: self.score }),
-        }
+/// How the decision about a patient is kept.
+#[derive(Serialize)]
+struct Explained {
+    outcome: &'static str,
+    compared: usize,
+    candidates: Vec<ExplainedCandidate>,
+}
+
+#[derive(Serialize)]
+struct ExplainedCandidate {
+    patient: String,
+    person: String,
+    #[serde(flatten)]
+    explanation: identity::Explanation,
+}
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Link(_) => "link",
+        Outcome::Review => "review",
+        Outcome::New => "new",
     }
 }
 
-/// Weigh a patient against those that may be the same person, in the order of their keys.
-pub fn weigh(writer: &Writer, patient: PatientKey) -> Result<Vec<Weight>, StoreError> {
-    let facts = writer.patient(patient)?.and_then(|row| row.facts).unwrap_or_default();
-    let mut weights = Vec::new();
-    let Some(number) = facts.nhs_number.filter(|_| facts.verified) else { return Ok(weights) };
-    for other in writer.patients_by_nhs(number)? {
-        if other.patient == patient {
-            continue;
-        }
-        let (Some(theirs), Some((person, since))) = (other.facts, writer.link(other.patient)?) else { continue };
-        let candidate = Candidate { patient: other.patient, person, since, facts: theirs };
-        let (verdict, evidence) = match identity::decide(&facts, &[candidate]) {
-            Decision::Link { evidence, .. } => (Verdict::Link, Some(evidence)),
-            Decision::Own { suspect: Some(evidence) } => (Verdict::Doubt(ReviewKind::NhsNumber), Some(evidence)),
-            Decision::Own { suspect: None } => continue,
+impl Weighing {
+    /// Who it is, if the evidence is enough: the person, the patient that speaks for it, and why (JSON).
+    pub fn link(&self) -> Option<(PersonKey, PatientKey, String)> {
+        let Outcome::Link(person) = self.answer.outcome else { return None };
+        let best = self.answer.candidates.iter().find(|candidate| candidate.person == person)?;
+        let rule = match best.ruling {
+            Some(Ruling::VerifiedNumber) => "verified-nhs-number",
+            _ => "weighed",
         };
-        let reason = evidence.and_then(|evidence| serde_json::to_string(&evidence).ok()).unwrap_or_default();
-        weights.push(Weight { patient: other.patient, person, since, verdict, score: 0, reason });
+        let reason = json!({"rule": rule, "with": best.patient.to_string(), "probability": round(best.probability)});
+        Some((person, best.patient, reason.to_string()))
     }
-    Ok(weights)
+
+    /// Whether the evidence for a person is between the bands and no rule speaks against it: enough to leave a link alone,
+    /// not enough to make one.
+    pub fn leaves(&self, person: PersonKey) -> bool {
+        let mut own = self.answer.candidates.iter().filter(|candidate| candidate.person == person);
+        own.clone().any(|candidate| candidate.probability >= self.review)
+            && own.all(|candidate| matches!(candidate.ruling, None | Some(Ruling::VerifiedNumber | Ruling::NoLead)))
+    }
+
+    /// The strongest evidence for a person, whatever it is.
+    pub fn strongest(&self, person: PersonKey) -> Option<PatientKey> {
+        self.answer.candidates.iter().find(|candidate| candidate.person == person).map(|candidate| candidate.patient)
+    }
+
+    /// The evidence for a patient, in hundredths of a bit.
+    pub fn score(&self, patient: PatientKey) -> Option<i64> {
+        self.answer.candidates.iter().find(|candidate| candidate.patient == patient).map(score)
+    }
+
+    /// What a steward should look at: of each person other than `linked`, the strongest pair that is doubtful.
+    pub fn doubts(&self, linked: Option<PersonKey>) -> Vec<Doubt> {
+        let mut seen: Vec<PersonKey> = linked.into_iter().collect();
+        let mut doubts = Vec::new();
+        for candidate in &self.answer.candidates {
+            if doubts.len() >= DOUBTS_MAX || seen.contains(&candidate.person) {
+                continue;
+            }
+            if let Some(kind) = self.doubt(candidate) {
+                seen.push(candidate.person);
+                doubts.push(Doubt { other: candidate.patient, kind, score: score(candidate) });
+            }
+        }
+        doubts
+    }
+
+    /// What speaks against the person a patient was said to be by a steward.
+    pub fn against(&self, person: PersonKey) -> Option<Doubt> {
+        self.answer.candidates.iter().filter(|candidate| candidate.person == person).find_map(|candidate| {
+            let kind = self.doubt(candidate).filter(|kind| kind.needs_two())?;
+            Some(Doubt { other: candidate.patient, kind, score: score(candidate) })
+        })
+    }
+
+    fn doubt(&self, candidate: &Scored) -> Option<ReviewKind> {
+        match candidate.ruling {
+            Some(Ruling::NumberAlone) => Some(ReviewKind::NhsNumber),
+            // Two numbers of two who look like twins are what twins have.
+            Some(Ruling::TwoNumbers) if candidate.pattern.looks_like_twins() => None,
+            Some(Ruling::TwoNumbers) if candidate.weighed.probability() >= self.review => Some(ReviewKind::NhsNumber),
+            Some(Ruling::TwoNumbers) => None,
+            Some(Ruling::NoLead) => Some(ReviewKind::Ambiguous),
+            Some(Ruling::Twins | Ruling::ParentAndChild) if candidate.weighed.probability() >= self.review => {
+                Some(ReviewKind::Likely)
+            }
+            Some(Ruling::Twins | Ruling::ParentAndChild) => None,
+            Some(Ruling::VerifiedNumber) => Some(ReviewKind::Ambiguous),
+            None if candidate.probability >= self.review => Some(ReviewKind::Likely),
+            None => None,
+        }
+    }
+}
+
+/// Evidence in hundredths of a bit: log2 of the odds.
+fn score(candidate: &Scored) -> i64 {
+    let probability = candidate.probability.clamp(1e-9, 1.0 - 1e-9);
+    let bits = (probability / (1.0 - probability)).log2() * 100.0;
+    #[expect(clippy::cast_possible_truncation, reason = "between -3000 and 3000")]
+    let hundredths = bits.round() as i64;
+    hundredths
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }

@@ -5,11 +5,13 @@
 
 mod decision;
 mod matching;
+mod people;
 mod review;
 mod settle;
 mod steward;
 
 pub use decision::{Act, LinkDecision};
+pub use people::People;
 pub use review::{Doubt, raise};
-pub use settle::{Mover, last_survivor, settle};
+pub use settle::{Mover, last_survivor};
 pub use steward::{carry_out, numbers_differ};

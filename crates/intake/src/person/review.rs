@@ -43,8 +43,12 @@ pub fn raise(writer: &mut Writer, pair: Pair, subject: PatientKey, doubt: Doubt,
         return Ok(());
     }
     let known = writer.review(pair)?;
+    // A merge by a source says more than the two numbers that put it in doubt.
+    let covers = |known: &Review| {
+        known.kind == doubt.kind || known.kind == ReviewKind::Merge && doubt.kind == ReviewKind::NhsNumber
+    };
     let review = match known {
-        Some(known) if known.kind == doubt.kind && known.status != ReviewStatus::Withdrawn => {
+        Some(known) if covers(&known) && known.status != ReviewStatus::Withdrawn => {
             if known.score == doubt.score {
                 return Ok(());
             }

@@ -1,11 +1,13 @@
 //! Settling the link of a patient whose facts or merges changed.
 
 use super::{
-    matching::{Verdict, Weight, weigh},
+    matching::{Weighing, weigh},
+    people::People,
     review::{Doubt, note_doubts},
     steward::{apart_from, same_as},
 };
 use fhir::{PatientKey, PersonKey, Region};
+use identity::Scratch;
 use serde_json::json;
 use store::{NewLink, ReviewKind, StoreError, Writer};
 
@@ -20,6 +22,10 @@ pub struct Mover<'a> {
     pub writer: &'a mut Writer,
     /// The region.
     pub region: &'a Region,
+    /// The index of people.
+    pub people: &'a People,
+    /// Room that decisions reuse.
+    pub scratch: &'a mut Scratch,
 }
 
 /// Who a patient is, and why.
@@ -27,6 +33,8 @@ struct Answer {
     person: PersonKey,
     reason: String,
     doubts: Vec<Doubt>,
+    /// The matcher's reasons, JSON.
+    weighed: Option<String>,
 }
 
 impl Mover<'_> {
@@ -56,9 +64,11 @@ impl Mover<'_> {
             let before = self.writer.link(next)?.map(|(person, _)| person);
             let answer = self.answer(next, before)?;
             note_doubts(self.writer, next, &answer.doubts, seq)?;
+            if let Some(weighed) = &answer.weighed {
+                self.writer.put_weighed(next, seq, weighed)?;
+            }
             if before != Some(answer.person) {
-                let link = NewLink { patient: next, person: answer.person, reason: &answer.reason };
-                self.writer.put_link(&link, seq)?;
+                self.point(next, answer.person, &answer.reason, seq)?;
                 push_new(moved, next);
                 waiting.extend(self.writer.losers(next)?);
                 waiting.extend(same_as(self.writer, next)?);
@@ -79,7 +89,7 @@ impl Mover<'_> {
         if self.writer.link(patient)?.is_some_and(|(now, _)| now == person) {
             return Ok(());
         }
-        self.writer.put_link(&NewLink { patient, person, reason }, seq)?;
+        self.point(patient, person, reason, seq)?;
         push_new(moved, patient);
         for loser in self.writer.losers(patient)? {
             self.settle_again(loser, seq, moved)?;
@@ -87,46 +97,74 @@ impl Mover<'_> {
         Ok(())
     }
 
-    fn answer(&self, patient: PatientKey, before: Option<PersonKey>) -> Result<Answer, StoreError> {
+    /// Point one patient to a person, in the store and in the index.
+    fn point(&mut self, patient: PatientKey, person: PersonKey, reason: &str, seq: u64) -> Result<(), StoreError> {
+        self.writer.put_link(&NewLink { patient, person, reason }, seq)?;
+        self.people.link(patient, person);
+        Ok(())
+    }
+
+    fn answer(&mut self, patient: PatientKey, before: Option<PersonKey>) -> Result<Answer, StoreError> {
         if let Some(survivor) = last_survivor(self.writer, patient)? {
             let person = self.writer.link(survivor)?.map_or_else(|| self.region.person(survivor), |(person, _)| person);
             let reason = json!({"rule": "merged-at-source", "with": survivor.to_string()}).to_string();
-            return Ok(Answer { person, reason, doubts: Vec::new() });
+            return Ok(Answer { person, reason, doubts: Vec::new(), weighed: None });
         }
+        let barred = self.barred(patient)?;
+        let mut weighing = self.weigh(patient, &barred)?;
+        let weighed = weighing.as_mut().and_then(|weighing| weighing.explanation.take());
         if let Some((person, with)) = self.said_same(patient, before)? {
             let reason = json!({"rule": "decided", "with": with.to_string()}).to_string();
-            return Ok(Answer { person, reason, doubts: self.contradictions(patient, person)? });
+            return Ok(Answer { person, reason, doubts: said_otherwise(weighing.as_ref(), person), weighed });
         }
-        let weights = weigh(self.writer, patient)?;
-        let barred = self.barred(patient)?;
-        let open: Vec<&Weight> = weights.iter().filter(|weight| !barred.contains(&weight.person)).collect();
-        let mut doubts: Vec<Doubt> = open.iter().filter_map(|weight| weight.doubt()).collect();
-        let best = open
-            .iter()
-            .filter(|weight| weight.verdict == Verdict::Link)
-            .max_by_key(|weight| (Some(weight.person) == before, std::cmp::Reverse((weight.since, weight.person))));
-        if let Some(best) = best {
-            // A second person as good as the first: either they are one, or somebody must say which.
-            doubts.extend(
-                open.iter()
-                    .filter(|weight| weight.verdict == Verdict::Link && weight.person != best.person)
-                    .map(|weight| Doubt { other: weight.patient, kind: ReviewKind::Ambiguous, score: weight.score }),
-            );
-            return Ok(Answer { person: best.person, reason: best.reason.clone(), doubts });
+        if let Some((person, _, reason)) = weighing.as_ref().and_then(Weighing::link) {
+            let doubts = weighing.map(|weighing| weighing.doubts(Some(person))).unwrap_or_default();
+            return Ok(Answer { person, reason, doubts, weighed });
         }
         let reason = json!({"rule": "own"}).to_string();
+        let mut doubts = weighing.as_ref().map(|weighing| weighing.doubts(None)).unwrap_or_default();
         let Some(before) = before else {
-            return Ok(Answer { person: self.region.person(patient), reason, doubts });
+            return Ok(Answer { person: self.region.person(patient), reason, doubts, weighed });
         };
-        // Alone it stays who it was; otherwise the company stays and this patient becomes a person of its own.
-        let mut company = false;
-        for other in self.writer.patients_of(before)? {
-            company |= other != patient
-                && last_survivor(self.writer, other)? != Some(patient)
-                && !same_as(self.writer, other)?.contains(&patient);
+        if !self.has_company(patient, before)? {
+            return Ok(Answer { person: before, reason, doubts, weighed });
         }
-        let person = if company { own_person(self.writer, self.region, patient, &[patient])? } else { before };
-        Ok(Answer { person, reason, doubts })
+        // Linked before: evidence that is weaker but not against it leaves the link alone, and somebody looks at it. What
+        // speaks against it parts them, and somebody looks at that.
+        let stays = weighing.as_ref().is_some_and(|weighing| weighing.leaves(before));
+        let mate = weighing.as_ref().and_then(|weighing| weighing.strongest(before));
+        let mate = match mate {
+            Some(mate) => Some(mate),
+            None => self.writer.patients_of(before)?.into_iter().find(|other| *other != patient),
+        };
+        if let Some(mate) = mate.filter(|mate| doubts.iter().all(|doubt| doubt.other != *mate)) {
+            let score = weighing.as_ref().and_then(|weighing| weighing.score(mate)).unwrap_or(0);
+            doubts.push(Doubt { other: mate, kind: ReviewKind::Suspect, score });
+        }
+        for doubt in doubts.iter_mut().filter(|doubt| stays && Some(doubt.other) == mate) {
+            doubt.kind = ReviewKind::Suspect;
+        }
+        let person = if stays { before } else { own_person(self.writer, self.region, patient, &[patient])? };
+        Ok(Answer { person, reason, doubts, weighed })
+    }
+
+    /// Whether others are this person for reasons of their own.
+    fn has_company(&self, patient: PatientKey, person: PersonKey) -> Result<bool, StoreError> {
+        for other in self.writer.patients_of(person)? {
+            if other != patient
+                && last_survivor(self.writer, other)? != Some(patient)
+                && !same_as(self.writer, other)?.contains(&patient)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn weigh(&mut self, patient: PatientKey, barred: &[PersonKey]) -> Result<Option<Weighing>, StoreError> {
+        let Some(row) = self.writer.patient(patient)? else { return Ok(None) };
+        let Some(facts) = row.facts else { return Ok(None) };
+        Ok(Some(weigh(self.people, patient, &row.source, &facts, barred, self.scratch)))
     }
 
     /// The person of those that stewards said this patient is: the present one if it is among them, else the one linked
@@ -146,21 +184,6 @@ impl Mover<'_> {
         Ok(best.map(|(_, _, person, other)| (person, other)))
     }
 
-    /// What speaks against a link made by hand, or for another person as well.
-    fn contradictions(&self, patient: PatientKey, person: PersonKey) -> Result<Vec<Doubt>, StoreError> {
-        let mut doubts = Vec::new();
-        for weight in weigh(self.writer, patient)? {
-            match weight.doubt() {
-                Some(doubt) if weight.person == person && doubt.kind.needs_two() => doubts.push(doubt),
-                None if weight.person != person => {
-                    doubts.push(Doubt { other: weight.patient, kind: ReviewKind::Ambiguous, score: weight.score });
-                }
-                _ => {}
-            }
-        }
-        Ok(doubts)
-    }
-
     /// Persons this patient is not, for stewards said so of one of their patients.
     fn barred(&self, patient: PatientKey) -> Result<Vec<PersonKey>, StoreError> {
         let mut barred = Vec::new();
@@ -172,25 +195,32 @@ impl Mover<'_> {
 
     /// Whether a patient belongs with one of two rather than with the other, by the evidence.
     pub(super) fn belongs_with(
-        &self,
+        &mut self,
         patient: PatientKey,
         one: PatientKey,
         other: PatientKey,
     ) -> Result<bool, StoreError> {
-        let weights = weigh(self.writer, patient)?;
-        let score = |of: PatientKey| weights.iter().filter(|weight| weight.patient == of).map(|w| w.score).max();
-        Ok(score(one) > score(other))
+        let facts = |of: PatientKey| -> Result<_, StoreError> {
+            Ok(self.writer.patient(of)?.and_then(|row| row.facts).unwrap_or_default())
+        };
+        let (own, one, other) = (facts(patient)?, facts(one)?, facts(other)?);
+        Ok(self.people.ask(|matcher| {
+            let weight = |with| matcher.compare_facts(&own, with).0.probability;
+            weight(&one) > weight(&other)
+        }))
     }
 }
 
-/// Settle the link of a patient, see [`Mover::settle`].
-pub fn settle(
-    writer: &mut Writer,
-    region: &Region,
-    patient: PatientKey,
-    seq: u64,
-) -> Result<Vec<PatientKey>, StoreError> {
-    Mover { writer, region }.settle(patient, seq)
+/// What speaks against a person that a steward said, or for another one as well.
+fn said_otherwise(weighing: Option<&Weighing>, person: PersonKey) -> Vec<Doubt> {
+    let Some(weighing) = weighing else { return Vec::new() };
+    let mut doubts: Vec<Doubt> = weighing.against(person).into_iter().collect();
+    if let Some((other, patient, _)) = weighing.link().filter(|(other, _, _)| *other != person) {
+        debug_assert!(other != person);
+        let score = weighing.score(patient).unwrap_or(0);
+        doubts.push(Doubt { other: patient, kind: ReviewKind::Ambiguous, score });
+    }
+    doubts
 }
 
 fn push_new(list: &mut Vec<PatientKey>, patient: PatientKey) {

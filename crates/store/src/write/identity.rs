@@ -59,6 +59,25 @@ impl Writer {
         Ok(found)
     }
 
+    /// The model that weighs who is who, in force since it was put.
+    pub fn model(&self) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT value FROM meta WHERE key = 'model'")?
+            .query_row([], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// From now on this is the model.
+    pub fn put_model(&mut self, json: &str) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO meta (key, value) VALUES ('model', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+            )?
+            .execute([json])?;
+        Ok(())
+    }
+
     /// The review of two patients.
     pub fn review(&self, pair: Pair) -> Result<Option<Review>, StoreError> {
         review_row(&self.connection, pair)
