@@ -155,3 +155,13 @@ async fn nobody_reads_without_signing_in() {
         assert!(page.to().starts_with("/sign-in"), "{path}: {} {}", page.status, page.text);
     }
 }
+
+#[tokio::test]
+async fn the_api_answers_at_its_base_with_and_without_a_slash() {
+    let mut stranger = Browser { cookie: String::new() };
+    for path in ["/fhir", "/fhir/", "/fhir/?_format=json"] {
+        let answer = stranger.post(path, "").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert!(answer.text.contains("OperationOutcome"), "{path}: {}", answer.text);
+    }
+}
