@@ -34,6 +34,7 @@ fn a_wrong_flag_gets_one_line() {
     assert!(the_line(&["demo", "--people", "many"]).contains("invalid value 'many' for '--people <N>'"));
     assert!(the_line(&["demo", "--speed", "-1"]).contains("--speed"));
     assert!(the_line(&["serve"]).contains("--config <FILE>"));
+    assert!(the_line(&["send", "--to", "pas.example", "a.hl7"]).contains("as in 127.0.0.1:2575"));
     assert!(the_line(&["explode"]).contains("unrecognized subcommand 'explode'"));
     assert!(the_line(&[]).contains("skein --help"));
 }

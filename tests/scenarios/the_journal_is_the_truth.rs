@@ -1,6 +1,7 @@
 //! Everything but the journal and the audit can be thrown away.
 
 use crate::harness::{Region, region::READER_TOKEN, say::Adt, shared};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
 /// Delete the derived state, rebuild it, and every answer is the same to the last byte.
 #[test]
@@ -67,4 +68,39 @@ fn verify_finds_what_the_journal_does_not_say() {
     assert!(!same && told.contains("differs") && said.contains("rebuild"), "{told}{said}");
     assert!(region.skein(&["rebuild"]).0);
     assert!(region.skein(&["verify"]).0);
+}
+
+/// Messages keep coming while it is checked: what came since it began is not taken for a difference.
+#[test]
+fn verify_is_right_beside_a_region_that_goes_on() {
+    let region = Region::start();
+    let sent = AtomicU32::new(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut pas = region.sender("rcb-adt");
+            while !done.load(SeqCst) {
+                let n = sent.fetch_add(1, SeqCst) + 1;
+                let mut admitted = Adt::new("A01", "1001", "20250301120000").visit("V1", "OBS1");
+                admitted.control_id = n.to_string();
+                let text = String::from_utf8(admitted.bytes()).unwrap();
+                pas.send(
+                    text.replace("1001", &(1000 + n % 50).to_string()).replace("OBS1", &format!("W{n}")).as_bytes(),
+                );
+            }
+        });
+        for _ in 0..3 {
+            let before = sent.load(SeqCst);
+            while sent.load(SeqCst) < before + 50 {
+                std::thread::yield_now();
+            }
+            let (same, told, said) = region.skein(&["verify"]);
+            assert!(same, "{told}{said}");
+            assert!(sent.load(SeqCst) > before + 50, "nothing came meanwhile");
+        }
+        done.store(true, SeqCst);
+    });
+    let left: Vec<_> =
+        std::fs::read_dir(region.folder().join("data")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("verify")), "{left:?}");
 }

@@ -92,44 +92,101 @@ pub enum Outcome {
     Rejected,
 }
 
-/// The code to answer with, or `None` where the sender asks for no answer.
-///
-/// In enhanced mode the answer is the accept acknowledgement that MSH-15 asks for. A sender that wants none of these but
-/// an application acknowledgement (MSH-15 `NE` or empty, MSH-16 set) gets that one, at once and on the same connection.
-#[must_use]
-pub fn choose(mode: Mode, header: Option<&Header<'_>>, outcome: Outcome) -> Option<Code> {
-    let original = match outcome {
-        Outcome::Accepted => Code::AA,
-        Outcome::Error => Code::AE,
-        Outcome::Rejected => Code::AR,
-    };
-    let enhanced = match outcome {
-        Outcome::Accepted => Code::CA,
-        Outcome::Error => Code::CE,
-        Outcome::Rejected => Code::CR,
-    };
-    let (accept, app) = header.map_or(("", ""), |h| (h.accept_ack.trim(), h.app_ack.trim()));
-    let wanted = |condition: &str| match condition {
-        "AL" => true,
-        "ER" => outcome != Outcome::Accepted,
-        "SU" => outcome == Outcome::Accepted,
-        // `NE`, and empty beside a condition that is set, mean never. A condition outside of table 0155 cannot mean
-        // that nobody is listening: better one answer too many.
-        other => !matches!(other, "NE" | ""),
-    };
-    match mode {
-        Mode::Original => Some(original),
-        Mode::Auto if accept.is_empty() && app.is_empty() => Some(original),
-        Mode::Enhanced if accept.is_empty() && app.is_empty() => Some(enhanced),
-        Mode::Auto | Mode::Enhanced => {
-            if wanted(accept) {
-                Some(enhanced)
-            } else if wanted(app) {
-                Some(original)
-            } else {
-                None
+/// When a sender wants an acknowledgement (HL7 table 0155: MSH-15 and MSH-16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Wanted {
+    /// `NE`, and empty beside a condition that is set.
+    #[default]
+    Never,
+    /// `AL`, and a condition outside of the table: better one answer too many than one too few.
+    Always,
+    /// `ER`.
+    OnError,
+    /// `SU`.
+    OnSuccess,
+}
+
+impl Wanted {
+    fn read(condition: &str) -> Self {
+        match condition {
+            "NE" | "" => Self::Never,
+            "ER" => Self::OnError,
+            "SU" => Self::OnSuccess,
+            _ => Self::Always,
+        }
+    }
+
+    /// Whether this outcome is to be told.
+    #[must_use]
+    pub fn tells(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::OnError => outcome != Outcome::Accepted,
+            Self::OnSuccess => outcome == Outcome::Accepted,
+        }
+    }
+}
+
+/// What a message asks for in enhanced mode (HL7 v2 §2.9.3): first whether it is safe, later what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Enhanced {
+    /// MSH-15: the accept acknowledgement, when the message is safe.
+    pub accept: Wanted,
+    /// MSH-16: the application acknowledgement, when it has been processed.
+    pub application: Wanted,
+}
+
+impl Enhanced {
+    /// What the header asks for; `None` in original mode, where one answer says everything.
+    #[must_use]
+    pub fn asked(mode: Mode, header: Option<&Header<'_>>) -> Option<Self> {
+        let (accept, application) = header.map_or(("", ""), |h| (h.accept_ack.trim(), h.app_ack.trim()));
+        match (mode, accept.is_empty() && application.is_empty()) {
+            (Mode::Original, _) | (Mode::Auto, true) => None,
+            (Mode::Enhanced, true) => Some(Self { accept: Wanted::Always, application: Wanted::Never }),
+            (Mode::Auto | Mode::Enhanced, false) => {
+                Some(Self { accept: Wanted::read(accept), application: Wanted::read(application) })
             }
         }
+    }
+}
+
+impl Outcome {
+    /// As an application acknowledgement says it.
+    #[must_use]
+    pub fn application(self) -> Code {
+        match self {
+            Self::Accepted => Code::AA,
+            Self::Error => Code::AE,
+            Self::Rejected => Code::AR,
+        }
+    }
+
+    /// As an accept acknowledgement says it.
+    #[must_use]
+    pub fn accept(self) -> Code {
+        match self {
+            Self::Accepted => Code::CA,
+            Self::Error => Code::CE,
+            Self::Rejected => Code::CR,
+        }
+    }
+}
+
+/// The code of the one answer that is given as soon as the message is safe, or `None` where the sender asks for none.
+///
+/// In enhanced mode that is the accept acknowledgement that MSH-15 asks for, else the application acknowledgement that
+/// MSH-16 asks for. Whoever can tell later what became of the message looks at [`Enhanced::application`] too.
+#[must_use]
+pub fn choose(mode: Mode, header: Option<&Header<'_>>, outcome: Outcome) -> Option<Code> {
+    let Some(asked) = Enhanced::asked(mode, header) else { return Some(outcome.application()) };
+    if asked.accept.tells(outcome) {
+        Some(outcome.accept())
+    } else if asked.application.tells(outcome) {
+        Some(outcome.application())
+    } else {
+        None
     }
 }
 

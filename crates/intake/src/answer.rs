@@ -4,7 +4,8 @@
 //! used shows later, on the error desk; an unknown message type is therefore accepted. A negative answer is given where
 //! the message cannot be read as HL7 v2 at all, for then the sender's people must know too.
 
-use hl7v2::ack::{self, AckError, Code, Condition, Mode, Outcome};
+use crate::engine::Applied;
+use hl7v2::ack::{self, AckError, Code, Condition, Enhanced, Mode, Outcome, Wanted};
 use hl7v2::{Location, Message, NoteCode, Parsed, Severity};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,6 +17,19 @@ pub struct Rules {
     pub mode: Mode,
     /// What to say to a message whose header is good, but of which a part cannot be read.
     pub faulty: Faulty,
+    /// When the application acknowledgement of enhanced mode is given.
+    pub application: Application,
+}
+
+/// When a sender that asks for an application acknowledgement in MSH-16 gets it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Application {
+    /// When the message has been processed, on the same connection, after the accept acknowledgement if one was asked for
+    /// (HL7 v2 §2.9.3).
+    #[default]
+    Processed,
+    /// When the message is on disk, and only where no accept acknowledgement is given: never two answers to one message.
+    Stored,
 }
 
 /// The answer to a message whose header is good, but of which a part cannot be read (a line that is no segment, a second
@@ -40,6 +54,8 @@ pub struct Decision {
     pub ident: String,
     /// The message can go on to mapping. If not, it belongs on the error desk.
     pub readable: bool,
+    /// When to tell, once it has been processed, what became of it.
+    pub afterwards: Wanted,
 }
 
 /// Longest sender or control id that is used as it is; a longer one is hashed. Characters.
@@ -55,8 +71,80 @@ pub fn decide(parsed: &Parsed, bytes: &[u8], rules: Rules, control_id: &str, now
         Some(_) if faults.is_empty() || rules.faulty == Faulty::Accept => Outcome::Accepted,
         Some(_) => Outcome::Error,
     };
-    let (code, answer) = write(parsed.message.as_ref(), rules, outcome, &faults, control_id, now);
-    Decision { answer, code, ident: ident(parsed.message.as_ref(), bytes), readable: faults.is_empty() }
+    let message = parsed.message.as_ref();
+    let afterwards = afterwards(message, rules, outcome);
+    let code = match (afterwards, message.map(Message::header)) {
+        (Wanted::Never, header) => choose(header.as_ref(), rules, outcome),
+        // The other answer comes later: now only the one that says that the message is safe.
+        (_, header) => Enhanced::asked(rules.mode, header.as_ref())
+            .filter(|asked| asked.accept.tells(outcome))
+            .map(|_| outcome.accept()),
+    };
+    let answer = code.map(|code| write(message, code, &faults, control_id, now));
+    Decision { answer, code, ident: ident(message, bytes), readable: faults.is_empty(), afterwards }
+}
+
+/// What is to be told when the message has been processed. A message that was refused, or of which a part is known to be
+/// unreadable and was answered with CE, has had its answer.
+fn afterwards(message: Option<&Message>, rules: Rules, outcome: Outcome) -> Wanted {
+    let Some(header) = message.map(Message::header) else { return Wanted::Never };
+    if rules.application == Application::Stored || outcome == Outcome::Rejected || is_acknowledgement(&header) {
+        return Wanted::Never;
+    }
+    Enhanced::asked(rules.mode, Some(&header))
+        .filter(|asked| outcome == Outcome::Accepted || !asked.accept.tells(outcome))
+        .map_or(Wanted::Never, |asked| asked.application)
+}
+
+/// The application acknowledgement of a message that has been processed, or `None` where this outcome is not to be told.
+/// `head` is the message's first segment; `applied` is `None` when processing has stopped.
+#[must_use]
+pub fn application(
+    head: &[u8],
+    wanted: Wanted,
+    applied: Option<&Applied>,
+    control_id: &str,
+    now: Timestamp,
+) -> Option<Vec<u8>> {
+    let parsed = hl7v2::parse(head);
+    let internal = |text: &str| AckError { condition: Condition::Internal, location: None, text: text.to_owned() };
+    let (outcome, mut faults) = match applied {
+        Some(Applied::Done) => (Outcome::Accepted, Vec::new()),
+        Some(Applied::Refused(findings) | Applied::Waits(findings)) => {
+            let errors = findings.iter().filter(|finding| finding.severity == mapping::Severity::Error);
+            (Outcome::Error, errors.map(of_finding).collect())
+        }
+        None => (Outcome::Error, vec![internal("stored, but processing has stopped; it will be processed later")]),
+    };
+    if outcome == Outcome::Error && faults.is_empty() {
+        faults.push(internal("stored, and waits on the error desk behind an earlier message about the same patient"));
+    }
+    wanted.tells(outcome).then(|| write(parsed.message.as_ref(), outcome.application(), &faults, control_id, now))
+}
+
+/// A finding as an ERR segment says it. Findings hold no values of the message.
+fn of_finding(finding: &mapping::Finding) -> AckError {
+    let condition = match finding.code.as_str() {
+        "unknown-message-type" => Condition::MessageType,
+        "patient-without-identifier" | "merge-without-identifier" | "visit-without-identifier" => {
+            Condition::RequiredFieldMissing
+        }
+        code if code.ends_with("-without-number") => Condition::RequiredFieldMissing,
+        _ => Condition::Internal,
+    };
+    AckError { condition, location: finding.place.parse().ok(), text: finding.text.clone() }
+}
+
+fn is_acknowledgement(header: &hl7v2::Header<'_>) -> bool {
+    matches!(&*header.message_code, "ACK" | "MCF")
+}
+
+/// The code of an answer that is given at once. An acknowledgement is never acknowledged: two systems would go on for ever.
+fn choose(header: Option<&hl7v2::Header<'_>>, rules: Rules, outcome: Outcome) -> Option<Code> {
+    if header.is_some_and(is_acknowledgement) {
+        return None;
+    }
+    ack::choose(rules.mode, header, outcome)
 }
 
 /// The answer to a frame that is larger than the feed permits. Only its first bytes are known, and nothing is stored.
@@ -74,7 +162,7 @@ pub fn too_large(
     let parsed = hl7v2::parse(head.get(..end).unwrap_or(head));
     let text = format!("the message has {bytes} bytes, this feed takes {bytes_max}: it was not stored");
     let fault = AckError { condition: Condition::Internal, location: None, text };
-    write(parsed.message.as_ref(), rules, Outcome::Rejected, &[fault], control_id, now).1
+    refusal(parsed.message.as_ref(), rules, &fault, control_id, now)
 }
 
 /// The answer to a message that could not be stored now (a full disk, a shutdown). The sender may try again later.
@@ -82,32 +170,29 @@ pub fn too_large(
 pub fn not_stored(parsed: &Parsed, why: &str, rules: Rules, control_id: &str, now: Timestamp) -> Option<Vec<u8>> {
     let text = format!("not stored, send it again later: {why}");
     let fault = AckError { condition: Condition::Internal, location: None, text };
-    write(parsed.message.as_ref(), rules, Outcome::Rejected, &[fault], control_id, now).1
+    refusal(parsed.message.as_ref(), rules, &fault, control_id, now)
 }
 
 fn memchr_last_line_end(head: &[u8]) -> usize {
     head.iter().rposition(|b| matches!(b, b'\r' | b'\n')).map_or(head.len(), |at| at + 1)
 }
 
-fn write(
+fn refusal(
     message: Option<&Message>,
     rules: Rules,
-    outcome: Outcome,
-    faults: &[AckError],
+    fault: &AckError,
     control_id: &str,
     now: Timestamp,
-) -> (Option<Code>, Option<Vec<u8>>) {
-    let header = message.map(Message::header);
-    // An acknowledgement is never acknowledged: two systems would go on for ever.
-    if header.as_ref().is_some_and(|h| matches!(&*h.message_code, "ACK" | "MCF")) {
-        return (None, None);
-    }
-    let Some(code) = ack::choose(rules.mode, header.as_ref(), outcome) else { return (None, None) };
+) -> Option<Vec<u8>> {
+    let code = choose(message.map(Message::header).as_ref(), rules, Outcome::Rejected)?;
+    Some(write(message, code, std::slice::from_ref(fault), control_id, now))
+}
+
+fn write(message: Option<&Message>, code: Code, faults: &[AckError], control_id: &str, now: Timestamp) -> Vec<u8> {
     let faults = if code.is_positive() { &[] } else { faults };
     let text = faults.first().map_or("", |f| f.text.as_str());
     let now = hl7_time(now);
-    let answer = ack::Answer { code, control_id, now: &now, text, errors: faults };
-    (Some(code), Some(ack::build(message, &answer)))
+    ack::build(message, &ack::Answer { code, control_id, now: &now, text, errors: faults })
 }
 
 fn fault(note: &hl7v2::Note) -> AckError {

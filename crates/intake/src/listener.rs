@@ -11,6 +11,7 @@ pub mod tls;
 pub use counters::{Counters, Snapshot};
 
 use crate::answer::Rules;
+use crate::engine::Applied;
 use jiff::Timestamp;
 use std::future::Future;
 use std::io;
@@ -22,7 +23,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -52,9 +52,14 @@ pub struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
     /// It is on disk.
-    New,
+    New {
+        /// Where, for [`Sink::processed`].
+        pos: u64,
+    },
     /// It was on disk before; this answer was given then.
     Repeat {
+        /// Where.
+        pos: u64,
         /// The stored answer.
         answer: Option<Vec<u8>>,
     },
@@ -74,11 +79,19 @@ pub trait Sink: Send + Sync + 'static {
     /// ticket then resolves once the message is durable, and gets there without being polled: several are held and
     /// awaited one after another.
     fn submit(&self, delivery: Delivery) -> impl Future<Output = Result<Ticket, NotStored>> + Send;
+
+    /// Waits until what is stored at `pos` has been processed, and says what became of it; `None` when processing has
+    /// stopped.
+    fn processed(&self, pos: u64) -> impl Future<Output = Option<Applied>> + Send;
 }
 
 impl<S: Sink> Sink for Arc<S> {
     fn submit(&self, delivery: Delivery) -> impl Future<Output = Result<Ticket, NotStored>> + Send {
         (**self).submit(delivery)
+    }
+
+    fn processed(&self, pos: u64) -> impl Future<Output = Option<Applied>> + Send {
+        (**self).processed(pos)
     }
 }
 
@@ -170,7 +183,7 @@ fn words(error: &io::Error) -> String {
 /// A feed that has its socket, so that a wrong port or certificate shows before anything starts.
 pub struct Listener {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<tls::Renewed>>,
     config: ListenerConfig,
     counters: Arc<Counters>,
 }
@@ -201,8 +214,9 @@ impl Listener {
     pub async fn bind(config: ListenerConfig) -> Result<Self, ListenError> {
         let tls = match &config.tls {
             None => None,
-            Some(files) => Some(TlsAcceptor::from(
-                tls::server(files).map_err(|why| ListenError::Tls { feed: config.feed.clone(), why })?,
+            Some(files) => Some(Arc::new(
+                tls::Renewed::open(files.clone(), Vec::new())
+                    .map_err(|why| ListenError::Tls { feed: config.feed.clone(), why })?,
             )),
         };
         let socket = TcpListener::bind(config.address).await.map_err(|why| ListenError::Bind {
@@ -329,14 +343,14 @@ struct Feed<S> {
 }
 
 impl<S: Sink> Feed<S> {
-    async fn connected(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>) {
+    async fn connected(&self, stream: TcpStream, peer: SocketAddr, tls: Option<Arc<tls::Renewed>>) {
         let _open = counters::Open::new(&self.counters);
         // Answers are small and awaited: they must not wait for company.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(feed = &*self.name, %error, "TCP_NODELAY");
         }
-        let Some(acceptor) = tls else { return connection::serve(self, stream, peer).await };
-        match timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
+        let Some(tls) = tls else { return connection::serve(self, stream, peer).await };
+        match timeout(HANDSHAKE_TIME_MAX, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => connection::serve(self, stream, peer).await,
             Ok(Err(error)) => {
                 Counters::one(&self.counters.tls_failed);
@@ -348,7 +362,9 @@ impl<S: Sink> Feed<S> {
             }
         }
     }
+}
 
+impl<S> Feed<S> {
     /// MSH-10 of our next answer: new each time, also after a restart, and at most 20 characters (before version 2.7).
     fn next_control_id(&self) -> String {
         format!("{}-{}", base_36(self.stamp), base_36(self.answers.fetch_add(1, Relaxed)))

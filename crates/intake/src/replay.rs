@@ -3,7 +3,7 @@
 use crate::{apply::Applier, engine::map_chunk};
 use fhir::Region;
 use std::path::{Path, PathBuf};
-use store::{Comparison, Derived, Folder, StoreError, audit::AuditReader, journal::JournalReader};
+use store::{Comparison, Derived, Folder, Frozen, StoreError, audit::AuditReader, journal::JournalReader};
 
 const CHUNK_ENTRIES_MAX: usize = 512;
 const CHUNK_BYTES_MAX: usize = 4 << 20;
@@ -62,15 +62,16 @@ fn remove(database: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replay the journal beside the state in use and compare the two, and walk the audit's chain. Runs beside a live region:
-/// it compares as of the position reached when it began, which needs the region to be stopped or idle meanwhile.
+/// Replay the journal beside the state in use and compare the two, and walk the audit's chain. Right beside a live region
+/// too: it replays up to the position reached when it began, and compares with the state as it was then.
 pub fn verify(path: &Path, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, StoreError> {
     let folder = Folder::visit(path)?;
-    let last = Derived::open_for_reading(&folder.derived())?.snapshot()?.seq();
-    let beside = path.join("verify.db");
-    let entries = replay(&folder, region, &beside, last, progress)?;
-    let comparison = store::compare(&folder.derived(), &beside)?;
+    let in_use = Frozen::hold(&folder.derived())?;
+    let beside = path.join(format!("verify-{}.db", std::process::id()));
+    let compared = replay(&folder, region, &beside, in_use.seq(), progress)
+        .and_then(|entries| Ok((entries, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
     remove(&beside)?;
+    let (entries, comparison) = compared?;
     let audit_entries = AuditReader::open(&folder)?.verify()?;
     Ok(Verdict { entries, audit_entries, comparison })
 }

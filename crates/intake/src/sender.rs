@@ -10,7 +10,7 @@ mod wire;
 pub use latency::Latencies;
 
 use crate::listener::tls::{self, ClientFiles, TlsError};
-use hl7v2::ack::{Code, Mode, Outcome};
+use hl7v2::ack::{Code, Enhanced, Mode, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +29,10 @@ pub struct SenderConfig {
     pub connect_time_max: Duration,
     /// How long to wait for an answer.
     pub answer_time_max: Duration,
+    /// How long to wait for the application acknowledgement that comes after processing, where a message asks for one
+    /// besides the accept acknowledgement (MSH-15 and MSH-16). Zero: the accept acknowledgement is the answer. One that
+    /// stays out is no failure: the message is safe.
+    pub application_time_max: Duration,
     /// How often to connect and send again before giving a message up.
     pub retries: u32,
     /// The pause before the first retry; each further one is twice as long, up to `pause_max`.
@@ -49,6 +53,7 @@ impl SenderConfig {
             window: 1,
             connect_time_max: Duration::from_secs(10),
             answer_time_max: Duration::from_secs(30),
+            application_time_max: Duration::ZERO,
             retries: 5,
             pause_min: Duration::from_millis(200),
             pause_max: Duration::from_secs(10),
@@ -70,13 +75,27 @@ pub struct Answered {
     pub latency: Duration,
     /// How often the message was sent.
     pub attempts: u32,
+    /// The application acknowledgement that came behind an accept acknowledgement.
+    pub application: Option<Application>,
+}
+
+/// What became of a message that was answered with CA before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// What it says.
+    pub code: Code,
+    /// Its words, if it has any.
+    pub text: String,
+    /// The answer in full.
+    pub raw: Vec<u8>,
 }
 
 impl Answered {
-    /// `AA`, `CA`, or no answer asked for.
+    /// `AA`, `CA`, or no answer asked for; and nothing else came behind.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.code.is_none_or(Code::is_positive)
+            && self.application.as_ref().is_none_or(|later| later.code.is_positive())
     }
 }
 
@@ -119,6 +138,8 @@ struct Job {
     control_id: String,
     /// The message asks for an answer.
     answered: bool,
+    /// An application acknowledgement comes behind the accept acknowledgement, and is waited for.
+    told_later: bool,
     done: oneshot::Sender<Result<Answered, SendError>>,
 }
 
@@ -126,6 +147,7 @@ struct Job {
 #[derive(Clone)]
 pub struct Sender {
     jobs: mpsc::Sender<Job>,
+    waits_for_application: bool,
 }
 
 impl std::fmt::Debug for Sender {
@@ -145,8 +167,9 @@ impl Sender {
             Some(files) => Some(TlsConnector::from(tls::client(files)?)),
         };
         let (jobs, queue) = mpsc::channel(config.window.max(1));
+        let waits_for_application = !config.application_time_max.is_zero();
         tokio::spawn(wire::run(config, tls, queue));
-        Ok(Self { jobs })
+        Ok(Self { jobs, waits_for_application })
     }
 
     /// Sends a message and waits for its answer. Calls made at once share the window, in order of call.
@@ -168,9 +191,13 @@ impl Sender {
         let answered = header.as_ref().is_none_or(|h| {
             h.message_code != "ACK" && hl7v2::ack::choose(Mode::Auto, Some(h), Outcome::Accepted).is_some()
         });
+        let told_later = self.waits_for_application
+            && Enhanced::asked(Mode::Auto, header.as_ref())
+                .is_some_and(|asked| [asked.accept, asked.application].iter().all(|w| w.tells(Outcome::Accepted)));
         let control_id = parsed.as_ref().and_then(|m| m.segment_at(0)).map(|msh| msh.field(10).whole().into_owned());
         let (done, answer) = oneshot::channel();
-        let job = Job { message: message.into(), control_id: control_id.unwrap_or_default(), answered, done };
+        let job =
+            Job { message: message.into(), control_id: control_id.unwrap_or_default(), answered, told_later, done };
         self.jobs.send(job).await.map_err(|_| SendError::Stopped)?;
         Ok(answer)
     }

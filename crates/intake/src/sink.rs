@@ -1,7 +1,7 @@
 //! Where listeners hand their messages: the engine's journal.
 
 use crate::{
-    Engine,
+    Applied, Engine,
     listener::{Delivery, NotStored, Sink, Stored, Ticket},
 };
 use store::journal::{EntryKind, NewEntry, Receipt};
@@ -21,11 +21,15 @@ impl Sink for Engine {
         let promise = self.journal().hand_in(entry).await.map_err(|error| NotStored(error.to_string()))?;
         Ok(Box::pin(async move {
             match promise.await {
-                Ok(Ok(Receipt::Stored { .. })) => Ok(Stored::New),
-                Ok(Ok(Receipt::Repeat { ack, .. })) => Ok(Stored::Repeat { answer: ack }),
+                Ok(Ok(Receipt::Stored { pos, .. })) => Ok(Stored::New { pos }),
+                Ok(Ok(Receipt::Repeat { pos, ack, .. })) => Ok(Stored::Repeat { pos, answer: ack }),
                 Ok(Err(error)) => Err(NotStored(error.to_string())),
                 Err(_) => Err(NotStored("the journal is closed".into())),
             }
         }))
+    }
+
+    async fn processed(&self, pos: u64) -> Option<Applied> {
+        self.wait_applied(pos).await.ok()
     }
 }

@@ -19,7 +19,7 @@ pub struct Arguments {
 
 const FIRST_STEPS: &str = "\
 First steps:
-  skein demo                           a synthetic region on this machine, live; prints its address and accounts
+  skein demo                           a synthetic region, live; prints its address and accounts
   skein serve --config skein.toml      your own region
   skein send --to 127.0.0.1:2575 *.hl7 try a feed
   skein errors list                    what could not be processed, and why
@@ -97,6 +97,13 @@ pub struct Demo {
     pub log: LogArgs,
 }
 
+fn host_and_port(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(text.to_owned()),
+        _ => Err("host and port are needed, as in 127.0.0.1:2575".into()),
+    }
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=86_400.0).contains(&factor) => Ok(factor),
@@ -120,7 +127,7 @@ pub struct LogArgs {
 #[command(after_help = "\
 Examples:
   skein serve --config /etc/skein/skein.toml
-  skein serve --config skein.toml --check   read the file, say what is wrong with it, start nothing
+  skein serve --config skein.toml --check   say what is wrong with it, start nothing
 
 docs/examples/skein.toml is a whole configuration with a comment at every key.")]
 pub struct Serve {
@@ -139,12 +146,12 @@ pub struct Serve {
 #[command(after_help = "\
 Examples:
   skein load --source gp-kingsway history/            every file in a folder, in order of name
-  skein load --source rhm adt-2024.hl7.gz             a file of HL7 v2 messages, or an FHS/BHS batch
-  zcat export.ndjson.gz | skein load --source gp-kingsway -    from standard input, as NDJSON or messages
+  skein load --source rhm adt-2024.hl7.gz             HL7 v2 messages, or an FHS/BHS batch
+  zcat export.ndjson.gz | skein load --source gp-kingsway -   from standard input, told the same way
 
-What a file holds is told from its content: a JSON object (a Bundle, or one resource), a JSON object on each line
-(NDJSON), or HL7 v2 (MSH, FHS, BHS). Each unit goes through the journal as if the source had sent it.
-Stopped half-way, start it again: units that are already in the journal are recognised and left alone.
+What a file holds is told from its content: a JSON object (a Bundle, or one resource), a JSON object on each line \
+(NDJSON), or HL7 v2 (MSH, FHS, BHS). Each unit goes through the journal as if the source had sent it. \
+Stopped half-way, start it again: units that are already in the journal are recognised and left alone. \
 The region must not be running (load into a running region over its feeds: skein send, or its FHIR endpoint).")]
 pub struct Load {
     #[command(flatten)]
@@ -168,11 +175,11 @@ Examples:
   skein send --to pas.example:2575 --tls --ca ca.pem --cert me.pem --key me.key messages/
   skein send --to 127.0.0.1:2575 --connections 4 --repeat 1000 --new-control-ids sample.hl7
 
-Line ends may be CR, LF or CRLF: they are sent as CR. A file may hold many messages, or a batch.
+Line ends may be CR, LF or CRLF: they are sent as CR. A file may hold many messages, or a batch. \
 Exit code 1 when any message was refused or unanswered.")]
 pub struct Send {
     /// Where to: host and port
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     pub to: String,
     /// Files and folders of HL7 v2 messages, also gzipped; - is standard input
     #[arg(required = true, value_name = "PATH")]
@@ -213,8 +220,8 @@ Examples:
   skein synth --out region/                  the default region, as its sources would send it
   skein synth --out small/ --people 50 --seed 3
 
-Writes a folder per source with its profile (NAME.toml) and what it sends: NAME.hl7 (HL7 v2, one message after
-another) or NAME.ndjson (FHIR, one bundle a line); and highlights.md: people worth looking at. The same seed, number of
+Writes a folder per source with its profile (NAME.toml) and what it sends: NAME.hl7 (HL7 v2, one message after \
+another) or NAME.ndjson (FHIR, one bundle a line); and highlights.md: people worth looking at. The same seed, number of \
 people and date give the same bytes.")]
 pub struct Synth {
     /// The folder to write to; must be empty or not exist
@@ -234,8 +241,8 @@ pub struct Synth {
 /// `skein verify`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Checks that every journal entry reads back as it was written, that the audit trail's hash chain is unbroken, and that
-replaying the journal into an empty store gives exactly the derived state there is. Changes nothing. Exit code 1 and a
+Checks that every journal entry reads back as it was written, that the audit trail's hash chain is unbroken, and that \
+replaying the journal into an empty store gives exactly the derived state there is. Changes nothing, and may run beside a live region. Exit code 1 and a \
 line for each difference when something does not agree. Takes about as long as loading the region did.
 
 Examples:
@@ -249,8 +256,8 @@ pub struct Verify {
 /// `skein rebuild`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-The derived state (current resources, versions, links, indexes) is made from the journal alone, so it can always be made
-again: after a disk fault, or to undo a hand that reached into the database. The new state is built beside the old one
+The derived state (current resources, versions, links, indexes) is made from the journal alone, so it can always be made \
+again: after a disk fault, or to undo a hand that reached into the database. The new state is built beside the old one \
 and takes its place only when it is whole. The region must not be running.
 
 Example:
@@ -264,16 +271,16 @@ pub struct Rebuild {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  skein errors list                     one line per message: number, feed, type, reason, how many wait behind it
+  skein errors list                     a line a message: feed, type, reason, who waits
   skein errors list --feed rhm-adt
-  skein errors show 1042                the reason, the place, and the message with the place marked
-  skein errors edit 1042                opens $EDITOR on the message; on saving, resubmits it. The original stays
+  skein errors show 1042                the reason, and the message with the place marked
+  skein errors edit 1042                opens $EDITOR on it; resubmits what you save
   skein errors edit 1042 --with fixed.hl7
-  skein errors resubmit 1042 1043       process them again as they are (after a change of the source's profile)
+  skein errors resubmit 1042 1043       process them again, after a change of the profile
   skein errors resubmit --feed rhm-adt  all of a feed, in their original order
   skein errors discard 1044 --why 'test message'    settle one without processing it
 
-Works beside a running region, which then processes what is resubmitted; where none runs, this command does.
+Works beside a running region, which then processes what is resubmitted; where none runs, this command does. \
 Messages hold people's data: what is shown here is recorded in the audit trail under your account.")]
 pub struct Errors {
     #[command(flatten)]
@@ -340,8 +347,8 @@ pub enum Desk {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  skein hash password      asks for a password (or reads a line of standard input), prints its Argon2id hash
-  skein hash token         makes a new access token, prints it and its hash; the token itself is kept nowhere")]
+  skein hash password      asks for a password, or reads a line of standard input
+  skein hash token         makes a token, prints it and its hash; it is kept nowhere")]
 pub struct Hash {
     /// What to hash
     #[arg(value_enum)]
@@ -365,7 +372,7 @@ Examples:
   skein bench --json > figures.ndjson  all of them, one JSON object a line:
                                        bench, figure, value, unit, limit, ratio
 
-Names: intake, drain, load, open, page, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has
+Names: intake, drain, load, open, page, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
     /// Which measurements [default: all]

@@ -107,8 +107,22 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
-    /// Ask senders for a certificate signed by one of these authorities (MLLP feeds only).
+    /// Ask whoever connects for a certificate signed by one of these authorities.
     pub client_authorities: Option<PathBuf>,
+    /// Must a sender show one? Only with `client_authorities`.
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whether senders must show a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// Nothing is taken without one.
+    #[default]
+    Required,
+    /// One that is shown must be good; none is fine.
+    Optional,
 }
 
 /// `[log]`.
@@ -149,6 +163,12 @@ pub struct Feed {
     pub token_hash: Option<String>,
     /// How to acknowledge: `auto` (as MSH-15/16 ask), `original` or `enhanced`. Default: as the source's profile says.
     pub acknowledge: Option<Acknowledge>,
+    /// When the application acknowledgement that MSH-16 asks for is given: `processed`, or `stored`.
+    #[serde(default)]
+    pub application_acknowledge: ApplicationAcknowledge,
+    /// What to answer to a message of which a part cannot be read: `error` (AE, CE) or `accept` (AA, CA).
+    #[serde(default)]
+    pub faulty: FaultyAnswer,
     /// Connections at once; the next one waits.
     #[serde(default = "default_connections_max")]
     pub connections_max: usize,
@@ -182,6 +202,28 @@ pub enum Acknowledge {
     Original,
     /// CA, CE, CR.
     Enhanced,
+}
+
+/// When a feed gives application acknowledgements of enhanced mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApplicationAcknowledge {
+    /// When the message has been processed, after the accept acknowledgement.
+    #[default]
+    Processed,
+    /// When the message is on disk, and only where no accept acknowledgement is given.
+    Stored,
+}
+
+/// What a feed answers to a message of which a part cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultyAnswer {
+    /// AE, CE.
+    #[default]
+    Error,
+    /// AA, CA.
+    Accept,
 }
 
 /// `[[user]]`: a local account.
@@ -299,6 +341,16 @@ impl Config {
                 }
                 _ => return Err(format!("feed \"{name}\" needs either mllp (HL7 v2) or token_hash (FHIR)")),
             }
+            let strange = [(feed.tls.is_some(), "tls"), (feed.acknowledge.is_some(), "acknowledge")];
+            if let (None, Some((_, key))) = (feed.mllp, strange.iter().find(|(set, _)| *set)) {
+                return Err(format!("feed \"{name}\": {key} is for HL7 v2 feeds (mllp); FHIR comes over [http]"));
+            }
+            if let Some(tls) = &feed.tls
+                && tls.client_certificates == ClientCertificates::Optional
+                && tls.client_authorities.is_none()
+            {
+                return Err(format!("feed \"{name}\": client_certificates needs client_authorities, who signs them"));
+            }
             if feed.connections_max == 0 || feed.message_bytes_max == 0 || feed.idle_seconds_max == 0 {
                 return Err(format!("feed \"{name}\": a limit of 0 lets nothing in"));
             }
@@ -400,6 +452,19 @@ mod tests {
                 ),
                 "feed \"g\" listens on 127.0.0.1:9, and so does f",
             ),
+            (
+                &format!(
+                    "{source}[[feed]]\nname=\"f\"\nsource=\"a\"\ntoken_hash=\"{hash}\"\n[feed.tls]\ncertificate=\"c\"\nkey=\"k\""
+                ),
+                "tls is for HL7 v2 feeds",
+            ),
+            (
+                &format!(
+                    "{source}[[feed]]\nname=\"f\"\nsource=\"a\"\nmllp=\"127.0.0.1:9\"\n[feed.tls]\ncertificate=\"c\"\nkey=\"k\"\nclient_certificates=\"optional\""
+                ),
+                "needs client_authorities",
+            ),
+            (&format!("{source}[[feed]]\nname=\"f\"\nsource=\"a\"\nfaulty=\"maybe\""), "line 10 (faulty)"),
             (
                 "[[user]]\nid = \"u\"\nname = \"U\"\nrole_code = \"R\"\nrole_name = \"R\"\norganisation_code = \"O\"\norganisation_name = \"O\"\npassword_hash = \"plain\"",
                 "skein hash password",

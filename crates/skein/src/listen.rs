@@ -2,14 +2,14 @@
 
 use crate::failure::{Failure, Outcome, io_words};
 use axum::serve::Listener;
-use intake::listener::tls::{self, ServerFiles};
+use intake::listener::tls::{Renewed, ServerFiles};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
     time::timeout,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::server::TlsStream;
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE_SECONDS_MAX: u64 = 10;
@@ -24,11 +24,8 @@ pub async fn bind(address: SocketAddr, place: &str) -> Outcome<TcpListener> {
 }
 
 /// The TLS side of the HTTP listener.
-pub fn acceptor(files: &ServerFiles) -> Outcome<TlsAcceptor> {
-    let config = tls::server(files).map_err(|error| Failure::asked(format!("http.tls: {error}")))?;
-    let mut config = (*config).clone();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+pub fn tls(files: ServerFiles) -> Outcome<Renewed> {
+    Renewed::open(files, vec![b"http/1.1".to_vec()]).map_err(|error| Failure::asked(format!("http.tls: {error}")))
 }
 
 /// A listener whose connections have shaken hands. One slow client does not keep others waiting.
@@ -39,9 +36,10 @@ pub struct TlsListener {
 
 impl TlsListener {
     /// Accept on `tcp`.
-    pub fn new(tcp: TcpListener, acceptor: TlsAcceptor) -> io::Result<Self> {
+    pub fn new(tcp: TcpListener, tls: Renewed) -> io::Result<Self> {
         let address = tcp.local_addr()?;
         let (done, ready) = mpsc::channel(64);
+        let tls = Arc::new(tls);
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(HANDSHAKES_MAX));
             while !done.is_closed() {
@@ -54,11 +52,11 @@ impl TlsListener {
                         continue;
                     }
                 };
-                let (acceptor, done) = (acceptor.clone(), done.clone());
+                let (tls, done) = (tls.clone(), done.clone());
                 tokio::spawn(async move {
                     let _place = place;
                     if let Ok(Ok(stream)) =
-                        timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), acceptor.accept(stream)).await
+                        timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), tls.acceptor().accept(stream)).await
                     {
                         let _ = done.send((stream, peer)).await;
                     }

@@ -1,7 +1,7 @@
 //! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
 
 use crate::{
-    config::{Acknowledge, Config, Feed, Tls},
+    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Tls},
     edge,
     failure::{Failure, Outcome},
     listen, region,
@@ -10,14 +10,16 @@ use access::{Account, Accounts, Gate, User};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use intake::{
     Engine,
-    answer::Rules,
-    listener::{Clock, Listener, ListenerConfig, tls::ServerFiles},
+    answer::{Application, Faulty, Rules},
+    listener::{
+        Clock, Listener, ListenerConfig,
+        tls::{Renewed, ServerFiles},
+    },
 };
 use record::Records;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinSet};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// A region that has its sockets and its files, and is about to serve.
@@ -27,7 +29,7 @@ pub struct Server {
     setting: Setting,
     listeners: Vec<Listener>,
     http: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Renewed>,
 }
 
 /// What a region is served in: our world, or a demonstration's.
@@ -59,7 +61,7 @@ impl Server {
     /// Take every address and open the files, so that whatever is wrong shows before anything starts.
     pub async fn open(config: Config, setting: Setting) -> Outcome<Server> {
         let tls = match &config.http.tls {
-            Some(files) => Some(listen::acceptor(&server_files(&config, files))?),
+            Some(files) => Some(listen::tls(server_files(&config, files))?),
             None => None,
         };
         let http = listen::bind(config.http.address, "http.address").await?;
@@ -100,8 +102,8 @@ impl Server {
                 let serve = axum::serve(self.http, app).with_graceful_shutdown(stop.clone().cancelled_owned());
                 within_reason(serve, &stop).await
             }
-            Some(acceptor) => {
-                let listener = listen::TlsListener::new(self.http, acceptor).map_err(Failure::found)?;
+            Some(tls) => {
+                let listener = listen::TlsListener::new(self.http, tls).map_err(Failure::found)?;
                 let serve = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
                 within_reason(serve, &stop).await
             }
@@ -134,7 +136,7 @@ where
 /// Check what a configuration names without starting anything: certificates, keys, accounts.
 pub fn check(config: &Config) -> Outcome {
     if let Some(tls) = &config.http.tls {
-        listen::acceptor(&server_files(config, tls))?;
+        listen::tls(server_files(config, tls))?;
     }
     for feed in &config.feeds {
         if let Some(tls) = &feed.tls {
@@ -151,7 +153,7 @@ fn server_files(config: &Config, tls: &Tls) -> ServerFiles {
         certificate: beside(&tls.certificate),
         key: beside(&tls.key),
         client_authorities: tls.client_authorities.as_deref().map(beside),
-        client_optional: false,
+        client_optional: tls.client_certificates == ClientCertificates::Optional,
     }
 }
 
@@ -170,7 +172,17 @@ fn listener_config(config: &Config, feed: &Feed, address: SocketAddr) -> Listene
     };
     ListenerConfig {
         tls: feed.tls.as_ref().map(|tls| server_files(config, tls)),
-        rules: Rules { mode, ..Rules::default() },
+        rules: Rules {
+            mode,
+            faulty: match feed.faulty {
+                FaultyAnswer::Error => Faulty::Error,
+                FaultyAnswer::Accept => Faulty::Accept,
+            },
+            application: match feed.application_acknowledge {
+                ApplicationAcknowledge::Processed => Application::Processed,
+                ApplicationAcknowledge::Stored => Application::Stored,
+            },
+        },
         connections_max: feed.connections_max,
         frame_bytes_max: feed.message_bytes_max,
         idle_max: Duration::from_secs(feed.idle_seconds_max),

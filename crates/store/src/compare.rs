@@ -44,28 +44,49 @@ const PLAIN: &[(&str, &str, &str)] = &[
     ("lane", "patient, pos", "patient"),
 ];
 
+/// A derived state as it was at one moment, whatever is written to it since. It costs its file's log room while it is held.
+pub struct Frozen {
+    connection: Connection,
+    codec: Codec,
+    seq: u64,
+}
+
+impl Frozen {
+    /// Hold the state as it is now.
+    ///
+    /// # Errors
+    /// The store's, when it cannot be read.
+    pub fn hold(path: &Path) -> Result<Self, StoreError> {
+        let connection = schema::open_for_reading(path, 16 << 10)?;
+        // A transaction sees the moment of its first reading, so that one comes before the dictionaries: newer ones do no
+        // harm, missing ones would.
+        connection.execute_batch("BEGIN")?;
+        let sql = "SELECT COALESCE(MAX(value), 0) FROM meta WHERE key = 'applied'";
+        let seq: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+        let codec = Derived::open_for_reading(path)?.codec().clone();
+        Ok(Frozen { connection, codec, seq: seq.cast_unsigned() })
+    }
+
+    /// The journal position it has reached.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
 /// Compare two derived states.
 ///
 /// # Errors
 /// The store's, when one cannot be read.
-pub fn compare(left: &Path, right: &Path) -> Result<Comparison, StoreError> {
+pub fn compare(left: &Frozen, right: &Frozen) -> Result<Comparison, StoreError> {
     let mut comparison = Comparison::default();
-    let (left_codec, right_codec) = (codec(left)?, codec(right)?);
-    let left = schema::open_for_reading(left, 16 << 10)?;
-    let right = schema::open_for_reading(right, 16 << 10)?;
-    left.execute_batch("BEGIN")?;
-    right.execute_batch("BEGIN")?;
+    let codecs = (&left.codec, &right.codec);
     for (table, columns, key) in BODIES {
-        walk(&left, &right, table, columns, key, Some((&left_codec, &right_codec)), &mut comparison)?;
+        walk(&left.connection, &right.connection, table, columns, key, Some(codecs), &mut comparison)?;
     }
     for (table, columns, key) in PLAIN {
-        walk(&left, &right, table, columns, key, None, &mut comparison)?;
+        walk(&left.connection, &right.connection, table, columns, key, None, &mut comparison)?;
     }
     Ok(comparison)
-}
-
-fn codec(path: &Path) -> Result<Codec, StoreError> {
-    Ok(Derived::open_for_reading(path)?.codec().clone())
 }
 
 fn walk(

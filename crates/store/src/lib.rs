@@ -18,7 +18,7 @@ mod schema;
 mod write;
 
 pub use codec::{Body, Codec, Rendering, pack, unpack};
-pub use compare::{Comparison, compare};
+pub use compare::{Comparison, Frozen, compare};
 pub use derived::{Derived, Sample};
 pub use error::StoreError;
 pub use folder::Folder;

@@ -15,6 +15,8 @@ use record::StoreError;
 pub enum PageError {
     /// There is nothing at this address, or not for this reader.
     NotFound,
+    /// A form is sent to this address; it cannot be opened.
+    NotThisWay,
     /// This user may not; the sentence says why.
     Forbidden(String),
     /// Nobody is signed in. Where to go afterwards.
@@ -61,6 +63,8 @@ impl From<askama::Error> for PageError {
 struct ErrorPage<'a> {
     title: &'a str,
     sentence: &'a str,
+    /// Words of the link to the start page, which is another one for each role.
+    onward: &'static str,
     stylesheet: &'static str,
 }
 
@@ -79,6 +83,11 @@ impl IntoResponse for PageError {
                 "Page not found",
                 "There is nothing at this address. If you followed a link in a record, it may have been merged or withdrawn: find the person again.".into(),
             ),
+            PageError::NotThisWay => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This address is not a page",
+                "A form is sent here, and its answer is shown once. Begin again from the start page.".into(),
+            ),
             PageError::Forbidden(sentence) => (StatusCode::FORBIDDEN, "Not for this role", sentence),
             PageError::Bad(sentence) => (StatusCode::BAD_REQUEST, "That did not work", sentence),
             PageError::StaleForm => (
@@ -96,7 +105,8 @@ impl IntoResponse for PageError {
                 )
             }
         };
-        let page = ErrorPage { title, sentence: &sentence, stylesheet: assets::address("viewer.css") };
+        let onward = if status == StatusCode::NOT_FOUND { "Find a person" } else { "Go to your start page" };
+        let page = ErrorPage { title, sentence: &sentence, onward, stylesheet: assets::address("viewer.css") };
         let body = page.render().unwrap_or_else(|_| format!("{title}. {sentence}"));
         let mut response = (status, Html(body)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -15,8 +15,9 @@ mod throttle;
 
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
 
-use axum::Router;
+use axum::{Router, extract::Request, http::Uri, routing::any};
 use std::sync::Arc;
+use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
 /// The whole site: pages at `/`, the FHIR API at `/fhir`.
@@ -24,9 +25,19 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     let site = state.clone();
     let clock = Arc::new(move || site.now());
     let api = fhir::Api::new(state.gate.clone(), state.records.clone(), state.engine.clone(), clock, api);
+    let api = fhir::router(api);
     Router::new()
-        .nest("/fhir", fhir::router(api))
+        .nest("/fhir", api.clone())
+        // Many clients write the base with a slash at its end, which nesting leaves out.
+        .route("/fhir/", any(|request| api.oneshot(at_the_base(request))))
         .merge(pages::router(state.clone()))
         .layer(axum::middleware::from_fn_with_state(state, headers::secure))
         .layer(CompressionLayer::new())
+}
+
+/// The request as if it were at the API's root.
+fn at_the_base(mut request: Request) -> Request {
+    let query = request.uri().query().map(|query| format!("/?{query}"));
+    *request.uri_mut() = query.and_then(|there| there.parse().ok()).unwrap_or_else(|| Uri::from_static("/"));
+    request
 }

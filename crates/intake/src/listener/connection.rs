@@ -1,17 +1,19 @@
 //! One connection: frames in, answers out in the same order.
 //!
 //! Reading and answering run side by side: a sender may have many messages on the way, and an answer goes out as soon as
-//! its message is durable and the answers before it are out.
+//! its message is durable and the answers before it are out. Application acknowledgements, which wait for processing,
+//! come behind on the same connection, in the order of the messages as well.
 
 use super::{Counters, Delivery, Feed, LARGE_FRAME_BYTES, Sink, Stored, Ticket, UNIT};
 use crate::answer::{self, Decision};
+use hl7v2::ack::Wanted;
 use hl7v2::mllp::{self, Decoder, Event};
 use hl7v2::{ack, batch};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How much is read at once, bytes.
@@ -28,6 +30,10 @@ const BLOCKING_BYTES: usize = 256 * 1024;
 const BATCH_MESSAGES_MAX: usize = 10_000;
 /// When the listener stops, a message that has begun to come may take this long to come whole.
 const LAST_FRAME_TIME: Duration = Duration::from_secs(2);
+/// Frames of one connection whose application acknowledgements may be owed; past that it is not read further.
+const OWED_MAX: usize = 1024;
+/// When nothing more comes, application acknowledgements that are owed may take this long.
+const LAST_APPLICATION_TIME: Duration = Duration::from_secs(5);
 
 /// A frame on its way: one message, or a batch of them.
 struct Pending {
@@ -57,6 +63,20 @@ enum Part {
     },
 }
 
+/// A frame that is answered, and whose application acknowledgements are owed.
+struct Owed {
+    /// As of [`Pending`].
+    envelope: Option<Vec<u8>>,
+    parts: Vec<OwedPart>,
+}
+
+struct OwedPart {
+    pos: u64,
+    wanted: Wanted,
+    /// The message's first segment, to answer from.
+    head: Vec<u8>,
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -81,7 +101,7 @@ where
     let (reader, writer) = tokio::io::split(io);
     let (to_writer, from_reader) = mpsc::channel(feed.config.in_flight_max.max(1));
     let read = Reader { feed, peer, to_writer, noise: 0, messages: 0 }.run(reader);
-    let ((end, messages), written) = tokio::join!(read, write(feed, writer, from_reader));
+    let ((end, messages), written) = tokio::join!(read, answer_all(feed, writer, from_reader));
     let end = if written.is_err() && end == End::Broken { End::AnswersNotTaken } else { end };
     match end {
         End::Clean | End::Stopped => tracing::debug!(feed = &*feed.name, peer = %peer.ip(), messages, ?end, "closed"),
@@ -331,46 +351,119 @@ fn refusal<S: Sink>(feed: &Feed<S>, head: &[u8], why: &str) -> Option<Vec<u8>> {
     answer::not_stored(&hl7v2::parse(head), why, feed.config.rules, &id, (feed.clock)())
 }
 
-/// Writes answers as they become due. An error means that the sender does not take them.
-async fn write<S, W>(feed: &Feed<S>, mut writer: W, mut from_reader: mpsc::Receiver<Pending>) -> Result<(), ()>
+/// The sender does not take its answers, or is gone.
+struct NotTaken;
+
+/// Answers everything that comes, then says that nothing more does.
+async fn answer_all<S, W>(feed: &Feed<S>, writer: W, from_reader: mpsc::Receiver<Pending>) -> Result<(), NotTaken>
 where
     S: Sink,
     W: AsyncWrite + Unpin,
 {
-    let mut frame = Vec::new();
-    while let Some(pending) = from_reader.recv().await {
-        frame.clear();
-        if let Some(answer) = settle(feed, pending).await {
-            mllp::encode_into(&answer, &mut frame);
-        }
-        if frame.is_empty() {
-            continue;
-        }
-        let written = timeout(feed.config.answer_time_max, async {
-            writer.write_all(&frame).await?;
-            writer.flush().await
-        });
-        match written.await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(()),
-            Err(_) => {
-                Counters::one(&feed.counters.stuck);
-                return Err(());
+    let writer = Mutex::new(writer);
+    let (owe, owed) = mpsc::channel(OWED_MAX);
+    {
+        let at_once = answer_when_stored(feed, &writer, from_reader, owe);
+        let afterwards = answer_when_processed(feed, &writer, owed);
+        tokio::pin!(at_once, afterwards);
+        tokio::select! {
+            answered = &mut at_once => {
+                answered?;
+                timeout(LAST_APPLICATION_TIME, afterwards).await.unwrap_or(Ok(()))?;
             }
+            // It ends first only when it cannot write.
+            told = &mut afterwards => told?,
         }
     }
     // Tell the other side that nothing more comes. It may be gone already, and then there is nobody to tell.
-    drop(timeout(feed.config.answer_time_max, writer.shutdown()).await);
+    drop(timeout(feed.config.answer_time_max, writer.into_inner().shutdown()).await);
     Ok(())
 }
 
-/// Waits until everything of a frame is durable, and gives what to answer.
-async fn settle<S: Sink>(feed: &Feed<S>, pending: Pending) -> Option<Vec<u8>> {
-    let mut answers = Vec::with_capacity(pending.parts.len());
-    for part in pending.parts {
-        answers.extend(settle_part(feed, part).await);
+/// Writes answers as their messages become durable, in order.
+async fn answer_when_stored<S, W>(
+    feed: &Feed<S>,
+    writer: &Mutex<W>,
+    mut from_reader: mpsc::Receiver<Pending>,
+    owe: mpsc::Sender<Owed>,
+) -> Result<(), NotTaken>
+where
+    S: Sink,
+    W: AsyncWrite + Unpin,
+{
+    while let Some(pending) = from_reader.recv().await {
+        let (answer, owed) = settle(feed, pending).await;
+        if let Some(answer) = answer {
+            write(feed, writer, &answer).await?;
+        }
+        if !owed.parts.is_empty() {
+            owe.send(owed).await.map_err(|_| NotTaken)?;
+        }
     }
-    match pending.envelope {
+    Ok(())
+}
+
+/// Writes application acknowledgements as their messages are processed, which is in the order of the journal.
+async fn answer_when_processed<S, W>(
+    feed: &Feed<S>,
+    writer: &Mutex<W>,
+    mut owed: mpsc::Receiver<Owed>,
+) -> Result<(), NotTaken>
+where
+    S: Sink,
+    W: AsyncWrite + Unpin,
+{
+    while let Some(Owed { envelope, parts }) = owed.recv().await {
+        let mut answers = Vec::with_capacity(parts.len());
+        for OwedPart { pos, wanted, head } in parts {
+            let applied = feed.sink.processed(pos).await;
+            let id = feed.next_control_id();
+            answers.extend(answer::application(&head, wanted, applied.as_ref(), &id, (feed.clock)()));
+        }
+        Counters::add(&feed.counters.processed_told, u64::try_from(answers.len()).unwrap_or(0));
+        if let Some(answer) = in_one_frame(feed, envelope, answers) {
+            write(feed, writer, &answer).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes an answer in a frame.
+async fn write<S, W>(feed: &Feed<S>, writer: &Mutex<W>, answer: &[u8]) -> Result<(), NotTaken>
+where
+    W: AsyncWrite + Unpin,
+{
+    let frame = mllp::encode(answer);
+    let mut writer = writer.lock().await;
+    let written = timeout(feed.config.answer_time_max, async {
+        writer.write_all(&frame).await?;
+        writer.flush().await
+    });
+    match written.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(NotTaken),
+        Err(_) => {
+            Counters::one(&feed.counters.stuck);
+            Err(NotTaken)
+        }
+    }
+}
+
+/// Waits until everything of a frame is durable, and gives what to answer now and what is owed later.
+async fn settle<S: Sink>(feed: &Feed<S>, pending: Pending) -> (Option<Vec<u8>>, Owed) {
+    let mut answers = Vec::with_capacity(pending.parts.len());
+    let mut owed = Owed { envelope: pending.envelope.clone(), parts: Vec::new() };
+    for part in pending.parts {
+        let (answer, later) = settle_part(feed, part).await;
+        answers.extend(answer);
+        owed.parts.extend(later);
+    }
+    (in_one_frame(feed, pending.envelope, answers), owed)
+}
+
+/// The answers to what came in one frame: a batch is answered by a batch.
+fn in_one_frame<S>(feed: &Feed<S>, envelope: Option<Vec<u8>>, mut answers: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+    match envelope {
         None => answers.pop(),
         Some(_) if answers.is_empty() => None,
         Some(envelope) => {
@@ -380,29 +473,31 @@ async fn settle<S: Sink>(feed: &Feed<S>, pending: Pending) -> Option<Vec<u8>> {
     }
 }
 
-async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> Option<Vec<u8>> {
+async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> (Option<Vec<u8>>, Option<OwedPart>) {
     let (ticket, decision, head) = match part {
         Part::Ready(answer) => {
             count(feed, answer.is_some().then_some(false));
-            return answer;
+            return (answer, None);
         }
         Part::Submitted { ticket, decision, head } => (ticket, decision, head),
     };
     match ticket.await {
         Ok(stored) => {
             count(feed, decision.code.map(ack::Code::is_positive));
-            match stored {
-                Stored::New => decision.answer,
-                Stored::Repeat { answer } => {
+            let (pos, answer) = match stored {
+                Stored::New { pos } => (pos, decision.answer),
+                Stored::Repeat { pos, answer } => {
                     Counters::one(&feed.counters.repeats);
-                    answer.or(decision.answer)
+                    (pos, answer.or(decision.answer))
                 }
-            }
+            };
+            let wanted = decision.afterwards;
+            (answer, (wanted != Wanted::Never).then_some(OwedPart { pos, wanted, head }))
         }
         Err(why) => {
             let answer = refusal(feed, &head, &why.0);
             count(feed, answer.is_some().then_some(false));
-            answer
+            (answer, None)
         }
     }
 }

@@ -46,6 +46,8 @@ counters! {
     refused,
     /// Messages that asked for no answer.
     unanswered,
+    /// Application acknowledgements given after processing.
+    processed_told,
     /// Messages that had come before and got the stored answer.
     repeats,
     /// Messages that could not be stored at the time.

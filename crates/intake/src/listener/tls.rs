@@ -4,8 +4,12 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 /// Which files a listener's TLS comes from. All PEM.
 #[derive(Clone, Debug)]
@@ -78,6 +82,81 @@ pub enum TlsError {
     /// The protocol versions cannot be set up.
     #[error("TLS: {0}")]
     Setup(String),
+}
+
+/// How often a listener looks whether its files were renewed.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A listener's TLS, whose files may be renewed while it listens: connections that begin later use the new ones. Files
+/// that cannot be used change nothing.
+#[derive(Debug)]
+pub struct Renewed {
+    files: ServerFiles,
+    /// Application protocols to offer (ALPN).
+    protocols: Vec<Vec<u8>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    config: Arc<ServerConfig>,
+    /// As the files were when they were read last, whether they could be used or not.
+    stamps: Vec<Stamp>,
+    looked: Instant,
+}
+
+/// What changes about a file when it is replaced or written to: its inode, length and time. `None`: not there.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+impl Renewed {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// As [`server`].
+    pub fn open(files: ServerFiles, protocols: Vec<Vec<u8>>) -> Result<Self, TlsError> {
+        let stamps = stamps(&files);
+        let config = with_protocols(server(&files)?, &protocols);
+        Ok(Self { files, protocols, state: Mutex::new(State { config, stamps, looked: Instant::now() }) })
+    }
+
+    /// For the next connection. Looks at the files every few seconds.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.looked.elapsed() >= LOOK_EVERY {
+            state.looked = Instant::now();
+            let stamps = stamps(&self.files);
+            if stamps != state.stamps {
+                state.stamps = stamps;
+                let file = self.files.certificate.display();
+                match server(&self.files) {
+                    Ok(config) => {
+                        state.config = with_protocols(config, &self.protocols);
+                        tracing::info!(%file, "the certificate was renewed");
+                    }
+                    Err(error) => tracing::error!(%file, %error, "the renewed certificate is no use; the former stays"),
+                }
+            }
+        }
+        TlsAcceptor::from(Arc::clone(&state.config))
+    }
+}
+
+fn stamps(files: &ServerFiles) -> Vec<Stamp> {
+    let stamp = |file: &Path| {
+        let about = std::fs::metadata(file).ok()?;
+        Some((about.ino(), about.len(), about.mtime(), about.mtime_nsec()))
+    };
+    [Some(&files.certificate), Some(&files.key), files.client_authorities.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|file| stamp(file))
+        .collect()
+}
+
+fn with_protocols(config: Arc<ServerConfig>, protocols: &[Vec<u8>]) -> Arc<ServerConfig> {
+    let mut config = (*config).clone();
+    config.alpn_protocols = protocols.to_vec();
+    Arc::new(config)
 }
 
 /// A listener's TLS.

@@ -1,7 +1,7 @@
 //! The sender's connection: writes the window, reads answers, and begins again when it breaks.
 
-use super::{Answered, Job, SendError, SenderConfig};
-use hl7v2::ack;
+use super::{Answered, Application, Job, SendError, SenderConfig};
+use hl7v2::ack::{self, Code};
 use hl7v2::mllp::{self, Decoder, Event};
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
@@ -21,6 +21,20 @@ struct InFlight {
     /// When it was last written; `None`: not on this connection yet.
     sent: Option<Instant>,
     attempts: u32,
+    /// The accept acknowledgement, while the application acknowledgement is waited for.
+    accepted: Option<Answered>,
+}
+
+impl InFlight {
+    fn new(job: Job) -> Self {
+        Self { job, sent: None, attempts: 0, accepted: None }
+    }
+
+    /// When its next answer must have come; `None` while it has not been sent.
+    fn due(&self, config: &SenderConfig) -> Option<Instant> {
+        let patience = if self.accepted.is_some() { config.application_time_max } else { config.answer_time_max };
+        self.sent.map(|sent| sent + patience)
+    }
 }
 
 struct Connection {
@@ -45,15 +59,17 @@ pub(super) async fn run(config: SenderConfig, tls: Option<TlsConnector>, mut que
                 None => queue.recv().await,
                 Some(open) => tokio::select! {
                     job = queue.recv() => job,
-                    _ = open.reader.read(&mut open.buffer) => {
-                        // Closed, or an answer nobody waits for: begin anew with the next message.
-                        connection = None;
+                    read = open.reader.read(&mut open.buffer) => {
+                        // An answer nobody waits for any more changes nothing; closed, begin anew with the next message.
+                        if take(read, &mut open.decoder, &open.buffer, &mut window, &mut failures).is_err() {
+                            connection = None;
+                        }
                         continue;
                     }
                 },
             };
             let Some(job) = job else { break };
-            window.push_back(InFlight { job, sent: None, attempts: 0 });
+            window.push_back(InFlight::new(job));
         }
         let broken = match connection.as_mut() {
             None => match connect(&config, tls.as_ref()).await {
@@ -76,8 +92,12 @@ pub(super) async fn run(config: SenderConfig, tls: Option<TlsConnector>, mut que
             },
         };
         connection = None;
-        for waiting in &mut window {
-            waiting.sent = None;
+        // What is safe is not sent again only to hear what became of it.
+        for mut waiting in std::mem::take(&mut window) {
+            match waiting.accepted.take() {
+                Some(accepted) => answer(waiting.job, Ok(accepted)),
+                None => window.push_back(InFlight { sent: None, ..waiting }),
+            }
         }
         failures += 1;
         if failures > config.retries {
@@ -172,29 +192,45 @@ async fn exchange(
                 kept.push_back(waiting);
             } else {
                 let attempts = waiting.attempts;
-                let none =
-                    Answered { code: None, text: String::new(), raw: Vec::new(), latency: Duration::ZERO, attempts };
+                let none = Answered {
+                    code: None,
+                    text: String::new(),
+                    raw: Vec::new(),
+                    latency: Duration::ZERO,
+                    attempts,
+                    application: None,
+                };
                 answer(waiting.job, Ok(none));
             }
         }
         *window = kept;
     }
-    let Some(oldest) = window.front().and_then(|w| w.sent) else { return Ok(()) };
+    let Some(due) = window.front().and_then(|w| w.due(config)) else { return Ok(()) };
     let room = window.len() < config.window.max(1);
-    let due = oldest + config.answer_time_max;
     tokio::select! {
         biased;
         read = open.reader.read(&mut open.buffer) => take(read, &mut open.decoder, &open.buffer, window, failures),
         job = queue.recv(), if room => {
             match job {
-                Some(job) => window.push_back(InFlight { job, sent: None, attempts: 0 }),
+                Some(job) => window.push_back(InFlight::new(job)),
                 // All senders are gone; what is owed is still waited for.
                 None => return wait_only(config, open, window, failures).await,
             }
             Ok(())
         }
-        () = tokio::time::sleep_until(due) => Err(Broken("the answer took too long".to_owned())),
+        () = tokio::time::sleep_until(due) => late(window),
     }
+}
+
+/// The oldest message's answer is due and has not come. One that is known to be safe has answer enough.
+fn late(window: &mut VecDeque<InFlight>) -> Result<(), Broken> {
+    let Some(accepted) = window.front_mut().and_then(|oldest| oldest.accepted.take()) else {
+        return Err(Broken("the answer took too long".to_owned()));
+    };
+    if let Some(oldest) = window.pop_front() {
+        answer(oldest.job, Ok(accepted));
+    }
+    Ok(())
 }
 
 /// As the end of [`exchange`], when no new message can come.
@@ -204,10 +240,10 @@ async fn wait_only(
     window: &mut VecDeque<InFlight>,
     failures: &mut u32,
 ) -> Result<(), Broken> {
-    let Some(oldest) = window.front().and_then(|w| w.sent) else { return Ok(()) };
-    match tokio::time::timeout_at(oldest + config.answer_time_max, open.reader.read(&mut open.buffer)).await {
+    let Some(due) = window.front().and_then(|w| w.due(config)) else { return Ok(()) };
+    match tokio::time::timeout_at(due, open.reader.read(&mut open.buffer)).await {
         Ok(read) => take(read, &mut open.decoder, &open.buffer, window, failures),
-        Err(_) => Err(Broken("the answer took too long".to_owned())),
+        Err(_) => late(window),
     }
 }
 
@@ -248,20 +284,32 @@ fn matched(raw: Vec<u8>, window: &mut VecDeque<InFlight>) -> Result<(), Broken> 
         window.iter().position(|w| w.sent.is_some() && w.job.answered && w.job.control_id == named)
     };
     // An answer to a message that was answered before (it was sent twice) has nobody waiting.
-    let Some(waiting) = at.and_then(|at| window.remove(at)) else { return Ok(()) };
+    let Some(mut waiting) = at.and_then(|at| window.remove(at)) else { return Ok(()) };
     let Some(reply) = reply else {
         let why = "the answer is not an acknowledgement".to_owned();
         // It stays in the window, to be tried again or given up like one that had no answer.
         window.insert(at.unwrap_or(0), waiting);
         return Err(Broken(why));
     };
+    if let Some(accepted) = waiting.accepted.take() {
+        let application = Some(Application { code: reply.code, text: reply.text, raw });
+        answer(waiting.job, Ok(Answered { application, ..accepted }));
+        return Ok(());
+    }
     let answered = Answered {
         code: Some(reply.code),
         text: reply.text,
         raw,
         latency: waiting.sent.map(|at| at.elapsed()).unwrap_or_default(),
         attempts: waiting.attempts,
+        application: None,
     };
-    answer(waiting.job, Ok(answered));
+    if reply.code == Code::CA && waiting.job.told_later {
+        waiting.accepted = Some(answered);
+        waiting.sent = Some(Instant::now());
+        window.insert(at.unwrap_or(0), waiting);
+    } else {
+        answer(waiting.job, Ok(answered));
+    }
     Ok(())
 }

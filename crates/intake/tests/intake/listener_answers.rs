@@ -3,7 +3,8 @@
 use crate::support::feed::{Feed, adt, config};
 use crate::support::real_messages;
 use hl7v2::ack::{Code, Mode};
-use intake::answer::{Rules, decide};
+use intake::answer::{Application, Rules, decide};
+use intake::{Applied, Finding, Severity};
 use std::sync::atomic::Ordering::SeqCst;
 use tokio::io::AsyncWriteExt;
 
@@ -29,15 +30,21 @@ async fn a_message_is_answered_once_it_is_stored_byte_for_byte() {
 #[tokio::test]
 async fn every_real_message_is_stored_and_answered() {
     let feed = Feed::start(config()).await;
+    feed.shelf.processed.send_replace(u64::MAX);
     let mut client = feed.client().await;
     for (name, bytes) in real_messages() {
         client.send(&bytes).await;
         let decided = decide(&hl7v2::parse(&bytes), &bytes, Rules::default(), "", jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(decided.readable, !name.starts_with("ORU_DHCW"), "{name}");
-        assert_eq!(decided.code.is_none(), name == "ADT-A40-01.hl7", "it alone says NE in MSH-15 and MSH-16");
+        let told = decided.afterwards.tells(hl7v2::ack::Outcome::Accepted);
+        let silent = decided.code.is_none() && !told;
+        assert_eq!(silent, name == "ADT-A40-01.hl7", "it alone says NE in MSH-15 and MSH-16: {name}");
         if let Some(code) = decided.code {
             assert_eq!(code.is_positive(), decided.readable, "{name}");
             assert_eq!(client.reply().await.code, code, "{name}");
+        }
+        if told {
+            assert_eq!(client.reply().await.code, Code::AA, "{name}");
         }
     }
     let kept = feed.shelf.bodies();
@@ -106,6 +113,126 @@ async fn acknowledgements_follow_the_message_or_the_feed() {
     let feed = Feed::start(intake::listener::ListenerConfig { rules, ..config() }).await;
     let mut client = feed.client().await;
     assert_eq!(client.ask(asking(2, "NE")).await, (Code::AA, "2".to_owned()));
+}
+
+/// A message that asks for acknowledgements in MSH-15 and MSH-16.
+fn asking(id: u32, accept: &str, application: &str) -> String {
+    format!("{}|||{accept}|{application}\rPID|1\r", adt(id).split('\r').next().unwrap())
+}
+
+fn waits(place: &str) -> Applied {
+    Applied::Waits(vec![Finding {
+        severity: Severity::Error,
+        code: "patient-without-identifier".into(),
+        place: place.into(),
+        text: "no identifier".into(),
+    }])
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_message_is_told_after_the_word_that_it_is_safe() {
+    let feed = Feed::start(config()).await;
+    let mut client = feed.client().await;
+    client.send(asking(1, "AL", "AL")).await;
+    client.send(asking(2, "AL", "AL")).await;
+    // Neither waits for processing.
+    for id in ["1", "2"] {
+        let reply = client.reply().await;
+        assert_eq!((reply.code, reply.control_id.as_str()), (Code::CA, id));
+    }
+    feed.shelf.becomes.lock().unwrap().insert(2, waits("PID-3"));
+    feed.shelf.processed.send_replace(2);
+    let first = client.answer().await.unwrap();
+    let first = String::from_utf8(first).unwrap();
+    assert!(first.starts_with("MSH|^~\\&|SKEIN|REG|PAS|RCB|") && first.contains("\rMSA|AA|1\r"), "{first}");
+    let second = String::from_utf8(client.answer().await.unwrap()).unwrap();
+    assert!(second.contains("\rMSA|AE|2|no identifier\rERR|PID^1^3^101&no identifier&HL70357\r"), "{second}");
+    assert_eq!((feed.counts().accepted, feed.counts().processed_told), (2, 2));
+    // A repeat gets the stored word that it is safe, and what became of it since.
+    feed.shelf.becomes.lock().unwrap().clear();
+    client.send(asking(2, "AL", "AL")).await;
+    assert_eq!((client.reply().await.code, client.reply().await.code), (Code::CA, Code::AA));
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_message_is_told_under_the_condition_that_was_asked() {
+    let feed = Feed::start(config()).await;
+    feed.shelf.processed.send_replace(100);
+    let mut client = feed.client().await;
+    let mut pos = 0;
+    for (accept, application, good, bad) in [
+        ("AL", "AL", vec![Code::CA, Code::AA], vec![Code::CA, Code::AE]),
+        ("AL", "ER", vec![Code::CA], vec![Code::CA, Code::AE]),
+        ("AL", "SU", vec![Code::CA, Code::AA], vec![Code::CA]),
+        ("AL", "NE", vec![Code::CA], vec![Code::CA]),
+        ("ER", "AL", vec![Code::AA], vec![Code::AE]),
+        ("NE", "AL", vec![Code::AA], vec![Code::AE]),
+        ("", "SU", vec![Code::AA], vec![]),
+        ("NE", "ER", vec![], vec![Code::AE]),
+    ] {
+        for (becomes, codes) in [(Applied::Done, good), (waits("PID-3"), bad)] {
+            pos += 1;
+            feed.shelf.becomes.lock().unwrap().insert(pos, becomes);
+            client.send(asking(u32::try_from(pos).unwrap(), accept, application)).await;
+            for code in codes {
+                let reply = client.reply().await;
+                assert_eq!((reply.code, reply.control_id), (code, pos.to_string()), "{accept}, {application}");
+            }
+        }
+    }
+    // Nothing else is on its way.
+    pos += 1;
+    assert_eq!(client.ask(adt(pos)).await, (Code::AA, pos.to_string()));
+}
+
+#[tokio::test]
+async fn a_feed_may_have_one_answer_to_a_message_whatever_it_asks() {
+    let rules = Rules { application: Application::Stored, ..Rules::default() };
+    let feed = Feed::start(intake::listener::ListenerConfig { rules, ..config() }).await;
+    let mut client = feed.client().await;
+    // Nothing is processed, and nobody waits for it.
+    assert_eq!(client.ask(asking(1, "AL", "AL")).await.0, Code::CA);
+    assert_eq!(client.ask(asking(2, "NE", "AL")).await.0, Code::AA);
+    assert_eq!(client.ask(adt(3)).await, (Code::AA, "3".to_owned()));
+}
+
+#[tokio::test]
+async fn a_refused_message_has_its_one_answer() {
+    let feed = Feed::start(config()).await;
+    feed.shelf.processed.send_replace(100);
+    let mut client = feed.client().await;
+    assert_eq!(client.ask(asking(1, "AL", "AL").replace("ADT^A01^ADT_A01", "")).await.0, Code::CR);
+    assert_eq!(client.ask(format!("{}wrapped text\r", asking(2, "AL", "AL"))).await.0, Code::CE);
+    assert_eq!(client.ask(adt(3)).await, (Code::AA, "3".to_owned()));
+}
+
+#[tokio::test]
+async fn a_batch_is_told_in_one_batch_what_became_of_it() {
+    let feed = Feed::start(config()).await;
+    let mut client = feed.client().await;
+    let batch =
+        format!("BHS|^~\\&|PAS|RCB|SKEIN|REG|2026||||B1\r{}{}BTS|2\r", asking(1, "AL", "AL"), asking(2, "AL", "AL"));
+    client.send(batch).await;
+    let codes = |answer: Vec<u8>| -> Vec<Code> {
+        let pieces = hl7v2::batch::split(&answer);
+        let read = |p: &hl7v2::batch::Piece| hl7v2::ack::read(&hl7v2::parse(&answer[p.span.clone()]).message.unwrap());
+        pieces.messages.iter().map(|p| read(p).unwrap().code).collect()
+    };
+    assert_eq!(codes(client.answer().await.unwrap()), [Code::CA, Code::CA]);
+    feed.shelf.processed.send_replace(2);
+    assert_eq!(codes(client.answer().await.unwrap()), [Code::AA, Code::AA]);
+}
+
+#[tokio::test]
+async fn a_sender_that_half_closes_is_told_what_became_of_its_message() {
+    let feed = Feed::start(config()).await;
+    let mut client = feed.client().await;
+    client.send(asking(1, "AL", "AL")).await;
+    client.stream.shutdown().await.unwrap();
+    assert_eq!(client.reply().await.code, Code::CA);
+    feed.shelf.processed.send_replace(1);
+    assert_eq!(client.reply().await.code, Code::AA);
+    assert_eq!(client.answer().await, None);
 }
 
 #[tokio::test]

@@ -120,6 +120,28 @@ async fn a_handshake_that_never_comes_does_not_keep_others_out() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_used_without_a_restart_and_a_bad_one_changes_nothing() {
+    let papers = Papers::new();
+    let feed = papers.feed(papers.server(None, false)).await;
+    let later = || async {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(6)).await;
+        tokio::time::resume();
+    };
+    assert_eq!(papers.ask(&feed, "ca", None).await, Ok(Code::AA));
+
+    fs::write(papers.pem("server"), "half a file").unwrap();
+    later().await;
+    assert_eq!(papers.ask(&feed, "ca", None).await, Ok(Code::AA), "the former one stays");
+
+    fs::copy(papers.pem("stranger-server"), papers.pem("server")).unwrap();
+    fs::copy(papers.key("stranger-server"), papers.key("server")).unwrap();
+    later().await;
+    assert_eq!(papers.ask(&feed, "stranger-ca", None).await, Ok(Code::AA), "the new one counts");
+    assert!(matches!(papers.ask(&feed, "ca", None).await, Err(SendError::Tls(_))), "and the former does not");
+}
+
+#[tokio::test]
 async fn a_wrong_file_is_named_with_what_is_wrong() {
     let papers = Papers::new();
     let good = papers.server(Some("ca"), false);

@@ -49,6 +49,32 @@ async fn a_refusal_is_an_answer_and_silence_may_be_wanted() {
     assert_eq!(sender.send(adt(2).as_bytes()).await.unwrap().code, Some(Code::AA));
 }
 
+#[tokio::test]
+async fn both_acknowledgements_are_read_as_one_answer() {
+    let feed = Feed::start(config()).await;
+    let both = |id: u32| format!("{}|||AL|AL\rPID|1\r", adt(id).split('\r').next().unwrap());
+    let wait = Duration::from_millis(300);
+    let sender = Sender::start(SenderConfig { application_time_max: wait, ..to(feed.address) }).unwrap();
+    // It stays out: the message is safe all the same.
+    let safe = sender.send(both(1).as_bytes()).await.unwrap();
+    assert_eq!((safe.code, safe.application.as_ref(), safe.is_accepted()), (Some(Code::CA), None, true));
+    feed.shelf.becomes.lock().unwrap().insert(2, intake::Applied::Waits(Vec::new()));
+    feed.shelf.processed.send_replace(10);
+    // What is still owed for the first is not taken for the second's.
+    let waits = sender.send(both(2).as_bytes()).await.unwrap();
+    assert_eq!(waits.application.as_ref().map(|later| later.code), Some(Code::AE));
+    assert!(!waits.is_accepted());
+    let done = sender.send(both(3).as_bytes()).await.unwrap();
+    assert_eq!((done.application.map(|later| later.code), done.code), (Some(Code::AA), Some(Code::CA)));
+    // Whoever does not wait for them is not disturbed by them.
+    let hasty = Sender::start(to(feed.address)).unwrap();
+    for id in 4..8 {
+        assert_eq!(hasty.send(both(id).as_bytes()).await.unwrap().code, Some(Code::CA));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((feed.counts().connections, feed.shelf.kept().len()), (2, 7));
+}
+
 /// A listener by hand, to misbehave.
 async fn socket() -> (TcpListener, String) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -137,13 +137,10 @@ fn untitled(name: &str) -> String {
 
 fn join(known: &mut Contact, other: Contact) {
     if let Some(role) = other.role {
-        match &known.role {
-            // `natural son` says what `child` says, and more.
-            Some(said) if text::fold(said).contains(&text::fold(&role)) || says_less(&role, said) => {}
-            Some(said) if says_less(said, &role) => known.role = Some(role),
-            Some(said) => known.role = Some(format!("{said}, {role}")),
-            None => known.role = Some(role),
-        }
+        known.role = Some(match known.role.take() {
+            Some(said) => both_roles(&said, &role),
+            None => role,
+        });
     }
     for mark in other.marks {
         if !known.marks.contains(&mark) {
@@ -170,6 +167,21 @@ fn join(known: &mut Contact, other: Contact) {
     known.also.extend(other.also);
 }
 
+/// What two sources call somebody, each word once: `natural son` says what `child` says, and more.
+fn both_roles(said: &str, other: &str) -> String {
+    let mut words: Vec<&str> = said.split(", ").collect();
+    for word in other.split(", ") {
+        if words.iter().any(|known| text::fold(known).contains(&text::fold(word)) || says_less(word, known)) {
+            continue;
+        }
+        match words.iter_mut().find(|known| says_less(known, word)) {
+            Some(known) => *known = word,
+            None => words.push(word),
+        }
+    }
+    words.join(", ")
+}
+
 /// Whether one kin word is the general one of the other.
 fn says_less(general: &str, exact: &str) -> bool {
     let exact = text::fold(exact);
@@ -183,14 +195,19 @@ fn says_less(general: &str, exact: &str) -> bool {
     }
 }
 
-/// Next of kin and emergency contacts first.
-fn rank(contact: &Contact) -> u8 {
-    match () {
+/// Next of kin and emergency contacts first, and among them whom to ring first (UK Core ContactRank).
+fn rank(contact: &Contact) -> (u8, u64) {
+    let kind = match () {
         () if contact.marks.iter().any(|mark| mark == "Next of kin") => 0,
         () if contact.marks.is_empty() => 2,
         () => 1,
-    }
+    };
+    let order = contact.marks.iter().filter_map(|mark| mark.strip_prefix(RANKED)?.parse().ok()).min();
+    (kind, order.unwrap_or(u64::MAX))
 }
+
+/// What the mark of a contact's rank begins with.
+const RANKED: &str = "Contact ";
 
 fn identity(item: &ParsedItem, restricted: bool) -> Identity {
     let resource = &item.resource;
@@ -351,7 +368,7 @@ fn contact_marks(roles: &[Concept], extensions: &[Value]) -> Vec<String> {
     let mut marks: Vec<String> = roles.iter().filter_map(mark_of).map(str::to_owned).collect();
     if let Some(rank) = extensions.iter().find(|e| text::text(e, "url").is_some_and(|url| url.contains("ContactRank")))
     {
-        marks.extend(rank.get("valuePositiveInt").and_then(text::number).map(|rank| format!("Contact {rank}")));
+        marks.extend(rank.get("valuePositiveInt").and_then(text::number).map(|rank| format!("{RANKED}{rank}")));
     }
     marks.dedup();
     marks

@@ -7,7 +7,7 @@ use crate::{
     text::{concept, concepts, narrative, notes, period, reference, references, words},
     when::When,
 };
-use fhir::{ResourceType, Value};
+use fhir::{Resource, ResourceType, Value};
 use jiff::Timestamp;
 
 /// The heading of alerts that apply now.
@@ -269,7 +269,7 @@ pub fn other(items: &[ParsedItem]) -> Section {
             .iter()
             .find_map(|element| concepts(resource, element).into_iter().next());
         let supplied = resource.at("/suppliedItem/itemCodeableConcept").and_then(crate::text::Concept::of);
-        let mut statement = Statement::new(item, supplied.or(name), item.kind().as_str());
+        let mut statement = Statement::new(item, supplied.or(name), &called(resource, item.kind()));
         statement.fact("Status", Some(words(item.status())).filter(|status| !status.is_empty()));
         statement.fact("Text", narrative(resource).map(|text| text.chars().take(NARRATIVE_CHARS_MAX).collect()));
         statement.dated("", date(item));
@@ -282,10 +282,15 @@ pub fn other(items: &[ParsedItem]) -> Section {
     let mut section = Section::default();
     for (kind, statements) in by_kind {
         let lines: Vec<Line> = each(statements);
-        let title = format!("{} ({})", spaced(kind.as_str()), lines.len());
-        section.push(title, None, lines.len() > OPEN_LINES_MAX, lines);
+        section.push(spaced(kind.as_str()), None, lines.len() > OPEN_LINES_MAX, lines);
     }
     section
+}
+
+/// A resource without a code: its name, else its type in words.
+fn called(resource: &Resource, kind: ResourceType) -> String {
+    let own = ["/name", "/title", "/description"].iter().find_map(|at| resource.str_at(at));
+    own.map_or_else(|| spaced(kind.as_str()), str::to_owned)
 }
 
 const NARRATIVE_CHARS_MAX: usize = 400;

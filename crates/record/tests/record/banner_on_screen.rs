@@ -80,3 +80,29 @@ fn a_number_with_a_wrong_check_digit_is_shown_and_called_so() {
     assert!(nhs.invalid && !nhs.verified);
     assert_eq!(nhs.long(), "123 456 7890 (not a valid number)");
 }
+
+/// What six systems say of one daughter is one daughter, and whom to ring first comes first.
+#[test]
+fn contacts_are_said_once_and_in_the_order_to_ring_them() {
+    let rank = |n: u32| json!({"url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactRank", "valuePositiveInt": n});
+    let kin = |name: &str, roles: &[&str], n: u32| {
+        let roles: Vec<_> =
+            roles.iter().map(|role| json!({"text": role})).chain([json!({"coding": [{"code": "N"}]})]).collect();
+        json!({"name": {"family": name}, "relationship": roles, "extension": [rank(n)]})
+    };
+    let items = [
+        item(
+            &practice(),
+            json!({"resourceType": "Patient", "id": "p", "contact": [
+            kin("Diane", &["natural daughter"], 2), kin("Victoria", &["child"], 1)]}),
+        ),
+        item(
+            &hospital(),
+            json!({"resourceType": "Patient", "id": "p", "contact": [
+            kin("Diane", &["natural daughter", "Carer of patient"], 2), kin("Victoria", &["natural daughter"], 1)]}),
+        ),
+    ];
+    let found: Vec<_> = people(&items).personal.into_iter().map(|c| (c.name, c.role.unwrap_or_default())).collect();
+    let expected = [("Victoria", "natural daughter"), ("Diane", "natural daughter, Carer of patient")];
+    assert_eq!(found, expected.map(|(name, role)| (name.to_owned(), role.to_owned())));
+}

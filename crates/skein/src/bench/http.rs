@@ -1,7 +1,6 @@
 //! `open` and `page`: whole records and record pages over HTTP, each with its audit entry on disk before it is answered.
 
 use super::{Bench, load, per_second};
-use crate::edge;
 use access::{Accounts, Gate, User};
 use anyhow::Context;
 use http_body_util::{BodyExt, Full};
@@ -9,7 +8,9 @@ use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1::SendR
 use hyper_util::rt::TokioIo;
 use intake::Engine;
 use record::Records;
+use serde_json::Value;
 use std::{
+    collections::{BTreeSet, HashMap},
     net::SocketAddr,
     path::Path,
     sync::Arc,
@@ -44,29 +45,65 @@ fn user() -> User {
     }
 }
 
-/// The first entries of the largest bundle: every reference in it points back, so a beginning is whole in itself.
+/// A person of [`RECORD`] resources: of the largest bundle what a summary shows and then the newest, with all it refers to.
 fn bundle() -> anyhow::Result<(load::Synthea, String)> {
     let bundles = load::synthea()?;
     let (text, _) = bundles.people.iter().max_by_key(|(_, count)| *count).context("no bundles")?;
-    let mut bundle: serde_json::Value = serde_json::from_str(text)?;
-    if let Some(entries) = bundle.get_mut("entry").and_then(serde_json::Value::as_array_mut) {
-        entries.truncate(RECORD);
+    let mut bundle: Value = serde_json::from_str(text)?;
+    if let Some(entries) = bundle.get_mut("entry").and_then(Value::as_array_mut) {
+        let kept = newest(entries);
+        let mut number = 0..;
+        entries.retain(|_| number.next().is_some_and(|index| kept.contains(&index)));
     }
     let text = bundle.to_string();
     Ok((bundles, text))
 }
 
+/// What the summary of a record is made of.
+const FIRST: [&str; 5] = ["Patient", "AllergyIntolerance", "Condition", "MedicationRequest", "CarePlan"];
+
+/// Which entries to keep.
+fn newest(entries: &[Value]) -> BTreeSet<usize> {
+    let text = |entry: &Value, at: &str| entry.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let places: HashMap<String, usize> =
+        entries.iter().enumerate().map(|(index, entry)| (text(entry, "/fullUrl"), index)).collect();
+    let is_first = |entry: &Value| FIRST.contains(&text(entry, "/resource/resourceType").as_str());
+    let (first, rest): (Vec<_>, Vec<_>) =
+        (0..entries.len()).rev().partition(|at| entries.get(*at).is_some_and(is_first));
+    let mut kept = BTreeSet::new();
+    for index in first.into_iter().chain(rest) {
+        let mut more = vec![index];
+        let mut with = BTreeSet::new();
+        while let Some(index) = more.pop() {
+            if kept.contains(&index) || !with.insert(index) {
+                continue;
+            }
+            let body = entries.get(index).map(Value::to_string).unwrap_or_default();
+            let references = body.split("\"reference\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+            more.extend(references.filter_map(|reference| places.get(reference)));
+        }
+        if kept.len() + with.len() <= RECORD {
+            kept.extend(with);
+        }
+    }
+    kept
+}
+
+/// The time it is for whoever looks at the pages: soon after the newest entry, so that the record is not all history.
+const LOOKED_AT: &str = "2021-06-10T09:00:00Z";
+
 async fn site(folder: &Path) -> anyhow::Result<Site> {
     let folder = folder.to_owned();
     let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder)).await??;
     let journal = engine.clone();
+    let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
         region_name: "Benchmark".into(),
         gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
         engine: engine.clone(),
         accounts: Accounts::demo([user()], PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?,
-        clock: Arc::new(edge::now),
+        clock: Arc::new(move || looked_at),
         secure_cookies: false,
         demo: None,
     });
@@ -146,6 +183,19 @@ impl Client {
             self.cookie = Some(cookies.join("; "));
         }
         Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+
+    /// How much a browser receives of this address, compressed.
+    async fn compressed(&mut self, path: &str) -> anyhow::Result<usize> {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::ACCEPT_ENCODING, "gzip")
+            .header(header::COOKIE, self.cookie.as_deref().unwrap_or_default());
+        self.sender.ready().await?;
+        let response = self.sender.send_request(request.body(Full::default())?).await?;
+        anyhow::ensure!(response.status() == StatusCode::OK, "{path} answered {}", response.status());
+        Ok(response.into_body().collect().await?.to_bytes().len())
     }
 
     async fn sign_in(&mut self) -> anyhow::Result<()> {
@@ -269,11 +319,22 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
             times.push(begin.elapsed());
         }
         bench.report.figure("page", "server_ms_p95", percentile(&mut times, 95), "ms");
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
-        std::io::Write::write_all(&mut gzip, &page)?;
+        // What a browser fetches to show it for the first time: the page, and what it links to.
+        let page = String::from_utf8(page.to_vec())?;
+        for card in ["Current medicines", "Current problems", "Newest letters", "What happened last"] {
+            anyhow::ensure!(page.contains(card), "the summary has no \"{card}\"");
+        }
+        anyhow::ensure!(!page.contains("class=\"count\">0<"), "the summary shows nothing of what it should");
+        let path = format!("/record/{}", region.person(site.people.first().copied().context("nobody")?));
+        let html = client.compressed(&path).await?;
+        let mut bytes = html;
+        for asset in page.split('"').filter(|text| text.starts_with("/assets/")) {
+            bytes += client.compressed(asset).await?;
+        }
         #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
-        let kb = gzip.finish()?.len() as f64 / 1000.0;
-        bench.report.figure("page", "compressed_kb", kb, "kB");
+        let kb = |bytes: usize| bytes as f64 / 1000.0;
+        bench.report.figure("page", "html_compressed_kb", kb(html), "kB");
+        bench.report.figure("page", "compressed_kb", kb(bytes), "kB with stylesheet and scripts");
         tokio::task::spawn_blocking(move || site.engine.stop()).await?;
         Ok(())
     })

@@ -33,6 +33,8 @@ pub fn run(asked: &Send) -> Outcome {
             _ => None,
         },
         answer_time_max: Duration::from_secs(asked.wait),
+        // Some listeners answer once whatever is asked: a second answer is waited for, but not for long.
+        application_time_max: Duration::from_secs(asked.wait.min(5)),
         retries: 0,
         ..SenderConfig::new(&asked.to)
     };
@@ -139,13 +141,17 @@ fn note(tally: &Mutex<Tally>, outcome: &Result<Answered, SendError>, show: bool)
     let Ok(mut tally) = tally.lock() else { return };
     let (code, complaint) = match outcome {
         Ok(answered) => {
-            if show && !answered.raw.is_empty() {
-                for line in String::from_utf8_lossy(&answered.raw).split(['\r', '\n']).filter(|line| !line.is_empty()) {
-                    say::line(line);
+            let later = answered.application.as_ref();
+            if show {
+                for raw in [Some(&answered.raw), later.map(|later| &later.raw)].into_iter().flatten() {
+                    let text = String::from_utf8_lossy(raw);
+                    text.split(['\r', '\n']).filter(|line| !line.is_empty()).for_each(say::line);
                 }
             }
-            let code = answered.code.map_or_else(|| "without an answer asked for".into(), |code| format!("{code:?}"));
-            (code, (!answered.is_accepted()).then(|| answered.text.clone()))
+            let code = answered.code.map_or_else(|| "without an answer asked for".into(), |code| code.to_string());
+            let code = later.map_or_else(|| code.clone(), |later| format!("{code} then {}", later.code));
+            let text = later.map_or(&answered.text, |later| &later.text);
+            (code, (!answered.is_accepted()).then(|| text.clone()))
         }
         Err(error) => ("not answered".into(), Some(error.to_string())),
     };

@@ -198,8 +198,7 @@ impl Pen<'_> {
             let product = course.drug.product();
             sheet.bullet(&format!("{}: {}", product.name, product.dose));
         }
-        let allergic = self.life.penicillin_allergic();
-        for drug in extra.iter().filter(|d| !(current.iter().any(|c| c.drug == **d) || allergic && d.penicillin())) {
+        for drug in extra.iter().filter(|d| !(current.iter().any(|c| c.drug == **d) || self.life.allergic_to(**d))) {
             let product = drug.product();
             sheet.bullet(&format!("NEW {}: {}", product.name, product.dose));
         }
@@ -352,9 +351,12 @@ impl Pen<'_> {
         if reason.home_with.is_empty() {
             sheet.paragraph("None.");
         }
-        let allergic = self.life.penicillin_allergic();
         for drug in reason.home_with {
-            let drug = if allergic && drug.penicillin() { Drug::Clarithromycin } else { *drug };
+            let drug = match self.life.allergic_to(*drug) {
+                false => *drug,
+                true if drug.penicillin() => Drug::Clarithromycin,
+                true => continue,
+            };
             sheet.bullet(&format!("{}: {}", drug.product().name, drug.product().dose));
         }
         sheet.heading("Allergies");

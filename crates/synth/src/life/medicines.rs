@@ -140,8 +140,7 @@ fn begin(list: &mut Vec<Course>, life: &Life, drug: Drug, from: Date, ill: Ill, 
         Drug::Sitagliptin => running(Drug::InsulinGlargine),
         Drug::Aspirin => running(Drug::Apixaban),
         Drug::Lansoprazole => running(Drug::Omeprazole),
-        Drug::Codeine => life.allergies.iter().any(|a| a.allergen.term.sct == "293610009"),
-        d => d.penicillin() && life.penicillin_allergic(),
+        d => life.allergic_to(d),
     };
     if unfit || running(drug) {
         return;

@@ -127,6 +127,12 @@ impl Life {
         self.allergies.iter().any(|a| matches!(a.allergen.term.sct, "91936005" | "294505008"))
     }
 
+    /// Is allergic to this medicine.
+    pub(crate) fn allergic_to(&self, drug: Drug) -> bool {
+        let codeine = || self.allergies.iter().any(|a| a.allergen.term.sct == "293610009");
+        drug.penicillin() && self.penicillin_allergic() || drug == Drug::Codeine && codeine()
+    }
+
     /// The medicines of a day.
     pub(crate) fn current(&self, day: Date) -> impl Iterator<Item = &Course> {
         self.courses.iter().filter(move |c| c.repeat && c.from <= day && c.to.is_none_or(|to| to > day))

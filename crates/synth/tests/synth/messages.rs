@@ -89,3 +89,21 @@ fn messages_of_a_person_are_in_time_order_and_end_before_the_region_starts() {
         assert!(history.is_sorted_by_key(|m| m.at));
     }
 }
+
+#[test]
+fn nobody_is_sent_home_with_what_they_are_allergic_to() {
+    let region = region(1_500);
+    let (mut allergic, mut prescribed) = (0, 0);
+    for person in region.everyone() {
+        let history = region.history(&person);
+        let texts = || history.iter().map(|message| String::from_utf8_lossy(&message.bytes));
+        let allergies = [("Allergy to codeine", "Codeine 30mg"), ("Allergy to penicillin", "moxicillin 500mg")];
+        for (_, medicine) in allergies.iter().filter(|(allergy, _)| texts().any(|text| text.contains(allergy))) {
+            allergic += 1;
+            let orders = || texts().filter(|text| text.contains("RDE^O11"));
+            assert!(!orders().any(|text| text.contains(medicine)), "{medicine}");
+            prescribed += orders().count();
+        }
+    }
+    assert!(allergic > 20 && prescribed > 5, "{allergic} allergies, {prescribed} prescriptions: proves nothing");
+}

@@ -219,17 +219,20 @@ fn name(item: &ParsedItem) -> String {
 }
 
 fn identifiers(item: &ParsedItem) -> Vec<String> {
-    let list = item.resource.list("identifier").iter();
-    list.filter_map(|identifier| {
-        let value = text::text(identifier, "value")?;
-        let shown = if text::text(identifier, "system") == Some(fhir::nhs::SYSTEM) {
+    let mut shown: Vec<String> = Vec::new();
+    for identifier in item.resource.list("identifier") {
+        let Some(value) = text::text(identifier, "value") else { continue };
+        let words = if text::text(identifier, "system") == Some(fhir::nhs::SYSTEM) {
             format!("{} (NHS number)", fhir::nhs::format_spaced(value))
         } else {
             value.to_owned()
         };
-        Some(shown)
-    })
-    .collect()
+        // An order's number is often that of its placer and of its filler.
+        if !shown.contains(&words) {
+            shown.push(words);
+        }
+    }
+    shown
 }
 
 /// The section whose page shows this type.

@@ -57,7 +57,7 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(find::form))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
-        .route("/find", post(find::find))
+        .route("/find", get(|| async { Redirect::to("/") }).post(find::find))
         .route("/find/{id}", get(find::found))
         .route("/errors", get(desk::list))
         .route("/errors/resubmit", post(desk::resubmit_many))
@@ -71,6 +71,7 @@ pub fn router(state: AppState) -> Router {
         .route("/favicon.ico", get(|| async { Redirect::permanent(assets::address("icon.svg")) }))
         .nest("/record/{person}", record)
         .fallback(|| async { PageError::NotFound })
+        .method_not_allowed_fallback(|| async { PageError::NotThisWay })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .with_state(state)
 }

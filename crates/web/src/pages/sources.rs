@@ -93,7 +93,8 @@ pub async fn show(
                 .clone()
                 .unwrap_or_else(|| if hidden(&one.source.id) { "not shown" } else { "never" }.into()),
             about: mine.map_or_else(|| "never".into(), |(_, at)| when::ago(*at, now)),
-            entries: mine.map_or_else(|| "0".into(), |(count, _)| count.to_string()),
+            entries: mine
+                .map_or_else(|| "0".into(), |(count, _)| super::thousands(u64::try_from(*count).unwrap_or(u64::MAX))),
         });
         sentences.push(one.sentence.clone());
     }

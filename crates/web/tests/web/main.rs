@@ -3,4 +3,6 @@
 
 mod fhir_reading;
 mod fhir_writing;
+mod pages;
+mod site;
 mod support;

@@ -2,6 +2,7 @@
 
 use hl7v2::ack::{Code, Reply};
 use hl7v2::mllp::{self, Decoder, Event};
+use intake::Applied;
 use intake::listener::{
     Clock, Counters, Delivery, Listener, ListenerConfig, NotStored, Sink, Snapshot, Stored, Ticket,
 };
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +26,11 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub struct Shelf {
     kept: Mutex<Vec<Delivery>>,
-    known: Mutex<HashMap<String, Delivery>>,
+    known: Mutex<HashMap<String, (u64, Delivery)>>,
+    /// What becomes of the message at a position; processed and done where nothing is said.
+    pub becomes: Mutex<HashMap<u64, Applied>>,
+    /// How far processing is; what is beyond waits.
+    pub processed: watch::Sender<u64>,
     /// How long a ticket takes, in milliseconds; every other one takes twice as long.
     pub slow_ms: AtomicU64,
     /// Refuse to store: 1 at once, 2 at the ticket.
@@ -53,11 +59,15 @@ impl Sink for Shelf {
         let stored = {
             let mut known = self.known.lock().unwrap();
             match known.get(&delivery.ident) {
-                Some(before) if before.body == delivery.body => Stored::Repeat { answer: before.answer.clone() },
+                Some((pos, before)) if before.body == delivery.body => {
+                    Stored::Repeat { pos: *pos, answer: before.answer.clone() }
+                }
                 _ => {
-                    known.insert(delivery.ident.clone(), delivery.clone());
-                    self.kept.lock().unwrap().push(delivery);
-                    Stored::New
+                    let mut kept = self.kept.lock().unwrap();
+                    kept.push(delivery.clone());
+                    let pos = kept.len() as u64;
+                    known.insert(delivery.ident.clone(), (pos, delivery));
+                    Stored::New { pos }
                 }
             }
         };
@@ -67,6 +77,11 @@ impl Sink for Shelf {
             if full == 2 { Err(NotStored("the disk is full".to_owned())) } else { Ok(stored) }
         });
         Ok(Box::pin(async move { ticket.await.unwrap() }))
+    }
+
+    async fn processed(&self, pos: u64) -> Option<Applied> {
+        self.processed.subscribe().wait_for(|reached| *reached >= pos).await.ok()?;
+        Some(self.becomes.lock().unwrap().get(&pos).cloned().unwrap_or(Applied::Done))
     }
 }
 

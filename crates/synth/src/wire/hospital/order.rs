@@ -153,9 +153,8 @@ impl Desk<'_> {
         if !self.one() {
             return;
         }
-        let allergic = self.life.penicillin_allergic();
         let sent = plus_seconds(when, 20);
-        for (n, drug) in (1..).zip(acute.home_with.iter().filter(|d| !(allergic && d.penicillin()))) {
+        for (n, drug) in (1..).zip(acute.home_with.iter().filter(|d| !self.life.allergic_to(**d))) {
             let product = drug.product();
             let order = format!("TTO{}{}-{n}", minute_id(when), base36(self.person.index)).to_uppercase();
             let mut w = self.begin("RDE", "O11", "RDE_O11", sent);
