@@ -3,6 +3,7 @@
 //! [`ParsedItem`]s; the items themselves can only be had with a permit.
 
 pub mod banner;
+pub mod compare;
 pub mod explain;
 pub mod freshness;
 mod item;
@@ -13,6 +14,7 @@ pub mod stewards;
 pub mod summary;
 pub mod text;
 pub mod unit;
+pub mod waterfall;
 pub mod when;
 pub mod withhold;
 

@@ -245,6 +245,15 @@ pub fn why_linked(reason: &str) -> String {
     let by = told("by").map(|by| format!(" by {by}")).unwrap_or_default();
     let why = told("why").map(|why| format!(": {why}")).unwrap_or_default();
     match told("rule") {
+        Some("verified-nhs-number") if reason.get("name_agrees").is_none() => {
+            "the same verified NHS number, and name or date of birth agrees".into()
+        }
+        Some("weighed") => match reason.get("probability").and_then(Value::as_f64) {
+            Some(probability) => {
+                format!("the evidence as a whole: probability {}", crate::waterfall::percent(probability))
+            }
+            None => "the evidence as a whole".into(),
+        },
         Some("verified-nhs-number") => match (agrees("birth_agrees"), agrees("name_agrees")) {
             (true, true) => "the same verified NHS number, name and date of birth".into(),
             (true, false) => "the same verified NHS number and date of birth (the name differs)".into(),
@@ -252,6 +261,7 @@ pub fn why_linked(reason: &str) -> String {
         },
         Some("own") => "the first patient of this person".into(),
         Some(rule) if rule.contains("merge") => "its source merged it into a patient of this person".into(),
+        Some("decided" | "decision") if by.is_empty() && why.is_empty() => "decided by a data steward".into(),
         Some("decided" | "decision") => format!("decided{by}{why}"),
         Some(other) => format!("{}{by}{why}", crate::text::words(other).to_lowercase()),
         None => format!("decided{by}{why}"),

@@ -57,7 +57,7 @@ impl Desk {
     }
 
     async fn decide(&self, by: &str, act: Act) -> u64 {
-        let decision = LinkDecision { act, by: by.into(), name: by.to_uppercase(), why: "a test".into() };
+        let decision = LinkDecision { act, by: by.into(), name: by.to_uppercase(), why: "a test".into(), seen: None };
         let pos = self.engine.decide_link(&decision, Timestamp::now()).await.unwrap();
         self.engine.wait_applied(pos).await.unwrap();
         pos
