@@ -18,8 +18,9 @@ pub struct LinkDecision {
     /// Why, in the user's words.
     #[serde(default)]
     pub why: String,
-    /// How much had been said of the two when this was decided ([`store::Review::turns`]). If more has been said by then,
-    /// the decision does nothing: nobody decides over another's decision without having seen it.
+    /// What this was decided upon: of a pair, how much had been said ([`store::Review::turns`]); of a person to be split, the
+    /// newest `seq` of its links. If there is more by then, the decision does nothing: nobody decides over another's
+    /// decision without having seen it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
 }

@@ -48,10 +48,22 @@ pub fn carry_out(
     Ok(moved)
 }
 
-/// Whether more was said of the two than the steward had seen.
+/// Whether more was said of the two, or the person has changed, since the steward looked.
 fn is_late(writer: &Writer, decision: &LinkDecision) -> Result<bool, StoreError> {
-    let (Some(seen), Some(pair)) = (decision.seen, decision.act.pair()) else { return Ok(false) };
-    Ok(writer.review(pair)?.map_or(0, |review| review.turns()) != seen)
+    let Some(seen) = decision.seen else { return Ok(false) };
+    if let Some(pair) = decision.act.pair() {
+        return Ok(writer.review(pair)?.map_or(0, |review| review.turns()) != seen);
+    }
+    let Act::Separate { patients } = &decision.act else { return Ok(false) };
+    let Some((person, _)) = patients.first().map(|first| writer.link(*first)).transpose()?.flatten() else {
+        return Ok(true);
+    };
+    let members = writer.patients_of(person)?;
+    let mut late = !patients.iter().all(|patient| members.contains(patient));
+    for member in members {
+        late |= writer.link(member)?.is_some_and(|(_, since)| since > seen);
+    }
+    Ok(late)
 }
 
 /// Put a patient that somebody says does not belong to its person before the stewards, beside the one linked longest.
