@@ -338,9 +338,8 @@ fn strings_alike(a: &str, b: &str) -> Likeness {
 
 /// Family names: also alike when one is a part of the other, as of double-barrelled names.
 fn name_alike(a: &str, b: &str) -> Likeness {
-    let parts = |name: &str| {
-        name.split([' ', '-']).map(fold_name).filter(|part| part.chars().count() > 2).collect::<Vec<_>>()
-    };
+    let parts =
+        |name: &str| name.split([' ', '-']).map(fold_name).filter(|part| part.chars().count() > 2).collect::<Vec<_>>();
     match strings_alike(a, b) {
         Likeness::Differs if parts(a).iter().any(|part| parts(b).contains(part)) => Likeness::Similar,
         alike => alike,

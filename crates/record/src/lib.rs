@@ -7,6 +7,7 @@ pub mod compare;
 pub mod explain;
 pub mod freshness;
 mod item;
+pub mod links;
 pub mod origin;
 mod read;
 pub mod sections;
@@ -19,6 +20,7 @@ pub mod when;
 pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
+pub use origin::{assurance, rule_of};
 pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,

@@ -10,7 +10,8 @@ use access::{Sealed, StewardPermit};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use store::{
-    Assertion, LinkRow, Opinion, Pair, QueueMark, Review, ReviewKind, ReviewStatus, Said, Snapshot, StoreError, Weighed,
+    Assertion, LinkRow, Opinion, Pair, QueueMark, Review, ReviewKind, ReviewStatus, Said, Snapshot, StoreError,
+    Weighed,
     journal::{Entry, EntryKind},
 };
 

@@ -156,7 +156,9 @@ fn ruling_words(ruling: &str) -> String {
         "verified-number" => "One verified NHS number, and name or date of birth agrees: linked by rule.".into(),
         "number-alone" => "One NHS number, but neither name nor date of birth agrees: never linked by rule.".into(),
         "two-numbers" => "Two different verified NHS numbers: never linked by rule.".into(),
-        "twins" => "One household and date of birth, another forename: twins, or one person. Never linked by rule.".into(),
+        "twins" => {
+            "One household and date of birth, another forename: twins, or one person. Never linked by rule.".into()
+        }
         "parent-and-child" => "One name and household, a generation apart: never linked by rule.".into(),
         "no-lead" => "Another person fits nearly as well.".into(),
         other => capital(&other.replace('-', " ")),
@@ -247,11 +249,19 @@ mod tests {
 
     #[test]
     fn odds_read_as_people_say_them() {
-        for (bits, words) in
-            [(4.9, "30 to 1"), (-3.0, "1 to 8"), (0.0, "even"), (12.0, "4,100 to 1"), (1.0, "2 to 1"), (40.0, "over a billion to 1")]
-        {
+        for (bits, words) in [
+            (4.9, "30 to 1"),
+            (-3.0, "1 to 8"),
+            (0.0, "even"),
+            (12.0, "4,100 to 1"),
+            (1.0, "2 to 1"),
+            (40.0, "over a billion to 1"),
+        ] {
             assert_eq!(odds(bits), words, "{bits}");
         }
-        assert_eq!((percent(0.971), percent(0.999_999), percent(0.0001)), ("97 %".into(), "over 99.99 %".into(), "0.01 %".into()));
+        assert_eq!(
+            (percent(0.971), percent(0.999_999), percent(0.0001)),
+            ("97 %".into(), "over 99.99 %".into(), "0.01 %".into())
+        );
     }
 }

@@ -3,4 +3,6 @@
 
 mod fhir_reading;
 mod fhir_writing;
+mod stewards;
 mod support;
+mod visitor;

@@ -28,12 +28,7 @@ pub struct Done {
 }
 
 /// What the address says was just done. Only this steward's own doings: an address can be made by anybody.
-pub async fn done(
-    state: &AppState,
-    who: &SignedIn,
-    way: &Way,
-    list: Option<List>,
-) -> Result<Option<Done>, PageError> {
+pub async fn done(state: &AppState, who: &SignedIn, way: &Way, list: Option<List>) -> Result<Option<Done>, PageError> {
     if way.later == "yes" {
         let words = "Your decision is in the journal and will be carried out in its turn.".into();
         return Ok(Some(Done { words, undo: None, list }));
@@ -66,7 +61,11 @@ pub async fn done(
     };
     let names = beside.as_ref().map(|beside| {
         let (a, b) = (face(&beside.left, &states), face(&beside.right, &states));
-        if a.name == b.name { format!("{} at {} and at {}", a.name, a.source, b.source) } else { format!("{} and {}", a.name, b.name) }
+        if a.name == b.name {
+            format!("{} at {} and at {}", a.name, a.source, b.source)
+        } else {
+            format!("{} and {}", a.name, b.name)
+        }
     });
     let names = names.unwrap_or_else(|| "the patients".into());
     let linked = beside.as_ref().is_some_and(record::stewards::SideBySide::linked);
@@ -179,7 +178,8 @@ pub async fn undo(
     let (former, holds) = standing(&state, &who, seq).await?;
     if !holds {
         return Err(PageError::Bad(
-            "This decision no longer holds: it was taken back, or a later one took its place. Nothing was changed.".into(),
+            "This decision no longer holds: it was taken back, or a later one took its place. Nothing was changed."
+                .into(),
         ));
     }
     let why = if why.is_empty() { "taken back".to_owned() } else { why };

@@ -189,7 +189,8 @@ async fn carry_out(state: &AppState, decision: &LinkDecision) -> Result<(u64, bo
 fn not_now(error: StoreError) -> PageError {
     tracing::error!(%error, "a decision about who is who could not be carried out");
     PageError::NotNow(
-        "Your decision could not be carried out just now. Look at the pair again in a minute before deciding anew.".into(),
+        "Your decision could not be carried out just now. Look at the pair again in a minute before deciding anew."
+            .into(),
     )
 }
 

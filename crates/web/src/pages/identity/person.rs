@@ -109,7 +109,11 @@ async fn look(state: &AppState, who: &SignedIn, person: PersonKey, what: &str) -
 /// The newest link of a person: what a split is decided upon.
 fn newest(lineage: &Lineage) -> u64 {
     let links = lineage.links.iter().map(|(link, _)| link);
-    links.filter(|link| link.person == lineage.person && link.seq_to.is_none()).map(|link| link.seq_from).max().unwrap_or(0)
+    links
+        .filter(|link| link.person == lineage.person && link.seq_to.is_none())
+        .map(|link| link.seq_from)
+        .max()
+        .unwrap_or(0)
 }
 
 /// `GET /identity/person/{person}`.
