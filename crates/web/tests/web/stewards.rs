@@ -303,3 +303,57 @@ async fn what_sources_and_stewards_write_is_text_and_nothing_else() {
     }
     ada.get("/identity?list=unsure").await.says("Cannot tell 1");
 }
+
+#[tokio::test]
+async fn link_changes_are_told_to_systems_once_each_and_in_order() {
+    let pages = Pages::new();
+    let a = pages.patient("rxx", "1001", None, "SMITH^ANN", "19500102").await;
+    let b = pages.patient("ryy", "2001", None, "SMYTHE^ANNE", "19500201").await;
+    let start = "/Person?_lastUpdated=gt2020-01-01T00:00:00Z&_sort=_lastUpdated";
+    let told = |bundle: &serde_json::Value| -> Vec<(String, usize)> {
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let read = |one: &serde_json::Value| {
+            let links = one["resource"]["link"].as_array().map_or(0, Vec::len);
+            (one["resource"]["id"].as_str().unwrap().to_owned(), links)
+        };
+        entries.iter().map(read).collect()
+    };
+    let (_, all) = pages.api(start).await;
+    assert_eq!(told(&all).len(), 2, "{all}");
+    assert!(!all.to_string().contains("SMITH"), "links alone");
+    let last = all["entry"][1]["resource"]["meta"]["lastUpdated"].as_str().unwrap().to_owned();
+    pages.patient("rxx", "1001", None, "SMITH^ANN^M", "19500102").await;
+    let ada = pages.visitor("ada").await;
+    ada.decide(&beside(a, b), "same", "").await.expect(303);
+    let since = format!("/Person?_lastUpdated=gt{}&_sort=_lastUpdated", last.replace('+', "%2B"));
+    let (_, changes) = pages.api(&since).await;
+    let changed: Vec<_> = told(&changes).into_iter().map(|(_, links)| links).collect();
+    assert!(changed.ends_with(&[2, 0]) || changed.ends_with(&[0, 2]), "one joined, one left empty: {changes}");
+    // Read whole: how sure each link is; and what the links were.
+    let person = told(&changes).into_iter().find(|(_, links)| *links == 2).unwrap().0;
+    let (_, read) = pages.api(&format!("/Person/{person}")).await;
+    let levels: Vec<&str> = read["link"].as_array().unwrap().iter().map(|l| l["assurance"].as_str().unwrap()).collect();
+    assert_eq!(levels, ["level4", "level3"], "{read}");
+    let (_, history) = pages.api(&format!("/Person/{person}/_history")).await;
+    assert_eq!(told(&history).into_iter().map(|(_, links)| links).collect::<Vec<_>>(), [2, 1]);
+    // Page by page gives the same.
+    let mut path = format!("{start}&_count=1");
+    let mut paged = Vec::new();
+    for _ in 0..20 {
+        let (_, page) = pages.api(&path).await;
+        paged.extend(told(&page));
+        let links = page["link"].as_array().unwrap();
+        match links.iter().find(|link| link["relation"] == "next") {
+            Some(next) => path = next["url"].as_str().unwrap().split("/fhir").nth(1).unwrap().to_owned(),
+            None => break,
+        }
+    }
+    let (_, whole) = pages.api(start).await;
+    assert_eq!(paged, told(&whole));
+    for wrong in ["lt2020-01-01", "gtyesterday", "2020-01-01", "gt"] {
+        let (status, _) = pages.api(&format!("/Person?_lastUpdated={wrong}&_sort=_lastUpdated")).await;
+        assert_eq!(status.as_u16(), 400, "{wrong}");
+    }
+    let (status, _) = pages.api(&format!("{start}&_page=after-x")).await;
+    assert_eq!(status.as_u16(), 400);
+}
