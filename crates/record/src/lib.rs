@@ -3,9 +3,11 @@
 //! [`ParsedItem`]s; the items themselves can only be had with a permit.
 
 pub mod banner;
+pub mod compare;
 pub mod explain;
 pub mod freshness;
 mod item;
+pub mod links;
 pub mod origin;
 mod read;
 pub mod sections;
@@ -13,10 +15,12 @@ pub mod stewards;
 pub mod summary;
 pub mod text;
 pub mod unit;
+pub mod waterfall;
 pub mod when;
 pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
+pub use origin::{assurance, rule_of};
 pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,

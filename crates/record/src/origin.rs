@@ -237,6 +237,32 @@ fn plain(name: &str) -> String {
     crate::sections::events::spaced(name).to_lowercase()
 }
 
+/// The rule of a link's reason (JSON), stable.
+pub fn rule_of(reason: &str) -> String {
+    let reason: Value = serde_json::from_str(reason).unwrap_or_default();
+    reason.get("rule").and_then(Value::as_str).unwrap_or("unknown").to_owned()
+}
+
+/// How sure a link is, as FHIR's identity assurance level: 4 where the patient founded the person or its verified NHS
+/// number agrees with name and birth date; 3 where a steward or its own source said so, or the evidence leaves one doubt in
+/// ten thousand; 2 otherwise.
+pub fn assurance(reason: &str) -> &'static str {
+    let reason: Value = serde_json::from_str(reason).unwrap_or_default();
+    let agrees = |name: &str| reason.get(name).and_then(Value::as_bool);
+    let probability = reason.get("probability").and_then(Value::as_f64).unwrap_or(0.0);
+    match reason.get("rule").and_then(Value::as_str) {
+        Some("own") => "level4",
+        Some("verified-nhs-number") => match (agrees("birth_agrees"), agrees("name_agrees")) {
+            (Some(true), Some(true)) => "level4",
+            (None, None) if probability > 0.9999 => "level4",
+            _ => "level3",
+        },
+        Some("decided" | "decision" | "merged-at-source") => "level3",
+        Some("weighed") if probability > 0.9999 => "level3",
+        _ => "level2",
+    }
+}
+
 /// Why a patient is this person, from a link's reason (JSON), in words.
 pub fn why_linked(reason: &str) -> String {
     let reason: Value = serde_json::from_str(reason).unwrap_or_default();
@@ -245,6 +271,15 @@ pub fn why_linked(reason: &str) -> String {
     let by = told("by").map(|by| format!(" by {by}")).unwrap_or_default();
     let why = told("why").map(|why| format!(": {why}")).unwrap_or_default();
     match told("rule") {
+        Some("verified-nhs-number") if reason.get("name_agrees").is_none() => {
+            "the same verified NHS number, and name or date of birth agrees".into()
+        }
+        Some("weighed") => match reason.get("probability").and_then(Value::as_f64) {
+            Some(probability) => {
+                format!("the evidence as a whole: probability {}", crate::waterfall::percent(probability))
+            }
+            None => "the evidence as a whole".into(),
+        },
         Some("verified-nhs-number") => match (agrees("birth_agrees"), agrees("name_agrees")) {
             (true, true) => "the same verified NHS number, name and date of birth".into(),
             (true, false) => "the same verified NHS number and date of birth (the name differs)".into(),
@@ -252,6 +287,7 @@ pub fn why_linked(reason: &str) -> String {
         },
         Some("own") => "the first patient of this person".into(),
         Some(rule) if rule.contains("merge") => "its source merged it into a patient of this person".into(),
+        Some("decided" | "decision") if by.is_empty() && why.is_empty() => "decided by a data steward".into(),
         Some("decided" | "decision") => format!("decided{by}{why}"),
         Some(other) => format!("{}{by}{why}", crate::text::words(other).to_lowercase()),
         None => format!("decided{by}{why}"),

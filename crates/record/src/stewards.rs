@@ -3,13 +3,15 @@
 
 use crate::{
     read::{Item, Records},
+    waterfall::{Waterfall, waterfall},
     withhold,
 };
 use access::{Sealed, StewardPermit};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use store::{
-    Assertion, LinkRow, Pair, QueueMark, Review, ReviewKind, ReviewStatus, Snapshot, StoreError, Weighed,
+    Assertion, LinkRow, Opinion, Pair, QueueMark, Review, ReviewKind, ReviewStatus, Said, Snapshot, StoreError,
+    Weighed,
     journal::{Entry, EntryKind},
 };
 
@@ -51,6 +53,39 @@ pub struct SideBySide {
     pub review: Option<Review>,
     /// How the matcher weighed the two: JSON of the newest decision of either that names the other.
     pub weighed: Option<Weighed>,
+    /// Since when it waits.
+    pub since: Option<Timestamp>,
+    /// Whether two stewards must agree before the two are one person: the evidence speaks against it.
+    pub needs_two: bool,
+}
+
+impl SideBySide {
+    /// Whether they are one person now.
+    pub fn linked(&self) -> bool {
+        self.left.person == self.right.person
+    }
+
+    /// Whether nothing may be said of where they are: one of them is restricted, and is perhaps the other.
+    pub fn withheld(&self) -> bool {
+        self.left.restricted || self.right.restricted
+    }
+
+    /// How much was said of the two: what a decision is made upon ([`Review::turns`]).
+    pub fn turns(&self) -> u64 {
+        self.review.as_ref().map_or(0, Review::turns)
+    }
+
+    /// The weights of the comparison, step by step, where they were kept.
+    pub fn waterfall(&self) -> Option<Waterfall> {
+        let weighed = self.weighed.as_ref()?;
+        waterfall(&weighed.body, self.pair.other(weighed.patient), self.withheld())
+    }
+
+    /// What a steward said of the two that holds.
+    pub fn said_by(&self, user: &str) -> Option<&Opinion> {
+        let opinions = &self.review.as_ref()?.opinions;
+        opinions.iter().rfind(|opinion| opinion.by == user && opinion.withdrawn.is_none())
+    }
 }
 
 /// A decision about who is who, as the journal has it.
@@ -77,10 +112,14 @@ pub struct Lineage {
     pub assertions: Vec<Assertion>,
     /// What waits about them.
     pub reviews: Vec<Review>,
+    /// The decisions that moved links or said something of them.
+    pub decisions: Vec<Decided>,
 }
 
 /// Link statements of one person shown at most.
 const LINKS_MAX: usize = 500;
+/// Reviews passed over when looking for the next that a steward can decide.
+const PASSED_OVER_MAX: usize = 1000;
 
 impl Records {
     /// A page of the queue, the strongest evidence first.
@@ -134,8 +173,14 @@ impl Records {
         if ever.is_empty() {
             return Ok(permit.seal(None));
         }
-        let mut lineage =
-            Lineage { person, patients: Vec::new(), links: Vec::new(), assertions: Vec::new(), reviews: Vec::new() };
+        let mut lineage = Lineage {
+            person,
+            patients: Vec::new(),
+            links: Vec::new(),
+            assertions: Vec::new(),
+            reviews: Vec::new(),
+            decisions: Vec::new(),
+        };
         for patient in snapshot.patients_of(person, snapshot.seq())? {
             lineage.patients.extend(self.side(&snapshot, patient)?);
         }
@@ -153,6 +198,14 @@ impl Records {
         lineage.assertions.dedup();
         lineage.reviews.sort_by_key(|review| (review.pair.a, review.pair.b));
         lineage.reviews.dedup();
+        let mut seqs: Vec<u64> = lineage.links.iter().map(|(link, _)| link.seq_from).collect();
+        seqs.extend(lineage.assertions.iter().map(|said| said.seq));
+        seqs.sort_unstable();
+        seqs.dedup();
+        let mut journal = self.open_journal()?;
+        for seq in seqs {
+            lineage.decisions.extend(journal.entry(seq)?.and_then(decided));
+        }
         Ok(permit.seal(Some(lineage)))
     }
 
@@ -182,9 +235,50 @@ impl Records {
     /// # Errors
     /// The store's.
     pub fn decided(&self, permit: &StewardPermit, seq: u64) -> Result<Sealed<Option<Decided>>, StoreError> {
-        let found = self.open_journal()?.entry(seq)?.filter(|entry| entry.kind == EntryKind::Link);
-        let decided = |entry: Entry| Some(Decided { seq: entry.pos, at: entry.received, about: entry.about? });
-        Ok(permit.seal(found.and_then(decided)))
+        Ok(permit.seal(self.open_journal()?.entry(seq)?.and_then(decided)))
+    }
+
+    /// Whether anything that the decision of `seq` said of these patients is in force.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn in_force(
+        &self,
+        permit: &StewardPermit,
+        seq: u64,
+        patients: &[PatientKey],
+    ) -> Result<Sealed<bool>, StoreError> {
+        let snapshot = self.derived().snapshot()?;
+        let mut holds = false;
+        for patient in patients {
+            holds |= snapshot.assertions_of(*patient)?.iter().any(|said| said.seq == seq && said.seq_to.is_none());
+            let reviews = snapshot.reviews_of(*patient)?;
+            let mut opinions = reviews.iter().flat_map(|review| &review.opinions);
+            holds |= opinions.any(|opinion| opinion.seq == seq && opinion.withdrawn.is_none());
+        }
+        Ok(permit.seal(holds))
+    }
+
+    /// The next review of a list, after a mark, that this steward can decide: not one where they wait for somebody else to
+    /// agree with them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn next_review(
+        &self,
+        permit: &StewardPermit,
+        status: ReviewStatus,
+        kind: Option<ReviewKind>,
+        after: Option<QueueMark>,
+    ) -> Result<Sealed<Option<Pair>>, StoreError> {
+        let snapshot = self.derived().snapshot()?;
+        let user = &permit.user().id;
+        let reviews = snapshot.reviews(status, kind, after, PASSED_OVER_MAX)?;
+        let mine = |review: &Review| {
+            review.status == ReviewStatus::Second
+                && review.opinions.iter().any(|o| o.said == Said::Same && o.withdrawn.is_none() && o.by == *user)
+        };
+        Ok(permit.seal(reviews.into_iter().find(|review| !mine(review)).map(|review| review.pair)))
     }
 
     fn beside(&self, snapshot: &Snapshot, pair: Pair) -> Result<Option<SideBySide>, StoreError> {
@@ -200,7 +294,18 @@ impl Records {
                 weighed = newest;
             }
         }
-        Ok(Some(SideBySide { pair, left, right, review, weighed }))
+        let since = review.as_ref().map(|review| snapshot.received(review.seq)).transpose()?;
+        let needs_two = review.as_ref().is_some_and(|review| review.kind.needs_two())
+            || self.verified_numbers_differ(snapshot, pair)?;
+        Ok(Some(SideBySide { pair, left, right, review, weighed, since, needs_two }))
+    }
+
+    fn verified_numbers_differ(&self, snapshot: &Snapshot, pair: Pair) -> Result<bool, StoreError> {
+        let number = |patient| -> Result<Option<u64>, StoreError> {
+            let facts = snapshot.patient(patient)?.and_then(|row| row.facts).unwrap_or_default();
+            Ok(facts.nhs_number.filter(|_| facts.verified))
+        };
+        Ok(matches!((number(pair.a)?, number(pair.b)?), (Some(a), Some(b)) if a != b))
     }
 
     fn side(&self, snapshot: &Snapshot, patient: PatientKey) -> Result<Option<Side>, StoreError> {
@@ -231,4 +336,9 @@ impl Records {
             restricted: secrets.is_some(),
         }))
     }
+}
+
+fn decided(entry: Entry) -> Option<Decided> {
+    let Entry { pos, received, about, kind, .. } = entry;
+    Some(Decided { seq: pos, at: received, about: about.filter(|_| kind == EntryKind::Link)? })
 }

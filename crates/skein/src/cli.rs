@@ -1,5 +1,7 @@
 //! The command line: what may be said, and the help that teaches it.
 
+pub mod identity;
+
 use crate::logging::Form;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ pub enum Command {
     Rebuild(Rebuild),
     /// The error desk: messages that could not be processed
     Errors(Errors),
+    /// Who is who: what waits for a data steward, linking, splitting, undoing, exporting
+    Identity(identity::Identity),
     /// Make the hash of a password or an access token for the configuration file
     Hash(Hash),
     /// Measure this machine: intake, drain, load, open, page, disk, memory

@@ -8,8 +8,19 @@ use crate::{
 };
 use access::{Gate, User};
 use intake::{Engine, EngineConfig, StoreError};
-use std::path::{Path, PathBuf};
-use store::{Derived, Folder, audit::Audit, journal::JournalReader};
+use record::Records;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use store::{
+    Derived, Folder,
+    audit::Audit,
+    journal::{Journal, JournalReader, NewEntry, Receipt},
+};
+
+/// How long to wait until a running region has carried a decision out.
+const WAIT_SECONDS_MAX: u64 = 60;
 
 /// Where the demonstration keeps its configuration, seen from where it was started.
 pub const DEMO_CONFIG: &str = ".skein/demo/skein.toml";
@@ -77,10 +88,61 @@ impl Visit {
     }
 }
 
+impl Visit {
+    /// The read side.
+    pub fn records(&self) -> Records {
+        let data = self.data.clone();
+        Records::new(self.derived.clone(), move || JournalReader::open(&Folder::visit(&data)?))
+    }
+}
+
 impl Drop for Visit {
     fn drop(&mut self) {
         self.audit.close();
     }
+}
+
+/// Put decisions in the journal and have them carried out. Gives the position of the last.
+pub fn decide(config: &Config, visit: &Visit, decisions: Vec<NewEntry>) -> Outcome<u64> {
+    let folder = Folder::visit(&visit.data)?;
+    let journal = Journal::open(&folder)?;
+    let mut last = 0;
+    for decision in decisions {
+        match journal.append_blocking(decision)? {
+            Receipt::Stored { pos, .. } | Receipt::Repeat { pos, .. } => last = pos,
+        }
+    }
+    journal.close();
+    carry_out(config, visit, last)?;
+    Ok(last)
+}
+
+/// Wait until the running region has come to `pos`; where none runs, be the one that does it.
+fn carry_out(config: &Config, visit: &Visit, pos: u64) -> Outcome {
+    let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
+    while visit.derived.snapshot()?.seq() < pos {
+        if Folder::hold(&visit.data).is_ok() {
+            let engine = start(config)?;
+            let done = runtime()?.block_on(engine.wait_applied(pos));
+            engine.stop();
+            done?;
+        } else if Instant::now() > deadline {
+            return Err(Failure::found(format!(
+                "the decision is in the journal at {pos}, but the running region has not come to it within {WAIT_SECONDS_MAX} s"
+            )));
+        } else {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(())
+}
+
+/// What futures run on.
+pub fn runtime() -> Outcome<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::found(error.to_string()))
 }
 
 /// Whoever sits at this terminal: the account of the operating system, which can read the files anyway.
@@ -95,4 +157,12 @@ pub fn operator() -> User {
         org_code: String::new(),
         org_name: String::new(),
     }
+}
+
+/// Whoever sits at this terminal, as a data steward. `by`: the name of whoever decides; the account stays who it is, so
+/// that two names at one terminal are not two stewards.
+pub fn steward(by: Option<&str>) -> User {
+    let operator = operator();
+    let name = by.map_or_else(|| operator.name.clone(), |by| format!("{by}, at the command line"));
+    User { name, role_code: "R8012".into(), role_name: "Data steward".into(), ..operator }
 }

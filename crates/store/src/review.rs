@@ -41,6 +41,8 @@ pub enum Said {
     Different = 2,
     /// It cannot be told from what is known.
     Unsure = 3,
+    /// Somebody who opened the record says that they are not one person; a steward decides.
+    Reported = 4,
 }
 
 impl Said {
@@ -49,6 +51,7 @@ impl Said {
             1 => Some(Said::Same),
             2 => Some(Said::Different),
             3 => Some(Said::Unsure),
+            4 => Some(Said::Reported),
             _ => None,
         }
     }
@@ -200,6 +203,21 @@ pub struct Review {
 }
 
 impl Review {
+    /// How often something was said or taken back: it only grows, so who decided upon an older number did not see all.
+    pub fn turns(&self) -> u64 {
+        self.opinions.iter().map(|opinion| 1 + u64::from(opinion.withdrawn.is_some())).sum()
+    }
+
+    /// What was said last and holds.
+    pub fn last(&self) -> Option<&Opinion> {
+        self.opinions.iter().rfind(|opinion| opinion.withdrawn.is_none())
+    }
+
+    /// Whether somebody reported the two, and it holds.
+    pub fn is_reported(&self) -> bool {
+        self.opinions.iter().any(|opinion| opinion.said == Said::Reported && opinion.withdrawn.is_none())
+    }
+
     pub(crate) fn opinions_json(&self) -> Result<Option<String>, StoreError> {
         if self.opinions.is_empty() {
             return Ok(None);

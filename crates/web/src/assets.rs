@@ -46,7 +46,7 @@ pub async fn serve(Path((_hash, name)): Path<(String, String)>) -> Response {
 mod tests {
     #[test]
     fn every_asset_the_pages_name_is_embedded() {
-        for name in ["viewer.css", "trend.js", "progress.js"] {
+        for name in ["viewer.css", "trend.js", "progress.js", "steward.js"] {
             assert!(super::address(name).starts_with("/assets/"), "{name}");
         }
     }

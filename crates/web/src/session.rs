@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Method, header, request::Parts},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use fhir::PatientKey;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{HashMap, VecDeque},
@@ -38,6 +39,8 @@ pub struct Search {
     pub born: [String; 3],
     /// The postcode as typed.
     pub postcode: String,
+    /// The patient that whoever is found is to be compared with.
+    pub beside: Option<PatientKey>,
 }
 
 struct Session {

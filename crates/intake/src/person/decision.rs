@@ -18,6 +18,11 @@ pub struct LinkDecision {
     /// Why, in the user's words.
     #[serde(default)]
     pub why: String,
+    /// What this was decided upon: of a pair, how much had been said ([`store::Review::turns`]); of a person to be split, the
+    /// newest `seq` of its links. If there is more by then, the decision does nothing: nobody decides over another's
+    /// decision without having seen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u64>,
 }
 
 /// What was decided. Patients are named by their opaque keys.
@@ -57,6 +62,12 @@ pub enum Act {
         #[serde(with = "keys")]
         patients: Vec<PatientKey>,
     },
+    /// Somebody who opened the record says that this patient is somebody else than its person's others: a steward decides.
+    Report {
+        /// Who does not belong.
+        #[serde(with = "key")]
+        patient: PatientKey,
+    },
     /// The decision of this `seq` is taken back: what it changed is as before.
     Withdraw {
         /// Its journal position.
@@ -69,7 +80,17 @@ impl Act {
     pub fn pair(&self) -> Option<Pair> {
         match self {
             Act::Same { a, b } | Act::Different { a, b } | Act::Unsure { a, b } => Pair::new(*a, *b),
-            Act::Separate { .. } | Act::Withdraw { .. } => None,
+            Act::Separate { .. } | Act::Report { .. } | Act::Withdraw { .. } => None,
+        }
+    }
+
+    /// The patients it names.
+    pub fn patients(&self) -> Vec<PatientKey> {
+        match self {
+            Act::Same { a, b } | Act::Different { a, b } | Act::Unsure { a, b } => vec![*a, *b],
+            Act::Separate { patients } => patients.clone(),
+            Act::Report { patient } => vec![*patient],
+            Act::Withdraw { .. } => Vec::new(),
         }
     }
 
@@ -80,6 +101,7 @@ impl Act {
             Act::Different { .. } => "different",
             Act::Unsure { .. } => "unsure",
             Act::Separate { .. } => "separate",
+            Act::Report { .. } => "report",
             Act::Withdraw { .. } => "withdraw",
         }
     }
@@ -121,10 +143,12 @@ mod tests {
         let acts = [
             Act::Same { a: PatientKey(1), b: PatientKey(2) },
             Act::Separate { patients: vec![PatientKey(7)] },
+            Act::Report { patient: PatientKey(7) },
             Act::Withdraw { of: 12 },
         ];
         for act in acts {
-            let said = LinkDecision { act, by: "u1".into(), name: "A. Steward".into(), why: "same passport".into() };
+            let (by, name, why) = ("u1".into(), "A. Steward".into(), "same passport".into());
+            let said = LinkDecision { act, by, name, why, seen: Some(2) };
             let text = serde_json::to_string(&said).unwrap();
             assert_eq!(serde_json::from_str::<LinkDecision>(&text).unwrap(), said, "{text}");
         }

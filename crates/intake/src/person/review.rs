@@ -27,6 +27,7 @@ pub fn note_doubts(writer: &mut Writer, patient: PatientKey, doubts: &[Doubt], s
         if review.subject == patient
             && review.status.waits()
             && !is_of_source
+            && !review.is_reported()
             && doubts.iter().all(|d| d.other != other)
         {
             writer.put_review(&Review { status: ReviewStatus::Withdrawn, ..review })?;

@@ -20,6 +20,9 @@ pub fn carry_out(
     at: Timestamp,
 ) -> Result<Vec<PatientKey>, StoreError> {
     let mut moved = Vec::new();
+    if is_late(mover.writer, decision)? {
+        return Ok(moved);
+    }
     match &decision.act {
         Act::Same { a, b } => {
             let Some(pair) = known_pair(mover.writer, *a, *b)? else { return Ok(moved) };
@@ -39,9 +42,58 @@ pub fn carry_out(
             opinion(mover.writer, pair, decision, Said::Unsure, ReviewStatus::Unsure, seq, at)?;
         }
         Act::Separate { patients } => separate(mover, patients, decision, seq, at, &mut moved)?,
+        Act::Report { patient } => report(mover.writer, *patient, decision, seq, at)?,
         Act::Withdraw { of } => withdraw(mover, *of, former, seq, &mut moved)?,
     }
     Ok(moved)
+}
+
+/// Whether more was said of the two, or the person has changed, since the steward looked.
+fn is_late(writer: &Writer, decision: &LinkDecision) -> Result<bool, StoreError> {
+    let Some(seen) = decision.seen else { return Ok(false) };
+    if let Some(pair) = decision.act.pair() {
+        return Ok(writer.review(pair)?.map_or(0, |review| review.turns()) != seen);
+    }
+    let Act::Separate { patients } = &decision.act else { return Ok(false) };
+    let Some((person, _)) = patients.first().map(|first| writer.link(*first)).transpose()?.flatten() else {
+        return Ok(true);
+    };
+    let members = writer.patients_of(person)?;
+    let mut late = !patients.iter().all(|patient| members.contains(patient));
+    for member in members {
+        late |= writer.link(member)?.is_some_and(|(_, since)| since > seen);
+    }
+    Ok(late)
+}
+
+/// Put a patient that somebody says does not belong to its person before the stewards, beside the one linked longest.
+fn report(
+    writer: &mut Writer,
+    patient: PatientKey,
+    decision: &LinkDecision,
+    seq: u64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some((person, _)) = writer.link(patient)? else { return Ok(()) };
+    let tied = tied(writer, patient, patient)?;
+    let mut others: Vec<(u64, PatientKey)> = Vec::new();
+    for other in writer.patients_of(person)? {
+        if other != patient {
+            others.extend(writer.link(other)?.map(|(_, since)| (since, other)));
+        }
+    }
+    // Rather beside one that is not tied to it by its source's merges.
+    others.sort_by_key(|(since, other)| (tied.contains(other), *since, *other));
+    let Some(pair) = others.first().and_then(|(_, other)| Pair::new(patient, *other)) else { return Ok(()) };
+    let known = writer.review(pair)?;
+    let waited = known.as_ref().filter(|review| review.status.waits()).map(|review| review.seq);
+    let kind = known.as_ref().map(|review| review.kind).filter(|kind| kind.needs_two()).unwrap_or(ReviewKind::Suspect);
+    let score = known.as_ref().map_or(0, |review| review.score);
+    let opinions = known.map(|review| review.opinions).unwrap_or_default();
+    let status = ReviewStatus::Open;
+    let review = Review { pair, subject: patient, kind, status, seq: waited.unwrap_or(seq), score, opinions };
+    writer.put_review(&review)?;
+    opinion(writer, pair, decision, Said::Reported, status, seq, at)
 }
 
 fn known_pair(writer: &Writer, a: PatientKey, b: PatientKey) -> Result<Option<Pair>, StoreError> {
@@ -273,6 +325,10 @@ fn withdraw(
     if let Some(pair) = former.and_then(|former| former.act.pair()).filter(|pair| !pairs.contains(pair)) {
         pairs.push(pair);
     }
+    if let Some(Act::Report { patient }) = former.map(|former| &former.act) {
+        let reported = |review: &Review| review.opinions.iter().any(|opinion| opinion.seq == of);
+        pairs.extend(mover.writer.reviews_of(*patient)?.into_iter().filter(reported).map(|review| review.pair));
+    }
     for pair in &pairs {
         reopen(mover.writer, *pair, of, seq)?;
     }
@@ -292,9 +348,10 @@ fn reopen(writer: &mut Writer, pair: Pair, of: u64, seq: u64) -> Result<(), Stor
     for opinion in review.opinions.iter_mut().filter(|opinion| opinion.seq == of && opinion.withdrawn.is_none()) {
         opinion.withdrawn = Some(seq);
     }
-    let last = review.opinions.iter().rfind(|opinion| opinion.withdrawn.is_none());
-    review.status = match last.map(|opinion| opinion.said) {
-        None => ReviewStatus::Open,
+    review.status = match review.last().map(|opinion| opinion.said) {
+        // What only a report had raised goes with it.
+        None if review.opinions.iter().any(|opinion| opinion.said == Said::Reported) => ReviewStatus::Withdrawn,
+        None | Some(Said::Reported) => ReviewStatus::Open,
         Some(Said::Unsure) => ReviewStatus::Unsure,
         Some(Said::Different) => ReviewStatus::Settled,
         Some(Said::Same) if said_of(writer, pair)? != Some(Said::Same) => ReviewStatus::Second,

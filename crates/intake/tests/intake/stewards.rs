@@ -57,7 +57,11 @@ impl Desk {
     }
 
     async fn decide(&self, by: &str, act: Act) -> u64 {
-        let decision = LinkDecision { act, by: by.into(), name: by.to_uppercase(), why: "a test".into() };
+        self.decide_upon(by, act, None).await
+    }
+
+    async fn decide_upon(&self, by: &str, act: Act, seen: Option<u64>) -> u64 {
+        let decision = LinkDecision { act, by: by.into(), name: by.to_uppercase(), why: "a test".into(), seen };
         let pos = self.engine.decide_link(&decision, Timestamp::now()).await.unwrap();
         self.engine.wait_applied(pos).await.unwrap();
         pos
@@ -179,6 +183,55 @@ async fn splitting_a_person_takes_the_merged_along() {
     assert_eq!(desk.person(b), desk.person(c), "who was merged into the one who leaves goes with it");
     desk.decide("ada", Act::Withdraw { of: told }).await;
     assert_eq!(desk.picture(&[a, b, c]), before);
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn a_report_waits_until_a_steward_decides() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let nhs = Some("9990000018");
+    let a = desk.patient("rxx", "1001", nhs, "SMITH^ANN", "19500102").await;
+    let b = desk.patient("ryy", "2001", nhs, "SMITH^ANN", "19500102").await;
+    let before = desk.picture(&[a, b]);
+    let told = desk.decide("doctor", Act::Report { patient: b }).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Suspect, ReviewStatus::Open)));
+    assert_eq!(desk.picture(&[a, b]), before, "a report changes no link");
+    desk.hear("ryy", &adt("A31", "ryy", "2001", nhs, "SMITH^ANN^M", "19500102", "")).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Suspect, ReviewStatus::Open)), "news does not answer it");
+    desk.decide("doctor", Act::Withdraw { of: told }).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Suspect, ReviewStatus::Withdrawn)));
+    desk.decide("doctor", Act::Report { patient: b }).await;
+    desk.decide("ada", Act::Different { a, b }).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::Suspect, ReviewStatus::Settled)));
+    assert_ne!(desk.person(a), desk.person(b));
+    // Of a patient that is alone there is nobody to part it from.
+    let alone = desk.patient("rxx", "7", None, "JONES^JO", "19700101").await;
+    desk.decide("doctor", Act::Report { patient: alone }).await;
+    assert!(desk.snapshot().reviews_of(alone).unwrap().is_empty());
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn a_decision_made_upon_less_than_was_said_does_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let a = desk.patient("rxx", "1001", Some("9990000018"), "SMITH^ANN", "19500102").await;
+    let b = desk.patient("ryy", "2001", Some("9990000018"), "KHAN^BILAL", "19880506").await;
+    desk.decide_upon("ada", Act::Different { a, b }, Some(0)).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::NhsNumber, ReviewStatus::Settled)));
+    desk.decide_upon("grace", Act::Unsure { a, b }, Some(0)).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::NhsNumber, ReviewStatus::Settled)), "she had not seen it");
+    desk.decide_upon("grace", Act::Unsure { a, b }, Some(1)).await;
+    assert_eq!(desk.review(a, b), Some((ReviewKind::NhsNumber, ReviewStatus::Unsure)));
+    // A split upon an older state of the person does nothing either.
+    let nhs = Some("9990000026");
+    let c = desk.patient("rxx", "1003", nhs, "SMITH^ANN", "19500102").await;
+    let d = desk.patient("ryy", "2003", nhs, "SMITH^ANN", "19500102").await;
+    let seen = desk.snapshot().seq();
+    let e = desk.patient("rzz", "3003", nhs, "SMITH^ANN", "19500102").await;
+    desk.decide_upon("ada", Act::Separate { patients: vec![d] }, Some(seen)).await;
+    assert_eq!(desk.picture(&[c, d, e]), vec![desk.person(c); 3]);
     verified(desk, folder.path());
 }
 

@@ -233,7 +233,8 @@ fn identity(item: &ParsedItem, restricted: bool) -> Identity {
     );
     add("Gender", resource.str_at("/gender").map(banner::gender));
     add("NHS number", banner::nhs_of(resource).map(|nhs| nhs.long()));
-    add("Local identifiers", Some(local_identifiers(resource).join("; ")));
+    let local: Vec<String> = local_identifiers(resource).into_iter().map(|(_, shown)| shown).collect();
+    add("Local identifiers", Some(local.join("; ")));
     add(
         "Died",
         resource
@@ -270,7 +271,8 @@ fn identity(item: &ParsedItem, restricted: bool) -> Identity {
     }
 }
 
-fn local_identifiers(resource: &Resource) -> Vec<String> {
+/// The identifiers but the NHS number: system with value, and as people read them.
+pub(crate) fn local_identifiers(resource: &Resource) -> Vec<(String, String)> {
     let others = resource
         .list("identifier")
         .iter()
@@ -283,7 +285,8 @@ fn local_identifiers(resource: &Resource) -> Vec<String> {
                 .and_then(Concept::of)
                 .map(|kind| kind.text)
                 .or_else(|| identifier.get("assigner").and_then(reference));
-            Some(by.map_or_else(|| value.to_owned(), |by| format!("{value} ({by})")))
+            let system = text::text(identifier, "system").unwrap_or_default();
+            Some((format!("{system}|{value}"), by.map_or_else(|| value.to_owned(), |by| format!("{value} ({by})"))))
         })
         .collect()
 }

@@ -11,23 +11,13 @@ use crate::{
 };
 use access::Action;
 use intake::{Finding, Problem, ProblemStatus};
-use std::{
-    collections::BTreeMap,
-    io::IsTerminal,
-    path::Path,
-    time::{Duration, Instant},
-};
-use store::{
-    Folder,
-    journal::{Entry, EntryKind, Journal, NewEntry, Receipt},
-};
+use std::{collections::BTreeMap, io::IsTerminal, path::Path};
+use store::journal::{Entry, EntryKind, NewEntry};
 
 /// What is waiting to be put right.
 const OPEN: &[ProblemStatus] = &[ProblemStatus::Parked, ProblemStatus::Held, ProblemStatus::Failed];
 /// Messages resubmitted by one command at most.
 const RESUBMIT_MAX: usize = 100_000;
-/// How long to wait for the outcome of what was resubmitted.
-const WAIT_SECONDS_MAX: u64 = 60;
 
 /// Run it.
 pub fn run(asked: &Errors) -> Outcome {
@@ -48,14 +38,7 @@ fn admitted(visit: &Visit, what: String) -> Outcome {
         .gate
         .desk(&region::operator(), &action, edge::now())
         .map_err(|refusal| Failure::found(refusal.to_string()))?;
-    runtime()?.block_on(permit.seal(()).release()).map_err(|refusal| Failure::found(refusal.to_string()))
-}
-
-fn runtime() -> Outcome<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::found(error.to_string()))
+    region::runtime()?.block_on(permit.seal(()).release()).map_err(|refusal| Failure::found(refusal.to_string()))
 }
 
 fn open_problems(visit: &Visit, feed: Option<&str>, statuses: &[ProblemStatus], limit: usize) -> Outcome<Vec<Problem>> {
@@ -339,17 +322,8 @@ fn discard(config: &Config, number: u64, why: &str) -> Outcome {
 
 /// Put decisions in the journal, have them carried out, and say how each message stands then.
 fn decide(config: &Config, visit: Visit, decisions: Vec<(u64, NewEntry)>) -> Outcome {
-    let folder = Folder::visit(&visit.data)?;
     let numbers: Vec<u64> = decisions.iter().map(|(number, _)| *number).collect();
-    let journal = Journal::open(&folder)?;
-    let mut last = 0;
-    for (_, decision) in decisions {
-        match journal.append_blocking(decision)? {
-            Receipt::Stored { pos, .. } | Receipt::Repeat { pos, .. } => last = pos,
-        }
-    }
-    journal.close();
-    carry_out(config, &visit, last)?;
+    region::decide(config, &visit, decisions.into_iter().map(|(_, decision)| decision).collect())?;
     let snapshot = visit.derived.snapshot()?;
     let mut unsettled = 0;
     for number in numbers {
@@ -364,26 +338,6 @@ fn decide(config: &Config, visit: Visit, decisions: Vec<(u64, NewEntry)>) -> Out
     }
     if unsettled > 0 {
         return Err(Failure::found(format!("{unsettled} still cannot be processed")));
-    }
-    Ok(())
-}
-
-/// Wait until the running region has come to `pos`; where none runs, be the one that does it.
-fn carry_out(config: &Config, visit: &Visit, pos: u64) -> Outcome {
-    let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
-    while visit.derived.snapshot()?.seq() < pos {
-        if Folder::hold(&visit.data).is_ok() {
-            let engine = region::start(config)?;
-            let done = runtime()?.block_on(engine.wait_applied(pos));
-            engine.stop();
-            done?;
-        } else if Instant::now() > deadline {
-            return Err(Failure::found(format!(
-                "the decision is in the journal at {pos}, but the running region has not come to it within {WAIT_SECONDS_MAX} s"
-            )));
-        } else {
-            std::thread::sleep(Duration::from_millis(100));
-        }
     }
     Ok(())
 }

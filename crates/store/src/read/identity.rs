@@ -1,6 +1,6 @@
 //! Reading what stewards said and what waits for them.
 
-use super::Snapshot;
+use super::{LinkRow, Snapshot};
 use crate::{
     StoreError,
     review::{Assertion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed},
@@ -153,6 +153,28 @@ impl Snapshot {
                 Ok(Weighed { patient, seq: seq.cast_unsigned(), body: text })
             })
             .collect()
+    }
+
+    /// Every link in force, by person and patient; directories left out.
+    ///
+    /// # Errors
+    /// The store's; whatever `each` returns.
+    pub fn each_link(&self, mut each: impl FnMut(LinkRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let mut statement = self.connection()?.prepare(
+            "SELECT l.patient, l.person, l.seq_from, l.reason FROM link l JOIN patient p ON p.patient = l.patient
+             WHERE l.seq_to IS NULL AND p.directory = 0 ORDER BY l.person, l.patient",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(LinkRow {
+                patient: key(row, 0)?,
+                person: PersonKey(row.get::<_, i64>(1)?.cast_unsigned()),
+                seq_from: row.get::<_, i64>(2)?.cast_unsigned(),
+                seq_to: None,
+                reason: row.get(3)?,
+            })?;
+        }
+        Ok(())
     }
 
     /// Everybody, for loading the index of people: patient, person, source and facts, by patient. Directories and patients

@@ -223,6 +223,25 @@ impl Snapshot {
             .ok_or_else(|| StoreError::Corrupt(format!("change feed entry {seq} is missing")))
     }
 
+    /// The newest `seq` that had come by a time. Journal order is the order of receiving, so halving finds it.
+    pub fn seq_at(&self, time: Timestamp) -> Result<u64, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT seq, received FROM applied WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+        // Up to `low` all had come; from `high` on none had.
+        let (mut low, mut high) = (0, self.seq() + 1);
+        while high > low + 1 {
+            let middle = low + (high - low) / 2;
+            let row: Option<(i64, i64)> =
+                statement.query_row([middle.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            match row {
+                Some((seq, received)) if received <= time.as_microsecond() => low = seq.cast_unsigned().max(middle),
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
     /// The change feed after `seq`: each entry with the patients it touched.
     pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Vec<PatientKey>)>, StoreError> {
         let mut statement = self

@@ -8,6 +8,7 @@
 mod auth;
 mod capability;
 mod everything;
+mod links;
 mod negotiate;
 mod page;
 mod people;

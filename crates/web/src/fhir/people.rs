@@ -5,7 +5,7 @@
 //! every parameter and modifier means what it should.
 
 use super::{
-    Api, Call, blocking,
+    Api, Call, blocking, links,
     page::{PAGE, People},
     reply::{ApiError, Reply},
     search::{COUNT_MAX, COUNT_USUAL, own_address, query},
@@ -212,9 +212,12 @@ pub async fn person(api: Api, user: Arc<User>, person: PersonKey) -> Result<Repl
         let action = Action::ReadResources { what: format!("read Person/{person}") };
         let permit = api.gate.open(&user, person, &action, api.now())?;
         let filter = Filter { kinds: vec![ResourceType::Patient], ..Filter::default() };
-        Ok(api.records.read(&permit, &filter)?.map(move |items| person_resource(person, &items)))
+        let links = api.records.links(&permit)?;
+        Ok((api.records.read(&permit, &filter)?.map(move |items| person_resource(person, &items)), links))
     });
-    let resource = sealed.await?.release().await??;
+    let (resource, rows) = sealed.await?;
+    let mut resource = resource.release().await??;
+    links::assure(&mut resource, &rows.release().await?);
     let version = resource.str_at("/meta/versionId").unwrap_or("1").to_owned();
     Ok(Reply::json(StatusCode::OK, resource.to_json()).with(header::ETAG, format!("W/\"{version}\"")))
 }

@@ -1,7 +1,7 @@
 //! Reading one resource: now, a version, its history.
 
 use super::{
-    Api, Call, blocking,
+    Api, Call, blocking, links,
     negotiate::{self, Asked, etag, http_date},
     people,
     reply::{ApiError, Reply},
@@ -97,6 +97,9 @@ pub async fn version(
 
 /// `GET /Type/id/_history`
 pub async fn history(api: Api, user: Arc<User>, call: Call, kind: ResourceType, id: String) -> Result<Reply, ApiError> {
+    if let Some(person) = is_person(kind, &id) {
+        return links::history(api, user, call, person).await;
+    }
     only(&call, &["_count", "_since"])?;
     let value = |name: &str| call.pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let since = value("_since").map(instant).transpose()?;

@@ -5,7 +5,7 @@
 //! "none". All is evaluated in memory over that record's resources.
 
 use super::{
-    Api, Call, blocking, everything,
+    Api, Call, blocking, everything, links,
     page::{Cursor, PAGE},
     people,
     reply::{ApiError, Reply},
@@ -68,6 +68,9 @@ pub fn within(call: &mut Call, kind: ResourceType, patient: &str) -> Result<(), 
 
 /// `GET /Type?…`
 pub async fn search(api: Api, user: Arc<User>, call: Call, kind: ResourceType) -> Result<Reply, ApiError> {
+    if kind == ResourceType::Person && links::follows(&call.pairs) {
+        return links::changes(api, user, call).await;
+    }
     if kind == ResourceType::Patient || kind == ResourceType::Person && !names_patient_only(&call.pairs) {
         return people::search(api, user, call, kind).await;
     }

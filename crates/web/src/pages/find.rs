@@ -1,21 +1,24 @@
 //! Finding a person. What is searched for is sent in a form and kept on the server under a short-lived id, so that no
 //! address, history or log holds a name or a number.
 
-use super::{Chrome, Here, html, runs_systems};
+use super::{Chrome, Here, first_page, html};
 use crate::{
     error::PageError,
     session::{Search, SignedIn},
     sources,
     state::AppState,
 };
-use access::Action;
+use access::{Action, Gate};
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::{IntoResponse, Redirect, Response},
 };
-use fhir::nhs::{NhsNumber, NotAnNhsNumber};
+use fhir::{
+    PatientKey,
+    nhs::{NhsNumber, NotAnNhsNumber},
+};
 use jiff::civil::Date;
 use record::{PeopleFilter, PersonHit, freshness::SourceState, when};
 use serde::Deserialize;
@@ -43,11 +46,32 @@ impl FindPage {
 }
 
 /// `GET /`.
-pub async fn form(State(state): State<AppState>, who: SignedIn) -> Result<Response, PageError> {
-    if runs_systems(&who.user) {
-        return Ok(Redirect::to("/errors").into_response());
+pub async fn start(State(state): State<AppState>, who: SignedIn) -> Result<Response, PageError> {
+    match first_page(&who.user) {
+        "/" => Ok(html(&page(&state, &who, Search::default(), Vec::new()))?.into_response()),
+        elsewhere => Ok(Redirect::to(elsewhere).into_response()),
     }
-    Ok(html(&page(&state, &who, Search::default(), Vec::new()))?.into_response())
+}
+
+/// For whom somebody is looked for.
+#[derive(Deserialize)]
+pub struct Beside {
+    #[serde(default)]
+    beside: String,
+}
+
+/// `GET /find`. `beside`: the patient that whoever is found is to be compared with.
+pub async fn form(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Query(beside): Query<Beside>,
+) -> Result<Response, PageError> {
+    let search = Search { beside: key(&beside.beside), ..Search::default() };
+    Ok(html(&page(&state, &who, search, Vec::new()))?.into_response())
+}
+
+fn key(text: &str) -> Option<PatientKey> {
+    text.parse().ok()
 }
 
 fn page(state: &AppState, who: &SignedIn, search: Search, problems: Vec<(&'static str, String)>) -> FindPage {
@@ -73,6 +97,8 @@ pub struct FindForm {
     year: String,
     #[serde(default)]
     postcode: String,
+    #[serde(default)]
+    beside: String,
 }
 
 /// `POST /find`: remember what is looked for, and go to its page. An NHS number that finds one person opens the record.
@@ -88,6 +114,7 @@ pub async fn find(
         given: form.given.trim().to_owned(),
         born: [form.day.trim().to_owned(), form.month.trim().to_owned(), form.year.trim().to_owned()],
         postcode: form.postcode.trim().to_owned(),
+        beside: key(&form.beside),
     };
     let filter = match filter(&search, state.now()) {
         Ok(filter) => filter,
@@ -95,8 +122,11 @@ pub async fn find(
     };
     if filter.nhs_number.is_some() {
         let people = look(&state, &who, filter).await?;
-        if let [only] = people.as_slice() {
-            return Ok(Redirect::to(&format!("/record/{}", only.person)).into_response());
+        if let [only] = people.as_slice()
+            && search.beside.is_none()
+        {
+            let person = only.person.to_string();
+            return Ok(Redirect::to(&Chrome::new(&state, &who, Here::Find).person(&person)).into_response());
         }
     }
     let id = state.sessions.remember(&who, search, state.steady_now()).ok_or(PageError::SignIn(None))?;
@@ -183,6 +213,8 @@ async fn look(state: &AppState, who: &SignedIn, filter: PeopleFilter) -> Result<
 
 struct PersonRow {
     key: String,
+    /// Where to compare it, when somebody to compare with was named.
+    compare: Option<String>,
     name: String,
     born: String,
     gender: String,
@@ -214,7 +246,8 @@ pub async fn found(
     let hits = look(&state, &who, filter).await?;
     let states = sources::states(&state, &[])?;
     let more = hits.len() > FOUND_MAX;
-    let mut people: Vec<PersonRow> = hits.iter().take(FOUND_MAX).map(|hit| row(hit, &states)).collect();
+    let beside = search.beside.filter(|_| Gate::is_steward(&who.user));
+    let mut people: Vec<PersonRow> = hits.iter().take(FOUND_MAX).map(|hit| row(hit, &states, beside)).collect();
     people.sort_by(|a, b| a.name.cmp(&b.name));
     let page = FoundPage { chrome: Chrome::new(&state, &who, Here::Find), criteria: criteria(&search), people, more };
     Ok(html(&page)?.into_response())
@@ -237,7 +270,7 @@ fn criteria(search: &Search) -> String {
     parts.join(", ")
 }
 
-fn row(hit: &PersonHit, states: &[SourceState]) -> PersonRow {
+fn row(hit: &PersonHit, states: &[SourceState], beside: Option<PatientKey>) -> PersonRow {
     let all = || hit.patients.iter().map(|patient| &patient.facts);
     let first = |read: &dyn Fn(&identity::PatientFacts) -> Option<String>| all().find_map(read);
     // One source that restricts the person's whereabouts is enough.
@@ -258,7 +291,9 @@ fn row(hit: &PersonHit, states: &[SourceState]) -> PersonRow {
             sources.push(name);
         }
     }
+    let other = hit.patients.first().map(|found| found.patient);
     PersonRow {
+        compare: beside.zip(other).filter(|(a, b)| a != b).map(|(a, b)| format!("/identity/pair/{a}/{b}")),
         key: hit.person.to_string(),
         name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| "Name not known".into()),
         born: first(&|facts| facts.birth.map(when::day_text)).unwrap_or_else(|| "Not Known".into()),

@@ -3,6 +3,7 @@
 mod desk;
 mod find;
 mod frame;
+mod identity;
 mod item;
 mod letters;
 mod plans;
@@ -19,7 +20,7 @@ use crate::{
     session::SignedIn,
     state::{AppState, Site},
 };
-use access::User;
+use access::{Gate, User};
 use askama::Template;
 use axum::{
     Router,
@@ -42,6 +43,7 @@ pub fn router(state: AppState) -> Router {
     let record = Router::new()
         .route("/", get(summary::show))
         .route("/sources", get(sources::show))
+        .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/results", get(results::latest))
         .route("/results/reports", get(results::reports))
         .route("/results/report/{id}", get(results::report))
@@ -54,10 +56,10 @@ pub fn router(state: AppState) -> Router {
         .route("/item/{kind}/{id}", get(item::show))
         .route("/{section}", get(section::show));
     Router::new()
-        .route("/", get(find::form))
+        .route("/", get(find::start))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
-        .route("/find", get(|| async { Redirect::to("/") }).post(find::find))
+        .route("/find", get(find::form).post(find::find))
         .route("/find/{id}", get(find::found))
         .route("/errors", get(desk::list))
         .route("/errors/resubmit", post(desk::resubmit_many))
@@ -65,6 +67,14 @@ pub fn router(state: AppState) -> Router {
         .route("/errors/{pos}/resubmit", post(desk::resubmit))
         .route("/errors/{pos}/edit", post(desk::edit).layer(DefaultBodyLimit::max(EDIT_BYTES_MAX)))
         .route("/errors/{pos}/discard", post(desk::discard))
+        .route("/identity", get(identity::queue::show))
+        .route("/identity/start", get(identity::queue::start))
+        .route("/identity/skip/{a}/{b}", get(identity::queue::skip))
+        .route("/identity/pair/{a}/{b}", get(identity::pair::show).post(identity::decide::decide))
+        .route("/identity/undo/{seq}", post(identity::decide::undo))
+        .route("/identity/patient/{patient}", get(identity::decide::person_of))
+        .route("/identity/person/{person}", get(identity::person::show))
+        .route("/identity/person/{person}/split", post(identity::person::split))
         .route("/status", get(status::show))
         .route("/status/progress", get(status::progress))
         .route("/assets/{hash}/{name}", get(assets::serve))
@@ -96,6 +106,8 @@ pub enum Here {
     Find,
     /// The error desk.
     Desk,
+    /// Who is who.
+    Identity,
     /// The status page.
     Status,
     /// A record, or none of these.
@@ -131,11 +143,29 @@ impl Chrome {
         let mut links = Vec::new();
         if runs_systems {
             links.push(("/errors", "Error desk", self.here == Here::Desk));
+        } else if self.is_steward() {
+            links.push(("/identity", "Who is who", self.here == Here::Identity));
+            links.push(("/find", "Find a person", self.here == Here::Find));
         } else {
             links.push(("/", "Find a person", self.here == Here::Find));
         }
         links.push(("/status", "Status", self.here == Here::Status));
         links
+    }
+
+    /// Whether a data steward is signed in: found people lead to who they are, not to their records.
+    pub fn is_steward(&self) -> bool {
+        self.who.as_ref().is_some_and(|who| Gate::is_steward(who))
+    }
+
+    /// The address of a person for this reader.
+    pub fn person(&self, key: &str) -> String {
+        if self.is_steward() { format!("/identity/person/{key}") } else { format!("/record/{key}") }
+    }
+
+    /// The address of the search.
+    pub fn find(&self) -> &'static str {
+        if self.is_steward() { "/find" } else { "/" }
     }
 
     /// The address of an asset.
@@ -144,9 +174,13 @@ impl Chrome {
     }
 }
 
-/// Whether this user's first page is the error desk.
-pub fn runs_systems(user: &User) -> bool {
-    DESK_ROLES.contains(&user.role_code.as_str())
+/// A user's first page.
+pub fn first_page(user: &User) -> &'static str {
+    match () {
+        () if DESK_ROLES.contains(&user.role_code.as_str()) => "/errors",
+        () if Gate::is_steward(user) => "/identity",
+        () => "/",
+    }
 }
 
 /// A filled template as an answer.

@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use super::{Chrome, html, runs_systems};
+use super::{Chrome, html};
 use crate::{
     error::PageError,
     secret,
@@ -131,8 +131,7 @@ pub async fn sign_in(
     }
     let target = match own_page(&given.then) {
         Some(then) => then.to_owned(),
-        None if runs_systems(&user) => "/errors".into(),
-        None => "/".into(),
+        None => super::first_page(&user).into(),
     };
     let token = state.sessions.begin(user, now).ok_or_else(no_random)?;
     let jar = jar

@@ -9,10 +9,11 @@ use crate::{error::PageError, session::SignedIn, state::AppState};
 use access::Action;
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::Html,
 };
 use record::{Filter, LinkRow, freshness::freshness, origin::why_linked, when};
+use serde::Deserialize;
 use std::{collections::HashMap, sync::Arc};
 
 struct SourceLine {
@@ -39,6 +40,16 @@ struct SourcesPage {
     rows: Vec<SourceLine>,
     sentences: Vec<String>,
     links: Vec<LinkLine>,
+    reported: bool,
+    /// Whether there is more than one patient, so that a link can be wrong.
+    several: bool,
+}
+
+/// What was just done.
+#[derive(Deserialize)]
+pub struct Reported {
+    #[serde(default)]
+    reported: String,
 }
 
 /// `GET /record/{person}/sources`.
@@ -46,6 +57,7 @@ pub async fn show(
     State(state): State<AppState>,
     who: SignedIn,
     Path(person): Path<String>,
+    Query(way): Query<Reported>,
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
@@ -105,7 +117,8 @@ pub async fn show(
     }
     let name = |id: &str| crate::sources::info(&opened.states, id).name.clone();
     let links = links.iter().map(|link| line(link, patients.get(&link.patient).map(|id| name(id)))).collect();
-    html(&SourcesPage { chrome, frame: opened.frame, rows, sentences, links })
+    let (reported, several) = (way.reported == "yes", patients.len() > 1);
+    html(&SourcesPage { chrome, frame: opened.frame, rows, sentences, links, reported, several })
 }
 
 fn hidden(source: &str) -> bool {

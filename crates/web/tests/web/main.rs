@@ -5,4 +5,6 @@ mod fhir_reading;
 mod fhir_writing;
 mod pages;
 mod site;
+mod stewards;
 mod support;
+mod visitor;

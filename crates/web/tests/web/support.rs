@@ -88,7 +88,7 @@ impl Answer {
     }
 }
 
-fn user(id: &str, role_code: &str) -> User {
+pub fn user(id: &str, role_code: &str) -> User {
     User {
         id: id.into(),
         name: "A system".into(),
@@ -99,7 +99,7 @@ fn user(id: &str, role_code: &str) -> User {
     }
 }
 
-fn hash(token: &str) -> String {
+pub fn hash(token: &str) -> String {
     format!("blake3:{}", blake3::hash(token.as_bytes()).to_hex())
 }
 
