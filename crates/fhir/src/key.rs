@@ -85,6 +85,15 @@ impl Region {
 }
 
 impl ResourceId {
+    /// Append the id as text.
+    pub fn push_to(self, out: &mut String) {
+        out.extend(encode(self.patient.0).map(char::from));
+        if self.local != 0 {
+            out.push('-');
+            out.extend(encode(self.local).map(char::from));
+        }
+    }
+
     /// The id of the Patient resource.
     pub fn of_patient(patient: PatientKey) -> Self {
         ResourceId { patient, local: 0 }

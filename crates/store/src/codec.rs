@@ -5,7 +5,7 @@
 //! trained for the resource type. JSON text never contains bytes below 0x20 (RFC 8259 §7), so those serve as marks.
 
 use crate::StoreError;
-use fhir::{ResourceId, ResourceType, key};
+use fhir::{Content, ResourceId, ResourceType, key};
 use memchr::memmem;
 use std::{
     cell::RefCell,
@@ -204,56 +204,20 @@ impl Codec {
     }
 }
 
-/// The text to compress: the resource's JSON without what the key says, marks in place.
-pub fn pack(resource: &fhir::Resource, id: ResourceId) -> Vec<u8> {
-    let mut json = Vec::with_capacity(1024);
-    json.push(b'{');
-    if let Some(serde_json::Value::Object(meta)) = resource.get("meta") {
-        let mut first = true;
-        for (name, value) in meta {
-            if matches!(name.as_str(), "versionId" | "lastUpdated" | "source") {
-                continue;
-            }
-            json.extend_from_slice(if first { b"\"meta\":{" } else { b"," });
-            first = false;
-            member(&mut json, name, value);
-        }
-        if !first {
-            json.push(b'}');
-        }
-    }
-    for (name, value) in resource.body() {
-        if matches!(name.as_str(), "resourceType" | "id" | "meta") {
-            continue;
-        }
-        if json.len() > 1 {
-            json.push(b',');
-        }
-        member(&mut json, name, value);
-    }
-    json.push(b'}');
-    mark(&json, id)
+/// The text to compress: what a resource says, marks in place.
+pub fn pack(content: &Content, id: ResourceId) -> Vec<u8> {
+    mark(content.json().as_bytes(), id)
 }
 
-/// The resource a packed text says, with its id and without our part of `meta`.
+/// What a packed text says.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when the text was not made by [`pack`].
-pub fn unpack(text: &[u8], id: ResourceId, kind: ResourceType) -> Result<fhir::Resource, StoreError> {
-    let mut json = format!("{{\"resourceType\":\"{kind}\",\"id\":\"{id}\"").into_bytes();
-    let rest = text.strip_prefix(b"{").ok_or_else(|| StoreError::Corrupt("a stored body is no object".into()))?;
-    if rest != b"}" {
-        json.push(b',');
-    }
-    unmark(&mut json, id, rest)?;
-    fhir::Resource::from_slice(&json).map_err(|e| StoreError::Corrupt(format!("a stored body: {e}")))
-}
-
-fn member(out: &mut Vec<u8>, name: &str, value: &serde_json::Value) {
-    // Writing to a Vec cannot fail, and a Value always has a text.
-    let _ = serde_json::to_writer(&mut *out, name);
-    out.push(b':');
-    let _ = serde_json::to_writer(&mut *out, value);
+pub fn unpack(text: &[u8], id: ResourceId, kind: ResourceType) -> Result<Content, StoreError> {
+    let mut json = Vec::with_capacity(text.len() * 2);
+    unmark(&mut json, id, text)?;
+    let json = String::from_utf8(json).map_err(|_| StoreError::Corrupt("a stored body is no text".into()))?;
+    Ok(Content::new(kind, json))
 }
 
 fn varint(out: &mut Vec<u8>, mut number: usize) {
@@ -485,7 +449,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn round_trip(codec: &Codec, resource: &Resource, id: ResourceId) -> serde_json::Value {
-        let body = codec.compress(id_kind(resource), &pack(resource, id)).unwrap();
+        let body = codec.compress(id_kind(resource), &pack(&Content::of(resource), id)).unwrap();
         let mut out = Vec::new();
         let what = Rendering {
             kind: resource.kind(),

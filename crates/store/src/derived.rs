@@ -115,16 +115,22 @@ impl Derived {
         }
     }
 
+    /// Whether texts of this type are still wanted as samples. Once they are not, they never are again.
+    pub fn wants_sample(&self, kind: u8) -> bool {
+        let Ok(samples) = self.shared.samples.lock() else { return false };
+        samples.get(&kind).is_none_or(|of_kind| of_kind.generation < GENERATIONS.len())
+    }
+
     /// Keep a text as a sample of its type, while samples are wanted. Gives the set back when it is large enough.
-    pub fn sample(&self, kind: u8, text: &[u8]) -> Option<Sample> {
+    pub fn sample(&self, kind: u8, text: Vec<u8>) -> Option<Sample> {
         let mut samples = self.shared.samples.lock().ok()?;
         let of_kind = samples.entry(kind).or_default();
         let (wanted, size) = *GENERATIONS.get(of_kind.generation)?;
         if text.len() > SAMPLE_LEN_MAX {
             return None;
         }
-        of_kind.kept.push(text.to_vec());
         of_kind.bytes += text.len();
+        of_kind.kept.push(text);
         if of_kind.kept.len() < wanted && of_kind.bytes < SAMPLE_BYTES_MAX {
             return None;
         }

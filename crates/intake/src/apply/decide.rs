@@ -3,6 +3,7 @@
 use super::{
     Applier,
     fold::{fold_patient, group},
+    not_folded,
 };
 use crate::{
     mapped::{self, Mapped},
@@ -97,8 +98,12 @@ impl Applier {
             }
             return Ok(touched);
         }
-        self.apply_alone(mapped, decision.pos)?;
-        self.resolve(of, decision.pos)?;
+        if self.apply_alone(&mut mapped, decision.pos)? {
+            self.resolve(of, decision.pos)?;
+        } else {
+            problem.findings = serde_json::to_string(&[not_folded()]).unwrap_or_default();
+            self.writer.put_problem(&problem)?;
+        }
         Ok(touched)
     }
 
@@ -132,22 +137,25 @@ impl Applier {
         if !self.admit(&mut mapped, None)? {
             return Ok(());
         }
+        if !self.apply_alone(&mut mapped, seq)? {
+            return self.fail(&mapped, &[not_folded()]);
+        }
         problem.status = ProblemStatus::Resolved;
         problem.resolved_by = Some(seq);
-        self.writer.put_problem(&problem)?;
-        self.apply_alone(mapped, seq)
+        self.writer.put_problem(&problem)
     }
 
-    /// Process one message inside the running batch.
-    pub(super) fn apply_alone(&mut self, mapped: Mapped, seq: u64) -> Result<(), StoreError> {
-        let mut batch = [mapped];
+    /// Process one message inside the running batch. False, with nothing written, if it broke.
+    pub(super) fn apply_alone(&mut self, mapped: &mut Mapped, seq: u64) -> Result<bool, StoreError> {
         let mut rows = Vec::new();
-        for group in group(&mut batch, &[true]) {
-            rows.extend(fold_patient(&self.writer, &self.derived, group)?.rows);
+        for group in group(std::slice::from_mut(mapped), &[true]) {
+            match fold_patient(&self.writer, &self.derived, self.fold, group)? {
+                Ok(outcomes) => rows.extend(outcomes),
+                Err(_) => return Ok(false),
+            }
         }
-        let [mapped] = batch;
         // Its row of the change feed is the decision's: `seq` is when it became visible.
-        self.write_message(&mapped, rows, seq)?;
-        Ok(())
+        self.write_message(mapped, rows, seq)?;
+        Ok(true)
     }
 }
