@@ -102,7 +102,7 @@ pub struct Mapped {
     pub looked_up: bool,
     /// Whether the answer may be another one once all before it is applied, so that it must be mapped again then.
     pub missed: bool,
-    /// The entry itself, kept for decisions and for what may have to be mapped again.
+    /// The entry itself, of a decision.
     pub entry: Option<Entry>,
 }
 
@@ -161,10 +161,10 @@ pub fn map(
     region: &Region,
     profiles: &Profiles,
     codec: &Codec,
-    entry: Entry,
+    entry: &Entry,
     find: &dyn Find,
 ) -> Result<Mapped, StoreError> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, &entry, find)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, entry, find)));
     let Wired { mut set, title, looked_up, missed } = match outcome {
         Ok(result) => result?,
         Err(_) => {
@@ -204,8 +204,8 @@ pub fn map(
             steps.push(prepare(codec, change)?);
         }
     }
-    let keep = looked_up
-        || matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
+    let is_decision =
+        matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
     Ok(Mapped {
         pos: entry.pos,
         kind: entry.kind,
@@ -219,7 +219,7 @@ pub fn map(
         findings: set.findings,
         looked_up,
         missed,
-        entry: keep.then_some(entry),
+        entry: is_decision.then(|| entry.clone()),
     })
 }
 

@@ -34,8 +34,8 @@ struct Dictionary {
 struct Known {
     /// By number. Dictionaries are never dropped: there are few, and compressors keep pointers into them.
     by_number: HashMap<u32, &'static Dictionary>,
-    /// The one to write with, by resource type.
-    current: HashMap<u8, u32>,
+    /// The one to write with and its number, by resource type.
+    current: Vec<Option<(u32, &'static Dictionary)>>,
 }
 
 /// The dictionaries in use, shared by readers and the writer.
@@ -122,15 +122,17 @@ impl Codec {
         let kept: &'static Dictionary = Box::leak(Box::new(Dictionary { encode, decode }));
         let mut known = self.known.write().map_err(|_| StoreError::Stopped("dictionary lock".into()))?;
         known.by_number.insert(number, kept);
-        let current = known.current.entry(kind).or_insert(number);
-        *current = (*current).max(number);
+        known.current.resize(usize::from(u8::MAX) + 1, None);
+        if let Some(current) = known.current.get_mut(usize::from(kind))
+            && current.is_none_or(|(older, _)| older <= number)
+        {
+            *current = Some((number, kept));
+        }
         Ok(())
     }
 
     fn current(&self, kind: u8) -> Option<(u32, &'static Dictionary)> {
-        let known = self.known.read().ok()?;
-        let number = *known.current.get(&kind)?;
-        known.by_number.get(&number).map(|dictionary| (number, *dictionary))
+        *self.known.read().ok()?.current.get(usize::from(kind))?
     }
 
     fn dictionary(&self, number: u32) -> Result<&'static Dictionary, StoreError> {
@@ -162,6 +164,19 @@ impl Codec {
     }
 
     fn decompress_into(&self, scratch: &mut Scratch, number: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut buffer = std::mem::take(&mut scratch.buffer);
+        let outcome = self.decompress_with(scratch, number, bytes, &mut buffer);
+        scratch.buffer = buffer;
+        outcome
+    }
+
+    fn decompress_with(
+        &self,
+        scratch: &mut Scratch,
+        number: u32,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
         if scratch.decode_with != Some(number) {
             if number == 0 {
                 scratch.decompressor.set_dictionary(&[]).map_err(io)?;
@@ -175,18 +190,22 @@ impl Codec {
             .flatten()
             .and_then(|size| usize::try_from(size).ok())
             .ok_or_else(|| StoreError::Corrupt("compressed body without a size".into()))?;
-        scratch.buffer.clear();
-        scratch.buffer.reserve(size);
-        scratch.decompressor.decompress_to_buffer(bytes, &mut scratch.buffer).map_err(io)?;
+        out.clear();
+        out.reserve(size);
+        scratch.decompressor.decompress_to_buffer(bytes, out).map_err(io)?;
         Ok(())
     }
 
     /// The text that [`Codec::compress`] was given.
     pub fn decompress(&self, dictionary: u32, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.with_scratch(|scratch| {
-            self.decompress_into(scratch, dictionary, bytes)?;
-            Ok(scratch.buffer.clone())
-        })
+        let mut text = Vec::new();
+        self.decompress_to(dictionary, bytes, &mut text)?;
+        Ok(text)
+    }
+
+    /// As [`Codec::decompress`], in the place of what `out` holds.
+    pub fn decompress_to(&self, dictionary: u32, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.with_scratch(|scratch| self.decompress_with(scratch, dictionary, bytes, out))
     }
 
     /// Write a stored row as a FHIR resource, appended to `out`.

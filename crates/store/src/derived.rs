@@ -11,7 +11,7 @@ use std::{
 /// Reading connections kept open at most; more are opened when needed and closed after.
 const IDLE_READERS_MAX: usize = 8;
 /// Sizes of sample sets after which a type's dictionary is trained, and how large it is.
-const GENERATIONS: [(usize, usize); 2] = [(200, 16 << 10), (4000, 112 << 10)];
+const GENERATIONS: [(usize, usize); 2] = [(200, 16 << 10), (1000, 64 << 10)];
 /// Samples of a type weigh at most this much together.
 const SAMPLE_BYTES_MAX: usize = 6 << 20;
 const SAMPLE_LEN_MAX: usize = 32 << 10;

@@ -10,7 +10,7 @@ mod scan;
 mod write;
 
 use scan::{Kind, Slot};
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::Cell};
 pub use write::push_string;
 
 /// A JSON text and where its values are.
@@ -19,6 +19,22 @@ pub struct Document<'t> {
     slots: Vec<Slot>,
     /// Its strings are escaped as `serde_json` writes them.
     canonical: bool,
+}
+
+/// Lists of slots this long are not kept for the next document.
+const SPARE_SLOTS_MAX: usize = 1 << 18;
+
+thread_local! {
+    /// The list of the last document, for the next one: it is large, and asking for the memory anew costs more than reading.
+    static SPARE: Cell<Vec<Slot>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Document<'_> {
+    fn drop(&mut self) {
+        if self.slots.capacity() <= SPARE_SLOTS_MAX {
+            SPARE.set(std::mem::take(&mut self.slots));
+        }
+    }
 }
 
 /// One value of a document.
@@ -34,15 +50,17 @@ impl<'t> Document<'t> {
     /// # Errors
     /// As `serde_json` reading the same text.
     pub fn read(bytes: &'t [u8]) -> serde_json::Result<Self> {
+        let mut slots = SPARE.take();
         if let Ok(text) = std::str::from_utf8(bytes)
-            && let Some(slots) = scan::scan(text, false)
+            && scan::scan(text, false, &mut slots)
         {
             return Ok(Document { text: Cow::Borrowed(text), slots, canonical: false });
         }
         let value: serde_json::Value = serde_json::from_slice(bytes)?;
         let text = value.to_string();
-        let slots = scan::scan(&text, true)
-            .ok_or_else(|| <serde_json::Error as serde::de::Error>::custom("the text is too large"))?;
+        if !scan::scan(&text, true, &mut slots) {
+            return Err(<serde_json::Error as serde::de::Error>::custom("the text is too large"));
+        }
         Ok(Document { text: Cow::Owned(text), slots, canonical: true })
     }
 

@@ -41,24 +41,24 @@ impl Slot {
 /// Values inside values at most, as `serde_json` has it.
 const DEPTH_MAX: u8 = 127;
 
-/// The slots of a text: every value's before those of what is in it, a member's name before its value. `None` for what is
-/// not JSON, and for what is better left to `serde_json`: two members of one name, names with escapes. `canonical`: the
+/// Fill `slots` with those of a text: every value's before those of what is in it, a member's name before its value. False
+/// for what is not JSON, and for what is better left to `serde_json`: two members of one name, names with escapes. `canonical`: the
 /// text is one that `serde_json` wrote.
-pub(super) fn scan(text: &str, canonical: bool) -> Option<Vec<Slot>> {
-    u32::try_from(text.len()).ok()?;
-    let mut scanner =
-        Scanner { text, bytes: text.as_bytes(), at: 0, slots: Vec::with_capacity(text.len() / 24 + 8), canonical };
+pub(super) fn scan(text: &str, canonical: bool, slots: &mut Vec<Slot>) -> bool {
+    slots.clear();
+    slots.reserve(text.len() / 24 + 8);
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, slots, canonical };
     scanner.space();
-    scanner.value(DEPTH_MAX)?;
+    let is_value = u32::try_from(text.len()).is_ok() && scanner.value(DEPTH_MAX).is_some();
     scanner.space();
-    (scanner.at == scanner.bytes.len()).then_some(scanner.slots)
+    is_value && scanner.at == text.len()
 }
 
 struct Scanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
-    slots: Vec<Slot>,
+    slots: &'t mut Vec<Slot>,
     canonical: bool,
 }
 

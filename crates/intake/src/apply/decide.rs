@@ -86,7 +86,7 @@ impl Applier {
         }
         let Some(original) = self.journal.entry(of)? else { return Ok(Vec::new()) };
         let entry = Entry { pos: decision.pos, body: decision.body.clone(), about: None, ..original };
-        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
+        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)?;
         let touched = mapped.lanes.clone();
         if !self.admit(&mut mapped, Some(of))? {
             if mapped.failed() {
@@ -133,7 +133,7 @@ impl Applier {
     pub(super) fn apply_held(&mut self, pos: u64, seq: u64) -> Result<(), StoreError> {
         let Some(mut problem) = self.writer.problem(pos)? else { return Ok(()) };
         let Some(entry) = self.journal.entry(pos)? else { return Ok(()) };
-        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
+        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)?;
         if !self.admit(&mut mapped, None)? {
             return Ok(());
         }

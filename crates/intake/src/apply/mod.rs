@@ -119,15 +119,19 @@ impl Applier {
     }
 
     /// Map again what was looked up before something it may have found was changed.
-    fn map_again(&self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
+    fn map_again(&mut self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
         let stale = self.directory_changes != mapped_at;
         for mapped in batch.iter_mut().filter(|mapped| mapped.missed || stale && mapped.looked_up) {
-            if let Some(entry) = mapped.entry.take() {
-                *mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
-                mapped.missed = false;
-            }
+            *mapped = self.map_from_journal(mapped.pos)?;
+            mapped.missed = false;
         }
         Ok(())
+    }
+
+    fn map_from_journal(&mut self, pos: u64) -> Result<Mapped, StoreError> {
+        let entry = self.journal.entry(pos)?;
+        let entry = entry.ok_or_else(|| StoreError::Corrupt(format!("journal entry {pos} is missing")))?;
+        mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)
     }
 
     /// Whether a message changes what others may have looked up: a directory, or that something is there.
@@ -147,13 +151,13 @@ impl Applier {
             // One message breaks, by a fault of ours: those before it are applied as if it were not there, and those after
             // it once it is parked, as a replay would that met them one by one.
             let (before, after) = positions.split_at_checked(broken).unwrap_or_default();
-            let front = self.map_from_journal(before)?;
+            let front = before.iter().map(|pos| self.map_from_journal(*pos)).collect::<Result<_, _>>()?;
             if self.try_run(front)?.is_some() {
                 return Err(StoreError::Stopped("folding does not give the same twice".into()));
             }
             if let Some((pos, after)) = after.split_first() {
                 self.park_broken(*pos)?;
-                rest = self.map_from_journal(after)?;
+                rest = after.iter().map(|pos| self.map_from_journal(*pos)).collect::<Result<_, _>>()?;
             }
         }
         Ok(())
@@ -195,27 +199,17 @@ impl Applier {
         Ok(())
     }
 
-    fn map_from_journal(&mut self, positions: &[u64]) -> Result<Vec<Mapped>, StoreError> {
-        let mut mapped = Vec::with_capacity(positions.len());
-        for pos in positions {
-            let entry = self.journal.entry(*pos)?;
-            let entry = entry.ok_or_else(|| StoreError::Corrupt(format!("journal entry {pos} is missing")))?;
-            mapped.push(mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?);
-        }
-        Ok(mapped)
-    }
-
     /// Put a message that cannot be folded on the error desk.
     fn park_broken(&mut self, pos: u64) -> Result<(), StoreError> {
-        let mut broken = self.map_from_journal(&[pos])?;
+        let mut mapped = self.map_from_journal(pos)?;
         self.writer.begin()?;
-        let result = broken.iter_mut().try_for_each(|mapped| {
-            if self.admit(mapped, None)? {
-                self.fail(mapped, &[not_folded()])?;
+        let mut park = || {
+            if self.admit(&mut mapped, None)? {
+                self.fail(&mapped, &[not_folded()])?;
             }
-            self.note(mapped, pos, &[])
-        });
-        match result {
+            self.note(&mapped, pos, &[])
+        };
+        match park() {
             Ok(()) => self.commit(pos),
             Err(error) => {
                 self.undo()?;
