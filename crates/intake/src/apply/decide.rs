@@ -3,6 +3,7 @@
 use super::{
     Applier,
     fold::{fold_patient, group},
+    not_folded,
 };
 use crate::{
     mapped::{self, Mapped},
@@ -83,7 +84,7 @@ impl Applier {
         }
         let Some(original) = self.journal.entry(of)? else { return Ok(Vec::new()) };
         let entry = Entry { pos: decision.pos, body: decision.body.clone(), about: None, ..original };
-        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
+        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)?;
         let touched = mapped.lanes.clone();
         if !self.admit(&mut mapped, Some(of))? {
             if mapped.failed() {
@@ -95,8 +96,12 @@ impl Applier {
             }
             return Ok(touched);
         }
-        self.apply_alone(mapped, decision.pos)?;
-        self.resolve(of, decision.pos)?;
+        if self.apply_alone(&mut mapped, decision.pos)? {
+            self.resolve(of, decision.pos)?;
+        } else {
+            problem.findings = serde_json::to_string(&[not_folded()]).unwrap_or_default();
+            self.writer.put_problem(&problem)?;
+        }
         Ok(touched)
     }
 
@@ -126,27 +131,30 @@ impl Applier {
     pub(super) fn apply_held(&mut self, pos: u64, seq: u64) -> Result<(), StoreError> {
         let Some(mut problem) = self.writer.problem(pos)? else { return Ok(()) };
         let Some(entry) = self.journal.entry(pos)? else { return Ok(()) };
-        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
+        let mut mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)?;
         if !self.admit(&mut mapped, None)? {
             return Ok(());
         }
+        if !self.apply_alone(&mut mapped, seq)? {
+            return self.fail(&mapped, &[not_folded()]);
+        }
         problem.status = ProblemStatus::Resolved;
         problem.resolved_by = Some(seq);
-        self.writer.put_problem(&problem)?;
-        self.apply_alone(mapped, seq)
+        self.writer.put_problem(&problem)
     }
 
-    /// Process one message inside the running batch.
-    pub(super) fn apply_alone(&mut self, mapped: Mapped, seq: u64) -> Result<(), StoreError> {
-        let mut batch = [mapped];
+    /// Process one message inside the running batch. False, with nothing written, if it broke.
+    pub(super) fn apply_alone(&mut self, mapped: &mut Mapped, seq: u64) -> Result<bool, StoreError> {
         let mut rows = Vec::new();
-        for group in group(&mut batch, &[true]) {
-            rows.extend(fold_patient(&self.writer, &self.derived, group)?.rows);
+        for group in group(std::slice::from_mut(mapped), &[true]) {
+            match fold_patient(&self.writer, &self.derived, self.fold, group)? {
+                Ok(outcomes) => rows.extend(outcomes),
+                Err(_) => return Ok(false),
+            }
         }
-        let [mapped] = batch;
         // Its row of the change feed is the decision's: `seq` is when it became visible.
-        self.write_message(&mapped, rows, seq)?;
-        Ok(())
+        self.write_message(mapped, rows, seq)?;
+        Ok(true)
     }
 }
 

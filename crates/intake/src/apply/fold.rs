@@ -2,11 +2,12 @@
 //! and what came of it is compressed. Several patients at once; nothing is written here.
 
 use super::Applier;
-use crate::mapped::{Mapped, Ready, Step, identifier_hashes};
-use fhir::{PatientKey, Resource, ResourceId, ResourceType};
+use crate::mapped::{FoundBy, Mapped, Ready, Step};
+use fhir::{Content, PatientKey, ResourceId, ResourceType};
 use identity::PatientFacts;
-use mapping::{Change, Facts};
+use mapping::{Change, Facts, FoldedText};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -14,7 +15,10 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use store::{Body, Codec, Current, Derived, NewRow, PatientRow, Snapshot, StoreError, Writer};
+use store::{Body, Current, Derived, NewRow, PatientRow, Snapshot, StoreError, Writer};
+
+/// How news is folded into what is known ([`mapping::fold_text`]; tests put one in that breaks).
+pub(super) type Fold = fn(Option<(&str, &[u8])>, &Facts) -> FoldedText;
 
 /// What is stored, seen from inside or outside the running batch.
 pub(super) trait Stored {
@@ -57,33 +61,84 @@ impl Outcome {
         Outcome { message, row, identifiers: None, facts: None, sample: None }
     }
 
-    pub(super) fn is_confirmation(&self) -> bool {
+    pub fn is_confirmation(&self) -> bool {
         self.row.version == 0
     }
 }
 
-/// Everything one patient's messages of a batch came to.
-pub(super) struct PatientOutcome {
-    pub patient: PatientKey,
-    pub rows: Vec<Outcome>,
-    /// Messages whose folding failed by a fault of ours.
-    pub broken: Vec<usize>,
+/// A message could not be folded, by a fault of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Its place in the batch.
+    pub message: usize,
+}
+
+/// Everything one patient's messages of a batch came to; or the first of them that broke.
+pub(super) type PatientOutcome = Result<Vec<Outcome>, Broken>;
+
+/// What a resource says, as it is at hand.
+enum Text {
+    Packed(Vec<u8>),
+    Plain(String),
 }
 
 /// What a patient's resource is now, the batch so far included.
 struct Known {
     version: u32,
-    text: Vec<u8>,
+    text: Text,
     state: Vec<u8>,
     deleted: bool,
-    resource: Option<Resource>,
+    /// The hashes it is found by, where they are at hand.
+    identifiers: Option<Vec<i64>>,
+}
+
+impl Known {
+    fn packed(&self, id: ResourceId, kind: ResourceType) -> Cow<'_, [u8]> {
+        match &self.text {
+            Text::Packed(text) => Cow::Borrowed(text),
+            Text::Plain(json) => Cow::Owned(store::pack(&Content::new(kind, json.clone()), id)),
+        }
+    }
+
+    /// The resource's text, taken apart once.
+    fn plain(&mut self, id: ResourceId, kind: ResourceType) -> Result<&str, StoreError> {
+        if let Text::Packed(text) = &self.text {
+            self.text = Text::Plain(store::unpack(text, id, kind)?.into_json());
+        }
+        match &self.text {
+            Text::Plain(json) => Ok(json),
+            Text::Packed(_) => Err(StoreError::Corrupt("a stored body stayed packed".into())),
+        }
+    }
+
+    /// The hashes it is found by now.
+    fn identifiers(&mut self, id: ResourceId, kind: ResourceType) -> Result<Vec<i64>, StoreError> {
+        if self.deleted || !mapping::bundle::is_found_by_identifier(kind) {
+            return Ok(Vec::new());
+        }
+        if let Some(known) = &self.identifiers {
+            return Ok(known.clone());
+        }
+        let content = Content::new(kind, self.plain(id, kind)?.to_owned());
+        Ok(FoundBy::of(&content).identifiers)
+    }
 }
 
 /// A change of one patient's resource.
 pub(super) enum Work {
     Put(Box<Ready>),
-    Fold(ResourceId, Box<Facts>),
+    Fold(ResourceId, Facts),
     Delete(ResourceId, ResourceType),
+}
+
+impl Work {
+    fn target(&self) -> (ResourceId, ResourceType) {
+        match self {
+            Work::Put(ready) => (ready.id, ready.kind),
+            Work::Fold(id, facts) => (*id, facts.what.kind().unwrap_or(ResourceType::Basic)),
+            Work::Delete(id, kind) => (*id, *kind),
+        }
+    }
 }
 
 /// The changes of one patient, in order.
@@ -104,7 +159,7 @@ pub(super) fn group(batch: &mut [Mapped], live: &[bool]) -> Vec<Group> {
         for step in std::mem::take(&mut mapped.steps) {
             let (patient, work) = match step {
                 Step::Put(ready) => (ready.id.patient, Work::Put(ready)),
-                Step::Other(Change::Fold { id, facts }) => (id.patient, Work::Fold(id, Box::new(facts))),
+                Step::Other(Change::Fold { id, facts }) => (id.patient, Work::Fold(id, facts)),
                 Step::Other(Change::Delete { id, kind }) => (id.patient, Work::Delete(id, kind)),
                 other => {
                     pointers.push(other);
@@ -124,195 +179,176 @@ pub(super) fn group(batch: &mut [Mapped], live: &[bool]) -> Vec<Group> {
     groups
 }
 
+/// What a patient's group comes to over what is stored.
 pub(super) fn fold_patient(
     stored: &impl Stored,
     derived: &Derived,
+    fold: Fold,
     group: Group,
 ) -> Result<PatientOutcome, StoreError> {
-    let codec = derived.codec();
     let is_new = stored.patient(group.patient)?.is_none();
-    let mut known: HashMap<(ResourceId, ResourceType), Known> = HashMap::new();
+    let mut overlay = Overlay { derived, fold, known: HashMap::new() };
     let mut rows = Vec::with_capacity(group.work.len());
-    let mut broken: Vec<usize> = Vec::new();
     for (message, work) in group.work {
-        if broken.contains(&message) {
-            continue;
+        let (id, kind) = work.target();
+        if !is_new && !overlay.known.contains_key(&(id, kind)) {
+            overlay.load(stored, id, kind)?;
         }
-        let (id, kind) = match &work {
-            Work::Put(ready) => (ready.id, ready.kind),
-            Work::Fold(id, facts) => (*id, facts.what.kind().unwrap_or(ResourceType::Basic)),
-            Work::Delete(id, kind) => (*id, *kind),
-        };
-        if !known.contains_key(&(id, kind))
-            && !is_new
-            && let Some(found) = load(stored, codec, id, kind)?
-        {
-            known.insert((id, kind), found);
-        }
-        let before = known.get(&(id, kind));
         match work {
-            Work::Put(ready) => {
-                if before.is_some_and(|before| ready.if_none_exist || (!before.deleted && before.text == ready.text)) {
-                    continue;
-                }
-                rows.push(put(&mut known, message, *ready));
-            }
-            Work::Fold(_, facts) => match fold_one(codec, &mut known, message, id, kind, &facts)? {
-                Some(Folding::Row(row)) => rows.push(*row),
-                Some(Folding::Broken) => broken.push(message),
-                None => {}
+            Work::Put(ready) => rows.extend(overlay.put(message, *ready)?),
+            Work::Fold(_, facts) => match overlay.fold(message, id, kind, &facts)? {
+                Ok(outcome) => rows.extend(outcome),
+                Err(broken) => return Ok(Err(broken)),
             },
-            Work::Delete(..) => rows.extend(delete(codec, &mut known, message, id, kind)?),
+            Work::Delete(..) => rows.extend(overlay.delete(message, id, kind)?),
         }
     }
-    rows.retain(|row| !broken.contains(&row.message));
-    Ok(PatientOutcome { patient: group.patient, rows, broken })
+    Ok(Ok(rows))
 }
 
-fn load(stored: &impl Stored, codec: &Codec, id: ResourceId, kind: ResourceType) -> Result<Option<Known>, StoreError> {
-    let Some(current) = stored.current(id, kind)? else { return Ok(None) };
-    let text = codec.decompress(current.body.dictionary, &current.body.bytes)?;
-    Ok(Some(Known { version: current.version, text, state: current.state, deleted: current.deleted, resource: None }))
+/// What is stored of a patient with the batch's changes over it.
+struct Overlay<'a> {
+    derived: &'a Derived,
+    fold: Fold,
+    known: HashMap<(ResourceId, ResourceType), Known>,
 }
 
-fn old_identifiers(kind: ResourceType, id: ResourceId, before: Option<&Known>) -> Vec<i64> {
-    if !mapping::bundle::is_found_by_identifier(kind) {
-        return Vec::new();
+impl Overlay<'_> {
+    fn load(&mut self, stored: &impl Stored, id: ResourceId, kind: ResourceType) -> Result<(), StoreError> {
+        let Some(current) = stored.current(id, kind)? else { return Ok(()) };
+        let text = self.derived.codec().decompress(current.body.dictionary, &current.body.bytes)?;
+        let Current { version, state, deleted, .. } = current;
+        let known = Known { version, text: Text::Packed(text), state, deleted, identifiers: None };
+        self.known.insert((id, kind), known);
+        Ok(())
     }
-    before
-        .filter(|before| !before.deleted)
-        .and_then(|before| store::unpack(&before.text, id, kind).ok())
-        .map(|resource| identifier_hashes(&resource))
-        .unwrap_or_default()
-}
 
-fn put(known: &mut HashMap<(ResourceId, ResourceType), Known>, message: usize, ready: Ready) -> Outcome {
-    let key = (ready.id, ready.kind);
-    let before = known.get(&key);
-    let old = old_identifiers(ready.kind, ready.id, before);
-    let version = before.map_or(1, |before| before.version + 1);
-    let identifiers = (!old.is_empty() || !ready.identifiers.is_empty()).then_some((old, ready.identifiers));
-    let sample = (version == 1).then(|| ready.text.clone());
-    known.insert(key, Known { version, text: ready.text, state: Vec::new(), deleted: false, resource: None });
-    Outcome {
-        message,
-        row: NewRow {
-            id: ready.id,
-            kind: ready.kind,
-            deleted: false,
-            body: ready.body,
-            state: Vec::new(),
+    /// A new resource's text, if its type's dictionary is still to be trained.
+    fn sample(&self, kind: ResourceType, version: u32, text: &[u8]) -> Option<Vec<u8>> {
+        (version == 1 && self.derived.wants_sample(kind.code())).then(|| text.to_vec())
+    }
+
+    fn put(&mut self, message: usize, ready: Ready) -> Result<Option<Outcome>, StoreError> {
+        let Ready { id, kind, text, body, found_by, if_none_exist } = ready;
+        let mut before = self.known.get_mut(&(id, kind));
+        if let Some(before) = &before
+            && (if_none_exist || (!before.deleted && before.packed(id, kind) == text))
+        {
+            return Ok(None);
+        }
+        let old = before.as_mut().map(|before| before.identifiers(id, kind)).transpose()?.unwrap_or_default();
+        let version = before.map_or(1, |before| before.version + 1);
+        let FoundBy { identifiers: new, facts } = found_by;
+        let sample = self.sample(kind, version, &text);
+        let known = Known {
             version,
-            message: 0,
-        },
-        identifiers,
-        facts: ready.facts,
-        sample,
+            text: Text::Packed(text),
+            state: Vec::new(),
+            deleted: false,
+            identifiers: Some(new.clone()),
+        };
+        self.known.insert((id, kind), known);
+        let identifiers = (!old.is_empty() || !new.is_empty()).then_some((old, new));
+        let row = NewRow { id, kind, deleted: false, body, state: Vec::new(), version, message: 0 };
+        Ok(Some(Outcome { message, row, identifiers, facts, sample }))
     }
-}
 
-enum Folding {
-    /// It says something new, or what is known as of a later time.
-    Row(Box<Outcome>),
-    /// A fault of ours.
-    Broken,
-}
-
-fn fold_one(
-    codec: &Codec,
-    known: &mut HashMap<(ResourceId, ResourceType), Known>,
-    message: usize,
-    id: ResourceId,
-    kind: ResourceType,
-    facts: &Facts,
-) -> Result<Option<Folding>, StoreError> {
-    let mut before = known.remove(&(id, kind));
-    let current = match &mut before {
-        Some(before) if !before.deleted || !before.state.is_empty() => {
-            let resource = match before.resource.take() {
-                Some(resource) => resource,
-                None => store::unpack(&before.text, id, kind)?,
-            };
-            Some((resource, before.state.as_slice()))
+    /// Fold news in. Gives a row if it says something new, or what is known as of a later time.
+    fn fold(
+        &mut self,
+        message: usize,
+        id: ResourceId,
+        kind: ResourceType,
+        facts: &Facts,
+    ) -> Result<Result<Option<Outcome>, Broken>, StoreError> {
+        let mut before = self.known.get_mut(&(id, kind));
+        let fold = self.fold;
+        let folded = match &mut before {
+            Some(before) if !before.deleted || !before.state.is_empty() => {
+                before.plain(id, kind)?;
+                let Text::Plain(json) = &before.text else { return Ok(Ok(None)) };
+                let current = Some((json.as_str(), before.state.as_slice()));
+                catch_unwind(AssertUnwindSafe(|| fold(current, facts)))
+            }
+            _ => catch_unwind(AssertUnwindSafe(|| fold(None, facts))),
+        };
+        let Ok(FoldedText { json, state }) = folded else { return Ok(Err(Broken { message })) };
+        let mut old = Vec::new();
+        if let Some(before) = &mut before {
+            if !before.deleted && before.plain(id, kind)? == json {
+                let confirmed = (before.state != state).then(|| Outcome::confirmed(message, id, kind, state.clone()));
+                before.state = state;
+                return Ok(Ok(confirmed));
+            }
+            old = before.identifiers(id, kind)?;
         }
-        _ => None,
-    };
-    let Ok(folded) = catch_unwind(AssertUnwindSafe(|| mapping::fold(id, current, facts))) else {
-        known.extend(before.map(|before| ((id, kind), before)));
-        return Ok(Some(Folding::Broken));
-    };
-    let text = store::pack(&folded.resource, id);
-    if let Some(same) = before.as_mut().filter(|before| before.text == text && !before.deleted) {
-        same.resource = Some(folded.resource);
-        let confirmed =
-            (same.state != folded.state).then(|| Outcome::confirmed(message, id, kind, folded.state.clone()));
-        same.state = folded.state;
-        known.extend(before.map(|before| ((id, kind), before)));
-        return Ok(confirmed.map(|outcome| Folding::Row(Box::new(outcome))));
+        let version = before.map_or(1, |before| before.version + 1);
+        let content = Content::new(kind, json);
+        let FoundBy { identifiers: new, facts } = FoundBy::of(&content);
+        let packed = store::pack(&content, id);
+        let body = self.derived.codec().compress(kind.code(), &packed)?;
+        let sample = self.sample(kind, version, &packed);
+        let row = NewRow { id, kind, deleted: false, body, state: state.clone(), version, message: 0 };
+        let known = Known {
+            version,
+            text: Text::Plain(content.into_json()),
+            state,
+            deleted: false,
+            identifiers: Some(new.clone()),
+        };
+        self.known.insert((id, kind), known);
+        let identifiers = (!old.is_empty() || !new.is_empty()).then_some((old, new));
+        Ok(Ok(Some(Outcome { message, row, identifiers, facts, sample })))
     }
-    let old = old_identifiers(kind, id, before.as_ref());
-    let new = identifier_hashes(&folded.resource);
-    let version = before.as_ref().map_or(1, |before| before.version + 1);
-    let body = codec.compress(kind.code(), &text)?;
-    let facts = (kind == ResourceType::Patient).then(|| identity::facts_of(&folded.resource));
-    let sample = (version == 1).then(|| text.clone());
-    let row = NewRow { id, kind, deleted: false, body, state: folded.state.clone(), version, message: 0 };
-    known.insert(
-        (id, kind),
-        Known { version, text, state: folded.state, deleted: false, resource: Some(folded.resource) },
-    );
-    let identifiers = (!old.is_empty() || !new.is_empty()).then_some((old, new));
-    Ok(Some(Folding::Row(Box::new(Outcome { message, row, identifiers, facts, sample }))))
-}
 
-fn delete(
-    codec: &Codec,
-    known: &mut HashMap<(ResourceId, ResourceType), Known>,
-    message: usize,
-    id: ResourceId,
-    kind: ResourceType,
-) -> Result<Option<Outcome>, StoreError> {
-    let Some(before) = known.get_mut(&(id, kind)) else { return Ok(None) };
-    if before.deleted {
-        return Ok(None);
+    fn delete(&mut self, message: usize, id: ResourceId, kind: ResourceType) -> Result<Option<Outcome>, StoreError> {
+        let Some(before) = self.known.get_mut(&(id, kind)) else { return Ok(None) };
+        if before.deleted {
+            return Ok(None);
+        }
+        let old = before.identifiers(id, kind)?;
+        before.version += 1;
+        before.deleted = true;
+        // The tombstone keeps the last text, so that history and replay can show what was there.
+        let body = self.derived.codec().compress(kind.code(), &before.packed(id, kind))?;
+        let (version, state) = (before.version, before.state.clone());
+        Ok(Some(Outcome {
+            message,
+            row: NewRow { id, kind, deleted: true, body, state, version, message: 0 },
+            identifiers: (!old.is_empty()).then_some((old, Vec::new())),
+            facts: None,
+            sample: None,
+        }))
     }
-    let old = old_identifiers(kind, id, Some(before));
-    before.version += 1;
-    before.deleted = true;
-    // The tombstone keeps the last text, so that history and replay can show what was there.
-    let body = codec.compress(kind.code(), &before.text)?;
-    Ok(Some(Outcome {
-        message,
-        row: NewRow { id, kind, deleted: true, body, state: before.state.clone(), version: before.version, message: 0 },
-        identifiers: (!old.is_empty()).then_some((old, Vec::new())),
-        facts: None,
-        sample: None,
-    }))
 }
 
 impl Applier {
-    pub(super) fn fold_in_parallel(
-        &self,
-        batch: &mut [Mapped],
-        live: &[bool],
-    ) -> Result<Vec<PatientOutcome>, StoreError> {
-        let groups = group(batch, live);
+    /// What the groups of a batch come to; or the first message of it that broke.
+    pub(super) fn fold_groups(&self, groups: Vec<Group>) -> Result<PatientOutcome, StoreError> {
+        let outcomes = self.fold_in_parallel(groups)?;
+        if let Some(first) = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).min_by_key(|b| b.message) {
+            return Ok(Err(*first));
+        }
+        Ok(Ok(outcomes.into_iter().flatten().flatten().collect()))
+    }
+
+    fn fold_in_parallel(&self, groups: Vec<Group>) -> Result<Vec<PatientOutcome>, StoreError> {
+        let (derived, fold) = (&self.derived, self.fold);
         let threads = self.threads.min(groups.len().div_ceil(4)).max(1);
         if threads == 1 {
-            let snapshot = self.derived.snapshot()?;
-            return groups.into_iter().map(|group| fold_patient(&snapshot, &self.derived, group)).collect();
+            let snapshot = derived.snapshot()?;
+            return groups.into_iter().map(|group| fold_patient(&snapshot, derived, fold, group)).collect();
         }
         let next = AtomicUsize::new(0);
         let slots: Vec<Mutex<Option<Group>>> = groups.into_iter().map(|group| Mutex::new(Some(group))).collect();
         let results: Mutex<BTreeMap<usize, Result<PatientOutcome, StoreError>>> = Mutex::default();
-        let derived = &self.derived;
         let work = || -> Result<(), StoreError> {
             let snapshot = derived.snapshot()?;
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(slot) = slots.get(index) else { return Ok(()) };
                 let Some(group) = slot.lock().ok().and_then(|mut slot| slot.take()) else { continue };
-                let outcome = fold_patient(&snapshot, derived, group);
+                let outcome = fold_patient(&snapshot, derived, fold, group);
                 if let Ok(mut results) = results.lock() {
                     results.insert(index, outcome);
                 }

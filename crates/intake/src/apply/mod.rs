@@ -14,6 +14,7 @@ use crate::{
     profiles::Profiles,
 };
 use fhir::{PatientKey, Region};
+use fold::{Broken, Fold, group};
 use identity::Scratch;
 use mapping::{Change, Finding, Severity};
 use serde_json::json;
@@ -36,6 +37,7 @@ pub struct Applier {
     lanes: HashMap<PatientKey, u64>,
     profiles: Profiles,
     threads: usize,
+    fold: Fold,
     dictionaries: crossbeam_channel::Receiver<(u8, Vec<u8>)>,
     dictionary_sender: crossbeam_channel::Sender<(u8, Vec<u8>)>,
     /// Counts changes of directories; what was looked up under another count is looked up again.
@@ -63,6 +65,7 @@ impl Applier {
             lanes,
             profiles,
             threads,
+            fold: mapping::fold_text,
             dictionaries,
             dictionary_sender,
             directory_changes: 0,
@@ -133,15 +136,19 @@ impl Applier {
     }
 
     /// Map again what was looked up before something it may have found was changed.
-    fn map_again(&self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
+    fn map_again(&mut self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
         let stale = self.directory_changes != mapped_at;
         for mapped in batch.iter_mut().filter(|mapped| mapped.missed || stale && mapped.looked_up) {
-            if let Some(entry) = mapped.entry.take() {
-                *mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), entry, &self.writer)?;
-                mapped.missed = false;
-            }
+            *mapped = self.map_from_journal(mapped.pos)?;
+            mapped.missed = false;
         }
         Ok(())
+    }
+
+    fn map_from_journal(&mut self, pos: u64) -> Result<Mapped, StoreError> {
+        let entry = self.journal.entry(pos)?;
+        let entry = entry.ok_or_else(|| StoreError::Corrupt(format!("journal entry {pos} is missing")))?;
+        mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)
     }
 
     /// Whether a message changes what others may have looked up: a directory, or that something is there.
@@ -154,35 +161,92 @@ impl Applier {
         })
     }
 
-    fn apply_run(&mut self, mut batch: Vec<Mapped>) -> Result<(), StoreError> {
-        let Some(last) = batch.last().map(|mapped| mapped.pos) else { return Ok(()) };
+    fn apply_run(&mut self, batch: Vec<Mapped>) -> Result<(), StoreError> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let Some((positions, broken)) = self.try_run(std::mem::take(&mut rest))? else { return Ok(()) };
+            // One message breaks, by a fault of ours: those before it are applied as if it were not there, and those after
+            // it once it is parked, as a replay would that met them one by one.
+            let (before, after) = positions.split_at_checked(broken).unwrap_or_default();
+            let front = before.iter().map(|pos| self.map_from_journal(*pos)).collect::<Result<_, _>>()?;
+            if self.try_run(front)?.is_some() {
+                return Err(StoreError::Stopped("folding does not give the same twice".into()));
+            }
+            if let Some((pos, after)) = after.split_first() {
+                self.park_broken(*pos)?;
+                rest = after.iter().map(|pos| self.map_from_journal(*pos)).collect::<Result<_, _>>()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Apply a batch as one, all or nothing. Gives its positions and the place of the first message that breaks, if one
+    /// does; nothing is applied then.
+    fn try_run(&mut self, mut batch: Vec<Mapped>) -> Result<Option<(Vec<u64>, usize)>, StoreError> {
+        let Some(last) = batch.last().map(|mapped| mapped.pos) else { return Ok(None) };
+        let positions: Vec<u64> = batch.iter().map(|mapped| mapped.pos).collect();
         self.writer.begin()?;
+        self.people.begin();
         let result = match batch.first().map(|first| first.kind) {
             Some(EntryKind::Hl7v2 | EntryKind::Fhir) => self.apply_messages(&mut batch),
-            _ => batch.into_iter().try_for_each(|decision| self.decide(decision)),
+            _ => batch.into_iter().try_for_each(|decision| self.decide(decision)).map(|()| Ok(())),
         };
-        let result = result.and_then(|()| {
-            while let Ok((kind, bytes)) = self.dictionaries.try_recv() {
-                self.writer.add_dictionary(kind, bytes)?;
+        match result {
+            Ok(Ok(())) => self.commit(last).map(|()| None),
+            Ok(Err(broken)) => self.undo().map(|()| Some((positions, broken.message))),
+            Err(error) => {
+                self.undo()?;
+                Err(error)
             }
-            self.writer.commit(last)
-        });
+        }
+    }
+
+    fn commit(&mut self, applied: u64) -> Result<(), StoreError> {
+        let dictionaries = self.dictionaries.try_iter();
+        let kept = dictionaries.into_iter().try_for_each(|(kind, bytes)| self.writer.add_dictionary(kind, bytes));
+        let result = kept.and_then(|()| self.writer.commit(applied));
         if result.is_err() {
-            self.writer.rollback()?;
-            self.lanes = self.writer.lanes()?;
-            self.people.reload(&self.writer)?;
+            self.undo()?;
         }
         result
     }
 
-    /// Messages of a batch: lanes first, then folding by patient, then writing in order.
-    fn apply_messages(&mut self, batch: &mut [Mapped]) -> Result<(), StoreError> {
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.writer.rollback()?;
+        self.lanes = self.writer.lanes()?;
+        self.people.undo(&self.writer)
+    }
+
+    /// Put a message that cannot be folded on the error desk.
+    fn park_broken(&mut self, pos: u64) -> Result<(), StoreError> {
+        let mut mapped = self.map_from_journal(pos)?;
+        self.writer.begin()?;
+        let mut park = || {
+            if self.admit(&mut mapped, None)? {
+                self.fail(&mapped, &[not_folded()])?;
+            }
+            self.note(&mapped, pos, &[])
+        };
+        match park() {
+            Ok(()) => self.commit(pos),
+            Err(error) => {
+                self.undo()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Messages of a batch: lanes first, then folding by patient, then writing in order. The first message that breaks, if
+    /// one does.
+    fn apply_messages(&mut self, batch: &mut [Mapped]) -> Result<Result<(), Broken>, StoreError> {
         let mut live: Vec<bool> = Vec::with_capacity(batch.len());
         for mapped in batch.iter_mut() {
             live.push(self.admit(mapped, None)?);
         }
-        let outcomes = self.fold_in_parallel(batch, &live)?;
-        self.write_outcomes(batch, &mut live, outcomes)
+        match self.fold_groups(group(batch, &live))? {
+            Ok(outcomes) => self.write_outcomes(batch, &live, outcomes).map(Ok),
+            Err(broken) => Ok(Err(broken)),
+        }
     }
 
     /// Whether a message is to be processed now. Otherwise it is put on the error desk: held, parked, refused or failed.
@@ -251,6 +315,10 @@ impl Applier {
             resolved_by,
         })
     }
+}
+
+fn not_folded() -> Finding {
+    note("internal", "the message could not be folded into the record: a fault in skein".into())
 }
 
 fn note(code: &str, text: String) -> Finding {

@@ -1,10 +1,6 @@
 //! Writing what a batch came to, in journal order: rows, what finds and links them, merges and moves, the change feed.
 
-use super::{
-    Applier,
-    fold::{Outcome, PatientOutcome},
-    note, warning,
-};
+use super::{Applier, fold::Outcome, warning};
 use crate::{
     mapped::{Mapped, Step},
     person::{self, Doubt},
@@ -12,41 +8,27 @@ use crate::{
 use fhir::{PatientKey, ResourceType};
 use identity::PatientFacts;
 use mapping::{Change, Finding, Severity};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use store::{Pair, PatientRow, ProblemStatus, ReviewKind, StoreError};
 
 impl Applier {
+    /// Write what the messages of a batch came to, in order.
     pub(super) fn write_outcomes(
         &mut self,
         batch: &[Mapped],
-        live: &mut [bool],
-        outcomes: Vec<PatientOutcome>,
+        live: &[bool],
+        outcomes: Vec<Outcome>,
     ) -> Result<(), StoreError> {
         let mut rows: Vec<Vec<Outcome>> = Vec::new();
         rows.resize_with(batch.len(), Vec::new);
-        let broken: HashSet<usize> = outcomes.iter().flat_map(|outcome| outcome.broken.iter().copied()).collect();
         for outcome in outcomes {
-            debug_assert!(outcome.rows.iter().all(|row| row.row.id.patient == outcome.patient));
-            for row in outcome.rows {
-                if let Some(slot) = rows.get_mut(row.message) {
-                    slot.push(row);
-                }
+            if let Some(slot) = rows.get_mut(outcome.message) {
+                slot.push(outcome);
             }
         }
-        for (index, (mapped, rows)) in batch.iter().zip(rows).enumerate() {
-            let is_live = live.get(index).copied().unwrap_or(false);
-            if is_live && broken.contains(&index) {
-                self.fail(
-                    mapped,
-                    &[note("internal", "the message could not be folded into the record: a fault in skein".into())],
-                )?;
-                self.note(mapped, mapped.pos, &[])?;
-            } else if is_live {
-                let touched = self.write_message(mapped, rows, mapped.pos)?;
-                self.note(mapped, mapped.pos, &touched)?;
-            } else {
-                self.note(mapped, mapped.pos, &[])?;
-            }
+        for ((mapped, rows), is_live) in batch.iter().zip(rows).zip(live) {
+            let touched = if *is_live { self.write_message(mapped, rows, mapped.pos)? } else { Vec::new() };
+            self.note(mapped, mapped.pos, &touched)?;
         }
         Ok(())
     }
@@ -61,9 +43,11 @@ impl Applier {
     pub(super) fn write_message(
         &mut self,
         mapped: &Mapped,
-        rows: Vec<Outcome>,
+        mut rows: Vec<Outcome>,
         seq: u64,
     ) -> Result<Vec<PatientKey>, StoreError> {
+        // In the order they lie in, so that neighbours are written one after the other; versions of one stay in order.
+        rows.sort_by_key(|outcome| (outcome.row.id.patient, outcome.row.kind.code(), outcome.row.id.local));
         let source = self.writer.source(&mapped.source)?;
         let directory = self.region.directory(&mapped.source);
         let mut remarks: Vec<Finding> =
@@ -111,7 +95,7 @@ impl Applier {
                 self.writer.put_identifiers(row.id, row.kind, &old, &new)?;
             }
             if let Some(text) = sample {
-                self.sample(row.kind, &text);
+                self.sample(row.kind, text);
             }
             self.writer.put(&row, seq)?;
         }
@@ -246,7 +230,7 @@ impl Applier {
         )))
     }
 
-    pub(super) fn sample(&self, kind: ResourceType, text: &[u8]) {
+    pub(super) fn sample(&self, kind: ResourceType, text: Vec<u8>) {
         if let Some(sample) = self.derived.sample(kind.code(), text) {
             let sender = self.dictionary_sender.clone();
             // Training takes a moment and nobody waits for it; without a dictionary rows are larger, not wrong.

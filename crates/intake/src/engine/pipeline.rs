@@ -65,7 +65,9 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
             };
             let Some(last) = entries.last().map(|entry| entry.pos) else { continue };
             let generation = seen_changes.load(Ordering::Acquire);
-            match map_chunk(&region, &mut profiles, &derived, entries) {
+            let outcome = map_chunk(&region, &mut profiles, &derived, &entries);
+            journal.take_back(entries);
+            match outcome {
                 Ok(mapped) => {
                     if chunks.send(Chunk { mapped, directory_changes: generation }).is_err() {
                         return;
@@ -117,29 +119,23 @@ pub(crate) fn map_chunk(
     region: &Region,
     profiles: &mut Profiles,
     derived: &Derived,
-    entries: Vec<Entry>,
+    entries: &[Entry],
 ) -> Result<Vec<Mapped>, StoreError> {
     let mut mapped = Vec::with_capacity(entries.len());
-    let mut run: Vec<Entry> = Vec::new();
-    for entry in entries {
-        if entry.kind == EntryKind::Profile {
-            map_run(region, profiles, derived, std::mem::take(&mut run), &mut mapped)?;
-            profiles.set(&entry.source, &String::from_utf8_lossy(&entry.body));
+    for run in entries.chunk_by(|_, next| next.kind != EntryKind::Profile) {
+        if let Some(first) = run.first().filter(|first| first.kind == EntryKind::Profile) {
+            profiles.set(&first.source, &String::from_utf8_lossy(&first.body));
         }
-        run.push(entry);
+        map_run(region, profiles, derived, run, &mut mapped)?;
     }
-    map_run(region, profiles, derived, run, &mut mapped)?;
     Ok(mapped)
 }
-
-/// An entry to be mapped, and what it was mapped to.
-type Slot = (Option<Entry>, Option<Mapped>);
 
 fn map_run(
     region: &Region,
     profiles: &Profiles,
     derived: &Derived,
-    entries: Vec<Entry>,
+    entries: &[Entry],
     out: &mut Vec<Mapped>,
 ) -> Result<(), StoreError> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(entries.len().div_ceil(16)).max(1);
@@ -151,15 +147,14 @@ fn map_run(
         return Ok(());
     }
     let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Slot>> = entries.into_iter().map(|entry| Mutex::new((Some(entry), None))).collect();
+    let slots: Vec<Mutex<Option<Mapped>>> = entries.iter().map(|_| Mutex::new(None)).collect();
     let work = || -> Result<(), StoreError> {
         let snapshot = derived.snapshot()?;
         loop {
-            let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
-            let mut slot = slot.lock().map_err(|_| StoreError::Stopped("mapping".into()))?;
-            if let Some(entry) = slot.0.take() {
-                slot.1 = Some(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
-            }
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(entry), Some(slot)) = (entries.get(index), slots.get(index)) else { return Ok(()) };
+            let mapped = mapped::map(region, profiles, derived.codec(), entry, &snapshot)?;
+            *slot.lock().map_err(|_| StoreError::Stopped("mapping".into()))? = Some(mapped);
         }
     };
     std::thread::scope(|scope| {
@@ -172,8 +167,7 @@ fn map_run(
         outcome
     })?;
     for slot in slots {
-        let slot = slot.into_inner().map_err(|_| StoreError::Stopped("mapping".into()))?;
-        out.extend(slot.1);
+        out.extend(slot.into_inner().map_err(|_| StoreError::Stopped("mapping".into()))?);
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 
 use fhir::{PatientKey, PersonKey};
 use identity::{Builder, Index, Matcher, Model, PatientFacts};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 use store::{StoreError, Writer};
 
 /// Room for so many patients to begin with.
@@ -14,6 +17,8 @@ const EXPECTED_LEAST: usize = 1024;
 pub struct People {
     index: RwLock<Arc<Index>>,
     model: RwLock<Arc<Model>>,
+    /// Whether the index was changed since the running batch began.
+    changed: AtomicBool,
 }
 
 impl People {
@@ -27,13 +32,21 @@ impl People {
                 .map_err(|e| StoreError::Unusable(format!("the identity model in force cannot be used: {e}")))?,
             None => Model::builtin(),
         };
-        Ok(People { index: RwLock::new(Arc::new(load(writer)?)), model: RwLock::new(Arc::new(model)) })
+        let index = RwLock::new(Arc::new(load(writer)?));
+        Ok(People { index, model: RwLock::new(Arc::new(model)), changed: AtomicBool::new(false) })
     }
 
-    /// Load everybody anew: what was put in since the last commit did not become true.
-    pub(crate) fn reload(&self, writer: &Writer) -> Result<(), StoreError> {
-        let index = Arc::new(load(writer)?);
-        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    /// A batch begins.
+    pub(crate) fn begin(&self) {
+        self.changed.store(false, Ordering::Relaxed);
+    }
+
+    /// What was put in since the batch began did not become true: load everybody anew.
+    pub(crate) fn undo(&self, writer: &Writer) -> Result<(), StoreError> {
+        if self.changed.swap(false, Ordering::Relaxed) {
+            let index = Arc::new(load(writer)?);
+            *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        }
         Ok(())
     }
 
@@ -58,10 +71,12 @@ impl People {
     }
 
     pub(crate) fn put(&self, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
+        self.changed.store(true, Ordering::Relaxed);
         self.index().put(patient, person, facts);
     }
 
     pub(crate) fn link(&self, patient: PatientKey, person: PersonKey) {
+        self.changed.store(true, Ordering::Relaxed);
         self.index().link(patient, person);
     }
 }
