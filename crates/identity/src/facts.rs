@@ -41,6 +41,18 @@ pub struct PatientFacts {
     /// Whether the location is to be hidden (PDS `R`, `V` and their like).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub restricted: bool,
+    /// Identifiers that a system gives, other than NHS numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<IdentifierFacts>,
+}
+
+/// An identifier that some system gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentifierFacts {
+    /// Who gives it: a FHIR identifier system, or the name of a file's column.
+    pub system: String,
+    /// The identifier.
+    pub value: String,
 }
 
 impl PatientFacts {
@@ -114,6 +126,12 @@ fn name_rank(name: &Value) -> u8 {
 pub fn facts_of(patient: &Resource) -> PatientFacts {
     let mut facts = PatientFacts::default();
     for identifier in patient.list("identifier") {
+        let text = |name: &str| identifier.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        if let (Some(system), Some(value)) = (text("system"), text("value"))
+            && system != NHS_NUMBER
+        {
+            facts.identifiers.push(IdentifierFacts { system: system.to_owned(), value: value.to_owned() });
+        }
         if identifier.get("system").and_then(Value::as_str) != Some(NHS_NUMBER) {
             continue;
         }

@@ -8,4 +8,4 @@ mod decide;
 mod facts;
 
 pub use decide::{Candidate, Decision, Evidence, decide};
-pub use facts::{PatientFacts, facts_of, fold_name, postcode_key};
+pub use facts::{IdentifierFacts, PatientFacts, facts_of, fold_name, postcode_key};

@@ -6,6 +6,7 @@ pub mod banner;
 pub mod explain;
 pub mod freshness;
 mod item;
+pub mod matching;
 pub mod origin;
 mod read;
 pub mod sections;
@@ -16,5 +17,7 @@ pub mod when;
 pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
-pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};
+pub use read::{
+    Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector, Source as CrossReferenceSource,
+};
 pub use store::{LinkRow, PeopleFilter, SourceRow, StoreError, identifier_hash, journal::Entry};

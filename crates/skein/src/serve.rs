@@ -235,6 +235,7 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
         readers: readers.collect(),
         sources: sources.collect(),
         body_bytes_max: config.http.body_bytes_max,
+        matcher: None,
     }
 }
 

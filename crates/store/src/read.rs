@@ -506,7 +506,7 @@ impl Snapshot {
         Ok(self
             .connection()?
             .prepare_cached(
-                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL
+                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
                  AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
             )?
             .query_row(params![loser.0.cast_signed(), at.cast_signed()], |row| {
@@ -589,6 +589,15 @@ impl Snapshot {
     /// Resources with this identifier.
     pub fn find_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
         identifier_rows(self.connection()?, hash)
+    }
+
+    /// Whether any patient has (or had) an identifier of this system. NHS numbers are known everywhere.
+    pub fn knows_domain(&self, system: &str) -> Result<bool, StoreError> {
+        if system == fhir::nhs::SYSTEM {
+            return Ok(true);
+        }
+        let found = self.connection()?.prepare_cached("SELECT 1 FROM domain WHERE system = ?1")?.exists([system])?;
+        Ok(found)
     }
 
     /// Every source and its last sign of life, by name.

@@ -8,9 +8,12 @@
 mod auth;
 mod capability;
 mod everything;
+mod matching;
 mod negotiate;
 mod page;
+mod parameters;
 mod people;
+mod pix;
 mod read;
 mod reply;
 mod route;
@@ -30,7 +33,10 @@ use fhir::IssueType;
 use intake::Engine;
 use jiff::Timestamp;
 use negotiate::Asked;
-use record::Records;
+use record::{
+    Records,
+    matching::{Matcher, Rules},
+};
 use reply::{ApiError, Reply};
 use route::Interaction;
 use std::sync::Arc;
@@ -49,6 +55,8 @@ pub struct ApiConfig {
     pub sources: Vec<Source>,
     /// The largest body taken, in bytes; 0 means 64 MiB.
     pub body_bytes_max: usize,
+    /// Who answers `$match`; None: rules over the store's indexes.
+    pub matcher: Option<Arc<dyn Matcher>>,
 }
 
 /// A system that reads.
@@ -85,6 +93,7 @@ pub struct Inner {
     secure: bool,
     body_bytes_max: usize,
     tokens: Tokens,
+    matcher: Arc<dyn Matcher>,
     pages: page::Kept,
     capability: capability::Statement,
 }
@@ -106,6 +115,7 @@ impl Api {
         config: ApiConfig,
     ) -> Self {
         let started = clock();
+        let matcher = config.matcher.unwrap_or_else(|| Arc::new(Rules::new(records.clone())));
         Api(Arc::new(Inner {
             gate,
             records,
@@ -114,6 +124,7 @@ impl Api {
             base: config.base.map(|base| base.trim_end_matches('/').to_owned()),
             secure: config.secure,
             body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
+            matcher,
             tokens: Tokens::new(config.readers, config.sources),
             pages: page::Kept::default(),
             capability: capability::Statement::new(started),
@@ -197,6 +208,8 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         Interaction::VersionRead { kind, id, version } => read::version(api, user, call, kind, id, version).await,
         Interaction::History { kind, id } => read::history(api, user, call, kind, id).await,
         Interaction::Everything { kind, id } => everything::everything(api, user, call, kind, id, body).await,
+        Interaction::CrossReference => pix::cross_reference(api, user, call, body).await,
+        Interaction::Match => matching::find(api, user, call, body).await,
         Interaction::Search { kind, within } => {
             let mut call = call;
             if call.method == Method::POST {

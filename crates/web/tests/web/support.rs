@@ -128,6 +128,7 @@ impl Site {
                 Source { token_hash: hash(HOSPITAL), source: "hospital".into(), feed: "hospital-fhir".into() },
             ],
             body_bytes_max: 4 << 20,
+            matcher: None,
         };
         let ticking = Arc::clone(&clock);
         let now = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());
