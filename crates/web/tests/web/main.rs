@@ -3,4 +3,7 @@
 
 mod fhir_reading;
 mod fhir_writing;
+mod identity_feed;
+mod matching;
+mod pix;
 mod support;
