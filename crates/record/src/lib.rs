@@ -18,6 +18,7 @@ pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use read::{
-    Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector, Source as CrossReferenceSource,
+    Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,
+    Source as CrossReferenceSource,
 };
 pub use store::{LinkRow, PeopleFilter, SourceRow, StoreError, identifier_hash, journal::Entry};

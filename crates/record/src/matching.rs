@@ -174,9 +174,9 @@ enum Number {
 fn score(facts: &PatientFacts, person: PersonKey, found: &FoundPatient, numbered: bool) -> Option<Scored> {
     let theirs = &found.facts;
     let overlap = |ours: &[String], theirs: &[String]| {
-        ours.iter().map(|name| fold_name(name)).any(|name| {
-            !name.is_empty() && theirs.iter().any(|other| fold_name(other) == name)
-        })
+        ours.iter()
+            .map(|name| fold_name(name))
+            .any(|name| !name.is_empty() && theirs.iter().any(|other| fold_name(other) == name))
     };
     let differ = |a: Option<&String>, b: Option<&String>| {
         a.zip(b).is_some_and(|(a, b)| a != b && [a, b].iter().all(|code| matches!(code.as_str(), "male" | "female")))
@@ -184,7 +184,13 @@ fn score(facts: &PatientFacts, person: PersonKey, found: &FoundPatient, numbered
     let number = match (facts.nhs_number, theirs.nhs_number) {
         _ if numbered => Number::Sure,
         (Some(a), Some(b)) if a != b => Number::Differs,
-        (Some(_), Some(_)) => if theirs.verified { Number::Sure } else { Number::Same },
+        (Some(_), Some(_)) => {
+            if theirs.verified {
+                Number::Sure
+            } else {
+                Number::Same
+            }
+        }
         _ => Number::Unknown,
     };
     let agreement = Agreement {

@@ -455,7 +455,9 @@ impl Writer {
             .prepare_cached("UPDATE merged SET seq_to = ?2 WHERE loser = ?1 AND seq_to IS NULL")?
             .execute(params![loser, seq.cast_signed()])?;
         self.connection
-            .prepare_cached("INSERT INTO merged (loser, seq_from, survivor, happened, linked) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .prepare_cached(
+                "INSERT INTO merged (loser, seq_from, survivor, happened, linked) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
             .execute(params![
                 loser,
                 seq.cast_signed(),

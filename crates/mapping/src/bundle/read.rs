@@ -304,7 +304,11 @@ fn delete(index: Option<usize>, asked: &Asked<'_>, at: &dyn Fn(&str) -> String) 
                     "patient" | "subject" => {
                         patient = Some(value.strip_prefix("Patient/").unwrap_or(&value).to_owned());
                     }
-                    _ => return Err(unusable("a conditional DELETE names _id and patient (a Patient's: identifier), and nothing else")),
+                    _ => {
+                        return Err(unusable(
+                            "a conditional DELETE names _id and patient (a Patient's: identifier), and nothing else",
+                        ));
+                    }
                 }
             }
             id.ok_or_else(|| unusable("a conditional DELETE names _id and patient"))?

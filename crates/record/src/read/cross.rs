@@ -123,12 +123,15 @@ impl Records {
     pub fn renumbered(&self, patients: &[PatientKey], seq: u64) -> Result<Vec<PersonKey>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let mut people: Vec<PersonKey> = Vec::new();
+        // Whether any of them was somebody before: then even a number that now stands alone is news.
+        let mut known = false;
         for patient in patients {
             for at in [seq.saturating_sub(1), seq] {
-                if let Some(person) = snapshot.person_of(*patient, at)?
-                    && !people.contains(&person)
-                {
-                    people.push(person);
+                if let Some(person) = snapshot.person_of(*patient, at)? {
+                    known |= at < seq;
+                    if !people.contains(&person) {
+                        people.push(person);
+                    }
                 }
             }
         }
@@ -136,7 +139,8 @@ impl Records {
         for person in people {
             let before = numbers(&snapshot, person, seq.saturating_sub(1))?;
             let after = numbers(&snapshot, person, seq)?;
-            if before != after && !after.is_empty() {
+            let first_number = before.is_empty() && after.len() < 2 && !known;
+            if before != after && !after.is_empty() && !first_number {
                 changed.push(person);
             }
         }

@@ -42,7 +42,8 @@ pub async fn find(api: Api, user: Arc<User>, mut call: Call, body: Body) -> Resu
     let facts = identity::facts_of(&question.patient);
     let criteria = criteria(&facts);
     if criteria.is_empty() {
-        let text = "this says too little to find anybody: give an identifier, or a name with a birth date or a postcode";
+        let text =
+            "this says too little to find anybody: give an identifier, or a name with a birth date or a postcode";
         return Err(ApiError::bad(IssueType::Required, text).at(&question.place));
     }
     let action = Action::FindPeople { criteria };
@@ -98,13 +99,7 @@ fn certain(found: &mut Vec<Scored>) {
     }
 }
 
-fn write(
-    base: &str,
-    now: &str,
-    found: &[Scored],
-    items: &[Item],
-    count: usize,
-) -> Result<Vec<u8>, ApiError> {
+fn write(base: &str, now: &str, found: &[Scored], items: &[Item], count: usize) -> Result<Vec<u8>, ApiError> {
     let mut matches: Vec<(&Scored, &Item)> = Vec::with_capacity(found.len());
     for scored in found {
         let Some(item) = items.iter().find(|item| item.id.patient == scored.patient) else { continue };

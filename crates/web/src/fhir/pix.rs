@@ -144,9 +144,8 @@ fn answer(found: &CrossReferences, only: Option<&Vec<String>>) -> Value {
         only.is_none_or(|only| only.iter().any(|domain| domain == system))
     };
     let identifiers = found.identifiers.iter().filter(wanted);
-    let mut parameters: Vec<Value> = identifiers
-        .map(|identifier| json!({"name": "targetIdentifier", "valueIdentifier": identifier}))
-        .collect();
+    let mut parameters: Vec<Value> =
+        identifiers.map(|identifier| json!({"name": "targetIdentifier", "valueIdentifier": identifier})).collect();
     parameters.extend(found.patients.iter().map(|patient| {
         json!({"name": "targetId", "valueReference": {"reference": format!("Patient/{patient}"), "type": "Patient"}})
     }));

@@ -47,7 +47,8 @@ async fn a_number_leads_to_the_persons_other_numbers() {
     assert_eq!(ids, [format!("Patient/{practice}"), format!("Patient/{hospital}")]);
     assert!(!String::from_utf8_lossy(&all.body).contains("own.example"), "what was asked with is not repeated");
     // Only from one domain, or from several.
-    let (identifiers, ids) = targets(&site.get(&ask("https://own.example/id|p1", &["urn:oid:1.2.3"])).await.expect(200));
+    let (identifiers, ids) =
+        targets(&site.get(&ask("https://own.example/id|p1", &["urn:oid:1.2.3"])).await.expect(200));
     assert_eq!((identifiers, ids), (vec!["urn:oid:1.2.3|RHM-1".to_owned()], vec![format!("Patient/{hospital}")]));
     let both = site.get(&ask("https://own.example/id|p1", &["urn:oid:1.2.3", NHS_SYSTEM])).await.expect(200);
     assert_eq!(targets(&both).0.len(), 2);
@@ -148,7 +149,12 @@ async fn it_can_be_asked_in_a_body() {
     }
     let form = "sourceIdentifier=https%3A%2F%2Fown.example%2Fid%7Cp1&targetSystem=urn:no";
     assert_eq!(post("application/x-www-form-urlencoded", form.into()).await.expect(403).issue().0, "code-invalid");
-    for bad in ["{", "[]", r#"{"resourceType":"Patient"}"#, r#"{"resourceType":"Parameters","parameter":[{"name":"sourceIdentifier","valueInteger":1}]}"#] {
+    for bad in [
+        "{",
+        "[]",
+        r#"{"resourceType":"Patient"}"#,
+        r#"{"resourceType":"Parameters","parameter":[{"name":"sourceIdentifier","valueInteger":1}]}"#,
+    ] {
         post(json, bad.into()).await.expect(400);
     }
     post("text/plain", "x".into()).await.expect(415);
@@ -176,7 +182,10 @@ async fn a_merged_number_answers_for_the_survivor() {
 /// Of somebody whose whereabouts are restricted, the practice's numbers are not told, nor that there are any.
 #[tokio::test]
 async fn the_practice_of_a_restricted_person_is_not_told() {
-    let site = Site::with_profiles(&["source = \"gp\"\nname = \"Harbour Street Surgery\"\nkind = \"gp\"\n", "source = \"hospital\"\nname = \"hospital\"\n"]);
+    let site = Site::with_profiles(&[
+        "source = \"gp\"\nname = \"Harbour Street Surgery\"\nkind = \"gp\"\n",
+        "source = \"hospital\"\nname = \"hospital\"\n",
+    ]);
     site.patient(GP, "p1", NHS, &[]).await;
     let restricted = json!({"resourceType": "Patient", "id": "RHM-1", "birthDate": "1950-02-03", "meta": {"security": [{"code": "R"}]},
         "identifier": [{"system": "urn:oid:1.2.3", "value": "RHM-1"}, verified(NHS)]});
