@@ -3,7 +3,7 @@
 //! Reading and answering run side by side: a sender may have many messages on the way, and an answer goes out as soon as
 //! its message is durable and the answers before it are out.
 
-use super::{Asked, Counters, Delivery, Feed, LARGE_FRAME_BYTES, Sink, Stored, Ticket, UNIT};
+use super::{Asked, Counters, Delivery, Feed, LARGE_FRAME_BYTES, Response, Sink, Stored, Ticket, UNIT};
 use crate::answer::{self, Decision};
 use hl7v2::mllp::{self, Decoder, Event};
 use hl7v2::{ack, batch};
@@ -48,10 +48,10 @@ impl Pending {
 enum Part {
     /// The answer is known and needs nothing to be stored.
     Ready(Option<Vec<u8>>),
-    /// A query, being answered.
+    /// A query. It is asked once all before it is answered, so that it counts that.
     Asked {
-        task: tokio::task::JoinHandle<Vec<u8>>,
-        /// Its first segment, to answer from if the task fails.
+        response: Response,
+        /// Its first segment, to answer from if that fails.
         head: Vec<u8>,
     },
     /// The sink has it.
@@ -310,7 +310,7 @@ impl<S: Sink> Reader<'_, S> {
         }
     }
 
-    /// Has a query answered, on a task of its own: the sender may go on sending.
+    /// Has a query answered when its turn comes.
     fn query(&self, body: Vec<u8>, received: jiff::Timestamp) -> Part {
         let feed = self.feed;
         let (control_id, head) = (feed.next_control_id(), head_of(&body));
@@ -322,7 +322,7 @@ impl<S: Sink> Reader<'_, S> {
         };
         let (source, name) = (Arc::clone(&feed.source), Arc::clone(&feed.name));
         let asked = Asked { source, feed: name, received, body, control_id };
-        Part::Asked { task: tokio::spawn(responder.respond(asked)), head }
+        Part::Asked { response: responder.respond(asked), head }
     }
 
     /// Room for a message that waits to be stored.
@@ -410,8 +410,9 @@ async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> Option<Vec<u8>> {
             count(feed, answer.is_some().then_some(false));
             return answer;
         }
-        Part::Asked { task, head } => {
-            if let Ok(answer) = task.await {
+        Part::Asked { response, head } => {
+            // On a task of its own, so that a fault there is not the connection's.
+            if let Ok(answer) = tokio::spawn(response).await {
                 count(feed, Some(true));
                 return Some(answer);
             }
