@@ -1,7 +1,7 @@
 //! The index of people as systems meet it that speak HL7 v2: the identity feed (IHE ITI-8, ITI-30), the PIX query (ITI-9)
 //! and word of changes (ITI-10).
 
-use crate::harness::{Region, Setup, http, mllp::Answer, say::Adt};
+use crate::harness::{Region, Setup, clients, http, mllp::Answer, say::Adt};
 use serde_json::Value;
 use std::{
     io::{Read, Write},
@@ -112,6 +112,17 @@ fn each_query_that_cannot_be_answered_says_why() {
     assert_eq!((other.code(), error(&other)), ("AR", ("MSH^1^9", "201")));
     let bare = radiology.send(b"MSH|^~\\&|RIS|RCB|||20250301||QBP^Q23^QBP_Q21|D2|P|2.5\r");
     assert_eq!((bare.code(), bare.field("ERR", 3).split('^').next().unwrap()), ("AE", "100"));
+}
+
+/// Python's `hl7` asks and understands the answer.
+#[test]
+fn a_client_that_others_wrote_gets_its_answer() {
+    let region = asking();
+    let file = region.folder().join("query.hl7");
+    std::fs::write(&file, query("Q1", "1001^^^RCB", "")).unwrap();
+    region.sender("rcb-adt").send(&Adt::new("A28", "1001", "20250301120000").traced(NHS).bytes());
+    let answers = clients::python_mllp_client(region.feed("radiology"), &[file]);
+    assert!(answers[0].contains("QAK|Q1|OK") && answers[0].contains(NHS), "{answers:?}");
 }
 
 /// A query is no news: it is not in the journal. A feed that may not ask is told so, and goes on sending.

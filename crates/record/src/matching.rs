@@ -141,7 +141,7 @@ fn lookups(facts: &PatientFacts) -> Vec<(PeopleFilter, bool)> {
             filters.push((PeopleFilter { birth: facts.birth, given: given.clone(), ..any() }, false));
         }
     }
-    if family.is_some() && given.is_some() {
+    if family.is_some() && given.is_some() && postcode.is_some() {
         filters.push((PeopleFilter { family, given, postcode, ..any() }, false));
     }
     filters

@@ -94,7 +94,8 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) -> Outcome {
         let clock = self.setting.clock.clone();
         let people = People::new(&self.config, &self.engine);
-        let (updates, standings) = people.updates(&self.config, &self.engine, &clock)?;
+        let updates = people.updates(&self.config, &self.engine, &clock)?;
+        let standings = updates.iter().map(|(_, standing)| standing.clone()).collect();
         let queries: Vec<_> = self.config.feeds.iter().filter(|feed| feed.mllp.is_some()).collect();
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
         let app = app(&self.config, &self.engine, self.setting, standings)?;
@@ -267,13 +268,8 @@ impl People {
     }
 
     /// Who is told of changed identifiers, and how that goes.
-    fn updates(
-        &self,
-        config: &Config,
-        engine: &Engine,
-        clock: &Clock,
-    ) -> Outcome<(Vec<(pix::Update, pix::Standing)>, Vec<pix::Standing>)> {
-        let (mut updates, mut standings) = (Vec::new(), Vec::new());
+    fn updates(&self, config: &Config, engine: &Engine, clock: &Clock) -> Outcome<Vec<(pix::Update, pix::Standing)>> {
+        let mut updates = Vec::new();
         for receiver in &config.pix_updates {
             let mut sender = SenderConfig::new(&receiver.to);
             sender.tls = receiver
@@ -285,8 +281,6 @@ impl People {
                     .map_err(|error| Failure::asked(format!("pix_update {}: {error}", receiver.name)))?;
             }
             let organisation = (receiver.organisation_code.as_str(), receiver.organisation_name.as_str());
-            let standing = pix::Standing::default();
-            standings.push(standing.clone());
             let update = pix::Update {
                 name: receiver.name.clone(),
                 receiver: (receiver.receiving_application.clone(), receiver.receiving_facility.clone()),
@@ -302,9 +296,9 @@ impl People {
                 authorities: Arc::clone(&self.authorities),
                 clock: clock.clone(),
             };
-            updates.push((update, standing));
+            updates.push((update, pix::Standing::default()));
         }
-        Ok((updates, standings))
+        Ok(updates)
     }
 }
 

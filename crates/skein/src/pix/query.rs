@@ -47,14 +47,14 @@ enum Found {
     /// It cannot be answered.
     Faults(Vec<AckError>),
     /// It may not be asked here, or not now.
-    Refused(AckError),
+    Refused(Box<AckError>),
 }
 
 impl From<Refusal> for Found {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
+    fn from(shut: Refusal) -> Self {
+        match shut {
             Refusal::NoSuchPerson => Found::Identifiers(Vec::new()),
-            Refusal::NotAllowed(text) => Found::Refused(fault(Condition::Internal, None, text)),
+            Refusal::NotAllowed(text) => Found::Refused(refusal(Condition::Internal, None, text)),
             Refusal::NotRecorded(error) => Found::from(error),
         }
     }
@@ -64,7 +64,7 @@ impl From<StoreError> for Found {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a query could not be answered");
         let text = "the index cannot be asked just now: ask again later";
-        Found::Refused(fault(Condition::Internal, None, text))
+        Found::Refused(refusal(Condition::Internal, None, text))
     }
 }
 
@@ -95,7 +95,7 @@ impl Queries {
         if header.trigger != "Q23" {
             let place = Location::field("MSH", 9);
             let text = "this feed answers QBP^Q23 (get corresponding identifiers) and no other query";
-            return Found::Refused(fault(Condition::EventCode, Some(place), text));
+            return Found::Refused(refusal(Condition::EventCode, Some(place), text));
         }
         let Some(qpd) = message.segment("QPD") else {
             let place = Location::segment("QPD");
@@ -123,7 +123,7 @@ impl Queries {
                 Looked::Told(found) => found,
             },
             Ok(Err(error)) => error,
-            Err(_) => Found::Refused(fault(Condition::Internal, None, "a fault here, not in the query")),
+            Err(_) => Found::Refused(refusal(Condition::Internal, None, "a fault here, not in the query")),
         }
     }
 
@@ -211,6 +211,10 @@ fn fault(condition: Condition, location: Option<Location>, text: impl Into<Strin
     AckError { condition, location, text: text.into() }
 }
 
+fn refusal(condition: Condition, location: Option<Location>, text: impl Into<String>) -> Box<AckError> {
+    Box::new(fault(condition, location, text))
+}
+
 /// A place in QPD, as ERR-2 has it (ITI TF-2 3.9.4.2.2.6).
 fn place(field: usize, repetition: usize, component: Option<usize>) -> Location {
     Location { repetition: Some(repetition), component, ..Location::field("QPD", field) }
@@ -225,7 +229,7 @@ fn write(message: &Message, asked: &Asked, found: &Found, authorities: &Authorit
             (Code::AA, "OK", &[], identifier_list(identifiers, &asked.source, authorities, s))
         }
         Found::Faults(faults) => (Code::AE, "AE", faults, String::new()),
-        Found::Refused(fault) => (Code::AR, "AR", std::slice::from_ref(fault), String::new()),
+        Found::Refused(fault) => (Code::AR, "AR", std::slice::from_ref(fault.as_ref()), String::new()),
     };
     let qpd = message.segment("QPD");
     let tag = qpd.map(|qpd| qpd.field(2).text().into_owned()).unwrap_or_default();

@@ -42,8 +42,7 @@ pub async fn find(api: Api, user: Arc<User>, mut call: Call, body: Body) -> Resu
     let facts = identity::facts_of(&question.patient);
     let criteria = criteria(&facts);
     if criteria.is_empty() {
-        let text =
-            "this says too little to find anybody: give an identifier, or a name with a birth date or a postcode";
+        let text = "this says too little to find anybody: give an identifier, or a name with a birth date, or both names with a postcode";
         return Err(ApiError::bad(IssueType::Required, text).at(&question.place));
     }
     let action = Action::FindPeople { criteria };
@@ -82,7 +81,7 @@ fn criteria(facts: &PatientFacts) -> Vec<String> {
         ("gender", facts.gender.is_some()),
     ];
     let numbered = facts.nhs_number.is_some() || !facts.identifiers.is_empty();
-    let named = (family || given) && facts.birth.is_some() || family && given;
+    let named = (family || given) && facts.birth.is_some() || family && given && facts.postcode.is_some();
     if !numbered && !named {
         return Vec::new();
     }
