@@ -37,6 +37,11 @@ pub enum Action {
         /// The interaction (`read`, `vread`, `history`, `search`, `everything`) and types or ids.
         what: String,
     },
+    /// Ask by what other identifiers a person is known (IHE PIX, PIXm).
+    CrossReference {
+        /// The transaction (`ITI-83`, `ITI-9`, `ITI-10`) and, where it asks for some only, the number of domains.
+        what: String,
+    },
     /// Look at the message an item came from.
     OpenOrigin {
         /// Its journal position.
@@ -151,6 +156,13 @@ impl<T> Sealed<T> {
     pub async fn release(self) -> Result<T, Refusal> {
         self.receipt.wait().await?;
         Ok(self.content)
+    }
+
+    /// Put two things read under one permit together, still under its seal. None for two permits: each has its own entry to
+    /// wait for.
+    pub fn and<V, U>(self, other: Sealed<V>, work: impl FnOnce(T, V) -> U) -> Option<Sealed<U>> {
+        Arc::ptr_eq(&self.receipt, &other.receipt)
+            .then(|| Sealed { content: work(self.content, other.content), receipt: self.receipt })
     }
 
     /// Work on the content without letting it out.

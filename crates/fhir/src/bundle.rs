@@ -136,6 +136,23 @@ impl BundleWriter {
         self
     }
 
+    /// An entry of the answer to `$match`: how likely it is the one that was meant (0 to 1), and what that means (value
+    /// set match-grade).
+    pub fn matched(&mut self, base: &str, kind_and_id: &str, resource: &[u8], score: f64, grade: &str) -> &mut Self {
+        self.begin_entry();
+        self.full_url(base, kind_and_id);
+        self.out.extend_from_slice(br#","resource":"#);
+        self.out.extend_from_slice(resource);
+        self.out.extend_from_slice(
+            br#","search":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/match-grade","valueCode":"#,
+        );
+        text(&mut self.out, grade);
+        self.out.extend_from_slice(br#"}],"mode":"match","score":"#);
+        self.out.extend_from_slice(format!("{:.3}", score.clamp(0.0, 1.0)).as_bytes());
+        self.out.extend_from_slice(b"}}");
+        self
+    }
+
     /// An entry of a searchset that tells about the search.
     pub fn outcome(&mut self, outcome: &OperationOutcome) -> &mut Self {
         self.begin_entry();

@@ -284,6 +284,17 @@ const ERRORS_MAX: usize = 20;
 /// Writes the acknowledgement of a message, or, with `None`, of bytes that could not be read.
 #[must_use]
 pub fn build(message: Option<&Message>, answer: &Answer<'_>) -> Vec<u8> {
+    write(message, answer, None, &[])
+}
+
+/// Writes the response to a query: as an acknowledgement, but of this message type (MSH-9, its three parts), and with
+/// these segments after MSA and ERR. The segments are written with the query's own separators.
+#[must_use]
+pub fn respond(query: &Message, answer: &Answer<'_>, kind: [&str; 3], segments: &[String]) -> Vec<u8> {
+    write(Some(query), answer, Some(kind), segments)
+}
+
+fn write(message: Option<&Message>, answer: &Answer<'_>, of: Option<[&str; 3]>, segments: &[String]) -> Vec<u8> {
     let header = message.map(Message::header).unwrap_or_default();
     let separators = message.map_or_else(Separators::default, |m| *m.separators());
     let mut w = Writer { out: String::with_capacity(256), s: separators };
@@ -303,17 +314,22 @@ pub fn build(message: Option<&Message>, answer: &Answer<'_>) -> Vec<u8> {
     }
     w.text(answer.now);
     w.raw("");
-    let kind = match (version < (2, 3), header.trigger.is_empty()) {
-        (true, _) | (_, true) => "ACK".to_owned(),
-        (false, false) => {
-            let c = char::from(separators.component);
-            let trigger = escape::escape(&header.trigger, &separators).into_owned();
-            // The third component came with 2.3.1.
-            let third =
-                if version > (2, 3) || header.version.starts_with("2.3.1") { format!("{c}ACK") } else { String::new() };
-            format!("ACK{c}{trigger}{third}")
+    let kind = of.map(|parts| parts.join(&char::from(separators.component).to_string())).unwrap_or_else(|| {
+        match (version < (2, 3), header.trigger.is_empty()) {
+            (true, _) | (_, true) => "ACK".to_owned(),
+            (false, false) => {
+                let c = char::from(separators.component);
+                let trigger = escape::escape(&header.trigger, &separators).into_owned();
+                // The third component came with 2.3.1.
+                let third = if version > (2, 3) || header.version.starts_with("2.3.1") {
+                    format!("{c}ACK")
+                } else {
+                    String::new()
+                };
+                format!("ACK{c}{trigger}{third}")
+            }
         }
-    };
+    });
     w.raw(&kind);
     w.text(answer.control_id);
     let or = |echoed: String, usual: &str| if echoed.is_empty() { usual.to_owned() } else { echoed };
@@ -337,6 +353,10 @@ pub fn build(message: Option<&Message>, answer: &Answer<'_>) -> Vec<u8> {
     }
     w.end();
     w.errors(version, answer);
+    for segment in segments {
+        w.out.push_str(segment);
+        w.end();
+    }
 
     match message {
         Some(m) if !utf_16 => m.charset().encode(w.out),

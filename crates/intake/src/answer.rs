@@ -173,6 +173,20 @@ pub fn not_stored(parsed: &Parsed, why: &str, rules: Rules, control_id: &str, no
     refusal(parsed.message.as_ref(), rules, &fault, control_id, now)
 }
 
+/// Whether this asks something (QBP), so that it is answered from what is known and never journalled as news.
+#[must_use]
+pub fn is_query(parsed: &Parsed) -> bool {
+    parsed.message.as_ref().is_some_and(|message| message.header().message_code == "QBP")
+}
+
+/// The answer to a query that cannot be answered: this feed answers none, or a fault of ours.
+#[must_use]
+pub fn unanswered(parsed: &Parsed, why: &str, rules: Rules, control_id: &str, now: Timestamp) -> Option<Vec<u8>> {
+    let fault =
+        AckError { condition: Condition::MessageType, location: Some(Location::field("MSH", 9)), text: why.to_owned() };
+    refusal(parsed.message.as_ref(), rules, &fault, control_id, now)
+}
+
 fn memchr_last_line_end(head: &[u8]) -> usize {
     head.iter().rposition(|b| matches!(b, b'\r' | b'\n')).map_or(head.len(), |at| at + 1)
 }

@@ -6,9 +6,11 @@
 
 mod connection;
 mod counters;
+mod query;
 pub mod tls;
 
 pub use counters::{Counters, Snapshot};
+pub use query::{Asked, Responder, Response};
 
 use crate::answer::Rules;
 use crate::engine::Applied;
@@ -186,6 +188,7 @@ pub struct Listener {
     tls: Option<Arc<tls::Renewed>>,
     config: ListenerConfig,
     counters: Arc<Counters>,
+    responder: Option<Arc<dyn Responder>>,
 }
 
 impl std::fmt::Debug for Listener {
@@ -224,7 +227,14 @@ impl Listener {
             address: config.address,
             why,
         })?;
-        Ok(Self { socket, tls, config, counters: Arc::default() })
+        Ok(Self { socket, tls, config, counters: Arc::default(), responder: None })
+    }
+
+    /// Queries on this feed are answered by `responder`. Without one they are refused.
+    #[must_use]
+    pub fn answering(mut self, responder: Arc<dyn Responder>) -> Self {
+        self.responder = Some(responder);
+        self
     }
 
     /// The address it has: the port, where the configuration said 0.
@@ -244,7 +254,7 @@ impl Listener {
     /// Listens until `stop`. Then no new connection is taken, messages in hand are finished and answered, and every
     /// connection is closed.
     pub async fn run<S: Sink>(self, sink: S, clock: Clock, stop: CancellationToken) {
-        let Self { socket, tls, config, counters } = self;
+        let Self { socket, tls, config, counters, responder } = self;
         let permits = Arc::new(Semaphore::new(config.connections_max.max(1)));
         let grace = config.stop_time_max;
         let stamp = u64::try_from(clock().as_millisecond()).unwrap_or(0);
@@ -257,6 +267,7 @@ impl Listener {
             large: Arc::new(Semaphore::new(LARGE_FRAMES_MAX)),
             config,
             sink,
+            responder,
             clock,
             counters,
             answers: AtomicU64::new(0),
@@ -332,6 +343,7 @@ struct Feed<S> {
     source: Arc<str>,
     config: ListenerConfig,
     sink: S,
+    responder: Option<Arc<dyn Responder>>,
     clock: Clock,
     counters: Arc<Counters>,
     memory: Arc<Semaphore>,

@@ -191,9 +191,10 @@ pub fn map(
         .iter()
         .filter_map(|change| match change {
             Change::Fold { facts, .. } => Some(facts.time.occurred),
-            Change::Merge { time, .. } | Change::Unmerge { time, .. } | Change::MoveVisit { time, .. } => {
-                Some(time.occurred)
-            }
+            Change::Merge { time, .. }
+            | Change::SamePerson { time, .. }
+            | Change::Unmerge { time, .. }
+            | Change::MoveVisit { time, .. } => Some(time.occurred),
             Change::Put { .. } | Change::Delete { .. } => None,
         })
         .max();

@@ -88,11 +88,21 @@ pub enum Change {
         /// When.
         time: EventTime,
     },
-    /// The source undid a merge (A37 and the like).
+    /// The source says that two of its patients are one person, and keeps both as they are (A24). They may have been
+    /// numbered by different authorities.
+    SamePerson {
+        /// One patient.
+        patient: PatientKey,
+        /// The other.
+        with: PatientKey,
+        /// When.
+        time: EventTime,
+    },
+    /// The source undid a merge, or takes back that two patients are one person (A37 and the like).
     Unmerge {
-        /// The former survivor.
+        /// The former survivor, or one of the two.
         survivor: PatientKey,
-        /// The patient that stands by itself again.
+        /// The patient that stands by itself again, or the other of the two.
         loser: PatientKey,
         /// When.
         time: EventTime,

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod freshness;
 mod item;
 pub mod links;
+pub mod matching;
 pub mod origin;
 mod read;
 pub mod sections;
@@ -21,7 +22,10 @@ pub mod withhold;
 
 pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use origin::{assurance, rule_of};
-pub use read::{Candidates, Filter, FoundPatient, Item, PersonHit, Records, Selector};
+pub use read::{
+    Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,
+    Source as CrossReferenceSource,
+};
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,
     StoreError, Weighed, identifier_hash, journal::Entry,

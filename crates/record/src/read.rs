@@ -1,5 +1,9 @@
 //! Reading a person's record under a permit.
 
+mod cross;
+
+pub use cross::{CrossReferences, Source};
+
 use crate::withhold::{self, Secrets, WITHHELD};
 use access::{FindPermit, Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};

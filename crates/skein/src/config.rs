@@ -39,6 +39,9 @@ pub struct Config {
     /// Client systems that read through the FHIR API.
     #[serde(default, rename = "client")]
     pub clients: Vec<Client>,
+    /// Systems that hear when a person's set of identifiers changes (IHE ITI-10).
+    #[serde(default, rename = "pix_update")]
+    pub pix_updates: Vec<PixUpdate>,
     /// The file all this was read from.
     #[serde(skip)]
     pub file: PathBuf,
@@ -178,6 +181,49 @@ pub struct Feed {
     /// Seconds without a byte after which a connection is closed.
     #[serde(default = "default_idle_seconds_max")]
     pub idle_seconds_max: u64,
+    /// Queries (QBP^Q23) on this MLLP feed are answered, asked by this system. Without, they are refused.
+    pub queries: Option<Asker>,
+}
+
+/// `[feed.queries]`: as whom queries on a feed are asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asker {
+    /// Its id, as the audit trail shows it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The ODS code of the organisation that answers for it.
+    pub organisation_code: String,
+    /// That organisation's name.
+    pub organisation_name: String,
+}
+
+/// `[[pix_update]]`: a system that hears by which identifiers people are known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PixUpdate {
+    /// Its name: small letters, digits, hyphens. Where it is in the change feed is kept under this name.
+    pub name: String,
+    /// Host and port of its MLLP listener.
+    pub to: String,
+    /// The ODS code of the organisation that answers for it.
+    pub organisation_code: String,
+    /// That organisation's name.
+    pub organisation_name: String,
+    /// Identifiers of these FHIR systems alone. Left out: all.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// The source whose names for assigning authorities it knows. Left out: any source's.
+    pub source: Option<String>,
+    /// MSH-5.
+    #[serde(default)]
+    pub receiving_application: String,
+    /// MSH-6.
+    #[serde(default)]
+    pub receiving_facility: String,
+    /// With TLS: its certificate must be signed by one of these authorities (a PEM file).
+    pub authorities: Option<PathBuf>,
 }
 
 fn default_connections_max() -> usize {
@@ -351,6 +397,11 @@ impl Config {
             {
                 return Err(format!("feed \"{name}\": client_certificates needs client_authorities, who signs them"));
             }
+            if feed.queries.is_some() && feed.mllp.is_none() {
+                return Err(format!(
+                    "feed \"{name}\": queries are answered on MLLP feeds; over FHIR ask as a [[client]]"
+                ));
+            }
             if feed.connections_max == 0 || feed.message_bytes_max == 0 || feed.idle_seconds_max == 0 {
                 return Err(format!("feed \"{name}\": a limit of 0 lets nothing in"));
             }
@@ -372,6 +423,30 @@ impl Config {
             check_token_hash(&client.token_hash, &place)?;
             if let Some(other) = hashes.insert(client.token_hash.as_str(), place.clone()) {
                 return Err(format!("{place} is the same as {other}: each client has its own token"));
+            }
+        }
+        for asker in self.feeds.iter().filter_map(|feed| feed.queries.as_ref()) {
+            if ids.insert(asker.id.as_str(), ()).is_some() {
+                return Err(format!("two users, clients or feeds with queries have the id \"{}\"", asker.id));
+            }
+        }
+        let mut receivers = BTreeMap::new();
+        for receiver in &self.pix_updates {
+            let name = receiver.name.as_str();
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+                return Err(format!("pix_update \"{name}\": a name is small letters, digits and hyphens"));
+            }
+            if receivers.insert(name, ()).is_some() {
+                return Err(format!("two pix_updates have the name \"{name}\""));
+            }
+            let port = receiver.to.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            if port.is_none() {
+                return Err(format!("pix_update \"{name}\": to is host:port"));
+            }
+            if let Some(source) = &receiver.source
+                && !sources.contains_key(source.as_str())
+            {
+                return Err(format!("pix_update \"{name}\" names source \"{source}\", which no [[source]] describes"));
             }
         }
         Ok(())

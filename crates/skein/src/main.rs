@@ -10,6 +10,7 @@ mod edge;
 mod failure;
 mod listen;
 mod logging;
+mod pix;
 mod region;
 mod say;
 mod serve;

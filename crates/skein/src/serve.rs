@@ -4,7 +4,7 @@ use crate::{
     config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Tls},
     edge,
     failure::{Failure, Outcome},
-    listen, region,
+    listen, pix, region,
 };
 use access::{Account, Accounts, Gate, User};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
@@ -12,9 +12,10 @@ use intake::{
     Engine,
     answer::{Application, Faulty, Rules},
     listener::{
-        Clock, Listener, ListenerConfig,
-        tls::{Renewed, ServerFiles},
+        Clock, Listener, ListenerConfig, Responder,
+        tls::{ClientFiles, Renewed, ServerFiles},
     },
+    sender::SenderConfig,
 };
 use record::Records;
 use serde_json::{Value, json};
@@ -91,9 +92,21 @@ impl Server {
     /// Serve until told to stop; then finish what is in hand, answer it, and close the files.
     pub async fn run(self, stop: CancellationToken) -> Outcome {
         let clock = self.setting.clock.clone();
-        let app = app(&self.config, &self.engine, self.setting)?;
+        let people = People::new(&self.config, &self.engine);
+        let updates = people.updates(&self.config, &self.engine, &clock)?;
+        let standings = updates.iter().map(|(_, standing)| standing.clone()).collect();
+        let queries: Vec<_> = self.config.feeds.iter().filter(|feed| feed.mllp.is_some()).collect();
+        let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
+        let app = app(&self.config, &self.engine, self.setting, standings)?;
         let mut feeds = JoinSet::new();
-        for listener in self.listeners {
+        for (update, standing) in updates {
+            feeds.spawn(update.follow(standing, stop.clone()));
+        }
+        for (listener, responder) in self.listeners.into_iter().zip(answering) {
+            let listener = match responder {
+                Some(responder) => listener.answering(responder),
+                None => listener,
+            };
             feeds.spawn(listener.run(self.engine.clone(), clock.clone(), stop.clone()));
         }
         let served = match self.tls {
@@ -206,7 +219,7 @@ fn accounts(config: &Config) -> Outcome<Accounts> {
 }
 
 /// Everything that HTTP serves.
-fn app(config: &Config, engine: &Engine, setting: Setting) -> Outcome<Router> {
+fn app(config: &Config, engine: &Engine, setting: Setting, updates: Vec<pix::Standing>) -> Outcome<Router> {
     let journal = engine.clone();
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
@@ -218,7 +231,84 @@ fn app(config: &Config, engine: &Engine, setting: Setting) -> Outcome<Router> {
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         demo: setting.demo,
     });
-    Ok(web::router(site, api(config)).merge(Router::new().route("/health", get(health)).with_state(engine.clone())))
+    Ok(web::router(site, api(config))
+        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
+}
+
+/// What speaks of people over HL7 v2, with what it shares.
+struct People {
+    gate: Gate,
+    records: Records,
+    authorities: Arc<pix::Authorities>,
+}
+
+impl People {
+    fn new(config: &Config, engine: &Engine) -> Self {
+        let journal = engine.clone();
+        People {
+            gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+            records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
+            authorities: Arc::new(pix::Authorities::new(config.sources.clone())),
+        }
+    }
+
+    fn user(id: &str, name: &str, organisation: (&str, &str)) -> User {
+        User {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            role_code: "system".into(),
+            role_name: "Client system".into(),
+            org_code: organisation.0.to_owned(),
+            org_name: organisation.1.to_owned(),
+        }
+    }
+
+    /// What answers a feed's queries, where it may ask any.
+    fn queries(&self, feed: &Feed, engine: &Engine) -> Option<Arc<dyn Responder>> {
+        let asker = feed.queries.as_ref()?;
+        let organisation = (asker.organisation_code.as_str(), asker.organisation_name.as_str());
+        Some(Arc::new(pix::Queries {
+            user: Arc::new(Self::user(&asker.id, &asker.name, organisation)),
+            gate: self.gate.clone(),
+            records: self.records.clone(),
+            engine: engine.clone(),
+            authorities: Arc::clone(&self.authorities),
+        }))
+    }
+
+    /// Who is told of changed identifiers, and how that goes.
+    fn updates(&self, config: &Config, engine: &Engine, clock: &Clock) -> Outcome<Vec<(pix::Update, pix::Standing)>> {
+        let mut updates = Vec::new();
+        for receiver in &config.pix_updates {
+            let mut sender = SenderConfig::new(&receiver.to);
+            sender.tls = receiver
+                .authorities
+                .as_deref()
+                .map(|file| ClientFiles { authorities: config.beside(file), identity: None });
+            if let Some(files) = &sender.tls {
+                intake::listener::tls::client(files)
+                    .map_err(|error| Failure::asked(format!("pix_update {}: {error}", receiver.name)))?;
+            }
+            let organisation = (receiver.organisation_code.as_str(), receiver.organisation_name.as_str());
+            let update = pix::Update {
+                name: receiver.name.clone(),
+                receiver: (receiver.receiving_application.clone(), receiver.receiving_facility.clone()),
+                region: config.region.code.clone(),
+                sender,
+                domains: receiver.domains.clone(),
+                source: receiver.source.clone().unwrap_or_default(),
+                user: Self::user(&format!("pix-update-{}", receiver.name), &receiver.name, organisation),
+                cursor: engine.folder().join(format!("pix-update-{}.cursor", receiver.name)),
+                gate: self.gate.clone(),
+                records: self.records.clone(),
+                engine: engine.clone(),
+                authorities: Arc::clone(&self.authorities),
+                clock: clock.clone(),
+            };
+            updates.push((update, pix::Standing::default()));
+        }
+        Ok(updates)
+    }
 }
 
 /// Who may use the FHIR API: client systems read, sources write, each with a token of its own.
@@ -247,15 +337,22 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
         readers: readers.collect(),
         sources: sources.collect(),
         body_bytes_max: config.http.body_bytes_max,
+        matcher: None,
     }
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
-async fn health(State(engine): State<Engine>) -> (StatusCode, Json<Value>) {
+async fn health(State((engine, updates)): State<(Engine, Vec<pix::Standing>)>) -> (StatusCode, Json<Value>) {
     let progress = engine.progress();
     // What another process put in the journal is noticed when it is processed.
     let received = progress.head.max(progress.applied);
-    let numbers = |status: &str| json!({"status": status, "received": received, "processed": progress.applied});
+    let numbers = |status: &str| {
+        let mut numbers = json!({"status": status, "received": received, "processed": progress.applied});
+        if let (Some(members), false) = (numbers.as_object_mut(), updates.is_empty()) {
+            members.insert("pix_updates".into(), updates.iter().map(pix::Standing::told).collect());
+        }
+        numbers
+    };
     match engine.fault() {
         None => (StatusCode::OK, Json(numbers("ok"))),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(numbers("processing has stopped; see the log"))),

@@ -94,6 +94,7 @@ CREATE TABLE IF NOT EXISTS merged (
   loser INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
   survivor INTEGER,                    -- NULL: the merge was undone
   happened INTEGER NOT NULL,           -- older news than this is ignored
+  linked INTEGER NOT NULL DEFAULT 0,   -- 1: the source says only that both are one person, and keeps both
   PRIMARY KEY (loser, seq_from)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS merged_survivor ON merged (survivor) WHERE seq_to IS NULL;
@@ -132,6 +133,8 @@ CREATE TABLE IF NOT EXISTS identifier (
   hash INTEGER NOT NULL, patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
   PRIMARY KEY (hash, patient, kind, local)
 ) WITHOUT ROWID;
+-- The systems that patients' identifiers are of, NHS numbers apart: the identifier domains this region knows.
+CREATE TABLE IF NOT EXISTS domain (system TEXT PRIMARY KEY) WITHOUT ROWID;
 -- The change feed: one row a journal entry, with the patients it touched.
 CREATE TABLE IF NOT EXISTS applied (
   seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, source INTEGER NOT NULL,

@@ -171,10 +171,26 @@ impl Applier {
                 }
             }
             Change::Merge { .. } => {}
+            Change::SamePerson { patient, with, time } => {
+                for patient in [patient, with] {
+                    self.stub(mapped, *patient, source, seq)?;
+                }
+                if let Some(finding) = self.merge_in_doubt(*with, *patient, seq)? {
+                    remarks.push(finding);
+                } else if self.writer.put_linked(*patient, *with, time.recorded, seq)? {
+                    to_settle.push(*with);
+                    to_settle.push(*patient);
+                }
+            }
             Change::Unmerge { survivor, loser, time } => {
                 for patient in [survivor, loser] {
                     self.stub(mapped, *patient, source, seq)?;
                 }
+                // The two may be named in the other order than when they were said to be one.
+                let (survivor, loser) = match self.writer.survivor(*survivor)? {
+                    Some(other) if other == *loser => (loser, survivor),
+                    _ => (survivor, loser),
+                };
                 if self.writer.put_merge(*loser, None, time.recorded, seq)? {
                     to_settle.push(*loser);
                     to_settle.push(*survivor);

@@ -4,7 +4,7 @@
 //! its message is durable and the answers before it are out. Application acknowledgements, which wait for processing,
 //! come behind on the same connection, in the order of the messages as well.
 
-use super::{Counters, Delivery, Feed, LARGE_FRAME_BYTES, Sink, Stored, Ticket, UNIT};
+use super::{Asked, Counters, Delivery, Feed, LARGE_FRAME_BYTES, Response, Sink, Stored, Ticket, UNIT};
 use crate::answer::{self, Decision};
 use hl7v2::ack::Wanted;
 use hl7v2::mllp::{self, Decoder, Event};
@@ -54,6 +54,12 @@ impl Pending {
 enum Part {
     /// The answer is known and needs nothing to be stored.
     Ready(Option<Vec<u8>>),
+    /// A query. It is asked once all before it is answered, so that it counts that.
+    Asked {
+        response: Response,
+        /// Its first segment, to answer from if that fails.
+        head: Vec<u8>,
+    },
     /// The sink has it.
     Submitted {
         ticket: Ticket,
@@ -294,9 +300,9 @@ impl<S: Sink> Reader<'_, S> {
         let decide = move |body: Vec<u8>| {
             let parsed = hl7v2::parse(&body);
             let decision = answer::decide(&parsed, &body, rules, &control_id, received);
-            (decision, body)
+            (decision, answer::is_query(&parsed), body)
         };
-        let (decision, body) = if body.len() <= BLOCKING_BYTES {
+        let (decision, is_query, body) = if body.len() <= BLOCKING_BYTES {
             decide(body)
         } else {
             match tokio::task::spawn_blocking(move || decide(body)).await {
@@ -305,6 +311,9 @@ impl<S: Sink> Reader<'_, S> {
                 Err(_) => return Part::Ready(None),
             }
         };
+        if is_query && decision.readable {
+            return self.query(body, received);
+        }
         let head = head_of(&body);
         let delivery = Delivery {
             source: Arc::clone(&feed.source),
@@ -319,6 +328,21 @@ impl<S: Sink> Reader<'_, S> {
             Ok(ticket) => Part::Submitted { ticket, decision, head },
             Err(why) => Part::Ready(refusal(feed, &head, &why.0)),
         }
+    }
+
+    /// Has a query answered when its turn comes.
+    fn query(&self, body: Vec<u8>, received: jiff::Timestamp) -> Part {
+        let feed = self.feed;
+        let (control_id, head) = (feed.next_control_id(), head_of(&body));
+        let Some(responder) = &feed.responder else {
+            let why = "this feed answers no queries: ask for it to be permitted in the region's configuration";
+            tracing::info!(feed = &*feed.name, peer = %self.peer.ip(), "a query came on a feed that answers none");
+            let parsed = hl7v2::parse(&head);
+            return Part::Ready(answer::unanswered(&parsed, why, feed.config.rules, &control_id, received));
+        };
+        let (source, name) = (Arc::clone(&feed.source), Arc::clone(&feed.name));
+        let asked = Asked { source, feed: name, received, body, control_id };
+        Part::Asked { response: responder.respond(asked), head }
     }
 
     /// Room for a message that waits to be stored.
@@ -478,6 +502,18 @@ async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> (Option<Vec<u8>>, O
         Part::Ready(answer) => {
             count(feed, answer.is_some().then_some(false));
             return (answer, None);
+        }
+        Part::Asked { response, head } => {
+            // On a task of its own, so that a fault there is not the connection's.
+            if let Ok(answer) = tokio::spawn(response).await {
+                count(feed, Some(true));
+                return (Some(answer), None);
+            }
+            tracing::error!(feed = &*feed.name, "a query could not be answered: a fault in skein");
+            count(feed, Some(false));
+            let why = "the query could not be answered: a fault here, not in the query";
+            let id = feed.next_control_id();
+            return (answer::unanswered(&hl7v2::parse(&head), why, feed.config.rules, &id, (feed.clock)()), None);
         }
         Part::Submitted { ticket, decision, head } => (ticket, decision, head),
     };

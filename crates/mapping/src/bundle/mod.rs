@@ -11,6 +11,7 @@
 //! All or nothing: one entry that cannot be used refuses a transaction. A batch's entries stand alone.
 
 mod check;
+mod links;
 mod place;
 mod read;
 mod refs;
@@ -246,6 +247,7 @@ pub fn map_fhir<L: Lookup + ?Sized>(
     let names = place::place(&mut work)?;
     let independent = read.bundle == Some(BundleKind::Batch);
     refs::rewrite(&mut work, &names, independent)?;
+    links::complete(&mut work, &names)?;
     let mut set = finish(&mut work.entries, work.directory, received, independent);
     set.findings.append(&mut work.findings);
     let answers = work.entries.into_iter().filter(|entry| entry.stand_in.is_none()).map(|entry| Answer {

@@ -1,6 +1,6 @@
 //! Whose each entry is, and so what its id is.
 
-use super::{Entry, Lookup, Method, Work, error, is_directory, is_found_by_identifier, read::root_of};
+use super::{Entry, Lookup, Method, Work, error, is_directory, is_found_by_identifier, links, read::root_of};
 use crate::change::{Finding, Severity};
 use fhir::{PatientKey, Reference, ResourceId, ResourceType, compartment, json::Node, nhs, reference};
 use std::{borrow::Cow, collections::HashMap};
@@ -331,7 +331,7 @@ pub(super) fn patient_key<L: Lookup + ?Sized>(work: &mut Work<'_, L>, id: &str) 
     Ok(work.region.patient(work.source, id))
 }
 
-fn by_identifier<L: Lookup + ?Sized>(
+pub(super) fn by_identifier<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
     system: &str,
     value: &str,
@@ -349,7 +349,7 @@ fn by_identifier<L: Lookup + ?Sized>(
 }
 
 /// A source that names its patient by identifier alone and never sends the Patient: one that says just that much.
-fn stand_in<L: Lookup + ?Sized>(work: &mut Work<'_, L>, system: &str, value: &str) -> PatientKey {
+pub(super) fn stand_in<L: Lookup + ?Sized>(work: &mut Work<'_, L>, system: &str, value: &str) -> PatientKey {
     let own = name_of_identifier(system, value);
     let key = work.region.patient(work.source, &own);
     let known = work.entries.iter().any(|entry| entry.id == Some(ResourceId::of_patient(key)));
@@ -375,6 +375,19 @@ fn place_delete<L: Lookup + ?Sized>(
     let (kind, own) = (entry.kind, entry.own.clone());
     let place = entry.index.map_or_else(String::new, |index| format!("Bundle.entry[{index}].request.url"));
     work.looked_up = true;
+    if let Some((system, value)) = links::condition_of_delete(entry) {
+        let (system, value) = (system.to_owned(), value.to_owned());
+        let found = find(work, kind, Some(&system), &value, work.directory)?;
+        let refused = match found.as_slice() {
+            [_] => None,
+            [] => Some(error("not-found", place, "this source has sent no Patient with this identifier")),
+            _ => Some(error("ambiguous-reference", place, "more than one Patient meets the condition")),
+        };
+        if let Some(entry) = work.entries.get_mut(index) {
+            (entry.id, entry.refused) = (found.first().copied().filter(|_| refused.is_none()), refused);
+        }
+        return Ok(());
+    }
     let mut candidates: Vec<ResourceId> = own.parse().into_iter().collect();
     if kind == ResourceType::Patient {
         candidates.push(ResourceId::of_patient(work.region.patient(work.source, &own)));

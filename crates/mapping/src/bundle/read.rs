@@ -330,10 +330,18 @@ fn delete<'d>(index: Option<usize>, asked: &Asked<'_>, at: &dyn Fn(&str) -> Stri
             for (name, value) in parse_pairs(query) {
                 match name.as_str() {
                     "_id" => id = Some(value),
+                    "identifier" if kind == ResourceType::Patient => {
+                        let named = condition(query).map_err(unusable)?;
+                        id = Some(format!("?{named}"));
+                    }
                     "patient" | "subject" => {
                         patient = Some(value.strip_prefix("Patient/").unwrap_or(&value).to_owned());
                     }
-                    _ => return Err(unusable("a conditional DELETE names _id and patient, and nothing else")),
+                    _ => {
+                        return Err(unusable(
+                            "a conditional DELETE names _id and patient (a Patient's: identifier), and nothing else",
+                        ));
+                    }
                 }
             }
             id.ok_or_else(|| unusable("a conditional DELETE names _id and patient"))?

@@ -117,7 +117,7 @@ fn address(kind: ResourceType, id: ResourceId) -> Rc<str> {
 }
 
 /// A Patient of whom only an identifier is known.
-fn stand_in(system: &str, value: &str) -> Content {
+pub(super) fn stand_in(system: &str, value: &str) -> Content {
     let mut json = String::from("{\"identifier\":[{");
     if !system.is_empty() {
         json.push_str("\"system\":");

@@ -262,7 +262,8 @@ impl<'m> Context<'m> {
         }
     }
 
-    /// A24, A37: two PIDs.
+    /// A24, A37: two PIDs, said to be one person, or not after all (HL7 v2.5 §3.3.24, §3.3.37). Unlike a merge, neither
+    /// number ends: both patients stay in use.
     fn link(&self, out: &mut Outcome, link: bool) {
         let mut pids = self.message.all("PID");
         let (Some(first), Some(second)) = (pids.next(), pids.next()) else {
@@ -282,8 +283,15 @@ impl<'m> Context<'m> {
         for identity in [&survivor, &loser] {
             out.changes.push(self.stub(identity));
         }
-        if link {
-            out.changes.push(Change::Merge { survivor: survivor_key, loser: loser_key, time });
+        if survivor_key == loser_key {
+            self.find(
+                Severity::Note,
+                "merge-with-itself",
+                &second.field(3).location(),
+                "both PID segments name one patient: nothing to link",
+            );
+        } else if link {
+            out.changes.push(Change::SamePerson { patient: loser_key, with: survivor_key, time });
         } else {
             out.changes.push(Change::Unmerge { survivor: survivor_key, loser: loser_key, time });
         }

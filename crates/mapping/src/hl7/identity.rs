@@ -30,6 +30,8 @@ enum Field {
 
 struct Found {
     authority: String,
+    /// The FHIR system of the authority's universal id, where it has one: `urn:oid:…` of an ISO object identifier.
+    universal: Option<String>,
     value: String,
     kind: String,
 }
@@ -75,6 +77,7 @@ impl<'m> Context<'m> {
                 }
                 _ if field == Field::List => others.push(Found {
                     authority: authority.into_owned(),
+                    universal: universal_of(rep.comp(4)),
                     value: value.to_owned(),
                     kind: kind.into_owned(),
                 }),
@@ -129,6 +132,7 @@ impl<'m> Context<'m> {
                 _ if said => {}
                 _ => others.push(Found {
                     authority: authority.into_owned(),
+                    universal: universal_of(rep.comp(4)),
                     value: value.to_owned(),
                     kind: kind.into_owned(),
                 }),
@@ -206,11 +210,17 @@ impl<'m> Context<'m> {
             _ => "",
         };
         let kind = (!kind.is_empty()).then(|| fixed("http://terminology.hl7.org/CodeSystem/v2-0203", kind, display));
-        Object::new()
-            .put("type", kind)
-            .text("system", &self.profile.identifier_system(found.authority.trim()))
-            .text("value", &found.value)
-            .value()
+        Object::new().put("type", kind).text("system", &self.system_of(found)).text("value", &found.value).value()
+    }
+
+    /// As the profile says; else by the authority's universal id, which is the same for everybody; else made up from the
+    /// source and the name it uses.
+    fn system_of(&self, found: &Found) -> String {
+        let authority = found.authority.trim();
+        match &found.universal {
+            Some(universal) if !self.profile.patient.systems.contains_key(authority) => universal.clone(),
+            _ => self.profile.identifier_system(authority),
+        }
     }
 
     fn nhs_identifier(&self, number: &str, valid: bool, status: Option<&'static str>) -> Json {
@@ -239,5 +249,16 @@ impl<'m> Context<'m> {
             tables::NHS_NUMBER_STATUS.find(&digits).map(|(code, _)| code).filter(|c| digits.len() == c.len())
         };
         pid.field(32).reps().find_map(of)
+    }
+}
+
+/// The FHIR system of a universal id (HD-2, HD-3): object identifiers and addresses stand for themselves everywhere.
+fn universal_of(authority: hl7v2::Comp<'_>) -> Option<String> {
+    let (id, kind) = (authority.sub(2), authority.sub(3));
+    let id = id.trim();
+    match kind.trim() {
+        "ISO" if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit() || b == b'.') => Some(format!("urn:oid:{id}")),
+        "URI" | "URL" if id.contains(':') => Some(id.to_owned()),
+        _ => None,
     }
 }

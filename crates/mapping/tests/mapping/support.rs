@@ -71,6 +71,7 @@ impl World {
                     self.rows.insert(*id, (resource, folded.state));
                 }
                 Change::Merge { survivor, loser, .. } => self.links.push(format!("{loser} is {survivor}")),
+                Change::SamePerson { patient, with, .. } => self.links.push(format!("{patient} is one with {with}")),
                 Change::Unmerge { survivor, loser, .. } => self.links.push(format!("{loser} is not {survivor}")),
                 Change::MoveVisit { encounter, to, .. } => self.links.push(format!("{encounter} to {to}")),
                 other => panic!("unexpected {other:?}"),

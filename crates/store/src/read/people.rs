@@ -197,7 +197,7 @@ impl Snapshot {
         Ok(self
             .connection()?
             .prepare_cached(
-                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL
+                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
                  AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
             )?
             .query_row(params![loser.0.cast_signed(), at.cast_signed()], |row| {
@@ -275,6 +275,15 @@ impl Snapshot {
             }
         }
         Ok(hits)
+    }
+
+    /// Whether any patient has (or had) an identifier of this system. NHS numbers are known everywhere.
+    pub fn knows_domain(&self, system: &str) -> Result<bool, StoreError> {
+        if system == fhir::nhs::SYSTEM {
+            return Ok(true);
+        }
+        let found = self.connection()?.prepare_cached("SELECT 1 FROM domain WHERE system = ?1")?.exists([system])?;
+        Ok(found)
     }
 
     /// Resources with this identifier.

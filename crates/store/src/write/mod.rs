@@ -12,7 +12,7 @@ use fhir::{PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 pub use people::NewLink;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What is stored of a resource now.
 #[derive(Clone, Debug)]
@@ -54,6 +54,7 @@ pub struct Writer {
     sources: HashMap<String, i64>,
     pending_dictionaries: Vec<(u32, u8, Vec<u8>)>,
     activity: HashMap<i64, Activity>,
+    domains: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -85,6 +86,7 @@ impl Writer {
             sources: HashMap::new(),
             pending_dictionaries: Vec::new(),
             activity: HashMap::new(),
+            domains: HashSet::new(),
         };
         writer.reload()?;
         Ok(writer)
@@ -96,6 +98,12 @@ impl Writer {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             self.sources.insert(row.get(1)?, row.get(0)?);
+        }
+        self.domains.clear();
+        let mut statement = self.connection.prepare_cached("SELECT system FROM domain")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.domains.insert(row.get(0)?);
         }
         Ok(())
     }

@@ -51,6 +51,18 @@ impl Writer {
                 find.and_then(|f| f.postcode_key()),
                 facts
             ])?;
+        for identifier in find.into_iter().flat_map(|facts| &facts.identifiers) {
+            self.learn_domain(&identifier.system)?;
+        }
+        Ok(())
+    }
+
+    /// Patients have identifiers of this system.
+    fn learn_domain(&mut self, system: &str) -> Result<(), StoreError> {
+        if !self.domains.contains(system) {
+            self.connection.prepare_cached("INSERT OR IGNORE INTO domain (system) VALUES (?1)")?.execute([system])?;
+            self.domains.insert(system.to_owned());
+        }
         Ok(())
     }
 
@@ -97,7 +109,7 @@ impl Writer {
             .optional()?)
     }
 
-    /// The patients merged into this one.
+    /// The patients merged into this one, or said to be the same person.
     pub fn losers(&self, survivor: PatientKey) -> Result<Vec<PatientKey>, StoreError> {
         let mut statement = self
             .connection
@@ -117,6 +129,32 @@ impl Writer {
         happened: Timestamp,
         seq: u64,
     ) -> Result<bool, StoreError> {
+        self.put_pointer(loser, survivor, false, happened, seq)
+    }
+
+    /// Note that a source says of two of its patients that they are one person, and keeps both. Where the first is tied to
+    /// another already, the second is tied to the first, so that neither statement is lost.
+    pub fn put_linked(
+        &mut self,
+        patient: PatientKey,
+        with: PatientKey,
+        happened: Timestamp,
+        seq: u64,
+    ) -> Result<bool, StoreError> {
+        if self.survivor(patient)?.is_some() && self.survivor(with)?.is_none() {
+            return self.put_pointer(with, Some(patient), true, happened, seq);
+        }
+        self.put_pointer(patient, Some(with), true, happened, seq)
+    }
+
+    fn put_pointer(
+        &mut self,
+        loser: PatientKey,
+        survivor: Option<PatientKey>,
+        linked: bool,
+        happened: Timestamp,
+        seq: u64,
+    ) -> Result<bool, StoreError> {
         let loser = loser.0.cast_signed();
         let newest: Option<i64> = self
             .connection
@@ -133,12 +171,15 @@ impl Writer {
             .prepare_cached("UPDATE merged SET seq_to = ?2 WHERE loser = ?1 AND seq_to IS NULL")?
             .execute(params![loser, seq.cast_signed()])?;
         self.connection
-            .prepare_cached("INSERT INTO merged (loser, seq_from, survivor, happened) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT INTO merged (loser, seq_from, survivor, happened, linked) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
             .execute(params![
                 loser,
                 seq.cast_signed(),
                 survivor.map(|survivor| survivor.0.cast_signed()),
-                happened.as_microsecond()
+                happened.as_microsecond(),
+                linked
             ])?;
         Ok(true)
     }

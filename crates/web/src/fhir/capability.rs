@@ -1,6 +1,6 @@
 //! `GET /metadata`: what this server does, made from the same tables that do it.
 
-use super::reply::Reply;
+use super::{people::MOTHERS_MAIDEN_NAME_PARAMETER, reply::Reply};
 use axum::http::StatusCode;
 use fhir::{
     ResourceType, Value,
@@ -13,6 +13,25 @@ use std::{collections::HashMap, sync::Mutex};
 
 /// Statements made so far, one for each base address we are reached at: a caller can make up only so many.
 const STATEMENTS_MAX: usize = 16;
+
+/// Operations of the index of people: name, definition, and a word about them.
+const OF_PEOPLE: &[(&str, &str, &str)] = &[
+    (
+        "ihe-pix",
+        "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
+        "GET or POST Patient/$ihe-pix: by what other identifiers the person with this one is known (ITI-83).",
+    ),
+    (
+        "match",
+        "http://hl7.org/fhir/OperationDefinition/Patient-match",
+        "POST Patient/$match: who is meant, with score and match-grade (ITI-119).",
+    ),
+];
+/// IHE's statements of the actors this server plays, in JSON.
+const INSTANTIATES: &[&str] = &[
+    "https://profiles.ihe.net/ITI/PIXm/CapabilityStatement/IHE.PIXm.Manager",
+    "https://profiles.ihe.net/ITI/PDQm/CapabilityStatement/IHE.PDQm.PatientDemographicsSupplierMatch",
+];
 
 /// The capability statement.
 pub struct Statement {
@@ -60,6 +79,7 @@ fn statement(base: &str, started: Timestamp) -> Value {
         "date": fhir::datetime::instant(started),
         "publisher": "Skein",
         "kind": "instance",
+        "instantiates": INSTANTIATES,
         "software": {"name": "Skein", "version": env!("CARGO_PKG_VERSION")},
         "implementation": {"description": "A region's shared health and care record", "url": base},
         "fhirVersion": "4.0.1",
@@ -86,7 +106,14 @@ fn resource(kind: ResourceType) -> Value {
         .iter()
         .map(|code| json!({"code": code}))
         .collect();
-    let found: Vec<Value> = all().map(|parameter| search_parameter(kind, parameter)).collect();
+    let mut found: Vec<Value> = all().map(|parameter| search_parameter(kind, parameter)).collect();
+    if kind == ResourceType::Patient {
+        found.push(json!({
+            "name": MOTHERS_MAIDEN_NAME_PARAMETER,
+            "type": "string",
+            "documentation": "Narrows what other parameters find; :exact and :contains are understood."
+        }));
+    }
     let mut resource = json!({
         "type": kind.as_str(),
         "profile": format!("http://hl7.org/fhir/StructureDefinition/{kind}"),
@@ -121,7 +148,13 @@ fn resource(kind: ResourceType) -> Value {
         }
         if people {
             let definition = "http://hl7.org/fhir/OperationDefinition/Patient-everything";
-            members.insert("operation".into(), json!([{"name": "everything", "definition": definition}]));
+            let mut operations = vec![json!({"name": "everything", "definition": definition})];
+            if kind == ResourceType::Patient {
+                operations.extend(OF_PEOPLE.iter().map(|(name, definition, documentation)| {
+                    json!({"name": name, "definition": definition, "documentation": documentation})
+                }));
+            }
+            members.insert("operation".into(), operations.into());
         }
     }
     resource
@@ -157,5 +190,9 @@ mod tests {
             assert!(names.contains(&name), "{name}");
         }
         assert!(resources.len() > 130);
+        let patient = resources.iter().find(|r| r.get("type").is_some_and(|t| t == "Patient")).expect("Patient");
+        let operations: Vec<&str> =
+            patient["operation"].as_array().expect("operations").iter().filter_map(|o| o["name"].as_str()).collect();
+        assert_eq!(operations, ["everything", "ihe-pix", "match"]);
     }
 }

@@ -9,9 +9,12 @@ mod auth;
 mod capability;
 mod everything;
 mod links;
+mod matching;
 mod negotiate;
 mod page;
+mod parameters;
 mod people;
+mod pix;
 mod read;
 mod reply;
 mod route;
@@ -31,7 +34,10 @@ use fhir::IssueType;
 use intake::Engine;
 use jiff::Timestamp;
 use negotiate::Asked;
-use record::Records;
+use record::{
+    Records,
+    matching::{Matcher, Rules},
+};
 use reply::{ApiError, Reply};
 use route::Interaction;
 use std::sync::Arc;
@@ -50,6 +56,8 @@ pub struct ApiConfig {
     pub sources: Vec<Source>,
     /// The largest body taken, in bytes; 0 means 64 MiB.
     pub body_bytes_max: usize,
+    /// Who answers `$match`; None: rules over the store's indexes.
+    pub matcher: Option<Arc<dyn Matcher>>,
 }
 
 /// A system that reads.
@@ -86,6 +94,7 @@ pub struct Inner {
     secure: bool,
     body_bytes_max: usize,
     tokens: Tokens,
+    matcher: Arc<dyn Matcher>,
     pages: page::Kept,
     capability: capability::Statement,
 }
@@ -107,6 +116,7 @@ impl Api {
         config: ApiConfig,
     ) -> Self {
         let started = clock();
+        let matcher = config.matcher.unwrap_or_else(|| Arc::new(Rules::new(records.clone())));
         Api(Arc::new(Inner {
             gate,
             records,
@@ -115,6 +125,7 @@ impl Api {
             base: config.base.map(|base| base.trim_end_matches('/').to_owned()),
             secure: config.secure,
             body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
+            matcher,
             tokens: Tokens::new(config.readers, config.sources),
             pages: page::Kept::default(),
             capability: capability::Statement::new(started),
@@ -198,6 +209,8 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         Interaction::VersionRead { kind, id, version } => read::version(api, user, call, kind, id, version).await,
         Interaction::History { kind, id } => read::history(api, user, call, kind, id).await,
         Interaction::Everything { kind, id } => everything::everything(api, user, call, kind, id, body).await,
+        Interaction::CrossReference => pix::cross_reference(api, user, call, body).await,
+        Interaction::Match => matching::find(api, user, call, body).await,
         Interaction::Search { kind, within } => {
             let mut call = call;
             if call.method == Method::POST {

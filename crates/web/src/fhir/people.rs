@@ -4,6 +4,10 @@
 //! reason, not answered by reading everybody. What the indexes find is checked against the whole search again, so that
 //! every parameter and modifier means what it should.
 
+mod pdqm;
+
+pub use pdqm::MOTHERS_MAIDEN_NAME_PARAMETER;
+
 use super::{
     Api, Call, blocking, links,
     page::{PAGE, People},
@@ -19,6 +23,7 @@ use fhir::{
     nhs,
     search::{Neighbours, Query, Summary, Total},
 };
+use pdqm::Extras;
 use record::{Candidates, Filter, Item, PeopleFilter, Selector, identifier_hash};
 use serde_json::json;
 use std::sync::Arc;
@@ -52,7 +57,8 @@ pub async fn search(api: Api, user: Arc<User>, call: Call, kind: ResourceType) -
         let (name, people, offset) = api.pages.find(link, &user.id, api.now())?;
         return next_page(api, user, call, kind, people, offset, &name).await;
     }
-    let asked = query(&api, &call, kind, &call.pairs)?;
+    let extras = Extras::read(&call.pairs)?;
+    let asked = query(&api, &call, kind, &extras.pairs)?;
     if asked.needs_neighbours() || !asked.reverse_includes.is_empty() || !asked.includes.is_empty() {
         let text = "a search for people does not follow references: open the record of the one you mean";
         return Err(ApiError::bad(IssueType::NotSupported, text));
@@ -61,8 +67,13 @@ pub async fn search(api: Api, user: Arc<User>, call: Call, kind: ResourceType) -
     let criteria: Vec<String> = call.pairs.iter().map(|(name, _)| name.clone()).collect();
     let sealed = blocking(move || {
         let permit = ask(&api, &user, criteria)?;
+        for domain in &extras.domains {
+            if !api.records.knows_domain(domain)? {
+                return Err(pdqm::unknown_domain());
+            }
+        }
         let sealed = api.records.candidates(&permit, &selectors, kind == ResourceType::Person)?;
-        Ok(sealed.map(move |candidates| first_page(&api, &user, &call, &asked, candidates)))
+        Ok(sealed.map(move |candidates| first_page(&api, &user, &call, &asked, &extras, candidates)))
     });
     let body = sealed.await?.release().await??;
     Ok(Reply::json(StatusCode::OK, body))
@@ -78,7 +89,14 @@ struct Hit {
     key: PatientKey,
 }
 
-fn first_page(api: &Api, user: &User, call: &Call, query: &Query, candidates: Candidates) -> Result<Vec<u8>, ApiError> {
+fn first_page(
+    api: &Api,
+    user: &User,
+    call: &Call,
+    query: &Query,
+    extras: &Extras,
+    candidates: Candidates,
+) -> Result<Vec<u8>, ApiError> {
     if candidates.cut {
         let text = format!("more than {CANDIDATES_MAX} patients fit: say more of the one you mean");
         return Err(ApiError::bad(IssueType::TooCostly, text));
@@ -86,6 +104,7 @@ fn first_page(api: &Api, user: &User, call: &Call, query: &Query, candidates: Ca
     let seq = candidates.seq;
     let mut hits = hits(query.kind(), candidates)?;
     hits.retain(|hit| query.matches(&hit.resource, &Neighbours::default()));
+    extras.narrow(&mut hits);
     if !query.sort.is_empty() {
         let mut keyed: Vec<_> = hits.into_iter().map(|hit| (query.sort_values(&hit.resource), hit)).collect();
         keyed.sort_by(|a, b| query.compare(&a.0, &b.0));
@@ -105,7 +124,8 @@ fn first_page(api: &Api, user: &User, call: &Call, query: &Query, candidates: Ca
     };
     let own = own_address(&call.base, query.kind(), &call.pairs);
     let total = hits.len();
-    Ok(write(api, call, query, hits.into_iter().take(count), total, &own, next.as_deref()))
+    let hits = hits.into_iter().take(count).map(|hit| extras.trimmed(hit));
+    Ok(write(api, call, query, hits, total, &own, next.as_deref()))
 }
 
 async fn next_page(
@@ -117,7 +137,8 @@ async fn next_page(
     offset: usize,
     name: &str,
 ) -> Result<Reply, ApiError> {
-    let asked = query(&api, &call, kind, &people.pairs)?;
+    let extras = Extras::read(&people.pairs)?;
+    let asked = query(&api, &call, kind, &extras.pairs)?;
     let name = name.to_owned();
     let sealed = blocking(move || {
         let permit = ask(&api, &user, people.pairs.iter().map(|(name, _)| name.clone()).collect())?;
@@ -137,11 +158,11 @@ async fn next_page(
             }),
         };
         Ok(sealed.map(move |candidates| {
-            let hits = hits(kind, candidates)?;
+            let hits = hits(kind, candidates)?.into_iter().map(|hit| extras.trimmed(hit));
             let own = link(&call.base, kind, &name, offset);
             let reached = offset + keys.len();
             let next = (reached < total).then(|| link(&call.base, kind, &name, reached));
-            Ok::<_, ApiError>(write(&api, &call, &asked, hits.into_iter(), total, &own, next.as_deref()))
+            Ok::<_, ApiError>(write(&api, &call, &asked, hits, total, &own, next.as_deref()))
         }))
     });
     let body = sealed.await?.release().await??;

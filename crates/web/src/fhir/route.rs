@@ -21,6 +21,10 @@ pub enum Interaction {
     Search { kind: ResourceType, within: Option<String> },
     /// `GET` or `POST /Patient/id/$everything`, `/Person/id/$everything`
     Everything { kind: ResourceType, id: String },
+    /// `GET` or `POST /Patient/$ihe-pix`
+    CrossReference,
+    /// `POST /Patient/$match`
+    Match,
     /// `POST /Type`
     Create { kind: ResourceType },
     /// `PUT /Type/id`; without an id, `PUT /Type?identifier=…`
@@ -71,6 +75,14 @@ pub fn parse(method: &Method, path: &str) -> Result<Interaction, ApiError> {
                 ["_search"] => Err(not_allowed("GET, HEAD, POST", "a search is sent with GET or POST")),
                 ["_history"] => {
                     Err(unsupported("the history of a whole type is not kept; ask for that of one resource"))
+                }
+                ["$ihe-pix"] if kind == ResourceType::Patient && (get || post) => Ok(Interaction::CrossReference),
+                ["$ihe-pix"] if kind == ResourceType::Patient => {
+                    Err(not_allowed("GET, HEAD, POST", "$ihe-pix is asked with GET or POST"))
+                }
+                ["$match"] if kind == ResourceType::Patient && post => Ok(Interaction::Match),
+                ["$match"] if kind == ResourceType::Patient => {
+                    Err(not_allowed("POST", "$match is asked with POST: a Patient, alone or in Parameters"))
                 }
                 [operation] if operation.starts_with('$') => Err(unsupported("this operation is not supported")),
                 [id] => {

@@ -105,10 +105,15 @@ pub fn hash(token: &str) -> String {
 
 impl Site {
     pub fn new() -> Site {
+        Site::with_profiles(&["gp", "hospital"].map(|id| format!("source = \"{id}\"\nname = \"{id}\"\n")))
+    }
+
+    /// With sources of these profiles.
+    pub fn with_profiles<T: ToString>(profiles: &[T]) -> Site {
+        let profiles: Vec<String> = profiles.iter().map(ToString::to_string).collect();
         let folder = tempfile::tempdir().unwrap();
         let start: Timestamp = "2024-07-01T12:00:00Z".parse().unwrap();
         let clock = Arc::new(AtomicI64::new(start.as_second()));
-        let profiles = ["gp", "hospital"].map(|id| format!("source = \"{id}\"\nname = \"{id}\"\n")).to_vec();
         let path = folder.path().to_owned();
         // Starting waits for the disk, which a thread that runs futures may not.
         let starting = move || Engine::start(&path, &EngineConfig { region: "test".into(), profiles }, start).unwrap();
@@ -128,6 +133,7 @@ impl Site {
                 Source { token_hash: hash(HOSPITAL), source: "hospital".into(), feed: "hospital-fhir".into() },
             ],
             body_bytes_max: 4 << 20,
+            matcher: None,
         };
         let ticking = Arc::clone(&clock);
         let now = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());
@@ -194,6 +200,12 @@ impl Site {
         let answer = self.write(token, "POST", "/", &bundle).await.expect(200).json();
         let location = answer["entry"][0]["response"]["location"].as_str().unwrap();
         location.split('/').nth(1).unwrap().to_owned()
+    }
+
+    /// What the audit holds, oldest first.
+    pub fn audited(&self) -> Vec<String> {
+        let audit = store::audit::AuditReader::open(&store::Folder::visit(self.engine.folder()).unwrap()).unwrap();
+        (1..).map_while(|n| audit.entry(n).unwrap()).map(|entry| entry.body).collect()
     }
 
     pub fn stop(self) {

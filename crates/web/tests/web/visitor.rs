@@ -147,6 +147,7 @@ impl Pages {
         });
         let reader = web::fhir::Reader { token_hash: hash("reading"), user: crate::support::user("reader", "system") };
         let api = ApiConfig {
+            matcher: None,
             base: Some("https://record.example/fhir".into()),
             secure: true,
             readers: vec![reader],

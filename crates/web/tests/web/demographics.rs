@@ -1,0 +1,143 @@
+//! Finding people by what is known of them (IHE PDQm, ITI-78).
+
+use crate::support::{GP, READER, Site};
+use axum::body::Body;
+use serde_json::{Value, json};
+
+const NHS_SYSTEM: &str = "https://fhir.nhs.uk/Id/nhs-number";
+
+/// Two women of one family name, and a man who is no longer in use.
+async fn family() -> Site {
+    let site = Site::new();
+    for (own, given, birth, gender, maiden) in [
+        ("a", "Ann", "1950-02-03", "female", "O'Neill"),
+        ("b", "Bea", "1951-04-05", "female", "Grant"),
+        ("c", "Carl", "1952-06-07", "male", "Grant"),
+    ] {
+        let mut patient = json!({"resourceType": "Patient", "id": own, "gender": gender, "birthDate": birth,
+            "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName", "valueString": maiden}],
+            "name": [{"family": "Smithson", "given": [given]}], "telecom": [{"system": "phone", "value": format!("07700 90010{own}")}],
+            "address": [{"line": ["1 Mill Lane"], "city": "Leeds", "state": "Yorkshire", "country": "GB", "postalCode": "LS1 1AA"}],
+            "identifier": [{"system": "urn:oid:1.2.3", "value": own}, {"system": "urn:oid:4.5.6", "value": format!("x{own}")}]});
+        if own == "c" {
+            patient["active"] = json!(false);
+        }
+        site.write(GP, "PUT", &format!("/Patient/{own}"), &patient).await.expect(201);
+    }
+    site
+}
+
+fn givens(bundle: &Value) -> Vec<String> {
+    let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+    let mut givens: Vec<String> = entries
+        .iter()
+        .filter_map(|entry| entry["resource"]["name"][0]["given"][0].as_str().map(str::to_owned))
+        .collect();
+    givens.sort();
+    givens
+}
+
+/// Every criterion of the profile narrows what an index finds; GET and POST say the same.
+#[tokio::test]
+async fn all_criteria_together() {
+    let site = family().await;
+    for (more, expected) in [
+        ("", &["Ann", "Bea", "Carl"][..]),
+        ("&active=true", &["Ann", "Bea"]),
+        ("&active=false", &["Carl"]),
+        ("&gender=female", &["Ann", "Bea"]),
+        ("&given=be", &["Bea"]),
+        ("&given:exact=Ann", &["Ann"]),
+        ("&given:exact=ann", &[]),
+        ("&given:contains=ar", &["Carl"]),
+        ("&birthdate=1950-02-03", &["Ann"]),
+        ("&birthdate=ge1951-01-01", &["Bea", "Carl"]),
+        ("&telecom=07700%2090010b", &["Bea"]),
+        ("&address=1%20mill", &["Ann", "Bea", "Carl"]),
+        ("&address:contains=lane", &["Ann", "Bea", "Carl"]),
+        ("&address-city=leeds&address-state=york&address-country=GB", &["Ann", "Bea", "Carl"]),
+        ("&address-city=hull", &[]),
+        ("&address-postalcode=LS1", &["Ann", "Bea", "Carl"]),
+        ("&mothersMaidenName=grant", &["Bea", "Carl"]),
+        ("&mothersMaidenName=one", &["Ann"]),
+        ("&mothersMaidenName:exact=O'Neill", &["Ann"]),
+        ("&mothersMaidenName:exact=o'neill", &[]),
+        ("&mothersMaidenName:contains=ran,neill", &["Ann", "Bea", "Carl"]),
+        ("&identifier=urn:oid:1.2.3%7Ca", &["Ann"]),
+        ("&identifier=urn:oid:1.2.3%7Ca&identifier=urn:oid:4.5.6%7Cxa", &["Ann"]),
+        ("&identifier=urn:oid:1.2.3%7Ca&identifier=urn:oid:4.5.6%7Cxb", &[]),
+        ("&identifier=urn:oid:1.2.3%7Ca,urn:oid:4.5.6%7Cxb", &["Ann", "Bea"]),
+    ] {
+        let found = site.get(&format!("/Patient?family=smithson{more}")).await.expect(200).json();
+        assert_eq!(givens(&found), expected, "{more}");
+        assert_eq!(found["total"], expected.len(), "{more}");
+        let bearer = format!("Bearer {READER}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        let form = format!("family=smithson{more}");
+        let posted = site.send("POST", "/Patient/_search", &headers, Body::from(form)).await.expect(200).json();
+        assert_eq!(givens(&posted), expected, "POST {more}");
+    }
+    site.stop();
+}
+
+/// Only the numbers of one domain are wanted: the others are not told.
+#[tokio::test]
+async fn identifiers_of_the_domains_asked_for_alone() {
+    let site = family().await;
+    let systems = |bundle: &Value| -> Vec<String> {
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let identifiers = entries.iter().flat_map(|entry| entry["resource"]["identifier"].as_array().cloned().unwrap());
+        identifiers.map(|identifier| identifier["system"].as_str().unwrap().to_owned()).collect()
+    };
+    let one = site.get("/Patient?family=smithson&identifier=urn:oid:1.2.3%7C").await.expect(200).json();
+    assert_eq!(systems(&one), ["urn:oid:1.2.3"; 3]);
+    let both =
+        site.get("/Patient?family=smithson&identifier=urn:oid:1.2.3%7C,urn:oid:4.5.6%7C").await.expect(200).json();
+    assert_eq!(systems(&both).len(), 6);
+    // Nobody of them has an NHS number, which is no unknown domain.
+    let path = format!("/Patient?family=smithson&identifier={NHS_SYSTEM}%7C");
+    assert_eq!(site.get(&path).await.expect(200).json()["total"], 0);
+    // Page by page too, and the next page as it was.
+    let first = site
+        .get("/Patient?family=smithson&identifier=urn:oid:1.2.3%7C&mothersMaidenName=grant&_count=1")
+        .await
+        .expect(200);
+    assert_eq!(systems(&first.json()), ["urn:oid:1.2.3"]);
+    let next = site.get(&first.link("next").unwrap()).await.expect(200).json();
+    assert_eq!((systems(&next), &next["total"]), (vec!["urn:oid:1.2.3".to_owned()], &json!(2)));
+    site.stop();
+}
+
+/// A domain that nobody here has numbers of (2:3.78.4.1.3, case 4).
+#[tokio::test]
+async fn an_unknown_domain_is_not_found() {
+    let site = family().await;
+    for domains in ["urn:no%7C", "urn:oid:1.2.3%7C,urn:no%7C"] {
+        let refused = site.get(&format!("/Patient?family=smithson&identifier={domains}")).await.expect(404).json();
+        let issue = &refused["issue"][0];
+        assert_eq!((&issue["severity"], &issue["code"]), (&json!("warning"), &json!("not-found")));
+        assert_eq!(issue["diagnostics"], "targetSystem not found");
+    }
+    site.stop();
+}
+
+/// What would mean reading everybody is refused, and it is said what would help.
+#[tokio::test]
+async fn what_no_index_serves_is_refused_with_advice() {
+    let site = family().await;
+    for query in [
+        "gender=female",
+        "active=true",
+        "mothersMaidenName=grant",
+        "family:contains=mith",
+        "telecom=1",
+        "identifier=urn:oid:1.2.3%7C",
+    ] {
+        let refused = site.get(&format!("/Patient?{query}")).await.expect(400);
+        assert_eq!(refused.issue().0, "too-costly", "{query}");
+        assert!(refused.json()["issue"][0]["diagnostics"].as_str().unwrap().contains("birth date"));
+    }
+    site.get("/Patient?family=smithson&mothersMaidenName:soundex=x").await.expect(400);
+    site.get("/Patient?family=smithson&_format=xml").await.expect(406);
+    site.stop();
+}
