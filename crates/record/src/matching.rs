@@ -1,13 +1,13 @@
 //! Who of all people is meant by what somebody knows of a person (FHIR `$match`)?
 //!
-//! [`Matcher`] is the door that a matcher stands behind; [`Rules`] is one that needs nothing but the store's indexes: the
-//! rules that link patients, and names with dates of birth. It says what it is sure of and no more.
+//! [`Matcher`] is the door that a matcher stands behind. [`People`] asks the index of people that links patients as well;
+//! [`Rules`] needs nothing but the store's indexes: numbers, and names with dates of birth.
 
-use crate::{FoundPatient, Records, identifier_hash};
+use crate::{FoundPatient, Records, identifier_hash, withhold};
 use access::{FindPermit, Sealed};
 use fhir::{PatientKey, PersonKey, ResourceType};
-use identity::{PatientFacts, fold_name};
-use std::collections::HashSet;
+use identity::{PatientFacts, Ruling, fold_name};
+use std::{collections::HashSet, sync::Arc};
 use store::{PeopleFilter, StoreError};
 
 /// How good a match is (value set match-grade).
@@ -61,6 +61,98 @@ pub trait Matcher: Send + Sync + std::fmt::Debug {
         facts: &PatientFacts,
         limit: usize,
     ) -> Result<Sealed<Vec<Scored>>, StoreError>;
+}
+
+/// A patient that the index of people found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighed {
+    /// The patient.
+    pub patient: PatientKey,
+    /// The person it is.
+    pub person: PersonKey,
+    /// How likely it is the person asked for, from 0 to 1.
+    pub probability: f64,
+    /// What a rule says, whatever the evidence weighs.
+    pub ruling: Option<Ruling>,
+}
+
+/// Asks the index of people: whoever may be the person with these facts, the likeliest first.
+type Ask = dyn Fn(&PatientFacts) -> Vec<Weighed> + Send + Sync;
+
+/// A matcher that asks the index of people, which weighs all there is to compare.
+#[derive(Clone)]
+pub struct People {
+    records: Records,
+    ask: Arc<Ask>,
+}
+
+impl std::fmt::Debug for People {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("People")
+    }
+}
+
+impl People {
+    /// Over these records; `ask` asks the index.
+    pub fn new(records: Records, ask: impl Fn(&PatientFacts) -> Vec<Weighed> + Send + Sync + 'static) -> Self {
+        People { records, ask: Arc::new(ask) }
+    }
+}
+
+impl Matcher for People {
+    fn candidates(
+        &self,
+        permit: &FindPermit,
+        facts: &PatientFacts,
+        limit: usize,
+    ) -> Result<Sealed<Vec<Scored>>, StoreError> {
+        let snapshot = self.records.derived().snapshot()?;
+        let homeless = PatientFacts {
+            postcode: None,
+            addresses: Vec::new(),
+            phones: Vec::new(),
+            emails: Vec::new(),
+            practice: None,
+            ..facts.clone()
+        };
+        let found = (self.ask)(facts);
+        // To be found by where they live would tell where that is.
+        let mut without: Option<Vec<Weighed>> = None;
+        let mut scored = Vec::with_capacity(found.len());
+        for weighed in found {
+            let restricted = withhold::secrets_of_person(&snapshot, weighed.person, snapshot.seq())?.is_some();
+            let weighed = if restricted {
+                let without = without.get_or_insert_with(|| (self.ask)(&homeless));
+                without.iter().find(|other| other.patient == weighed.patient).copied()
+            } else {
+                Some(weighed)
+            };
+            scored.extend(weighed.map(|weighed| Scored {
+                person: weighed.person,
+                patient: weighed.patient,
+                score: (weighed.probability * 1e4).round() / 1e4,
+                grade: graded(&weighed),
+            }));
+        }
+        scored.retain(|scored| scored.grade > Grade::CertainlyNot);
+        scored.sort_by(|a, b| {
+            b.grade.cmp(&a.grade).then(b.score.total_cmp(&a.score)).then(a.patient.cmp(&b.patient))
+        });
+        scored.truncate(limit);
+        Ok(permit.seal(scored))
+    }
+}
+
+/// What a weight means. Certain is what would be linked without anybody looking, and a little more.
+fn graded(weighed: &Weighed) -> Grade {
+    match (weighed.ruling, weighed.probability) {
+        (Some(Ruling::VerifiedNumber), _) => Grade::Certain,
+        (None, 0.99..) => Grade::Certain,
+        (None | Some(Ruling::NoLead), 0.5..) => Grade::Probable,
+        (Some(Ruling::NumberAlone), _) => Grade::Possible,
+        (_, 0.01..) => Grade::Possible,
+        _ => Grade::CertainlyNot,
+    }
 }
 
 /// A matcher by rules over the store's indexes.

@@ -221,17 +221,19 @@ fn accounts(config: &Config) -> Outcome<Accounts> {
 /// Everything that HTTP serves.
 fn app(config: &Config, engine: &Engine, setting: Setting, updates: Vec<pix::Standing>) -> Outcome<Router> {
     let journal = engine.clone();
+    let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
+    let matcher = index_of_people(engine, records.clone());
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
         gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
-        records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
+        records,
         engine: engine.clone(),
         accounts: accounts(config)?,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         demo: setting.demo,
     });
-    Ok(web::router(site, api(config))
+    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), ..api(config) })
         .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
 }
 
@@ -339,6 +341,24 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
         body_bytes_max: config.http.body_bytes_max,
         matcher: None,
     }
+}
+
+/// `$match` asks the index that links patients as they come.
+fn index_of_people(engine: &Engine, records: Records) -> record::matching::People {
+    let people = Arc::clone(engine.people());
+    record::matching::People::new(records, move |facts| {
+        let answer = people.ask(|matcher| matcher.decide(facts, None, None, &mut identity::Scratch::default()));
+        answer
+            .candidates
+            .into_iter()
+            .map(|candidate| record::matching::Weighed {
+                patient: candidate.patient,
+                person: candidate.person,
+                probability: candidate.probability,
+                ruling: candidate.ruling,
+            })
+            .collect()
+    })
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
