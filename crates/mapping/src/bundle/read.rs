@@ -31,7 +31,8 @@ pub(super) fn read(request: &Request, body: &[u8], limits: &Limits) -> Result<Re
         return Ok(Read { entries: vec![entry], bundle: None, title: super::title(request) });
     }
     let value: Value = serde_json::from_slice(body).map_err(|e| {
-        let text = format!("the body is not JSON: {} at line {} column {}", category(&e), e.line(), e.column());
+        let what = if std::str::from_utf8(body).is_err() { "a character is not UTF-8," } else { category(&e) };
+        let text = format!("the body is not JSON: {what} at line {} column {}", e.line(), e.column());
         Box::new(error("bad-json", "", text))
     })?;
     let Value::Object(mut bundle) = value else {

@@ -34,6 +34,7 @@ use record::Records;
 use reply::{ApiError, Reply};
 use route::Interaction;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Who may use the API, and how it presents itself.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +85,8 @@ pub struct Inner {
     base: Option<String>,
     secure: bool,
     body_bytes_max: usize,
+    /// Places for large bodies.
+    large: Arc<Semaphore>,
     tokens: Tokens,
     pages: page::Kept,
     capability: capability::Statement,
@@ -114,6 +117,7 @@ impl Api {
             base: config.base.map(|base| base.trim_end_matches('/').to_owned()),
             secure: config.secure,
             body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
+            large: Arc::new(Semaphore::new(write::LARGE_BODIES_MAX)),
             tokens: Tokens::new(config.readers, config.sources),
             pages: page::Kept::default(),
             capability: capability::Statement::new(started),
@@ -201,7 +205,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
             let mut call = call;
             if call.method == Method::POST {
                 let form = write::read_body(&api, &call, body, negotiate::FORM).await?;
-                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form)));
+                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form.bytes)));
             }
             if let Some(patient) = within {
                 search::within(&mut call, kind, &patient)?;
