@@ -60,7 +60,8 @@ pub(super) fn document<'d>(
         return Ok(None);
     }
     Document::read(body).map(Some).map_err(|e| {
-        let text = format!("the body is not JSON: {} at line {} column {}", category(&e), e.line(), e.column());
+        let what = if std::str::from_utf8(body).is_err() { "a character is not UTF-8," } else { category(&e) };
+        let text = format!("the body is not JSON: {what} at line {} column {}", e.line(), e.column());
         Box::new(error("bad-json", "", text))
     })
 }

@@ -45,7 +45,7 @@ pub async fn everything(
     body: Body,
 ) -> Result<Reply, ApiError> {
     if call.method == Method::POST {
-        let bytes = write::read_limited(&api, &call, body).await?;
+        let bytes = write::read_limited(&api, &call, body).await?.bytes;
         if !bytes.is_empty() {
             call.pairs.extend(parameters(&bytes)?);
         }

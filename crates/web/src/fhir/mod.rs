@@ -41,6 +41,7 @@ use record::{
 use reply::{ApiError, Reply};
 use route::Interaction;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Who may use the API, and how it presents itself.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +94,8 @@ pub struct Inner {
     base: Option<String>,
     secure: bool,
     body_bytes_max: usize,
+    /// Places for large bodies.
+    large: Arc<Semaphore>,
     tokens: Tokens,
     matcher: Arc<dyn Matcher>,
     pages: page::Kept,
@@ -126,6 +129,7 @@ impl Api {
             secure: config.secure,
             body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
             matcher,
+            large: Arc::new(Semaphore::new(write::LARGE_BODIES_MAX)),
             tokens: Tokens::new(config.readers, config.sources),
             pages: page::Kept::default(),
             capability: capability::Statement::new(started),
@@ -215,7 +219,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
             let mut call = call;
             if call.method == Method::POST {
                 let form = write::read_body(&api, &call, body, negotiate::FORM).await?;
-                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form)));
+                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form.bytes)));
             }
             if let Some(patient) = within {
                 search::within(&mut call, kind, &patient)?;

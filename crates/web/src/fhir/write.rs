@@ -7,7 +7,7 @@ use super::{
     route::Interaction,
 };
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     http::{StatusCode, header},
 };
 use fhir::{
@@ -15,25 +15,26 @@ use fhir::{
     bundle::{BundleType, BundleWriter, EntryResponse},
     outcome::Severity,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use futures_util::StreamExt;
 use intake::{
     Finding, TakenFhir, Written,
     bundle::{self, Answer, BundleKind, Method, Request},
 };
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Read a body of one of these types.
 ///
 /// # Errors
 /// 415 for another type, 413 for one that is too large: by its declared length before anything is read.
-pub async fn read_body(api: &Api, call: &Call, body: Body, kinds: &[&str]) -> Result<Bytes, ApiError> {
+pub async fn read_body(api: &Api, call: &Call, body: Body, kinds: &[&str]) -> Result<Read, ApiError> {
     negotiate::body_type(&call.headers, kinds)?;
     read_limited(api, call, body).await
 }
 
 /// Read a body of any type.
-pub async fn read_limited(api: &Api, call: &Call, body: Body) -> Result<Bytes, ApiError> {
+pub async fn read_limited(api: &Api, call: &Call, body: Body) -> Result<Read, ApiError> {
     let most = api.body_bytes_max;
     let too_large = || {
         let text = format!("a body may have {most} bytes at most: send it in parts");
@@ -44,17 +45,50 @@ pub async fn read_limited(api: &Api, call: &Call, body: Body) -> Result<Bytes, A
     if declared.is_some_and(|length| length > most) {
         return Err(too_large());
     }
-    match Limited::new(body, most).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(ApiError::bad(IssueType::Structure, "the body ended too early")),
+    let mut stream = std::pin::pin!(body.into_data_stream());
+    let mut read = Read { bytes: Vec::with_capacity(declared.unwrap_or(0).min(LARGE_BODY_BYTES)), place: None };
+    let all = async {
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|_| ApiError::bad(IssueType::Structure, "the body ended too early"))?;
+            if read.bytes.len() + piece.len() > most {
+                return Err(too_large());
+            }
+            read.bytes.extend_from_slice(&piece);
+            if read.bytes.len() > LARGE_BODY_BYTES && read.place.is_none() {
+                read.place = Arc::clone(&api.large).acquire_owned().await.ok();
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(BODY_TIME_MAX, all).await {
+        Ok(whole) => whole.map(|()| read),
+        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, IssueType::Timeout, "the body took too long to come")),
     }
 }
+
+/// A body that has come whole.
+pub struct Read {
+    /// It.
+    pub bytes: Vec<u8>,
+    /// The place it takes, to be kept while it is worked on.
+    pub place: Option<OwnedSemaphorePermit>,
+}
+
+/// Bodies above this many bytes need one of [`LARGE_BODIES_MAX`] places: read and taken apart, one takes several times its
+/// size in memory.
+const LARGE_BODY_BYTES: usize = 1 << 20;
+/// How many large bodies are in hand at once; others wait to be read further.
+pub const LARGE_BODIES_MAX: usize = 2;
+/// A body must come whole within this time, so that a place is not held for ever.
+const BODY_TIME_MAX: Duration = Duration::from_secs(300);
 
 /// Every interaction that writes.
 pub async fn write(api: Api, source: Arc<Source>, call: Call, body: Body) -> Result<Reply, ApiError> {
     let request = request(&call)?;
-    let body = if request.method == "DELETE" { Bytes::new() } else { read_body(&api, &call, body, JSON).await? };
+    let (body, _place) = match request.method.as_str() {
+        "DELETE" => (Vec::new(), None),
+        _ => read_body(&api, &call, body, JSON).await.map(|read| (read.bytes, read.place))?,
+    };
     if call.interaction == Interaction::Bundle {
         require_bundle(&body)?;
     }
@@ -62,7 +96,7 @@ pub async fn write(api: Api, source: Arc<Source>, call: Call, body: Body) -> Res
         unchanged(&api, &source, &request, &body, &wanted).await?;
     }
     let now = api.now();
-    let taken = api.engine.take_fhir(&source.source, &source.feed, &request, body.into(), now).await?;
+    let taken = api.engine.take_fhir(&source.source, &source.feed, &request, body, now).await?;
     if taken.refused {
         tracing::info!(source = %source.source, feed = %source.feed, reasons = %reasons(&taken), "a FHIR request was refused");
         return Err(refusal(&taken.mapped.set.findings));
@@ -125,10 +159,10 @@ async fn unchanged(
     api: &Api,
     source: &Arc<Source>,
     request: &Request,
-    body: &Bytes,
+    body: &[u8],
     wanted: &[String],
 ) -> Result<(), ApiError> {
-    let (api, source, request, body) = (api.clone(), Arc::clone(source), request.clone(), body.clone());
+    let (api, source, request, body) = (api.clone(), Arc::clone(source), request.clone(), body.to_vec());
     let version = blocking(move || {
         let mapped = api.engine.check_fhir(&source.source, &request, &body, api.now())?;
         let target = match mapped.answers.as_slice() {

@@ -1,6 +1,8 @@
 //! What a source writes, and how it is answered.
 
 use crate::support::{BASE, GP, HOSPITAL, Site, put, result};
+use axum::body::Body;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 const NHS: &str = "9000000009";
@@ -178,4 +180,47 @@ async fn requests_at_once_do_not_lose_each_other() {
         patient = answer.header("location").split('/').nth(5).unwrap().split('-').next().unwrap().to_owned();
     }
     assert_eq!(site.get(&format!("/Observation?patient={patient}&_count=50")).await.json()["total"], 20);
+}
+
+/// Memory stays bounded however many sources send large bundles at once.
+#[tokio::test]
+async fn large_bodies_wait_for_a_place_and_small_ones_do_not() {
+    let site = Site::new();
+    let bearer = format!("Bearer {GP}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/fhir+json")];
+    let blanks = || vec![b' '; 2 << 20];
+    let stuck = || {
+        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(blanks())]);
+        site.send("POST", "/", &headers, Body::from_stream(pieces.chain(futures_util::stream::pending())))
+    };
+    let patient = json!({"resourceType": "Patient", "id": "small", "name": [{"family": "Small"}]});
+    let mut large = blanks();
+    large.extend(json!({"resourceType": "Patient", "id": "large", "name": [{"family": "Large"}]}).to_string().bytes());
+    let mut waiting = Box::pin(site.send("PUT", "/Patient/large", &headers, large));
+    {
+        let (mut one, mut other) = (Box::pin(stuck()), Box::pin(stuck()));
+        tokio::select! {
+            _ = &mut one => panic!("the body has not come whole"),
+            _ = &mut other => panic!("the body has not come whole"),
+            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
+        }
+        tokio::select! {
+            _ = &mut one => panic!("the body has not come whole"),
+            _ = &mut other => panic!("the body has not come whole"),
+            _ = &mut waiting => panic!("there is no place for it"),
+            small = site.write(GP, "PUT", "/Patient/small", &patient) => { small.expect(201); }
+        }
+    }
+    waiting.await.expect(201);
+}
+
+#[tokio::test]
+async fn a_body_in_another_charset_is_refused_as_such() {
+    let site = Site::new();
+    let bearer = format!("Bearer {GP}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/fhir+json")];
+    let latin = b"{\"resourceType\":\"Patient\",\"id\":\"m\",\"name\":[{\"family\":\"M\xfcller\"}]}".to_vec();
+    let refused = site.send("PUT", "/Patient/m", &headers, latin).await.expect(400);
+    let said = refused.json()["issue"][0]["diagnostics"].as_str().unwrap().to_owned();
+    assert!(said.contains("not UTF-8") && said.contains("line 1"), "{said}");
 }
