@@ -22,6 +22,7 @@ mod late_message_never_overwrites;
 mod letters_arrive_as_pdf;
 mod loading_and_sending;
 mod merge_and_undo;
+mod stewards_at_the_terminal;
 mod synthea_history_opens_whole;
 mod the_demonstration;
 mod the_error_desk;
