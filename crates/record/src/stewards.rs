@@ -273,7 +273,8 @@ impl Records {
     ) -> Result<Sealed<Option<Pair>>, StoreError> {
         let snapshot = self.derived().snapshot()?;
         let user = &permit.user().id;
-        let reviews = snapshot.reviews(status, kind, after, PASSED_OVER_MAX)?;
+        let limit = if status == ReviewStatus::Second { PASSED_OVER_MAX } else { 1 };
+        let reviews = snapshot.reviews(status, kind, after, limit)?;
         let mine = |review: &Review| {
             review.status == ReviewStatus::Second
                 && review.opinions.iter().any(|o| o.said == Said::Same && o.withdrawn.is_none() && o.by == *user)

@@ -84,6 +84,15 @@ pub const ACCOUNTS: &[(&str, &str, &str, &str, &str, &str, &str)] = &[
         "Wexmoor Shared Record Programme",
         "A data steward: which patients are one person, and undoing what was wrong",
     ),
+    (
+        "second-steward",
+        "Marek Dolan",
+        "R8012",
+        "Data steward",
+        "XWP",
+        "Wexmoor Shared Record Programme",
+        "A second data steward: where the evidence speaks against joining two, two must agree",
+    ),
 ];
 
 /// What the demonstration remembers from one start to the next.
