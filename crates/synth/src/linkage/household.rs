@@ -76,7 +76,7 @@ pub(super) fn household_at(world: &World, number: u64, postcode: u64, slot: u64)
     let tradition = census::tradition(category, &mut maker.dice);
     match form {
         Form::AloneOld | Form::AloneYoung => {
-            let female = maker.dice.chance(if old { 0.66 } else { 0.43 });
+            let female = maker.dice.chance(if old { 0.62 } else { 0.42 });
             maker.single(age, category, tradition, female, Role::Head);
         }
         Form::CoupleOld | Form::Couple => {
@@ -282,6 +282,12 @@ impl Maker<'_> {
                 age = f64::min(latest, age + 6.0);
             }
             // Never two births within ten months in one family.
+            for _ in 0..6 {
+                if !self.people.iter().any(|p| p.role == Role::Child && (p.age - age).abs() < 0.85) {
+                    break;
+                }
+                age = self.dice.between(fertile, latest);
+            }
             if self.people.iter().any(|p| p.role == Role::Child && (p.age - age).abs() < 0.85) {
                 break;
             }

@@ -100,7 +100,7 @@ impl TestSet {
         let mut index = BufWriter::with_capacity(1 << 20, file);
         let mut bytes = 0;
         let mut making = Making::new(self);
-        let mut text = rows::header();
+        let mut text = rows::HEADER.as_bytes().to_vec();
         while making.done < self.people {
             making.next_household(&mut text);
             if text.len() > 1 << 16 || making.done == self.people {

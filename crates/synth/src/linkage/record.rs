@@ -129,7 +129,7 @@ pub(super) const SOURCES: [Source; 6] = [
         name: "hospital",
         share: 0.40,
         faults: [0.45, 0.33, 0.15, 0.055, 0.015],
-        no_number: 0.25,
+        no_number: 0.27,
         no_middle: 0.45,
         no_birth: 0.001,
         no_sex: 0.001,

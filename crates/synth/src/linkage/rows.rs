@@ -4,14 +4,13 @@ use super::{
     cases::Case,
     faults::Fault,
     person::Person,
-    record::{COLUMNS, Record, Source},
+    record::{Record, Source},
 };
 use std::{io, io::Write, ops::Range};
 
 /// The first line of `index.csv` and `incoming.csv`.
-pub(super) fn header() -> Vec<u8> {
-    format!("id,{}\n", COLUMNS.join(",")).into_bytes()
-}
+pub(super) const HEADER: &str = "id,nhs_number,given_name,middle_name,family_name,former_family_name,birth_date,sex,ethnicity,\
+address,postcode,phone,email,practice\n";
 
 /// Append a row to a text.
 pub(super) fn put(text: &mut Vec<u8>, letter: char, id: u64, record: &Record) {
@@ -58,7 +57,7 @@ struct Row {
 pub(super) type File = fn(&mut dyn Write, u64, Option<u64>, &[u8], &[u8]) -> io::Result<()>;
 
 /// `incoming.csv`.
-pub(super) const INCOMING: (&str, File) = ("", |out, id, _, record, _| {
+pub(super) const INCOMING: (&str, File) = (HEADER, |out, id, _, record, _| {
     write!(out, "B{id}")?;
     out.write_all(record)?;
     out.write_all(b"\n")
@@ -136,5 +135,20 @@ impl Write for Counted<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linkage::record::COLUMNS;
+
+    #[test]
+    fn the_first_line_names_the_columns_and_values_are_quoted_where_needed() {
+        assert_eq!(HEADER, format!("id,{}\n", COLUMNS.join(",")));
+        let record = Record { family: "O\"Neil, Jr".into(), ..Record::default() };
+        let mut text = Vec::new();
+        put(&mut text, 'A', 7, &record);
+        assert_eq!(String::from_utf8(text).unwrap(), "A7,,,,\"O\"\"Neil, Jr\",,,,,,,,,\n");
     }
 }

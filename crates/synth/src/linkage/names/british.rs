@@ -32,7 +32,7 @@ Margot 9 2020 4|Delilah 8 2018 5|Nancy 8 2014 9|Ada 7 2019 5|Bonnie 8 2017 6|Hal
 
 /// Forenames of men, in the same form.
 pub(super) const MEN: &str = "\
-John 78 1938 24|William 50 1922 22|George 34 1918 18|James 44 1930 40|Thomas 34 1920 24|Arthur 22 1915 14|Ronald 24 1928 10|\
+John 78 1938 24|William 50 1922 22|George 34 1918 18|James 22 1928 26|Thomas 34 1920 24|Arthur 22 1915 14|Ronald 24 1928 10|\
 Frederick 20 1917 13|Albert 16 1916 13|Charles 20 1920 20|Ernest 13 1915 11|Harold 14 1918 11|Leslie 16 1926 11|\
 Kenneth 24 1931 11|Dennis 18 1931 10|Stanley 14 1921 11|Eric 14 1925 11|Raymond 20 1935 11|Peter 42 1943 14|Derek 20 1934 9|\
 Roy 20 1932 10|Donald 14 1930 11|Gordon 13 1930 11|Sidney 9 1918 11|Norman 13 1927 10|Brian 32 1939 10|Alan 32 1944 12|\

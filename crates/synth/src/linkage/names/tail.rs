@@ -101,8 +101,8 @@ impl Tail {
     /// A family name that few bear.
     pub(super) fn family(&self, dice: &mut Dice) -> String {
         let mut name = match dice.unit() {
-            u if u < 0.30 => (*dice.pick_early(&self.others)).to_owned(),
-            u if u < 0.38 => {
+            u if u < 0.13 => (*dice.pick(&self.others)).to_owned(),
+            u if u < 0.20 => {
                 let prefix = dice.pick_early(&self.prefixes).replace('~', " ");
                 format!("{prefix}{}", dice.pick(&self.prefix_ends))
             }

@@ -83,7 +83,7 @@ pub(super) const HINDU: Lists = Lists {
     men: "Raj Amit Rahul Sanjay Vijay Rajesh Suresh Ramesh Mahesh Dinesh Nilesh Hitesh Jayesh Bharat Ashok Anil Sunil Arun Kiran \
         Nikhil Rohan Arjun Aarav Vihaan Dev Krish Jay Neel Hari Mohan Kantilal Chandrakant Narendra Mukesh Prakash Vinod Harish \
         Jitendra Pankaj Manoj Deepak Sandeep Ravi Vikram Ajay Kunal Akash Ishaan Reyansh Vivaan Shiv Yash Parth Bhavesh Ketan",
-    families: "Patel Shah Sharma Kumar Mistry Desai Mehta Joshi Gupta Chauhan Parmar Solanki Thakur Verma Bhatt Agarwal Trivedi \
+    families: "Patel Sharma Kumar Shah Mistry Desai Mehta Joshi Gupta Chauhan Parmar Solanki Thakur Verma Bhatt Agarwal Trivedi \
         Pandya Lakhani Modi Amin Rana Dave Vyas Raval Panchal Gohil Gandhi Parekh Vaghela Makwana Jain Malhotra Kapoor Khanna \
         Chopra Mehra Bhatia Arora Sethi Sinha Mishra Tiwari Pandey Yadav Singh Rathod Tailor Limbachia Bhudia Hirani Vekaria \
         Kotecha Popat Thakrar Raja Chandarana Odedra Modhwadia",
