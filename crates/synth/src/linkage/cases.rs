@@ -107,8 +107,8 @@ pub(super) fn life(world: &World, person: &Person, household: &Household, spare:
     let now = view(person, household);
     let mut life =
         Life { earlier: now.clone(), later: now, moved: false, renamed: false, adopted: false, gender: false };
-    life.adopted = person.role == Role::Child && person.age < 12.0 && dice.chance(0.006);
-    life.gender = !life.adopted && (16.0..60.0).contains(&person.age) && dice.chance(0.0015);
+    life.adopted = person.role == Role::Child && person.age < 12.0 && dice.chance(0.003);
+    life.gender = !life.adopted && (16.0..60.0).contains(&person.age) && dice.chance(0.001);
     let moves = match (household.kind, person.age) {
         (Kind::CareHome, _) => 0.30,
         (Kind::Prison | Kind::Hostel, _) => 0.50,

@@ -128,7 +128,7 @@ pub(super) const SOURCES: [Source; 6] = [
     Source {
         name: "hospital",
         share: 0.40,
-        faults: [0.45, 0.33, 0.15, 0.055, 0.015],
+        faults: [0.55, 0.30, 0.11, 0.032, 0.008],
         no_number: 0.27,
         no_middle: 0.45,
         no_birth: 0.001,
@@ -148,7 +148,7 @@ pub(super) const SOURCES: [Source; 6] = [
     Source {
         name: "practice",
         share: 0.18,
-        faults: [0.74, 0.20, 0.05, 0.009, 0.001],
+        faults: [0.80, 0.16, 0.035, 0.004, 0.001],
         no_number: 0.045,
         no_middle: 0.18,
         no_birth: 0.0002,
@@ -168,7 +168,7 @@ pub(super) const SOURCES: [Source; 6] = [
     Source {
         name: "community",
         share: 0.14,
-        faults: [0.44, 0.33, 0.16, 0.055, 0.015],
+        faults: [0.54, 0.30, 0.12, 0.033, 0.007],
         no_number: 0.30,
         no_middle: 0.60,
         no_birth: 0.002,
@@ -188,7 +188,7 @@ pub(super) const SOURCES: [Source; 6] = [
     Source {
         name: "laboratory",
         share: 0.12,
-        faults: [0.50, 0.33, 0.12, 0.04, 0.01],
+        faults: [0.60, 0.28, 0.09, 0.024, 0.006],
         no_number: 0.33,
         no_middle: 0.82,
         no_birth: 0.003,
@@ -208,7 +208,7 @@ pub(super) const SOURCES: [Source; 6] = [
     Source {
         name: "ambulance",
         share: 0.06,
-        faults: [0.30, 0.35, 0.22, 0.10, 0.03],
+        faults: [0.38, 0.35, 0.18, 0.07, 0.02],
         no_number: 0.72,
         no_middle: 0.92,
         no_birth: 0.015,
@@ -228,7 +228,7 @@ pub(super) const SOURCES: [Source; 6] = [
     Source {
         name: "council",
         share: 0.10,
-        faults: [0.40, 0.35, 0.17, 0.06, 0.02],
+        faults: [0.50, 0.32, 0.13, 0.04, 0.01],
         no_number: 0.93,
         no_middle: 0.55,
         no_birth: 0.008,
