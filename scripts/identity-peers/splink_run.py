@@ -18,7 +18,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 PREPARE = """
 create table {table} as select
     id as unique_id,
-    nullif(nhs_number, '') as nhs_number,
+    nullif(replace(nhs_number, ' ', ''), '') as nhs_number,
     nullif(upper(given_name), '') as given_name,
     nullif(upper(middle_name), '') as middle_name,
     nullif(upper(family_name), '') as family_name,
@@ -26,11 +26,11 @@ create table {table} as select
     nullif(birth_date, '') as birth_date,
     nullif(sex, '') as sex,
     nullif(upper(regexp_replace(address, '[^0-9A-Za-z ]', ' ', 'g')), '') as address,
-    nullif(postcode, '') as postcode,
-    nullif(regexp_extract(postcode, '^(.*) ', 1), '') as district,
-    nullif(postcode[1:-3], '') as sector,
+    nullif(replace(postcode, ' ', ''), '') as postcode,
+    nullif(regexp_extract(replace(postcode, ' ', ''), '^(.*)[0-9][A-Z]*$', 1), '') as district,
+    nullif(regexp_extract(replace(postcode, ' ', ''), '^(.*[0-9])[A-Z]*$', 1), '') as sector,
     case when phone in ('00000000000', '07000000000', '01234567890', '99999999999', '0', '11111111111', '')
-        then null else phone end as phone,
+        then null else replace(replace(phone, '+44', '0'), ' ', '') end as phone,
     nullif(lower(email), '') as email,
     try_cast(birth_date as date) as born
 from read_csv('{path}', header = true, all_varchar = true)

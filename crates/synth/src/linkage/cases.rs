@@ -73,11 +73,11 @@ impl Case {
 /// Shares of all incoming records that are people whom the index does not hold.
 pub(super) const NEW: [(Case, f64); 7] = [
     (Newcomer, 0.09),
-    (NewMember, 0.024),
+    (NewMember, 0.030),
     (UnseenTwin, 0.012),
     (UnseenNamesakeInHousehold, 0.005),
-    (NamesakeSamePostcode, 0.007),
-    (NamesakeSameBirth, 0.008),
+    (NamesakeSamePostcode, 0.005),
+    (NamesakeSameBirth, 0.004),
     (SameBirthSamePostcode, 0.004),
 ];
 
@@ -171,19 +171,20 @@ pub(super) fn life(world: &World, person: &Person, household: &Household, spare:
 }
 
 /// Somebody of this kind whom the index does not hold, beside those of this household whom it holds, and the household
-/// that they live in; or nothing where the household has nobody to stand beside.
+/// that they live in; or nothing where the household has nobody to stand beside. In a `hurry`, anybody will do.
 pub(super) fn stranger(
     world: &World,
     case: Case,
     near: &Household,
     number: u64,
+    hurry: bool,
     dice: &mut Dice,
 ) -> Option<(Person, Household)> {
     let (mut person, household) = match case {
         NewMember => new_member(world, near, dice)?,
         UnseenTwin => unseen_twin(world, near, dice)?,
         UnseenNamesakeInHousehold => namesake_in_household(world, near, dice)?,
-        NamesakeSamePostcode | NamesakeSameBirth => namesake(world, case, near, dice)?,
+        NamesakeSamePostcode | NamesakeSameBirth => namesake(world, case, near, hurry, dice)?,
         SameBirthSamePostcode => {
             let like = anyone(near, dice)?.clone();
             let (mut person, mut household) = newcomer(world, near.postcode, dice)?;
@@ -359,8 +360,12 @@ fn namesake_in_household(world: &World, near: &Household, dice: &mut Dice) -> Op
     Some((person, near.clone()))
 }
 
-fn namesake(world: &World, case: Case, near: &Household, dice: &mut Dice) -> Option<(Person, Household)> {
+fn namesake(world: &World, case: Case, near: &Household, hurry: bool, dice: &mut Dice) -> Option<(Person, Household)> {
     let like = anyone(near, dice)?;
+    // Namesakes are met as often as their name is: two people called Smith, seldom two called Micklethwaite.
+    if !hurry && !world.names.meets_again(like, dice) {
+        return None;
+    }
     let same_birth = case == NamesakeSameBirth;
     let age = if same_birth { like.age } else { (like.age + dice.normal(0.0, 18.0)).clamp(0.5, 98.0) };
     let mut person = made(world, like.tradition, like.ethnicity, age, like.female, Role::Head, &like.family, dice);

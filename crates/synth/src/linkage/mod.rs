@@ -254,7 +254,7 @@ impl Making {
             let due = u128::from(all) * u128::from(self.done) / u128::from(self.people.max(1));
             // One a household, that they stay apart; what is behind catches up at the next that has room for it.
             if u128::from(made) < due
-                && self.stranger(case, household)
+                && self.stranger(case, household, u128::from(made) + 20 < due)
                 && let Some(row) = self.strangers.get_mut(at)
             {
                 row.2 += 1;
@@ -262,8 +262,8 @@ impl Making {
         }
     }
 
-    fn stranger(&mut self, case: Case, household: &Household) -> bool {
-        let made = cases::stranger(&self.world, case, household, self.spare, &mut self.dice);
+    fn stranger(&mut self, case: Case, household: &Household, hurry: bool) -> bool {
+        let made = cases::stranger(&self.world, case, household, self.spare, hurry, &mut self.dice);
         let Some((person, home)) = made else { return false };
         self.spare += 1;
         let source = self.source();
@@ -278,7 +278,7 @@ impl Making {
         let missing: u64 = self.strangers.iter().map(|(_, all, made)| all - made).sum();
         let household = household::household(&self.world, 0);
         for _ in 0..missing {
-            while !self.stranger(Case::Newcomer, &household) {}
+            while !self.stranger(Case::Newcomer, &household, true) {}
         }
     }
 
@@ -305,8 +305,8 @@ impl Making {
         }
         let mut done = Vec::new();
         self.faults.apply(count, &self.world, &mut record, &view.person, household, &mut done, dice);
-        if dice.chance(source.capitals) {
-            record::capitals(&mut record);
+        if !index {
+            record::in_its_own_way(&mut record, source, dice);
         }
         (record, manner, done)
     }

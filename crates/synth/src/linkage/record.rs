@@ -416,9 +416,27 @@ fn name_newborn(
     }
 }
 
-/// All in capitals, as some systems keep it.
-pub(super) fn capitals(record: &mut Record) {
-    for field in [&mut record.given, &mut record.middle, &mut record.family, &mut record.former, &mut record.address] {
-        *field = field.to_uppercase();
+/// As a system writes things: capitals, spaces in numbers, postcodes without one.
+pub(super) fn in_its_own_way(record: &mut Record, source: &Source, dice: &mut Dice) {
+    if dice.chance(source.capitals) {
+        for field in
+            [&mut record.given, &mut record.middle, &mut record.family, &mut record.former, &mut record.address]
+        {
+            *field = field.to_uppercase();
+        }
+    }
+    if dice.chance(0.06) {
+        record.postcode = record.postcode.replace(' ', "");
+    }
+    if dice.chance(0.05) {
+        record.nhs_number = fhir::nhs::format_spaced(&record.nhs_number);
+    }
+    if record.phone.len() == 11 && record.phone.is_ascii() {
+        let (area, rest) = record.phone.split_at(5);
+        match dice.below(20) {
+            0..=2 => record.phone = format!("{area} {rest}"),
+            3 => record.phone = format!("+44{}{rest}", area.trim_start_matches('0')),
+            _ => {}
+        }
     }
 }

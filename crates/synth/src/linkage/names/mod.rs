@@ -5,6 +5,7 @@ mod tail;
 pub(super) mod variants;
 mod world;
 
+use super::person::Person;
 use crate::dice::{Dice, real};
 use tail::Tail;
 use world::Lists;
@@ -208,6 +209,14 @@ impl Names {
                 _ => name.to_owned(),
             },
         }
+    }
+
+    /// Whether somebody of the same name turns up among a few dozen others of the same tradition: likelier the commoner
+    /// the name.
+    pub(super) fn meets_again(&self, person: &Person, dice: &mut Dice) -> bool {
+        let year = person.birth.year();
+        (0..60).any(|_| self.family(person.tradition, dice) == person.family)
+            && (0..90).any(|_| self.given(person.tradition, person.female, year, dice) == person.given)
     }
 
     /// An English name that somebody with another uses every day.
