@@ -6,6 +6,7 @@ use super::{
     household::{World, birth_at, household_at, twin_name},
     names::Tradition,
     naming,
+    number::Numbers,
     person::{Household, Kind, Person, Role},
     place,
     record::View,
@@ -101,9 +102,15 @@ pub(super) fn view(person: &Person, household: &Household) -> View {
     }
 }
 
-/// What happened to somebody between one system's learning of them and another's. `spare` gives an NHS number when one is
-/// needed.
-pub(super) fn life(world: &World, person: &Person, household: &Household, spare: &mut u64, dice: &mut Dice) -> Life {
+/// What happened to somebody between one system's learning of them and another's. `numbers` gives an NHS number when
+/// one is needed.
+pub(super) fn life(
+    world: &World,
+    person: &Person,
+    household: &Household,
+    numbers: &mut Numbers,
+    dice: &mut Dice,
+) -> Life {
     let now = view(person, household);
     let mut life =
         Life { earlier: now.clone(), later: now, moved: false, renamed: false, adopted: false, gender: false };
@@ -156,8 +163,7 @@ pub(super) fn life(world: &World, person: &Person, household: &Household, spare:
         later.person.former = if life.adopted { String::new() } else { old };
     }
     if life.adopted || life.gender {
-        later.person.number = *spare;
-        *spare += 1;
+        later.person.number = numbers.another();
     }
     if life.gender {
         later.person.female = !person.female;
@@ -176,31 +182,24 @@ pub(super) fn stranger(
     world: &World,
     case: Case,
     near: &Household,
-    number: u64,
     hurry: bool,
     dice: &mut Dice,
 ) -> Option<(Person, Household)> {
-    let (mut person, household) = match case {
-        NewMember => new_member(world, near, dice)?,
-        UnseenTwin => unseen_twin(world, near, dice)?,
-        UnseenNamesakeInHousehold => namesake_in_household(world, near, dice)?,
-        NamesakeSamePostcode | NamesakeSameBirth => namesake(world, case, near, hurry, dice)?,
+    match case {
+        NewMember => new_member(world, near, dice),
+        UnseenTwin => unseen_twin(world, near, dice),
+        UnseenNamesakeInHousehold => namesake_in_household(world, near, dice),
+        NamesakeSamePostcode | NamesakeSameBirth => namesake(world, case, near, hurry, dice),
         SameBirthSamePostcode => {
             let like = anyone(near, dice)?.clone();
             let (mut person, mut household) = newcomer(world, near.postcode, dice)?;
             person.birth = like.birth;
             person.age = like.age;
             household.home = place::home(world.seed, near.postcode, dice.below(place::HOUSEHOLDS_A_POSTCODE));
-            (person, household)
+            Some((person, household))
         }
-        _ => newcomer(world, dice.below(world.postcodes.max(1)), dice)?,
-    };
-    person.number = number;
-    let mut household = household;
-    // The household's other people are known; this one is added, so that errors can borrow from the others.
-    household.people.retain(|p| p.number != number);
-    household.people.push(person.clone());
-    Some((person, household))
+        _ => newcomer(world, dice.below(world.postcodes.max(1)), dice),
+    }
 }
 
 fn anyone<'h>(household: &'h Household, dice: &mut Dice) -> Option<&'h Person> {

@@ -22,6 +22,7 @@ use about::Counts;
 use cases::{Case, NEW};
 use faults::{Fault, Faults};
 use household::World;
+use number::Numbers;
 use person::{Household, Person};
 use record::{INDEX, Manner, Record, SOURCES, Source, View};
 use rows::Rows;
@@ -144,8 +145,7 @@ struct Making {
     to_match: u64,
     /// For each kind of stranger: how many in all, and how many are made.
     strangers: Vec<(Case, u64, u64)>,
-    /// The next NHS number for somebody who is not, or no longer, in the index under his first.
-    spare: u64,
+    numbers: Numbers,
     incoming: Rows,
     counts: Counts,
 }
@@ -172,7 +172,7 @@ impl Making {
             households: 0,
             to_match,
             strangers,
-            spare: set.people,
+            numbers: Numbers::new(set.people, set.incoming),
             incoming: Rows::default(),
             counts: Counts::default(),
         }
@@ -185,8 +185,8 @@ impl Making {
         self.households += 1;
         let left = usize::try_from(self.people - self.done).unwrap_or(usize::MAX);
         household.people.truncate(left);
-        for (person, number) in household.people.iter_mut().zip(self.done..) {
-            person.number = number;
+        for (person, nth) in household.people.iter_mut().zip(self.done..) {
+            person.number = self.numbers.of(nth);
         }
         for person in &household.people {
             // Each of those left is as likely as any other: exactly as many are chosen as are wanted (Knuth 3.4.2 S).
@@ -207,7 +207,7 @@ impl Making {
 
     /// A person who is in the index and among the incoming.
     fn matched(&mut self, person: &Person, household: &Household, text: &mut Vec<u8>) {
-        let life = cases::life(&self.world, person, household, &mut self.spare, &mut self.dice);
+        let life = cases::life(&self.world, person, household, &mut self.numbers, &mut self.dice);
         // The register hears of a move or marriage later than the system that somebody has just come to, or sooner.
         let register_is_behind = self.dice.chance(0.62);
         let (held, told) = if register_is_behind { (&life.earlier, &life.later) } else { (&life.later, &life.earlier) };
@@ -263,9 +263,11 @@ impl Making {
     }
 
     fn stranger(&mut self, case: Case, household: &Household, hurry: bool) -> bool {
-        let made = cases::stranger(&self.world, case, household, self.spare, hurry, &mut self.dice);
-        let Some((person, home)) = made else { return false };
-        self.spare += 1;
+        let made = cases::stranger(&self.world, case, household, hurry, &mut self.dice);
+        let Some((mut person, mut home)) = made else { return false };
+        person.number = self.numbers.another();
+        // Those of the household whom the index holds are there already: errors may borrow from them.
+        home.people.push(person.clone());
         let source = self.source();
         let view = cases::view(&person, &home);
         let (record, _, faults) = self.record(&view, &person, &home, source, false);

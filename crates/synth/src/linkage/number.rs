@@ -27,6 +27,35 @@ pub(super) fn nhs_number(place: u64) -> String {
         .map_or_else(String::new, |number| number.as_str().to_owned())
 }
 
+/// Who has which number: people of the index and strangers alike from the whole range, so that a number does not tell
+/// which of them somebody is.
+pub(super) struct Numbers {
+    all: u64,
+    next: u64,
+}
+
+/// A prime.
+const STEP: u64 = 7_368_787;
+
+impl Numbers {
+    /// Numbers for `people` in the index and at most `more` others.
+    pub(super) fn new(people: u64, more: u64) -> Self {
+        let all = people + more;
+        Numbers { all: if all.is_multiple_of(STEP) { all + 1 } else { all }, next: people }
+    }
+
+    /// The place, in the order of [`nhs_number`], of the number of the index's person `nth`.
+    pub(super) fn of(&self, nth: u64) -> u64 {
+        nth.wrapping_mul(STEP) % self.all.max(1)
+    }
+
+    /// The place of a number that nobody has yet.
+    pub(super) fn another(&mut self) -> u64 {
+        self.next += 1;
+        self.of(self.next - 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +71,16 @@ mod tests {
             assert!(number.starts_with('9'));
             assert!(seen.insert(number));
         }
+    }
+
+    #[test]
+    fn everybody_has_a_number_of_their_own() {
+        let mut numbers = Numbers::new(5_000, 700);
+        let mut seen: HashSet<u64> = (0..5_000).map(|nth| numbers.of(nth)).collect();
+        for _ in 0..700 {
+            seen.insert(numbers.another());
+        }
+        assert_eq!(seen.len(), 5_700);
+        assert!(seen.iter().all(|place| *place < 5_700));
     }
 }

@@ -302,6 +302,9 @@ pub(super) fn record(
         share >= 1.0 || dice.chance(odds / (1.0 + odds))
     };
     let mut out = Record::default();
+    // Most systems keep no marks on letters.
+    let marks = !index && dice.chance(0.1);
+    let letters = |text: &str| if marks { text.to_owned() } else { plain(text) };
     if !missing(source.no_number, dice) {
         out.nhs_number = super::number::nhs_number(person.number);
     }
@@ -311,13 +314,17 @@ pub(super) fn record(
     } else {
         &person.given
     };
-    out.given = plain(given);
+    out.given = letters(given);
     let middle_is_given = manner.everyday && person.known_as == person.middle;
     if !person.middle.is_empty() && !middle_is_given && !missing(source.no_middle, dice) {
         out.middle =
             if dice.chance(source.initial) { person.middle.chars().take(1).collect() } else { plain(&person.middle) };
     }
-    out.family = plain(&person.family);
+    out.family = letters(&person.family);
+    if person.family == person.given && dice.chance(0.5) {
+        // One name only: the other field stays empty, or has it again.
+        out.family.clear();
+    }
     if !person.former.is_empty() && dice.chance(source.former) {
         out.former = plain(&person.former);
     }

@@ -39,6 +39,7 @@ pub(super) enum Fault {
     FamilyPunctuated,
     FamilyHalved,
     FamilySuffix,
+    FamilyIsMiddle,
     BirthSwapped,
     BirthTyped,
     BirthTransposed,
@@ -65,27 +66,28 @@ pub(super) enum Fault {
 use Fault::*;
 
 /// Every fault: its name, and how often it is drawn among the others (those with no hold on a record are drawn again).
-pub(super) const FAULTS: [(Fault, &str, f64); 41] = [
-    (GivenTyped, "given_name_typing", 6.0),
+pub(super) const FAULTS: [(Fault, &str, f64); 42] = [
+    (GivenTyped, "given_name_typing", 5.0),
     (GivenHeard, "given_name_phonetic", 4.0),
     (GivenScanned, "given_name_ocr", 0.7),
     (GivenCut, "given_name_truncated", 0.7),
     (GivenShort, "given_name_nickname", 7.0),
     (GivenSpelt, "given_name_spelling", 4.0),
-    (GivenInitial, "given_name_initial", 2.5),
+    (GivenInitial, "given_name_initial", 1.6),
     (GivenTitle, "given_name_title", 1.2),
     (GivenPunctuated, "given_name_punctuation", 1.0),
     (MiddleFirst, "given_name_is_middle_name", 2.5),
-    (MiddleJoined, "given_name_with_middle_name", 2.5),
-    (NamesExchanged, "names_exchanged", 1.0),
-    (FamilyTyped, "family_name_typing", 7.0),
-    (FamilyHeard, "family_name_phonetic", 6.0),
+    (MiddleJoined, "given_name_with_middle_name", 2.0),
+    (NamesExchanged, "names_exchanged", 1.8),
+    (FamilyTyped, "family_name_typing", 6.0),
+    (FamilyHeard, "family_name_phonetic", 5.0),
     (FamilyScanned, "family_name_ocr", 1.0),
     (FamilyCut, "family_name_truncated", 0.8),
     (FamilySpelt, "family_name_spelling", 3.0),
     (FamilyPunctuated, "family_name_punctuation", 4.0),
     (FamilyHalved, "family_name_half", 3.0),
     (FamilySuffix, "family_name_suffix", 0.5),
+    (FamilyIsMiddle, "family_name_is_middle_name", 7.0),
     (BirthSwapped, "birth_date_day_month", 1.2),
     (BirthTyped, "birth_date_typing", 1.1),
     (BirthTransposed, "birth_date_transposed", 0.4),
@@ -96,10 +98,10 @@ pub(super) const FAULTS: [(Fault, &str, f64); 41] = [
     (SexWrong, "sex_wrong", 0.9),
     (PostcodeTyped, "postcode_typing", 4.5),
     (PostcodeMissing, "postcode_missing", 2.0),
-    (AddressTyped, "address_typing", 6.0),
+    (AddressTyped, "address_typing", 8.0),
     (AddressOfAnother, "address_of_relative", 1.2),
     (PhoneTyped, "phone_typing", 2.0),
-    (PhoneOld, "phone_old", 9.0),
+    (PhoneOld, "phone_old", 11.0),
     (PhoneOfAnother, "phone_of_relative", 4.0),
     (PhonePlaceholder, "phone_placeholder", 1.5),
     (EmailTyped, "email_typing", 1.5),
@@ -121,7 +123,7 @@ impl Fault {
             GivenTyped | GivenHeard | GivenScanned | GivenCut | GivenShort | GivenSpelt | GivenInitial | GivenTitle
             | GivenPunctuated | MiddleFirst | MiddleJoined => 0,
             NamesExchanged | FamilyTyped | FamilyHeard | FamilyScanned | FamilyCut | FamilySpelt | FamilyPunctuated
-            | FamilyHalved | FamilySuffix => 1,
+            | FamilyHalved | FamilySuffix | FamilyIsMiddle => 1,
             BirthSwapped | BirthTyped | BirthTransposed | BirthYearOff | BirthCentury | BirthFirst | BirthDefault => 2,
             SexWrong => 3,
             PostcodeTyped | PostcodeMissing => 4,
@@ -235,7 +237,7 @@ fn one(
         }
         NamesExchanged => {
             let foreign = !matches!(person.ethnicity, 'A' | 'B' | 'M');
-            if !foreign && dice.chance(0.75) {
+            if !foreign && dice.chance(0.88) {
                 return None;
             }
             some(&record.given)?;
@@ -250,13 +252,31 @@ fn one(
         FamilyScanned => record.family = text::misread(some(&record.family)?, dice)?,
         FamilyCut => record.family = text::cut(some(&record.family)?, dice)?,
         FamilySpelt => {
-            record.family = text::changed(&record.family, plain(&variants::transliterated(&person.family, dice)?))?
+            // Also the form that men bear, for a woman: Kowalski for Kowalska.
+            let other = match super::naming::his(&person.family, person.tradition) {
+                his if person.female && his != person.family => his,
+                _ => variants::transliterated(&person.family, dice)?,
+            };
+            record.family = text::changed(&record.family, plain(&other))?;
         }
         FamilyPunctuated => record.family = text::repunctuated(some(&record.family)?, dice)?,
         FamilyHalved => record.family = text::half(some(&record.family)?, dice)?,
         FamilySuffix => {
             let suffix = if person.female { "(nee)" } else { *dice.pick(&["Jr", "Snr", "Jnr"]) };
             record.family = format!("{} {suffix}", some(&record.family)?);
+        }
+        FamilyIsMiddle => {
+            // Clerks look for a family name where there is none: Kulwinder Kaur Gill is filed under Kaur, a Somali under
+            // her father's name.
+            use super::names::Tradition::{Arab, Filipino, Iberian, Pakistani, Sikh, Somali, SouthIndian, Vietnamese};
+            let second = some(&person.middle)?.split(' ').next_back()?.to_owned();
+            match person.tradition {
+                Iberian | Filipino if dice.chance(0.3) => {}
+                Arab | Pakistani | Sikh | Somali | SouthIndian | Vietnamese => {}
+                _ => return None,
+            }
+            record.family = text::changed(&record.family, plain(&second))?;
+            record.middle.clear();
         }
         BirthSwapped => record.set_birth(dates::swapped(birth(record)?)?),
         BirthTyped => record.set_birth(dates::mistyped(birth(record)?, TODAY, dice)?),
