@@ -65,3 +65,47 @@ pub fn run(asked: &SynthIdentity) -> Outcome {
     ));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Arguments;
+    use clap::Parser;
+    use std::fs;
+
+    fn asked(out: PathBuf, people: u64, incoming: u64) -> SynthIdentity {
+        SynthIdentity { out, people, incoming, seed: 1 }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_asking_is_said_in_one_line_and_is_the_askers_to_put_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let new = folder.path().join("new");
+        for (asked, said) in [
+            (asked(new.clone(), 0, 1), "--people is a number from 1 to"),
+            (asked(new.clone(), 10, 11), "--incoming is a number from 1 to that of --people (10)"),
+            (asked(folder.path().to_owned(), 10, 1), "is not empty: name a new folder with --out"),
+            (asked(file.join("in"), 10, 1), "cannot write"),
+        ] {
+            match run(&asked) {
+                Err(Failure::Asked(text)) => assert!(text.contains(said) && !text.contains('\n'), "{text}"),
+                other => panic!("{said}: {other:?}"),
+            }
+        }
+        assert!(!new.exists(), "nothing is made before the asking is right");
+        run(&asked(new.clone(), 30, 5)).unwrap();
+        assert!(new.join("truth.csv").exists());
+    }
+
+    #[test]
+    fn a_region_and_test_people_are_asked_for_in_their_own_ways() {
+        let parses = |line: &str| Arguments::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("skein synth --out region"));
+        assert!(parses("skein synth identity --out judge --people 1000 --incoming 10 --seed 3"));
+        assert!(!parses("skein synth"));
+        assert!(!parses("skein synth identity"));
+        assert!(!parses("skein synth --out region identity --out judge"));
+    }
+}
