@@ -2,7 +2,7 @@
 
 pub mod identity;
 
-use crate::logging::Form;
+use crate::{commands::synth_identity::SynthIdentity, logging::Form};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -219,18 +219,26 @@ pub struct Send {
 
 /// `skein synth`.
 #[derive(Args, Debug)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   skein synth --out region/                  the default region, as its sources would send it
   skein synth --out small/ --people 50 --seed 3
+  skein synth identity --out judge/          people for judging a matcher, with the truth
 
 Writes a folder per source with its profile (NAME.toml) and what it sends: NAME.hl7 (HL7 v2, one message after \
 another) or NAME.ndjson (FHIR, one bundle a line); and highlights.md: people worth looking at. The same seed, number of \
-people and date give the same bytes.")]
+people and date give the same bytes."
+)]
 pub struct Synth {
+    /// Something else than a region.
+    #[command(subcommand)]
+    pub other: Option<SynthOther>,
     /// The folder to write to; must be empty or not exist
-    #[arg(long, value_name = "FOLDER")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "FOLDER", required = true)]
+    pub out: Option<PathBuf>,
     /// How many people live in the region
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     pub people: u32,
@@ -240,6 +248,13 @@ pub struct Synth {
     /// The day the history ends [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub until: Option<jiff::civil::Date>,
+}
+
+/// What else than a region can be made.
+#[derive(Subcommand, Debug)]
+pub enum SynthOther {
+    /// Write people for judging a matcher: an index, incoming records and the truth
+    Identity(SynthIdentity),
 }
 
 /// `skein verify`.

@@ -10,6 +10,7 @@ mod highlights;
 mod inpatients;
 mod letters;
 mod life;
+mod linkage;
 mod live;
 mod people;
 mod profiles;
@@ -20,6 +21,7 @@ mod wire;
 mod write;
 
 pub use highlights::Highlight;
+pub use linkage::{NoTestSet, PEOPLE_MAX, TestSet, TestSetWritten};
 pub use live::Live;
 pub use people::{Person, Sex};
 pub use profiles::profiles;

@@ -10,6 +10,7 @@ mod load;
 mod send;
 mod serve;
 mod synth;
+pub mod synth_identity;
 mod verify;
 
 use crate::{

@@ -1,7 +1,7 @@
 //! `skein synth`: a synthetic region as files, one folder per source.
 
 use crate::{
-    cli::Synth,
+    cli::{Synth, SynthOther},
     edge,
     failure::{Failure, Outcome, io_words},
     say,
@@ -12,13 +12,17 @@ use synth::{Region, WriteError};
 
 /// Run it.
 pub fn run(asked: &Synth) -> Outcome {
+    if let Some(SynthOther::Identity(other)) = &asked.other {
+        return super::synth_identity::run(other);
+    }
+    let out = asked.out.as_deref().ok_or_else(|| Failure::asked("where to? --out names the folder"))?;
     let until = asked.until.unwrap_or_else(today);
     let region = Region::new(asked.seed, u64::from(asked.people), until);
     let bar = ProgressBar::new(region.people());
     if let Ok(style) = ProgressStyle::with_template("{pos}/{len} people {wide_bar} ({eta})") {
         bar.set_style(style);
     }
-    let written = region.write(&asked.out, &mut |people| bar.set_position(people));
+    let written = region.write(out, &mut |people| bar.set_position(people));
     bar.finish_and_clear();
     let written = written.map_err(|error| {
         Failure::asked(match error {
@@ -32,7 +36,7 @@ pub fn run(asked: &Synth) -> Outcome {
         written.messages,
         written.bundles,
         HumanBytes(written.bytes),
-        asked.out.display()
+        out.display()
     ));
     Ok(())
 }

@@ -10,6 +10,7 @@
 
 mod determinism;
 mod distribution;
+mod identity;
 mod letters;
 mod live;
 mod mapped;
