@@ -186,7 +186,8 @@ pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i
         }
         found if found == version => Ok(()),
         found => Err(StoreError::Unusable(format!(
-            "the {what} was written by another version of skein (format {found}, this one knows {version})"
+            "the {what} was written by another version of skein (format {found}, this one knows {version}){}",
+            if what == "derived state" { "; make it again from the journal with `skein rebuild`" } else { "" }
         ))),
     }
 }

@@ -62,6 +62,16 @@ fn an_unlink_undoes() {
 }
 
 #[test]
+fn a_link_says_one_person_and_ends_no_number() {
+    let mut w = known();
+    w.send(&adt("A24", "20250302", "1001^^^RXX^MR||BAXTER^JOAN", "PID|2||77^^^OTHER&1.2.3&ISO^MR||BAXTER^J"));
+    assert_eq!(w.links, vec![format!("{} is one with {}", w.key("OTHER|77"), w.key("RXX|1001"))]);
+    assert_eq!(text(w.patient("OTHER|77"), "/identifier/0/system"), "urn:oid:1.2.3");
+    let same = adt("A24", "20250303", "1001^^^RXX^MR", "PID|2||1001^^^RXX^MR");
+    assert!(w.send(&same).findings.iter().any(|finding| finding.code == "merge-with-itself"));
+}
+
+#[test]
 fn a_new_number_for_a_patient_is_a_merge_into_it() {
     let mut w = World::new();
     w.send(&adt("A28", "20250301", "OLD1^^^RXX^MR||BAXTER^JOAN", ""));
