@@ -53,18 +53,18 @@ pub async fn read(api: &Api, call: &mut Call, body: Body) -> Result<Vec<Given>, 
     if call.method == Method::POST {
         match call.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) {
             None => {
-                if !read_limited(api, call, body).await?.is_empty() {
+                if !read_limited(api, call, body).await?.bytes.is_empty() {
                     let text = "say what the body is: Content-Type: application/fhir+json with a Parameters resource";
                     return Err(ApiError::bad(IssueType::Invalid, text));
                 }
             }
             Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => {
                 let form = read_body(api, call, body, negotiate::FORM).await?;
-                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form)));
+                call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form.bytes)));
                 // A form may ask for a format too.
                 negotiate::Asked::read(&call.headers, &call.pairs, &call.interaction)?;
             }
-            Some(_) => given = of_body(&read_body(api, call, body, negotiate::JSON).await?)?,
+            Some(_) => given = of_body(&read_body(api, call, body, negotiate::JSON).await?.bytes)?,
         }
     }
     let pairs = call.pairs.iter().filter(|(name, _)| !matches!(name.as_str(), "_format" | "_pretty"));
