@@ -93,7 +93,8 @@ fn join(matcher: &Matcher<'_>, pairs: &mut Vec<Pair>) {
         let ((p, a, b), (q, c, d)) = (sure(x), sure(y));
         q.total_cmp(&p).then((a, b).cmp(&(c, d)))
     });
-    let mut own: HashMap<(u32, u32), usize> = pairs.iter().enumerate().map(|(at, pair)| ((pair.a, pair.b), at)).collect();
+    let mut own: HashMap<(u32, u32), usize> =
+        pairs.iter().enumerate().map(|(at, pair)| ((pair.a, pair.b), at)).collect();
     let mut clusters = Clusters { of: HashMap::new(), members: Vec::new() };
     for at in order {
         let Some(pair) = pairs.get(at) else { continue };
@@ -123,11 +124,7 @@ fn join(matcher: &Matcher<'_>, pairs: &mut Vec<Pair>) {
         #[expect(clippy::cast_precision_loss, reason = "at most CROSS_MAX")]
         let mean = looked.iter().map(|(probability, _)| bits(*probability)).sum::<f64>() / looked.len().max(1) as f64;
         let together = if probability >= 0.5 {
-            if !alone && mean < APART_BITS {
-                None
-            } else {
-                Some(probability)
-            }
+            if !alone && mean < APART_BITS { None } else { Some(probability) }
         } else if alone {
             None
         } else {

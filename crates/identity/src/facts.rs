@@ -151,10 +151,10 @@ pub fn facts_of(patient: Node<'_>) -> PatientFacts {
     for identifier in patient.list("identifier") {
         let system = text_at(identifier, "/system").filter(|system| !system.is_empty());
         if system.as_deref() != Some(NHS_NUMBER) {
-            if let (Some(system), Some(value)) = (system, text_at(identifier, "/value").filter(|value| !value.is_empty())) {
-                facts
-                    .identifiers
-                    .push(IdentifierFacts { system: system.into_owned(), value: value.into_owned() });
+            if let (Some(system), Some(value)) =
+                (system, text_at(identifier, "/value").filter(|value| !value.is_empty()))
+            {
+                facts.identifiers.push(IdentifierFacts { system: system.into_owned(), value: value.into_owned() });
             }
             continue;
         }
@@ -198,8 +198,8 @@ pub fn facts_of(patient: Node<'_>) -> PatientFacts {
         && facts.givens.first().is_none_or(|given| is_nobody(given));
     facts.birth = text_at(patient, "/birthDate").and_then(|text| text.parse().ok());
     facts.gender = text_at(patient, "/gender").map(Cow::into_owned);
-    facts.multiple_birth = patient.get("multipleBirthBoolean").is_some_and(Node::is_true)
-        || patient.get("multipleBirthInteger").is_some();
+    facts.multiple_birth =
+        patient.get("multipleBirthBoolean").is_some_and(Node::is_true) || patient.get("multipleBirthInteger").is_some();
     facts.death =
         text_at(patient, "/deceasedDateTime").and_then(|text| text.get(..10).and_then(|day| day.parse().ok()));
     facts.deceased = match patient.get("deceasedBoolean") {
@@ -254,9 +254,10 @@ pub fn is_newborn(given: &str) -> bool {
     let mut words = words.iter().map(String::as_str);
     match (words.next(), words.next()) {
         (Some("baby" | "infant" | "newborn" | "babyboy" | "babygirl" | "babyof"), _) => true,
-        (Some("twin" | "triplet"), Some("one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3")) => {
-            true
-        }
+        (
+            Some("twin" | "triplet"),
+            Some("one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3"),
+        ) => true,
         (Some("boy" | "girl"), Some("twin" | "baby") | None) => true,
         _ => false,
     }
@@ -267,10 +268,46 @@ pub fn is_nobody(name: &str) -> bool {
     let folded = fold_name(name);
     matches!(
         folded.as_str(),
-        "" | "unknown" | "unknownmale" | "unknownfemale" | "unk" | "unkn" | "notknown" | "nk" | "na" | "none" | "null" | "nil"
-            | "nofamilyname" | "nosurname" | "noname" | "surname" | "forename" | "name" | "trauma" | "traumamale"
-            | "traumafemale" | "anonymous" | "anon" | "unidentified" | "test" | "dummy" | "donotuse" | "patient" | "xx" | "xxx"
-            | "xxxx" | "zz" | "zzz" | "male" | "female" | "fnu" | "lnu" | "tba" | "tbc" | "undisclosed" | "withheld"
+        "" | "unknown"
+            | "unknownmale"
+            | "unknownfemale"
+            | "unk"
+            | "unkn"
+            | "notknown"
+            | "nk"
+            | "na"
+            | "none"
+            | "null"
+            | "nil"
+            | "nofamilyname"
+            | "nosurname"
+            | "noname"
+            | "surname"
+            | "forename"
+            | "name"
+            | "trauma"
+            | "traumamale"
+            | "traumafemale"
+            | "anonymous"
+            | "anon"
+            | "unidentified"
+            | "test"
+            | "dummy"
+            | "donotuse"
+            | "patient"
+            | "xx"
+            | "xxx"
+            | "xxxx"
+            | "zz"
+            | "zzz"
+            | "male"
+            | "female"
+            | "fnu"
+            | "lnu"
+            | "tba"
+            | "tbc"
+            | "undisclosed"
+            | "withheld"
     )
 }
 

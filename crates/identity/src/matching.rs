@@ -153,7 +153,13 @@ impl<'a> Matcher<'a> {
     /// let answer = matcher.decide(&ann, None, None, &mut Scratch::default());
     /// assert_eq!(answer.outcome, Outcome::Link(PersonKey(10)));
     /// ```
-    pub fn decide(&self, facts: &PatientFacts, own: Option<PatientKey>, source: Option<&str>, scratch: &mut Scratch) -> Answer {
+    pub fn decide(
+        &self,
+        facts: &PatientFacts,
+        own: Option<PatientKey>,
+        source: Option<&str>,
+        scratch: &mut Scratch,
+    ) -> Answer {
         let question = self.index.question(facts);
         self.decide_question(&question, own, source, scratch)
     }
@@ -218,7 +224,11 @@ impl<'a> Matcher<'a> {
         rows.clear();
         shared.clear();
         found.clear();
-        let mut words = record.phones.iter().chain(record.emails.iter().step_by(2)).chain(record.identifiers.iter().skip(1).step_by(2));
+        let mut words = record
+            .phones
+            .iter()
+            .chain(record.emails.iter().step_by(2))
+            .chain(record.identifiers.iter().skip(1).step_by(2));
         keys::keys(&record, lexicon, |rule, key| {
             let before = rows.len();
             let size = self.index.find(rule, key, rows);
@@ -303,7 +313,8 @@ impl<'a> Matcher<'a> {
         let all: f64 = persons.iter().map(|(_, odds)| odds).sum();
         for candidate in candidates.iter_mut() {
             let own = odds(candidate);
-            let rest = all - persons.iter().find(|(person, _)| *person == candidate.person).map_or(0.0, |(_, odds)| *odds);
+            let rest =
+                all - persons.iter().find(|(person, _)| *person == candidate.person).map_or(0.0, |(_, odds)| *odds);
             candidate.probability = own / (1.0 - known + rest.max(0.0) + own);
             candidate.probability = match candidate.ruling {
                 Some(Ruling::VerifiedNumber) => candidate.probability.max(RULED_LEAST),
@@ -336,7 +347,15 @@ impl<'a> Matcher<'a> {
             Some(_) => weighed.probability().min(GUARDED_MOST),
             None => weighed.probability(),
         };
-        let scored = Scored { row: u32::MAX, patient: PatientKey(0), person: PersonKey(0), pattern, weighed, ruling, probability };
+        let scored = Scored {
+            row: u32::MAX,
+            patient: PatientKey(0),
+            person: PersonKey(0),
+            pattern,
+            weighed,
+            ruling,
+            probability,
+        };
         (scored, a.restricted() || b.restricted())
     }
 
@@ -384,11 +403,12 @@ fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {
     let (person, probability) = (best.person, best.probability);
     let second = candidates.iter().find(|other| other.person != person).map_or(0.0, |other| other.probability);
     // Whatever one patient of the person says against it counts: two verified numbers are not outvoted.
-    let against = candidates.iter().any(|other| {
-        other.person == person && matches!(other.ruling, Some(Ruling::TwoNumbers | Ruling::NumberAlone))
-    });
+    let against = candidates
+        .iter()
+        .any(|other| other.person == person && matches!(other.ruling, Some(Ruling::TwoNumbers | Ruling::NumberAlone)));
     let suspect = candidates.iter().any(|other| {
-        other.ruling == Some(Ruling::NumberAlone) || other.ruling.is_some() && other.weighed.probability() >= bands.review
+        other.ruling == Some(Ruling::NumberAlone)
+            || other.ruling.is_some() && other.weighed.probability() >= bands.review
     });
     if probability >= bands.link && !against {
         if second * bands.lead <= probability {

@@ -160,13 +160,23 @@ impl<'a> Record<'a> {
             .flat_map(|address| [address.postcode, address.street, address.place, address.locality, address.region]);
         let pairs = self.identifiers.chunks_exact(2).filter_map(|pair| pair.first().copied());
         let names = self.givens.iter().chain(self.middles).chain(self.families).copied();
-        names.chain(addresses).chain(pairs).chain(self.practice).chain(self.attributes.iter().copied()).filter(|id| *id != NONE)
+        names
+            .chain(addresses)
+            .chain(pairs)
+            .chain(self.practice)
+            .chain(self.attributes.iter().copied())
+            .filter(|id| *id != NONE)
     }
 }
 
 /// Pack facts. `term` gives the number of a text; `attributes` are the names of the attributes that the index compares, in
 /// their order. Whereabouts of restricted people are left out.
-pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Kind, &str) -> u32, words: &mut Vec<u32>) {
+pub fn pack(
+    facts: &PatientFacts,
+    attributes: &[String],
+    term: &mut dyn FnMut(Kind, &str) -> u32,
+    words: &mut Vec<u32>,
+) {
     let mut head = match facts.gender.as_deref() {
         Some("male") => 1 << 21,
         Some("female") => 2 << 21,
@@ -283,7 +293,8 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
     let attributes = attributes.get(..attributes.len().min(ATTRIBUTES_MAX)).unwrap_or_default();
     head |= u32::try_from(attributes.len()).unwrap_or(0) << ATTRIBUTES_SHIFT;
     for (place, name) in (0_u8..).zip(attributes) {
-        let value = facts.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| fold_words(value).join(" "));
+        let value =
+            facts.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| fold_words(value).join(" "));
         words.push(match value {
             Some(value) if !value.is_empty() => term(Kind::Attribute(place), &value),
             _ => NONE,
@@ -325,7 +336,8 @@ fn push_address(address: &AddressFacts, term: &mut dyn FnMut(Kind, &str) -> u32,
 
 /// Pseudo-postcodes of no fixed abode, unknown and overseas (NHS Data Dictionary, ZZ99): nobody lives there together.
 fn is_no_postcode(code: &str) -> bool {
-    code.starts_with("ZZ99") || matches!(code, "UNKNOWN" | "NONE" | "NULL" | "NA" | "NK" | "XX" | "ZZ" | "0000" | "00000" | "9999")
+    code.starts_with("ZZ99")
+        || matches!(code, "UNKNOWN" | "NONE" | "NULL" | "NA" | "NK" | "XX" | "ZZ" | "0000" | "00000" | "9999")
 }
 
 /// The last nine digits of a telephone number; nothing where there are fewer than seven, or all the same.
@@ -347,9 +359,11 @@ pub fn phone_number(text: &str) -> Option<u32> {
 
 /// Hashes of a whole email address and of what is before the @.
 fn email_hashes(text: &str) -> Option<(u32, u32)> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_lowercase).collect();
+    let text: String =
+        text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_lowercase).collect();
     let (local, domain) = text.rsplit_once('@')?;
-    let nobody = matches!(local, "" | "none" | "noemail" | "no" | "na" | "nil" | "unknown" | "test" | "noreply" | "null");
+    let nobody =
+        matches!(local, "" | "none" | "noemail" | "no" | "na" | "nil" | "unknown" | "test" | "noreply" | "null");
     (!nobody && !domain.is_empty()).then(|| (low(hash_text(11, &text)), low(hash_text(12, local))))
 }
 

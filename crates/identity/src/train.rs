@@ -68,9 +68,10 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
     let mut groups: Vec<Vec<Pattern>> = Vec::with_capacity(training.sample.len());
     for (number, (question, own)) in training.sample.iter().enumerate() {
         matcher.score(question, &mut scratch);
-        let others = matcher.found(&scratch).iter().filter(|(row, ..)| {
-            own.is_none() || index.who(*row).map(|(patient, _)| patient) != *own
-        });
+        let others = matcher
+            .found(&scratch)
+            .iter()
+            .filter(|(row, ..)| own.is_none() || index.who(*row).map(|(patient, _)| patient) != *own);
         groups.push(others.map(|(_, pattern, _)| *pattern).collect());
         if number % 256 == 0
             && let Some(progress) = training.progress
@@ -146,8 +147,10 @@ fn expect(
     let has = |comparison: usize, which: fn(&Level) -> bool| {
         model.comparisons.get(comparison).is_some_and(|known| known.levels.iter().any(which))
     };
-    let by_move: Vec<bool> = (0..comparisons).map(|comparison| has(comparison, |level| level.moved.is_some())).collect();
-    let by_name: Vec<bool> = (0..comparisons).map(|comparison| has(comparison, |level| level.renamed.is_some())).collect();
+    let by_move: Vec<bool> =
+        (0..comparisons).map(|comparison| has(comparison, |level| level.moved.is_some())).collect();
+    let by_name: Vec<bool> =
+        (0..comparisons).map(|comparison| has(comparison, |level| level.renamed.is_some())).collect();
     let flag = |list: &[bool], comparison: usize| list.get(comparison).copied().unwrap_or(false);
     let known = scorer.known().min(0.98);
     for group in groups {

@@ -245,12 +245,34 @@ fn birth(a: &Sides, b: &Sides) -> Row {
         }
     });
     let (left, right) = (a.born.as_deref().map(day), b.born.as_deref().map(day));
-    let (left, right) = pair_marked(&left, &right);
+    let (left, right) = match (&left, &right) {
+        (Some(left), Some(right)) => dates_marked(left, right),
+        _ => pair_marked(&left, &right),
+    };
     let swapped = likeness == Some(Likeness::Similar) && {
         let (a, b) = (a.born.as_deref().unwrap_or_default(), b.born.as_deref().unwrap_or_default());
         distance(a, b) > 1 && a.len() == b.len()
     };
     Row { label: "Date of birth", a: left, b: right, likeness, note: swapped.then_some("day and month swapped") }
+}
+
+/// Two dates as shown, the parts marked that are not the same.
+fn dates_marked(a: &str, b: &str) -> (Vec<Shown>, Vec<Shown>) {
+    let (left, right): (Vec<&str>, Vec<&str>) = (a.split('-').collect(), b.split('-').collect());
+    if left.len() != right.len() {
+        return (vec![whole(a)], vec![whole(b)]);
+    }
+    let side = |mine: &[&str], theirs: &[&str]| {
+        let mut shown: Shown = Vec::new();
+        for (index, (part, other)) in mine.iter().zip(theirs).enumerate() {
+            if index > 0 {
+                shown.push(Piece { text: "-".into(), odd: false });
+            }
+            shown.push(Piece { text: (*part).to_owned(), odd: part != other });
+        }
+        vec![shown]
+    };
+    (side(&left, &right), side(&right, &left))
 }
 
 fn addresses(a: &Sides, b: &Sides) -> Vec<Row> {

@@ -135,9 +135,7 @@ impl Matcher for People {
             }));
         }
         scored.retain(|scored| scored.grade > Grade::CertainlyNot);
-        scored.sort_by(|a, b| {
-            b.grade.cmp(&a.grade).then(b.score.total_cmp(&a.score)).then(a.patient.cmp(&b.patient))
-        });
+        scored.sort_by(|a, b| b.grade.cmp(&a.grade).then(b.score.total_cmp(&a.score)).then(a.patient.cmp(&b.patient)));
         scored.truncate(limit);
         Ok(permit.seal(scored))
     }

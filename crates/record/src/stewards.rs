@@ -106,6 +106,8 @@ pub struct Lineage {
     pub person: PersonKey,
     /// Its patients now, longest linked first.
     pub patients: Vec<Side>,
+    /// Those who were this person once.
+    pub former: Vec<Side>,
     /// Every link statement of anyone who is or was this person, with when it began; newest first.
     pub links: Vec<(LinkRow, Timestamp)>,
     /// What stewards said of them, newest first.
@@ -176,6 +178,7 @@ impl Records {
         let mut lineage = Lineage {
             person,
             patients: Vec::new(),
+            former: Vec::new(),
             links: Vec::new(),
             assertions: Vec::new(),
             reviews: Vec::new(),
@@ -183,6 +186,9 @@ impl Records {
         };
         for patient in snapshot.patients_of(person, snapshot.seq())? {
             lineage.patients.extend(self.side(&snapshot, patient)?);
+        }
+        for patient in ever.iter().filter(|one| lineage.patients.iter().all(|side| side.patient != **one)) {
+            lineage.former.extend(self.side(&snapshot, *patient)?);
         }
         for patient in &ever {
             for link in snapshot.links(*patient)? {

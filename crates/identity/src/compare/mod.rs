@@ -200,7 +200,12 @@ impl Pattern {
         use level::{family, forename};
         matches!(
             self.level(at::FORENAME),
-            forename::SAME | forename::VARIANT | forename::SLIP | forename::SWAPPED | forename::MIDDLE | forename::INITIAL
+            forename::SAME
+                | forename::VARIANT
+                | forename::SLIP
+                | forename::SWAPPED
+                | forename::MIDDLE
+                | forename::INITIAL
         ) && matches!(
             self.level(at::FAMILY),
             family::SAME | family::FORMER | family::PART | family::SLIP | family::SWAPPED

@@ -95,17 +95,8 @@ fn shares(level: &Level) -> Shares {
     // A level that only one of the two changes concerns is governed by that one.
     let both = if level.renamed.is_some() { renamed } else { moved };
     let other = |share: Option<f64>| share.unwrap_or(level.u);
-    [
-        level.m,
-        moved,
-        renamed,
-        both,
-        level.u,
-        other(level.household),
-        other(level.twin),
-        other(level.namesake),
-    ]
-    .map(|share| share.max(LEAST))
+    [level.m, moved, renamed, both, level.u, other(level.household), other(level.twin), other(level.namesake)]
+        .map(|share| share.max(LEAST))
 }
 
 impl Scorer {
@@ -135,7 +126,8 @@ impl Scorer {
         };
         let each = |count: f64| (count / people).min(0.5);
         let (one, scenarios) = (each(model.prior.known), model.scenarios);
-        let (household, twin, namesake) = (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
+        let (household, twin, namesake) =
+            (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
         let priors = [
             one * scenarios.settled,
             one * scenarios.moved,
@@ -221,8 +213,12 @@ impl Scorer {
     /// The waterfall of a pattern: lines whose weights, with the prior, add up to the log2 odds. Names of levels come from
     /// the model.
     pub fn lines(&self, model: &Model, attributes: &[String], pattern: &Pattern) -> Vec<Line> {
-        let mut lines =
-            vec![Line { comparison: "prior".into(), level: String::new(), weight: self.prior_odds().log2(), frequency: 0.0 }];
+        let mut lines = vec![Line {
+            comparison: "prior".into(),
+            level: String::new(),
+            weight: self.prior_odds().log2(),
+            frequency: 0.0,
+        }];
         let attribute = super::builtin::attribute("");
         let (mut sum, mut block) = (self.prior_odds().log2(), Vec::new());
         let (mut block_one, mut block_two) = ([0.0_f64; 4], 0.0);

@@ -4,11 +4,11 @@
 mod demographics;
 mod fhir_reading;
 mod fhir_writing;
-mod pages;
-mod site;
-mod stewards;
 mod identity_feed;
 mod matching;
+mod pages;
 mod pix;
+mod site;
+mod stewards;
 mod support;
 mod visitor;

@@ -14,7 +14,7 @@ async fn a_steward_lands_on_the_queue_and_starts_with_the_first() {
     assert_eq!(ada.get("/").await.to(), "/identity", "the home page too");
     let queue = ada.get("/identity").await.expect(200);
     queue.says("Waiting 1").says("SMITH, ANN (MRS)").says("KHAN, BILAL").says("02-Jan-1950").says("06-May-1988");
-    queue.says("Riverside Hospital").says("NHS number in doubt").says("Two stewards").says("since");
+    queue.says("Riverside Hospital").says("NHS number in doubt").says("Two stewards").says("by rule");
     let start = queue.links("/identity/start").remove(0);
     let pair = ada.get(&start).await.to();
     assert!(pair.contains(&a.to_string()) && pair.contains(&b.to_string()), "{pair}");

@@ -174,6 +174,8 @@ pub fn page(
 
 fn column(side: &Side, states: &[SourceState], now: jiff::Timestamp) -> Column {
     let mut counts = side.counts.clone();
+    // That there is a Patient says nothing: it is what is compared.
+    counts.retain(|(kind, _)| *kind != fhir::ResourceType::Patient);
     counts.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), kind.as_str()));
     let total: u64 = counts.iter().map(|(_, count)| count).sum();
     let named: Vec<String> =

@@ -141,7 +141,7 @@ fn page(
     let Looked { lineage, states } = looked;
     let first = lineage.patients.first();
     let faces: HashMap<PatientKey, Face> =
-        lineage.patients.iter().map(|side| (side.patient, face(side, &states))).collect();
+        lineage.patients.iter().chain(&lineage.former).map(|side| (side.patient, face(side, &states))).collect();
     let decisions: HashMap<u64, LinkDecision> =
         lineage.decisions.iter().filter_map(|decided| Some((decided.seq, reads(decided)?))).collect();
     let times: HashMap<u64, jiff::Timestamp> = lineage.decisions.iter().map(|d| (d.seq, d.at)).collect();
