@@ -1,6 +1,6 @@
 //! Replaying the journal: rebuilding the derived state, and proving that it is what the journal says (invariant 2).
 
-use crate::{apply::Applier, engine::map_chunk};
+use crate::{apply::Applier, engine::Mappers};
 use fhir::Region;
 use std::path::{Path, PathBuf};
 use store::{Comparison, Derived, Folder, Frozen, StoreError, audit::AuditReader, journal::JournalReader};
@@ -33,6 +33,7 @@ fn replay(
     let region = Region::new(region);
     let mut journal = JournalReader::open(folder)?;
     let mut applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(folder)?)?;
+    let mappers = Mappers::new(region, derived)?;
     let mut profiles = applier.profiles();
     let mut next = 1;
     while next <= last {
@@ -40,7 +41,7 @@ fn replay(
         entries.retain(|entry| entry.pos <= last);
         let Some(reached) = entries.last().map(|entry| entry.pos) else { break };
         let generation = applier.directory_changes();
-        let mapped = map_chunk(&region, &mut profiles, &derived, &entries)?;
+        let (mapped, entries) = mappers.map(&mut profiles, entries)?;
         journal.take_back(entries);
         applier.apply(mapped, generation)?;
         next = reached + 1;

@@ -10,7 +10,7 @@ use memchr::memmem;
 use std::{
     cell::RefCell,
     collections::HashMap,
-    sync::{Arc, RwLock},
+    sync::{Arc, LazyLock, RwLock},
 };
 use zstd::{
     bulk::{Compressor, Decompressor},
@@ -76,7 +76,11 @@ struct Scratch {
     decode_with: Option<u32>,
     owner: usize,
     buffer: Vec<u8>,
+    packed: Vec<u8>,
 }
+
+/// Room for compressing that is kept for the next text.
+const PACKED_BYTES_KEPT: usize = 4 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Option<Scratch>> = const { RefCell::new(None) };
@@ -106,6 +110,7 @@ impl Codec {
                     decode_with: None,
                     owner,
                     buffer: Vec::new(),
+                    packed: Vec::new(),
                 });
             }
             match slot.as_mut() {
@@ -158,7 +163,15 @@ impl Codec {
                 }
                 scratch.encode_with = Some(number);
             }
-            let bytes = scratch.compressor.compress(text).map_err(io)?;
+            // Into room for the worst case first: a body is a fraction of that, and many are held at a time.
+            let room = zstd::zstd_safe::compress_bound(text.len());
+            scratch.packed.clear();
+            scratch.packed.reserve(room);
+            scratch.compressor.compress_to_buffer(text, &mut scratch.packed).map_err(io)?;
+            let bytes = scratch.packed.as_slice().to_vec();
+            if room > PACKED_BYTES_KEPT {
+                scratch.packed = Vec::new();
+            }
             Ok(Body { dictionary: number, bytes })
         })
     }
@@ -260,13 +273,17 @@ fn read_varint(bytes: &[u8]) -> Option<(usize, usize)> {
 
 fn mark(json: &[u8], id: ResourceId) -> Vec<u8> {
     use base64::{Engine, engine::general_purpose::STANDARD};
+    static DATA: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\"data\":\""));
     let own = key::encode(id.patient.0);
     let keys = memmem::Finder::new(&own);
-    let data = memmem::Finder::new(b"\"data\":\"");
-    let mut out = Vec::with_capacity(json.len());
-    let mut at = 0usize;
+    let data = &*DATA;
     let mut next_key = keys.find(json);
     let mut next_data = data.find(json);
+    if next_key.is_none() && next_data.is_none() {
+        return mark_uuids(json);
+    }
+    let mut out = Vec::with_capacity(json.len());
+    let mut at = 0usize;
     loop {
         let rest = |from: usize| json.get(from..).unwrap_or_default();
         match (next_key, next_data) {
@@ -351,26 +368,35 @@ fn mark_uuids(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What a letter stands for in a lower-case UUID; [`NO_HEX`] for all others.
+const HEX_DIGITS: [u8; 256] = {
+    let mut digits = [NO_HEX; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let letter = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        if let Some(slot) = digits.split_at_mut(letter as usize).1.first_mut() {
+            *slot = digit;
+        }
+        digit += 1;
+    }
+    digits
+};
+const NO_HEX: u8 = u8::MAX;
+
 fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    // Dates have dashes too, but not in these places.
+    if [8, 13, 18, 23].iter().any(|dash| text.get(*dash) != Some(&b'-')) {
+        return None;
+    }
+    let digit = |at: usize| HEX_DIGITS.get(usize::from(*text.get(at)?)).copied();
     let mut raw = [0u8; 16];
-    let mut slots = raw.iter_mut();
-    let mut high: Option<u8> = None;
-    for (index, byte) in text.iter().enumerate() {
-        if matches!(index, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
+    let pairs = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    for (slot, at) in raw.iter_mut().zip(pairs) {
+        let (high, low) = (digit(at)?, digit(at + 1)?);
+        if (high | low) > 15 {
+            return None;
         }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        match high.take() {
-            None => high = Some(digit),
-            Some(first) => *slots.next()? = first << 4 | digit,
-        }
+        *slot = high << 4 | low;
     }
     Some(raw)
 }

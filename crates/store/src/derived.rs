@@ -12,8 +12,9 @@ use std::{
 const IDLE_READERS_MAX: usize = 8;
 /// Sizes of sample sets after which a type's dictionary is trained, and how large it is.
 const GENERATIONS: [(usize, usize); 2] = [(200, 16 << 10), (1000, 64 << 10)];
-/// Samples of a type weigh at most this much together.
-const SAMPLE_BYTES_MAX: usize = 6 << 20;
+/// Samples of a type weigh at most this much together: training takes a time that grows with it, and from larger sets come
+/// dictionaries that are hardly better.
+const SAMPLE_BYTES_MAX: usize = 3 << 20;
 const SAMPLE_LEN_MAX: usize = 32 << 10;
 
 struct Shared {

@@ -244,7 +244,7 @@ impl Journal {
 
     fn prepare(
         &self,
-        entry: NewEntry,
+        mut entry: NewEntry,
         reply: oneshot::Sender<Result<Receipt, StoreError>>,
     ) -> Result<Order, StoreError> {
         if self.stopped.load(Ordering::Acquire) {
@@ -256,6 +256,8 @@ impl Journal {
         }
         let packed = self.codec.compress(if small { GROUP } else { u8::MAX }, &entry.body)?;
         let digest = entry.ident.as_ref().map(|_| digest(&entry.body));
+        // Nothing but the packed bytes is needed from here on.
+        entry.body = Vec::new();
         Ok(Order::Append(Box::new(Append { entry, packed, digest, reply })))
     }
 

@@ -145,7 +145,7 @@ impl Scanner<'_> {
 
     fn object(&mut self, depth: u8) -> Option<()> {
         let index = self.push(Kind::Object, self.at, self.at)?;
-        let mut seen = 0u64;
+        let mut seen = (0u128, 0u128);
         let mut perhaps_twice = false;
         self.at += 1;
         self.space();
@@ -156,10 +156,10 @@ impl Scanner<'_> {
         loop {
             let name = self.at + 1;
             self.string(true)?;
-            // Names of the same length and ends are compared afterwards; nearly no object has two.
-            let mark = self.mark(name, self.at.saturating_sub(1));
-            perhaps_twice |= seen & mark != 0;
-            seen |= mark;
+            // Equal names have equal marks; few others have, and are then compared.
+            let (one, two) = self.marks(name, self.at.saturating_sub(1));
+            perhaps_twice |= seen.0 & one != 0 && seen.1 & two != 0;
+            seen = (seen.0 | one, seen.1 | two);
             self.space();
             if self.peek()? != b':' {
                 return None;
@@ -184,13 +184,14 @@ impl Scanner<'_> {
         (!perhaps_twice || self.names_differ(index)).then_some(())
     }
 
-    /// One of 64 bits for a name, the same for equal names.
-    fn mark(&self, start: usize, end: usize) -> u64 {
+    /// Two of 128 bits for a name, the same for equal names.
+    fn marks(&self, start: usize, end: usize) -> (u128, u128) {
         let name = self.bytes.get(start..end).unwrap_or_default();
         let at = |index: usize| name.get(index).copied().map_or(0, u64::from);
-        let mixed =
-            at(0) ^ at(name.len() / 2) << 8 ^ at(name.len().saturating_sub(1)) << 16 ^ (name.len() as u64) << 24;
-        1 << (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+        let length = name.len();
+        let letters = at(0) | at(length / 4) << 8 | at(length / 2) << 16 | at(length.saturating_sub(2)) << 24;
+        let mixed = (letters ^ (length as u64) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (1 << (mixed >> 57), 1 << (mixed >> 50 & 127))
     }
 
     fn names_differ(&self, object: usize) -> bool {

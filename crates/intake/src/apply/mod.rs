@@ -6,6 +6,8 @@
 
 mod decide;
 mod fold;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use crate::{

@@ -1,6 +1,7 @@
 //! The engine: journal, pipeline and applier of one region, running.
 
 mod decisions;
+mod mappers;
 mod pipeline;
 
 use crate::{
@@ -11,12 +12,12 @@ use crate::{
 pub use decisions::{discard, link_decision, model as model_entry, resubmission};
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
+pub(crate) use mappers::Mappers;
 use mapping::{
     Finding, Profile, Severity,
     bundle::{MappedFhir, Request},
 };
 use pipeline::Pipeline;
-pub(crate) use pipeline::map_chunk;
 use std::{
     path::Path,
     sync::{

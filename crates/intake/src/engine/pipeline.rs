@@ -1,23 +1,17 @@
 //! The pipeline from journal to derived state: one thread reads and maps (with helpers), one applies.
 
-use crate::{
-    apply::Applier,
-    mapped::{self, Mapped},
-    profiles::Profiles,
-};
+use super::mappers::Mappers;
+use crate::{apply::Applier, mapped::Mapped};
 use fhir::Region;
 use std::{
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
 };
-use store::{
-    Derived, StoreError,
-    journal::{Entry, EntryKind, JournalReader},
-};
+use store::{Derived, StoreError, journal::JournalReader};
 use tokio::sync::watch;
 
 /// Entries mapped together at most.
@@ -46,6 +40,7 @@ pub(super) struct Pipeline {
 pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError> {
     let Pipeline { region, derived, mut journal, head, mut applier, applied, health, stop } = pipeline;
     let (chunks, inbox) = crossbeam_channel::bounded::<Chunk>(1);
+    let mappers = Mappers::new(region, derived)?;
     let mut profiles = applier.profiles();
     let mut next = applier.applied()? + 1;
     let directory_changes = Arc::new(AtomicU64::new(applier.directory_changes()));
@@ -65,10 +60,9 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
             };
             let Some(last) = entries.last().map(|entry| entry.pos) else { continue };
             let generation = seen_changes.load(Ordering::Acquire);
-            let outcome = map_chunk(&region, &mut profiles, &derived, &entries);
-            journal.take_back(entries);
-            match outcome {
-                Ok(mapped) => {
+            match mappers.map(&mut profiles, entries) {
+                Ok((mapped, entries)) => {
+                    journal.take_back(entries);
                     if chunks.send(Chunk { mapped, directory_changes: generation }).is_err() {
                         return;
                     }
@@ -112,62 +106,4 @@ fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
 fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {
     tracing::error!(%error, "processing has stopped; what is acknowledged is safe in the journal");
     health.send_replace(Some(error.to_string()));
-}
-
-/// Map entries in parallel. Profiles take effect in journal order.
-pub(crate) fn map_chunk(
-    region: &Region,
-    profiles: &mut Profiles,
-    derived: &Derived,
-    entries: &[Entry],
-) -> Result<Vec<Mapped>, StoreError> {
-    let mut mapped = Vec::with_capacity(entries.len());
-    for run in entries.chunk_by(|_, next| next.kind != EntryKind::Profile) {
-        if let Some(first) = run.first().filter(|first| first.kind == EntryKind::Profile) {
-            profiles.set(&first.source, &String::from_utf8_lossy(&first.body));
-        }
-        map_run(region, profiles, derived, run, &mut mapped)?;
-    }
-    Ok(mapped)
-}
-
-fn map_run(
-    region: &Region,
-    profiles: &Profiles,
-    derived: &Derived,
-    entries: &[Entry],
-    out: &mut Vec<Mapped>,
-) -> Result<(), StoreError> {
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(entries.len().div_ceil(16)).max(1);
-    if threads == 1 {
-        let snapshot = derived.snapshot()?;
-        for entry in entries {
-            out.push(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
-        }
-        return Ok(());
-    }
-    let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Option<Mapped>>> = entries.iter().map(|_| Mutex::new(None)).collect();
-    let work = || -> Result<(), StoreError> {
-        let snapshot = derived.snapshot()?;
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let (Some(entry), Some(slot)) = (entries.get(index), slots.get(index)) else { return Ok(()) };
-            let mapped = mapped::map(region, profiles, derived.codec(), entry, &snapshot)?;
-            *slot.lock().map_err(|_| StoreError::Stopped("mapping".into()))? = Some(mapped);
-        }
-    };
-    std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut outcome = work();
-        for helper in helpers {
-            outcome = outcome
-                .and(helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a mapping thread panicked".into()))));
-        }
-        outcome
-    })?;
-    for slot in slots {
-        out.extend(slot.into_inner().map_err(|_| StoreError::Stopped("mapping".into()))?);
-    }
-    Ok(())
 }
