@@ -2,10 +2,10 @@
 //! GuidanceResponse added, which name a patient but were left out of it.
 
 use crate::{
-    Resource, ResourceType,
+    ResourceType,
+    json::Node,
     search::{Parameter, parameter},
 };
-use serde_json::{Map, Value};
 use std::{collections::HashMap, sync::LazyLock};
 
 static TABLE: LazyLock<HashMap<ResourceType, Vec<&'static Parameter>>> = LazyLock::new(|| {
@@ -25,29 +25,24 @@ pub fn is_clinical(kind: ResourceType) -> bool {
 
 /// Visit the references by which a resource may belong to a patient, the most telling first, until `visit` says it has
 /// seen enough. A reference may turn out to point at something else (a practitioner who performed it).
-pub fn candidates<'r>(resource: &'r Resource, visit: &mut dyn FnMut(&'r Map<String, Value>) -> bool) -> bool {
-    let Some(parameters) = TABLE.get(&resource.kind()) else { return false };
-    for parameter in parameters {
-        for path in &parameter.paths {
-            if path.visit(resource.body(), resource.body(), &mut |value| value.as_object().is_some_and(&mut *visit)) {
-                return true;
-            }
-        }
-    }
-    false
+pub fn candidates<'d>(kind: ResourceType, resource: Node<'d>, visit: &mut dyn FnMut(Node<'d>) -> bool) -> bool {
+    let paths = TABLE.get(&kind).into_iter().flatten().flat_map(|parameter| &parameter.paths);
+    let mut objects = |value: Node<'d>| value.is_object() && visit(value);
+    paths.into_iter().any(|path| path.visit_node(resource, &mut objects))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Document;
 
     #[test]
     fn the_subject_comes_before_the_author() {
         let json = br#"{"resourceType":"DocumentReference","author":[{"reference":"Patient/2"}],"subject":{"reference":"Patient/1"}}"#;
-        let resource = Resource::from_slice(json).unwrap();
+        let document = Document::read(json).unwrap();
         let mut seen = Vec::new();
-        candidates(&resource, &mut |reference| {
-            seen.push(reference["reference"].as_str().unwrap().to_owned());
+        candidates(ResourceType::DocumentReference, document.root(), &mut |reference| {
+            seen.push(reference.get("reference").unwrap().text().unwrap());
             false
         });
         assert_eq!(seen, ["Patient/1", "Patient/1", "Patient/2"]);

@@ -10,6 +10,21 @@ use std::{fmt, str::FromStr};
 /// Crockford's base 32 in lower case: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const TEXT_LEN: usize = 13;
+const NO_DIGIT: u8 = u8::MAX;
+/// What each letter of the alphabet stands for.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut rest: &[u8] = ALPHABET;
+    let mut digit = 0;
+    while let Some((letter, more)) = rest.split_first() {
+        if let Some(slot) = digits.split_at_mut(*letter as usize).1.first_mut() {
+            *slot = digit;
+        }
+        digit += 1;
+        rest = more;
+    }
+    digits
+};
 
 /// What one source says about one person, as a key: hash of region, source and the source's own patient identifier.
 /// Resources of no patient (organisations, practitioners, locations) live under their source's directory key.
@@ -85,6 +100,15 @@ impl Region {
 }
 
 impl ResourceId {
+    /// Append the id as text.
+    pub fn push_to(self, out: &mut String) {
+        out.extend(encode(self.patient.0).map(char::from));
+        if self.local != 0 {
+            out.push('-');
+            out.extend(encode(self.local).map(char::from));
+        }
+    }
+
     /// The id of the Patient resource.
     pub fn of_patient(patient: PatientKey) -> Self {
         ResourceId { patient, local: 0 }
@@ -109,11 +133,11 @@ pub fn decode(text: &str) -> Result<u64, NotAnId> {
     }
     let mut key: u64 = 0;
     for (index, byte) in text.bytes().enumerate() {
-        let digit = ALPHABET.iter().position(|&c| c == byte).ok_or(NotAnId)? as u64;
-        if index == 0 && digit > 15 {
+        let digit = DIGITS.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT);
+        if digit == NO_DIGIT || (index == 0 && digit > 15) {
             return Err(NotAnId);
         }
-        key = key << 5 | digit;
+        key = key << 5 | u64::from(digit);
     }
     Ok(key)
 }

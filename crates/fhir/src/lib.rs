@@ -4,8 +4,10 @@
 pub mod bundle;
 pub mod care;
 pub mod compartment;
+mod content;
 pub mod datetime;
 mod decimal;
+pub mod json;
 pub mod key;
 pub mod nhs;
 pub mod outcome;
@@ -15,6 +17,7 @@ pub mod search;
 mod types;
 pub mod walk;
 
+pub use content::Content;
 pub use datetime::DateTime;
 pub use decimal::Decimal;
 pub use key::{PatientKey, PersonKey, Region, ResourceId};

@@ -71,30 +71,6 @@ fn text(name: &str, value: &Value, place: &Place<'_>, visit: &mut dyn FnMut(&str
     }
 }
 
-/// As [`texts`], and the visitor may change the text.
-pub fn texts_mut(
-    body: &mut Map<String, Value>,
-    place: &Place<'_>,
-    visit: &mut dyn FnMut(&str, &mut String, &Place<'_>),
-) {
-    for (name, value) in body.iter_mut() {
-        text_mut(name, value, &place.member(name), visit);
-    }
-}
-
-fn text_mut(name: &str, value: &mut Value, place: &Place<'_>, visit: &mut dyn FnMut(&str, &mut String, &Place<'_>)) {
-    match value {
-        Value::String(text) => visit(name, text, place),
-        Value::Object(body) => texts_mut(body, place, visit),
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                text_mut(name, item, &place.item(index), visit);
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,9 @@
 //! What identity looks at in a Patient resource.
 
-use fhir::{Resource, Value, nhs::NhsNumber};
+use fhir::{json::Node, nhs::NhsNumber};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The system of NHS numbers (UK Core).
 const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
@@ -99,9 +100,9 @@ pub fn postcode_key(code: &str) -> String {
 }
 
 /// Names in the order of how usual they are: official and usual first, old last; ended ones after those in use.
-fn name_rank(name: &Value) -> u8 {
-    let ended = name.get("period").and_then(|period| period.get("end")).is_some();
-    let rank = match name.get("use").and_then(Value::as_str) {
+fn name_rank(name: Node<'_>) -> u8 {
+    let ended = name.at("/period/end").is_some();
+    let rank = match text_at(name, "/use").as_deref() {
         Some("usual") => 0,
         Some("official") | None => 1,
         Some("nickname" | "anonymous" | "temp") => 2,
@@ -110,80 +111,77 @@ fn name_rank(name: &Value) -> u8 {
     if ended { rank + 4 } else { rank }
 }
 
-/// The facts of a Patient resource.
-pub fn facts_of(patient: &Resource) -> PatientFacts {
+fn text_at<'d>(node: Node<'d>, pointer: &str) -> Option<Cow<'d, str>> {
+    node.at(pointer).and_then(Node::text)
+}
+
+/// The facts of a Patient resource, or of its content.
+pub fn facts_of(patient: Node<'_>) -> PatientFacts {
     let mut facts = PatientFacts::default();
     for identifier in patient.list("identifier") {
-        if identifier.get("system").and_then(Value::as_str) != Some(NHS_NUMBER) {
+        if text_at(identifier, "/system").as_deref() != Some(NHS_NUMBER) {
             continue;
         }
-        let Some(number) = identifier.get("value").and_then(Value::as_str).and_then(|text| NhsNumber::parse(text).ok())
-        else {
+        let Some(number) = text_at(identifier, "/value").and_then(|text| NhsNumber::parse(&text).ok()) else {
             continue;
         };
-        if identifier.get("use").and_then(Value::as_str) == Some("old") {
+        if text_at(identifier, "/use").as_deref() == Some("old") {
             continue;
         }
-        let verified = identifier.get("extension").and_then(Value::as_array).is_some_and(|list| {
-            list.iter().any(|extension| {
-                extension.get("url").and_then(Value::as_str) == Some(VERIFICATION)
-                    && extension.pointer("/valueCodeableConcept/coding/0/code").and_then(Value::as_str) == Some("01")
-            })
+        let verified = identifier.list("extension").any(|extension| {
+            text_at(extension, "/url").as_deref() == Some(VERIFICATION)
+                && text_at(extension, "/valueCodeableConcept/coding/0/code").as_deref() == Some("01")
         });
         if facts.nhs_number.is_none() || verified && !facts.verified {
             facts.nhs_number = number.as_str().parse().ok();
             facts.verified = verified;
         }
     }
-    let mut names: Vec<&Value> = patient.list("name").iter().collect();
-    names.sort_by_key(|name| name_rank(name));
-    facts.title = names.first().and_then(|name| name.pointer("/prefix/0")).and_then(Value::as_str).map(str::to_owned);
+    let mut names: Vec<Node<'_>> = patient.list("name").collect();
+    names.sort_by_key(|name| name_rank(*name));
+    facts.title = names.first().and_then(|name| text_at(*name, "/prefix/0")).map(Cow::into_owned);
     for name in names {
-        if let Some(family) = name.get("family").and_then(Value::as_str)
-            && !facts.families.iter().any(|known| known == family)
-        {
-            facts.families.push(family.to_owned());
-        }
-        if let Some(given) = name.pointer("/given/0").and_then(Value::as_str)
-            && !facts.givens.iter().any(|known| known == given)
-        {
-            facts.givens.push(given.to_owned());
-        }
+        let learn = |known: &mut Vec<String>, pointer: &str| {
+            if let Some(text) = text_at(name, pointer).filter(|text| !known.iter().any(|known| known == text)) {
+                known.push(text.into_owned());
+            }
+        };
+        learn(&mut facts.families, "/family");
+        learn(&mut facts.givens, "/given/0");
     }
-    facts.birth = patient.str_at("/birthDate").and_then(|text| text.parse().ok());
-    facts.gender = patient.str_at("/gender").map(str::to_owned);
+    facts.birth = text_at(patient, "/birthDate").and_then(|text| text.parse().ok());
+    facts.gender = text_at(patient, "/gender").map(Cow::into_owned);
     facts.deceased = match patient.get("deceasedBoolean") {
-        Some(value) => value.as_bool() == Some(true),
+        Some(value) => value.is_true(),
         None => patient.get("deceasedDateTime").is_some(),
     };
     facts.restricted = is_restricted(patient);
     if !facts.restricted {
-        let mut addresses: Vec<&Value> = patient.list("address").iter().collect();
+        let mut addresses: Vec<Node<'_>> = patient.list("address").collect();
         addresses.sort_by_key(|address| {
-            let ended = address.get("period").and_then(|period| period.get("end")).is_some();
-            let home = matches!(address.get("use").and_then(Value::as_str), Some("home") | None);
+            let ended = address.at("/period/end").is_some();
+            let home = matches!(text_at(*address, "/use").as_deref(), Some("home") | None);
             (ended, !home)
         });
-        facts.postcode =
-            addresses.iter().find_map(|address| address.get("postalCode").and_then(Value::as_str)).map(str::to_owned);
+        facts.postcode = addresses.iter().find_map(|address| text_at(*address, "/postalCode")).map(Cow::into_owned);
     }
     facts
 }
 
 /// PDS marks restricted (`R`) and very restricted (`V`) people in `meta.security` (v3 Confidentiality).
-fn is_restricted(patient: &Resource) -> bool {
-    patient.at("/meta/security").and_then(Value::as_array).is_some_and(|labels| {
-        labels.iter().any(|label| matches!(label.get("code").and_then(Value::as_str), Some("R" | "V" | "REDACTED")))
-    })
+fn is_restricted(patient: Node<'_>) -> bool {
+    let labels = patient.at("/meta/security").into_iter().flat_map(Node::items);
+    labels.into_iter().any(|label| matches!(text_at(label, "/code").as_deref(), Some("R" | "V" | "REDACTED")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fhir::json::Document;
 
     #[test]
     fn the_usual_name_and_the_verified_number_win() {
-        let patient = Resource::from_slice(
+        let patient = Document::read(
             br#"{"resourceType":"Patient","identifier":[
               {"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9990000018"},
               {"system":"https://fhir.nhs.uk/Id/nhs-number","value":"999 000 0026","extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus","valueCodeableConcept":{"coding":[{"code":"01"}]}}]}],
@@ -191,7 +189,7 @@ mod tests {
               "birthDate":"1945-07-14","deceasedBoolean":false,"address":[{"postalCode":"ZZ99 3VZ"}]}"#,
         )
         .unwrap();
-        let facts = facts_of(&patient);
+        let facts = facts_of(patient.root());
         assert_eq!(facts.families, ["O'Brien-Smythe", "Jones"]);
         assert_eq!(facts.family_key().as_deref(), Some("obriensmythe"));
         assert_eq!(facts.given_key().as_deref(), Some("zoe"));
@@ -202,11 +200,11 @@ mod tests {
 
     #[test]
     fn a_restricted_address_is_not_even_looked_at() {
-        let patient = Resource::from_slice(
+        let patient = Document::read(
             br#"{"resourceType":"Patient","meta":{"security":[{"code":"R"}]},"address":[{"postalCode":"ZZ99 3VZ"}]}"#,
         )
         .unwrap();
-        let facts = facts_of(&patient);
+        let facts = facts_of(patient.root());
         assert!(facts.restricted);
         assert_eq!(facts.postcode, None);
     }

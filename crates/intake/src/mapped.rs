@@ -5,7 +5,10 @@ use crate::{
     profiles::Profiles,
     wire::{self, Wired},
 };
-use fhir::{PatientKey, Region, Resource, ResourceId, ResourceType, Value};
+use fhir::{
+    Content, PatientKey, Region, ResourceId, ResourceType, Value,
+    json::{Document, Node},
+};
 use identity::PatientFacts;
 use jiff::Timestamp;
 use mapping::{Change, ChangeSet, Finding, Severity, bundle};
@@ -59,10 +62,8 @@ pub struct Ready {
     pub text: Vec<u8>,
     /// Its text, compressed.
     pub body: Body,
-    /// What it can be found by, where its type is found by identifiers.
-    pub identifiers: Vec<i64>,
-    /// What identity needs, of a Patient.
-    pub facts: Option<PatientFacts>,
+    /// What finds it.
+    pub found_by: FoundBy,
     /// Whether what is there stays.
     pub if_none_exist: bool,
 }
@@ -101,7 +102,7 @@ pub struct Mapped {
     pub looked_up: bool,
     /// Whether the answer may be another one once all before it is applied, so that it must be mapped again then.
     pub missed: bool,
-    /// The entry itself, kept for decisions and for what may have to be mapped again.
+    /// The entry itself, of a decision.
     pub entry: Option<Entry>,
 }
 
@@ -117,19 +118,37 @@ impl Mapped {
     }
 }
 
-/// The hashes a resource is found by.
-pub fn identifier_hashes(resource: &Resource) -> Vec<i64> {
-    let kind = resource.kind();
-    if !bundle::is_found_by_identifier(kind) {
-        return Vec::new();
+/// What finds a resource: of its type's identifiers the hashes, of a Patient what identity needs.
+#[derive(Clone, Debug, Default)]
+pub struct FoundBy {
+    /// The hashes of its identifiers, where its type is found by identifiers.
+    pub identifiers: Vec<i64>,
+    /// What identity needs, of a Patient.
+    pub facts: Option<PatientFacts>,
+}
+
+impl FoundBy {
+    /// What finds the resource that says this.
+    pub fn of(content: &Content) -> Self {
+        let kind = content.kind();
+        if !bundle::is_found_by_identifier(kind) {
+            return FoundBy::default();
+        }
+        let Ok(document) = Document::read(content.json().as_bytes()) else { return FoundBy::default() };
+        let resource = document.root();
+        let facts = (kind == ResourceType::Patient).then(|| identity::facts_of(resource));
+        FoundBy { identifiers: identifier_hashes(kind, resource), facts }
     }
+}
+
+fn identifier_hashes(kind: ResourceType, resource: Node<'_>) -> Vec<i64> {
     let mut hashes = Vec::new();
     for identifier in resource.list("identifier") {
-        let Some(value) = identifier.get("value").and_then(Value::as_str) else { continue };
-        let system = identifier.get("system").and_then(Value::as_str);
-        hashes.push(identifier_hash(kind, system, value));
+        let Some(value) = identifier.get("value").and_then(Node::text) else { continue };
+        let system = identifier.get("system").and_then(Node::text);
+        hashes.push(identifier_hash(kind, system.as_deref(), &value));
         if system.is_some() {
-            hashes.push(identifier_hash(kind, None, value));
+            hashes.push(identifier_hash(kind, None, &value));
         }
     }
     hashes.sort_unstable();
@@ -142,10 +161,10 @@ pub fn map(
     region: &Region,
     profiles: &Profiles,
     codec: &Codec,
-    entry: Entry,
+    entry: &Entry,
     find: &dyn Find,
 ) -> Result<Mapped, StoreError> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, &entry, find)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| change_set(region, profiles, entry, find)));
     let Wired { mut set, title, looked_up, missed } = match outcome {
         Ok(result) => result?,
         Err(_) => {
@@ -185,8 +204,8 @@ pub fn map(
             steps.push(prepare(codec, change)?);
         }
     }
-    let keep = looked_up
-        || matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
+    let is_decision =
+        matches!(entry.kind, EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Profile);
     Ok(Mapped {
         pos: entry.pos,
         kind: entry.kind,
@@ -200,7 +219,7 @@ pub fn map(
         findings: set.findings,
         looked_up,
         missed,
-        entry: keep.then_some(entry),
+        entry: is_decision.then(|| entry.clone()),
     })
 }
 
@@ -211,17 +230,11 @@ pub fn failure(code: &str, text: &str) -> ChangeSet {
 }
 
 fn prepare(codec: &Codec, change: Change) -> Result<Step, StoreError> {
-    let Change::Put { id, resource, if_none_exist } = change else { return Ok(Step::Other(change)) };
-    Ok(Step::Put(Box::new(ready(codec, id, &resource, if_none_exist)?)))
-}
-
-/// Make a whole resource ready to store.
-pub fn ready(codec: &Codec, id: ResourceId, resource: &Resource, if_none_exist: bool) -> Result<Ready, StoreError> {
-    let text = store::pack(resource, id);
-    let kind = resource.kind();
+    let Change::Put { id, content, if_none_exist } = change else { return Ok(Step::Other(change)) };
+    let (kind, text) = (content.kind(), store::pack(&content, id));
     let body = codec.compress(kind.code(), &text)?;
-    let facts = (kind == ResourceType::Patient).then(|| identity::facts_of(resource));
-    Ok(Ready { id, kind, text, body, identifiers: identifier_hashes(resource), facts, if_none_exist })
+    let found_by = FoundBy::of(&content);
+    Ok(Step::Put(Box::new(Ready { id, kind, text, body, found_by, if_none_exist })))
 }
 
 fn change_set(region: &Region, profiles: &Profiles, entry: &Entry, find: &dyn Find) -> Result<Wired, StoreError> {

@@ -40,7 +40,8 @@ fn replay(
         entries.retain(|entry| entry.pos <= last);
         let Some(reached) = entries.last().map(|entry| entry.pos) else { break };
         let generation = applier.directory_changes();
-        let mapped = map_chunk(&region, &mut profiles, &derived, entries)?;
+        let mapped = map_chunk(&region, &mut profiles, &derived, &entries)?;
+        journal.take_back(entries);
         applier.apply(mapped, generation)?;
         next = reached + 1;
         progress(reached, last);

@@ -1,6 +1,6 @@
 //! What a message asks of the store, as values. Mapping makes them, intake applies them in journal order.
 
-use fhir::{PatientKey, Resource, ResourceId, ResourceType};
+use fhir::{Content, PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +56,12 @@ pub struct ChangeSet {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// The source's whole current statement of a resource (FHIR sources). Replaces what is there.
-    /// The resource's `id` and references are final. `if_none_exist`: leave an existing resource alone.
+    /// Its id and references are final. `if_none_exist`: leave an existing resource alone.
     Put {
         /// Its id.
         id: ResourceId,
         /// The statement.
-        resource: Box<Resource>,
+        content: Content,
         /// Create only when nothing has this id yet.
         if_none_exist: bool,
     },

@@ -3,6 +3,7 @@
 //!
 //! Strings are escaped as `serde_json` does, so that a resource read and written again is the same text.
 
+pub(crate) use fhir::json::push_string;
 use serde::{Deserialize, Serialize};
 
 /// A JSON value, as compact text.
@@ -276,42 +277,6 @@ macro_rules! object {
     }};
 }
 pub(crate) use object;
-
-/// A JSON string, escaped as `serde_json` does.
-pub(crate) fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    // Nearly no text has anything to escape: look at all of it at once, without a branch for each byte.
-    let special = text.bytes().fold(false, |any, byte| any | (byte < 0x20) | (byte == b'"') | (byte == b'\\'));
-    if !special {
-        out.push_str(text);
-        return out.push('"');
-    }
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0x08 => "\\b",
-            0x0c => "\\f",
-            0..=0x1f => "",
-            _ => continue,
-        };
-        out.push_str(text.get(from..at).unwrap_or_default());
-        if escape.is_empty() {
-            out.push_str("\\u00");
-            out.push(char::from(b'0' + (byte >> 4)));
-            out.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        } else {
-            out.push_str(escape);
-        }
-        from = at + 1;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    out.push('"');
-}
 
 /// Where the string that begins at `from` ends, past its closing quote.
 fn end_of_string(text: &[u8], from: usize) -> Option<usize> {

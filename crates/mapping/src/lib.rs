@@ -12,6 +12,6 @@ mod uk;
 mod unit;
 
 pub use change::{Change, ChangeSet, EventTime, Facts, Finding, Severity};
-pub use fold::{Folded, FoldedText, fold, fold_text};
+pub use fold::{FoldedText, fold_text};
 pub use hl7::map_hl7v2;
 pub use profile::{BadProfile, Profile};

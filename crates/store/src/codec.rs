@@ -5,7 +5,7 @@
 //! trained for the resource type. JSON text never contains bytes below 0x20 (RFC 8259 §7), so those serve as marks.
 
 use crate::StoreError;
-use fhir::{ResourceId, ResourceType, key};
+use fhir::{Content, ResourceId, ResourceType, key};
 use memchr::memmem;
 use std::{
     cell::RefCell,
@@ -34,8 +34,8 @@ struct Dictionary {
 struct Known {
     /// By number. Dictionaries are never dropped: there are few, and compressors keep pointers into them.
     by_number: HashMap<u32, &'static Dictionary>,
-    /// The one to write with, by resource type.
-    current: HashMap<u8, u32>,
+    /// The one to write with and its number, by resource type.
+    current: Vec<Option<(u32, &'static Dictionary)>>,
 }
 
 /// The dictionaries in use, shared by readers and the writer.
@@ -122,15 +122,17 @@ impl Codec {
         let kept: &'static Dictionary = Box::leak(Box::new(Dictionary { encode, decode }));
         let mut known = self.known.write().map_err(|_| StoreError::Stopped("dictionary lock".into()))?;
         known.by_number.insert(number, kept);
-        let current = known.current.entry(kind).or_insert(number);
-        *current = (*current).max(number);
+        known.current.resize(usize::from(u8::MAX) + 1, None);
+        if let Some(current) = known.current.get_mut(usize::from(kind))
+            && current.is_none_or(|(older, _)| older <= number)
+        {
+            *current = Some((number, kept));
+        }
         Ok(())
     }
 
     fn current(&self, kind: u8) -> Option<(u32, &'static Dictionary)> {
-        let known = self.known.read().ok()?;
-        let number = *known.current.get(&kind)?;
-        known.by_number.get(&number).map(|dictionary| (number, *dictionary))
+        *self.known.read().ok()?.current.get(usize::from(kind))?
     }
 
     fn dictionary(&self, number: u32) -> Result<&'static Dictionary, StoreError> {
@@ -162,6 +164,19 @@ impl Codec {
     }
 
     fn decompress_into(&self, scratch: &mut Scratch, number: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut buffer = std::mem::take(&mut scratch.buffer);
+        let outcome = self.decompress_with(scratch, number, bytes, &mut buffer);
+        scratch.buffer = buffer;
+        outcome
+    }
+
+    fn decompress_with(
+        &self,
+        scratch: &mut Scratch,
+        number: u32,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
         if scratch.decode_with != Some(number) {
             if number == 0 {
                 scratch.decompressor.set_dictionary(&[]).map_err(io)?;
@@ -175,18 +190,22 @@ impl Codec {
             .flatten()
             .and_then(|size| usize::try_from(size).ok())
             .ok_or_else(|| StoreError::Corrupt("compressed body without a size".into()))?;
-        scratch.buffer.clear();
-        scratch.buffer.reserve(size);
-        scratch.decompressor.decompress_to_buffer(bytes, &mut scratch.buffer).map_err(io)?;
+        out.clear();
+        out.reserve(size);
+        scratch.decompressor.decompress_to_buffer(bytes, out).map_err(io)?;
         Ok(())
     }
 
     /// The text that [`Codec::compress`] was given.
     pub fn decompress(&self, dictionary: u32, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.with_scratch(|scratch| {
-            self.decompress_into(scratch, dictionary, bytes)?;
-            Ok(scratch.buffer.clone())
-        })
+        let mut text = Vec::new();
+        self.decompress_to(dictionary, bytes, &mut text)?;
+        Ok(text)
+    }
+
+    /// As [`Codec::decompress`], in the place of what `out` holds.
+    pub fn decompress_to(&self, dictionary: u32, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
+        self.with_scratch(|scratch| self.decompress_with(scratch, dictionary, bytes, out))
     }
 
     /// Write a stored row as a FHIR resource, appended to `out`.
@@ -204,56 +223,20 @@ impl Codec {
     }
 }
 
-/// The text to compress: the resource's JSON without what the key says, marks in place.
-pub fn pack(resource: &fhir::Resource, id: ResourceId) -> Vec<u8> {
-    let mut json = Vec::with_capacity(1024);
-    json.push(b'{');
-    if let Some(serde_json::Value::Object(meta)) = resource.get("meta") {
-        let mut first = true;
-        for (name, value) in meta {
-            if matches!(name.as_str(), "versionId" | "lastUpdated" | "source") {
-                continue;
-            }
-            json.extend_from_slice(if first { b"\"meta\":{" } else { b"," });
-            first = false;
-            member(&mut json, name, value);
-        }
-        if !first {
-            json.push(b'}');
-        }
-    }
-    for (name, value) in resource.body() {
-        if matches!(name.as_str(), "resourceType" | "id" | "meta") {
-            continue;
-        }
-        if json.len() > 1 {
-            json.push(b',');
-        }
-        member(&mut json, name, value);
-    }
-    json.push(b'}');
-    mark(&json, id)
+/// The text to compress: what a resource says, marks in place.
+pub fn pack(content: &Content, id: ResourceId) -> Vec<u8> {
+    mark(content.json().as_bytes(), id)
 }
 
-/// The resource a packed text says, with its id and without our part of `meta`.
+/// What a packed text says.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when the text was not made by [`pack`].
-pub fn unpack(text: &[u8], id: ResourceId, kind: ResourceType) -> Result<fhir::Resource, StoreError> {
-    let mut json = format!("{{\"resourceType\":\"{kind}\",\"id\":\"{id}\"").into_bytes();
-    let rest = text.strip_prefix(b"{").ok_or_else(|| StoreError::Corrupt("a stored body is no object".into()))?;
-    if rest != b"}" {
-        json.push(b',');
-    }
-    unmark(&mut json, id, rest)?;
-    fhir::Resource::from_slice(&json).map_err(|e| StoreError::Corrupt(format!("a stored body: {e}")))
-}
-
-fn member(out: &mut Vec<u8>, name: &str, value: &serde_json::Value) {
-    // Writing to a Vec cannot fail, and a Value always has a text.
-    let _ = serde_json::to_writer(&mut *out, name);
-    out.push(b':');
-    let _ = serde_json::to_writer(&mut *out, value);
+pub fn unpack(text: &[u8], id: ResourceId, kind: ResourceType) -> Result<Content, StoreError> {
+    let mut json = Vec::with_capacity(text.len() * 2);
+    unmark(&mut json, id, text)?;
+    let json = String::from_utf8(json).map_err(|_| StoreError::Corrupt("a stored body is no text".into()))?;
+    Ok(Content::new(kind, json))
 }
 
 fn varint(out: &mut Vec<u8>, mut number: usize) {
@@ -485,7 +468,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn round_trip(codec: &Codec, resource: &Resource, id: ResourceId) -> serde_json::Value {
-        let body = codec.compress(id_kind(resource), &pack(resource, id)).unwrap();
+        let body = codec.compress(id_kind(resource), &pack(&Content::of(resource), id)).unwrap();
         let mut out = Vec::new();
         let what = Rendering {
             kind: resource.kind(),

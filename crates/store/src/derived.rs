@@ -11,7 +11,7 @@ use std::{
 /// Reading connections kept open at most; more are opened when needed and closed after.
 const IDLE_READERS_MAX: usize = 8;
 /// Sizes of sample sets after which a type's dictionary is trained, and how large it is.
-const GENERATIONS: [(usize, usize); 2] = [(200, 16 << 10), (4000, 112 << 10)];
+const GENERATIONS: [(usize, usize); 2] = [(200, 16 << 10), (1000, 64 << 10)];
 /// Samples of a type weigh at most this much together.
 const SAMPLE_BYTES_MAX: usize = 6 << 20;
 const SAMPLE_LEN_MAX: usize = 32 << 10;
@@ -115,16 +115,22 @@ impl Derived {
         }
     }
 
+    /// Whether texts of this type are still wanted as samples. Once they are not, they never are again.
+    pub fn wants_sample(&self, kind: u8) -> bool {
+        let Ok(samples) = self.shared.samples.lock() else { return false };
+        samples.get(&kind).is_none_or(|of_kind| of_kind.generation < GENERATIONS.len())
+    }
+
     /// Keep a text as a sample of its type, while samples are wanted. Gives the set back when it is large enough.
-    pub fn sample(&self, kind: u8, text: &[u8]) -> Option<Sample> {
+    pub fn sample(&self, kind: u8, text: Vec<u8>) -> Option<Sample> {
         let mut samples = self.shared.samples.lock().ok()?;
         let of_kind = samples.entry(kind).or_default();
         let (wanted, size) = *GENERATIONS.get(of_kind.generation)?;
         if text.len() > SAMPLE_LEN_MAX {
             return None;
         }
-        of_kind.kept.push(text.to_vec());
         of_kind.bytes += text.len();
+        of_kind.kept.push(text);
         if of_kind.kept.len() < wanted && of_kind.bytes < SAMPLE_BYTES_MAX {
             return None;
         }

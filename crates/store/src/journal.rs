@@ -129,7 +129,8 @@ pub type Promise = oneshot::Receiver<Result<Receipt, StoreError>>;
 struct Append {
     entry: NewEntry,
     packed: codec::Body,
-    digest: [u8; 16],
+    /// Of the bytes, where a repeat would be told by them.
+    digest: Option<[u8; 16]>,
     reply: oneshot::Sender<Result<Receipt, StoreError>>,
 }
 
@@ -251,7 +252,7 @@ impl Journal {
             self.sample(&entry.body);
         }
         let packed = self.codec.compress(if small { GROUP } else { u8::MAX }, &entry.body)?;
-        let digest = digest(&entry.body);
+        let digest = entry.ident.as_ref().map(|_| digest(&entry.body));
         Ok(Order::Append(Box::new(Append { entry, packed, digest, reply })))
     }
 
@@ -357,7 +358,7 @@ impl JournalWriter {
                         self.stopped.store(true, Ordering::Release);
                         tracing::error!(%error, "the journal has stopped: nothing more is acknowledged until a restart");
                     } else {
-                        tracing::error!(%error, entries = batch.len(), "the journal refused a batch");
+                        tracing::debug!(%error, entries = batch.len(), "the journal refused a batch");
                     }
                     for append in batch {
                         let _ = append.reply.send(Err(error.duplicate()));
@@ -392,8 +393,8 @@ impl JournalWriter {
             let entry = &append.entry;
             let ident = entry.ident.as_deref().map(|ident| ident_hash(&entry.source, ident));
             let mut reused = None;
-            if let Some(ident) = ident
-                && let Some(repeat) = self.find_repeat(ident, &append.digest, &mut reused)?
+            if let (Some(ident), Some(digest)) = (ident, &append.digest)
+                && let Some(repeat) = self.find_repeat(ident, digest, &mut reused)?
             {
                 receipts.push(repeat);
                 continue;
@@ -412,7 +413,7 @@ impl JournalWriter {
                 feed,
                 entry.received.as_microsecond(),
                 ident,
-                ident.map(|_| append.digest.as_slice()),
+                append.digest.as_ref().map(<[u8; 16]>::as_slice),
                 entry.about.clone().or_else(|| reused.map(|pos| format!("{{\"reused\":{pos}}}"))),
                 entry.ack,
                 append.packed.dictionary,
@@ -454,7 +455,16 @@ pub struct JournalReader {
     codec: codec::Codec,
     dictionaries_known: i64,
     names: HashMap<i64, String>,
+    /// Memory of bodies that were read before, for the next.
+    spare: Vec<Vec<u8>>,
 }
+
+/// Bodies whose memory is kept for the next ones: it would be given back to the system and asked for again each time.
+const SPARE_MAX: usize = 4;
+/// Bodies packed to less than this are not worth one of them.
+const LARGE_PACKED_BYTES: usize = 4 << 10;
+/// Smaller memory than this is not worth keeping, larger too much.
+const SPARE_BYTES: std::ops::RangeInclusive<usize> = 64 << 10..=4 << 20;
 
 impl JournalReader {
     /// Open for reading.
@@ -462,7 +472,14 @@ impl JournalReader {
         let connection = schema::open_for_reading(&folder.journal(), 2 << 10)?;
         let codec = load_codec(&connection)?;
         let dictionaries_known = connection.query_row("SELECT count(*) FROM dictionary", [], |row| row.get(0))?;
-        Ok(JournalReader { connection, codec, dictionaries_known, names: HashMap::new() })
+        Ok(JournalReader { connection, codec, dictionaries_known, names: HashMap::new(), spare: Vec::new() })
+    }
+
+    /// Take back entries that are no longer needed, for the memory of their bodies.
+    pub fn take_back(&mut self, entries: Vec<Entry>) {
+        let bodies = entries.into_iter().map(|entry| entry.body);
+        self.spare.extend(bodies.filter(|body| SPARE_BYTES.contains(&body.capacity())));
+        self.spare.truncate(SPARE_MAX);
     }
 
     /// The newest position, also as other processes have moved it.
@@ -485,7 +502,10 @@ impl JournalReader {
             let mut bytes = 0usize;
             while let Some(row) = rows.next()? {
                 let kind: u8 = row.get(1)?;
-                let body = self.codec.decompress(row.get(7)?, row.get_ref(8)?.as_blob().unwrap_or_default())?;
+                let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
+                let large = packed.len() >= LARGE_PACKED_BYTES;
+                let mut body = if large { self.spare.pop().unwrap_or_default() } else { Vec::new() };
+                self.codec.decompress_to(row.get(7)?, packed, &mut body)?;
                 bytes += body.len();
                 let entry = Entry {
                     pos: row.get::<_, i64>(0)?.cast_unsigned(),

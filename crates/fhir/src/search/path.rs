@@ -1,6 +1,6 @@
 //! Where the values of a search parameter are: members of JSON objects, worked out from FHIRPath when the table is made.
 
-use crate::ResourceType;
+use crate::{ResourceType, json::Node};
 use serde_json::{Map, Value};
 
 /// What a path ends at, as far as comparing goes.
@@ -70,6 +70,40 @@ struct Step {
     index: Option<usize>,
 }
 
+/// A JSON value to follow a path in: of a tree, or read in place.
+pub trait Element: Copy {
+    /// The member of this name.
+    fn member(self, name: &str) -> Option<Self>;
+    /// The items, if it is a list.
+    fn list_items(self) -> Option<impl Iterator<Item = Self>>;
+    /// Whether it is this text.
+    fn says(self, text: &str) -> bool;
+}
+
+impl Element for &Value {
+    fn member(self, name: &str) -> Option<Self> {
+        self.get(name)
+    }
+    fn list_items(self) -> Option<impl Iterator<Item = Self>> {
+        self.as_array().map(|items| items.iter())
+    }
+    fn says(self, text: &str) -> bool {
+        self.as_str() == Some(text)
+    }
+}
+
+impl Element for Node<'_> {
+    fn member(self, name: &str) -> Option<Self> {
+        self.get(name)
+    }
+    fn list_items(self) -> Option<impl Iterator<Item = Self>> {
+        self.is_list().then(|| self.items())
+    }
+    fn says(self, text: &str) -> bool {
+        self.is_text(text)
+    }
+}
+
 impl Path {
     /// Read `member.member[filter=value].member[0]:Type=system->Target`.
     pub(super) fn parse(text: &'static str) -> Option<Self> {
@@ -102,6 +136,14 @@ impl Path {
         match self.steps.split_first() {
             None => false,
             Some((first, rest)) => start.get(first.name).is_some_and(|value| first.spread(value, rest, visit)),
+        }
+    }
+
+    /// As [`Path::visit`] from a resource that was read in place.
+    pub(crate) fn visit_node<'d>(&self, resource: Node<'d>, visit: &mut dyn FnMut(Node<'d>) -> bool) -> bool {
+        match self.steps.split_first() {
+            None => false,
+            Some((first, rest)) => resource.get(first.name).is_some_and(|value| first.spread(value, rest, visit)),
         }
     }
 
@@ -148,25 +190,25 @@ impl Step {
     }
 
     /// From the value of this step's member on to the rest of the way.
-    fn spread<'v>(&self, value: &'v Value, rest: &[Step], visit: &mut dyn FnMut(&'v Value) -> bool) -> bool {
-        match value {
-            Value::Array(items) => match self.index {
-                Some(index) => items.get(index).is_some_and(|item| self.onward(item, rest, visit)),
-                None => items.iter().any(|item| self.onward(item, rest, visit)),
+    fn spread<E: Element>(&self, value: E, rest: &[Step], visit: &mut dyn FnMut(E) -> bool) -> bool {
+        match value.list_items() {
+            Some(mut items) => match self.index {
+                Some(index) => items.nth(index).is_some_and(|item| self.onward(item, rest, visit)),
+                None => items.any(|item| self.onward(item, rest, visit)),
             },
-            _ => self.onward(value, rest, visit),
+            None => self.onward(value, rest, visit),
         }
     }
 
-    fn onward<'v>(&self, value: &'v Value, rest: &[Step], visit: &mut dyn FnMut(&'v Value) -> bool) -> bool {
+    fn onward<E: Element>(&self, value: E, rest: &[Step], visit: &mut dyn FnMut(E) -> bool) -> bool {
         if let Some((member, wanted)) = self.filter
-            && value.get(member).and_then(Value::as_str) != Some(wanted)
+            && !value.member(member).is_some_and(|found| found.says(wanted))
         {
             return false;
         }
         match rest.split_first() {
             None => visit(value),
-            Some((next, rest)) => value.get(next.name).is_some_and(|value| next.spread(value, rest, visit)),
+            Some((next, rest)) => value.member(next.name).is_some_and(|value| next.spread(value, rest, visit)),
         }
     }
 }

@@ -116,7 +116,8 @@ proptest! {
             let mut cut = resource.clone();
             query.summary.apply(&mut cut);
         }
-        let _ = fhir::compartment::candidates(&resource, &mut |_| false);
+        let document = fhir::json::Document::read(text.as_bytes()).unwrap();
+        let _ = fhir::compartment::candidates(kind, document.root(), &mut |_| false);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is looked at in passing: dates that do not exist, NHS numbers that cannot be right.
 
 use crate::change::{Finding, Severity};
-use fhir::{DateTime, NhsNumber, Resource, Value, datetime::NotADateTime, nhs};
+use fhir::{DateTime, NhsNumber, datetime::NotADateTime, json::Node, nhs};
 
 /// Whether an element of this name holds a date or time.
 fn is_dated(name: &str) -> bool {
@@ -23,13 +23,13 @@ pub(super) fn is_impossible_date(name: &str, text: &str) -> bool {
 
 /// NHS numbers of a Patient (or RelatedPerson) that are not of the form, or whose check digit is wrong: kept as they are,
 /// told, and never used to link.
-pub(super) fn nhs_numbers(resource: &Resource, root: &str, findings: &mut Vec<Finding>) {
-    for (index, identifier) in resource.list("identifier").iter().enumerate() {
-        if identifier.get("system").and_then(Value::as_str) != Some(nhs::SYSTEM) {
+pub(super) fn nhs_numbers(resource: Node<'_>, root: &str, findings: &mut Vec<Finding>) {
+    for (index, identifier) in resource.list("identifier").enumerate() {
+        if !identifier.get("system").is_some_and(|system| system.is_text(nhs::SYSTEM)) {
             continue;
         }
-        let Some(value) = identifier.get("value").and_then(Value::as_str) else { continue };
-        let (code, text) = match NhsNumber::parse(value) {
+        let Some(value) = identifier.get("value").and_then(Node::text) else { continue };
+        let (code, text) = match NhsNumber::parse(&value) {
             Ok(_) => continue,
             Err(nhs::NotAnNhsNumber::CheckDigit) => {
                 ("nhs-number-check-digit", "the check digit of the NHS number is wrong")

@@ -18,10 +18,10 @@ mod refs;
 mod tests;
 
 use crate::change::{Change, ChangeSet, EventTime, Finding, Severity};
-use fhir::{Issue, IssueType, PatientKey, Region, Resource, ResourceId, ResourceType};
+use fhir::{Content, Issue, IssueType, PatientKey, Region, ResourceId, ResourceType, json::Node};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 /// What a mapping must know of what is stored: the answers as they are just before this message.
 pub trait Lookup {
@@ -145,24 +145,58 @@ pub enum BundleKind {
 }
 
 /// One entry on its way through.
-struct Entry {
+struct Entry<'d> {
     /// Its number in the bundle; nothing for a single resource.
     index: Option<usize>,
     method: Method,
     kind: ResourceType,
-    resource: Option<Resource>,
-    full_url: Option<String>,
+    /// The resource as it was sent.
+    resource: Option<Node<'d>>,
+    /// The resource as it is to be stored, references final.
+    content: Option<Content>,
+    full_url: Option<Cow<'d, str>>,
     /// What the source calls it.
-    own: String,
+    own: Cow<'d, str>,
     /// `system|value` of a conditional create or update; of a delete the source's id of the patient it is under.
     condition: Option<String>,
     /// Where it is to be stored, once known.
     id: Option<ResourceId>,
     if_none_exist: bool,
     existing: bool,
-    /// Not sent: a Patient that others name by identifier alone.
-    stand_in: bool,
+    /// Not sent: a Patient that others name by this identifier (system and value) alone.
+    stand_in: Option<(String, String)>,
     refused: Option<Finding>,
+}
+
+impl<'d> Entry<'d> {
+    fn new(index: Option<usize>, method: Method, kind: ResourceType, own: Cow<'d, str>) -> Self {
+        Entry {
+            index,
+            method,
+            kind,
+            resource: None,
+            content: None,
+            full_url: None,
+            own,
+            condition: None,
+            id: None,
+            if_none_exist: false,
+            existing: false,
+            stand_in: None,
+            refused: None,
+        }
+    }
+
+    /// System and value of each of its identifiers that has a value.
+    fn identifiers(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let text = |identifier: Node<'d>, name| identifier.get(name).and_then(Node::text);
+        let sent =
+            self.resource.into_iter().flat_map(|resource| resource.list("identifier")).filter_map(move |found| {
+                text(found, "value").map(|value| (text(found, "system").unwrap_or_default(), value))
+            });
+        let named = self.stand_in.iter().map(|(system, value)| (system.as_str().into(), value.as_str().into()));
+        sent.chain(named)
+    }
 }
 
 /// Everything about one request while it is mapped.
@@ -171,7 +205,7 @@ struct Work<'a, L: Lookup + ?Sized> {
     source: &'a str,
     directory: PatientKey,
     lookup: &'a L,
-    entries: Vec<Entry>,
+    entries: Vec<Entry<'a>>,
     findings: Vec<Finding>,
     looked_up: bool,
     missed: bool,
@@ -190,7 +224,12 @@ pub fn map_fhir<L: Lookup + ?Sized>(
     limits: &Limits,
     lookup: &L,
 ) -> Result<MappedFhir, L::Error> {
-    let read = match read::read(request, body, limits) {
+    let read = read::document(request, body, limits);
+    let document = match read {
+        Ok(document) => document,
+        Err(finding) => return Ok(refused(*finding, request)),
+    };
+    let read = match read::read(request, document.as_ref(), limits) {
         Ok(read) => read,
         Err(finding) => return Ok(refused(*finding, request)),
     };
@@ -209,7 +248,7 @@ pub fn map_fhir<L: Lookup + ?Sized>(
     refs::rewrite(&mut work, &names, independent)?;
     let mut set = finish(&mut work.entries, work.directory, received, independent);
     set.findings.append(&mut work.findings);
-    let answers = work.entries.into_iter().filter(|entry| !entry.stand_in).map(|entry| Answer {
+    let answers = work.entries.into_iter().filter(|entry| entry.stand_in.is_none()).map(|entry| Answer {
         method: entry.method,
         target: entry.id.map(|id| (entry.kind, id)),
         existing: entry.existing,
@@ -226,7 +265,7 @@ pub fn map_fhir<L: Lookup + ?Sized>(
 }
 
 /// The changes of the entries that are fine; or, unless entries stand alone, only findings when one is not.
-fn finish(entries: &mut [Entry], directory: PatientKey, received: Timestamp, independent: bool) -> ChangeSet {
+fn finish(entries: &mut [Entry<'_>], directory: PatientKey, received: Timestamp, independent: bool) -> ChangeSet {
     let mut set = ChangeSet::default();
     let mut lanes = HashSet::new();
     for entry in entries.iter() {
@@ -244,14 +283,13 @@ fn finish(entries: &mut [Entry], directory: PatientKey, received: Timestamp, ind
         if refused || entry.existing {
             continue;
         }
-        match (entry.method, entry.resource.take()) {
+        match (entry.method, entry.content.take()) {
             (Method::Delete, _) => set.changes.push(Change::Delete { id, kind: entry.kind }),
-            (_, Some(mut resource)) => {
-                resource.set_id(&id);
-                let merges =
-                    if entry.kind == ResourceType::Patient { merges(&resource, id, received) } else { Vec::new() };
-                let if_none_exist = entry.if_none_exist;
-                set.changes.push(Change::Put { id, resource: Box::new(resource), if_none_exist });
+            (_, Some(content)) => {
+                let has_links = entry.kind == ResourceType::Patient
+                    && entry.resource.is_some_and(|patient| patient.get("link").is_some());
+                let merges = if has_links { merges(&content, id, received) } else { Vec::new() };
+                set.changes.push(Change::Put { id, content, if_none_exist: entry.if_none_exist });
                 set.changes.extend(merges);
             }
             (_, None) => {}
@@ -261,10 +299,10 @@ fn finish(entries: &mut [Entry], directory: PatientKey, received: Timestamp, ind
 }
 
 /// What a Patient says of its source's own merges: `link.type` `replaced-by` and `replaces`. References are final here.
-fn merges(patient: &Resource, id: ResourceId, received: Timestamp) -> Vec<Change> {
+fn merges(patient: &Content, id: ResourceId, received: Timestamp) -> Vec<Change> {
     let time = EventTime { recorded: received, occurred: received, sent: received };
     let mut merges = Vec::new();
-    for link in patient.list("link") {
+    for link in patient.resource(id).list("link") {
         let other = link.pointer("/other/reference").and_then(|text| text.as_str()).unwrap_or_default();
         let Some(other) = other.strip_prefix("Patient/").and_then(|text| text.parse::<PatientKey>().ok()) else {
             continue;

@@ -2,8 +2,8 @@
 
 use super::{Entry, Lookup, Method, Work, error, is_directory, is_found_by_identifier, read::root_of};
 use crate::change::{Finding, Severity};
-use fhir::{Map, PatientKey, Reference, Resource, ResourceId, ResourceType, Value, compartment, nhs, reference};
-use std::collections::HashMap;
+use fhir::{PatientKey, Reference, ResourceId, ResourceType, compartment, json::Node, nhs, reference};
+use std::{borrow::Cow, collections::HashMap};
 
 /// A Patient known only by an identifier is keyed by this name of it; a reference by that identifier finds it again.
 pub(super) fn name_of_identifier(system: &str, value: &str) -> String {
@@ -14,15 +14,15 @@ pub(super) fn name_of_identifier(system: &str, value: &str) -> String {
 }
 
 /// What the entries of a bundle are called in it.
-pub(super) struct Names {
-    by_url: HashMap<String, usize>,
-    by_own: HashMap<ResourceType, HashMap<String, usize>>,
+pub(super) struct Names<'d> {
+    by_url: HashMap<Cow<'d, str>, usize>,
+    by_own: HashMap<ResourceType, HashMap<Cow<'d, str>, usize>>,
     by_identifier: HashMap<String, usize>,
     /// Whether some `fullUrl` is an http address, so that other addresses must be compared with them.
     has_addresses: bool,
 }
 
-impl Names {
+impl Names<'_> {
     /// The entry a reference means, if the bundle has it.
     pub(super) fn find(&self, text: &str, parsed: &Reference<'_>) -> Option<usize> {
         if let Some(index) = self.by_url.get(text) {
@@ -55,7 +55,7 @@ impl Names {
 }
 
 /// Give every entry its id.
-pub(super) fn place<L: Lookup + ?Sized>(work: &mut Work<'_, L>) -> Result<Names, L::Error> {
+pub(super) fn place<'d, L: Lookup + ?Sized>(work: &mut Work<'d, L>) -> Result<Names<'d>, L::Error> {
     let names = names(work);
     place_patients(work)?;
     let (mut waiting, mut deletes) = (Vec::new(), Vec::new());
@@ -109,7 +109,7 @@ fn note_patient(about: &mut Vec<PatientKey>, patient: PatientKey) {
 }
 
 /// Learn what the entries are called, and refuse two of one name.
-fn names<L: Lookup + ?Sized>(work: &mut Work<'_, L>) -> Names {
+fn names<'d, L: Lookup + ?Sized>(work: &mut Work<'d, L>) -> Names<'d> {
     let mut names =
         Names { by_url: HashMap::new(), by_own: HashMap::new(), by_identifier: HashMap::new(), has_addresses: false };
     if work.entries.first().is_none_or(|entry| entry.index.is_none()) {
@@ -135,12 +135,9 @@ fn names<L: Lookup + ?Sized>(work: &mut Work<'_, L>) -> Names {
                 error("duplicate-entry", format!("{}.resource.id", place()), format!("entry {former} has the same id"))
             })
         };
-        if let (ResourceType::Patient, Some(patient)) = (entry.kind, &entry.resource) {
-            for identifier in patient.list("identifier") {
-                if let Some(value) = identifier.get("value").and_then(Value::as_str) {
-                    let system = identifier.get("system").and_then(Value::as_str).unwrap_or_default();
-                    names.by_identifier.insert(name_of_identifier(system, value), index);
-                }
+        if entry.kind == ResourceType::Patient {
+            for (system, value) in entry.identifiers() {
+                names.by_identifier.insert(name_of_identifier(&system, &value), index);
             }
         }
         if twice.is_some() {
@@ -164,7 +161,7 @@ fn place_patients<L: Lookup + ?Sized>(work: &mut Work<'_, L>) -> Result<(), L::E
 fn settle<L: Lookup + ?Sized>(work: &mut Work<'_, L>, index: usize, patient: PatientKey) -> Result<(), L::Error> {
     let Some(entry) = work.entries.get(index) else { return Ok(()) };
     let (kind, index_in_body) = (entry.kind, entry.index);
-    let root = root_of(index_in_body, kind.as_str());
+    let root = || root_of(index_in_body, kind.as_str());
     // The id may be one of ours, from the answer to an earlier request.
     if let Ok(ours) = entry.own.parse::<ResourceId>() {
         work.looked_up = true;
@@ -172,11 +169,11 @@ fn settle<L: Lookup + ?Sized>(work: &mut Work<'_, L>, index: usize, patient: Pat
             let theirs = work.lookup.source_of(ours.patient)?.is_some_and(|source| source != work.source);
             let moved = kind != ResourceType::Patient && ours.patient != patient && entry.method != Method::Delete;
             let refused = if theirs {
-                Some(error("other-source", format!("{root}.id"), "this resource belongs to another source"))
+                Some(error("other-source", format!("{}.id", root()), "this resource belongs to another source"))
             } else if moved {
                 Some(error(
                     "bad-request",
-                    format!("{root}.id"),
+                    format!("{}.id", root()),
                     "this resource belongs to another patient and cannot move",
                 ))
             } else {
@@ -204,7 +201,7 @@ fn settle<L: Lookup + ?Sized>(work: &mut Work<'_, L>, index: usize, patient: Pat
             _ => {
                 let text = "more than one resource meets the condition";
                 if let Some(entry) = work.entries.get_mut(index) {
-                    entry.refused = Some(error("ambiguous-reference", root, text));
+                    entry.refused = Some(error("ambiguous-reference", root(), text));
                 }
             }
         }
@@ -246,26 +243,23 @@ pub(super) fn find<L: Lookup + ?Sized>(
 fn patient_of<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
     index: usize,
-    names: &Names,
+    names: &Names<'_>,
 ) -> Result<Option<PatientKey>, L::Error> {
-    let Some(entry) = work.entries.get_mut(index) else { return Ok(None) };
-    // Taken out so that it can be looked at while the rest is looked up.
-    let Some(resource) = entry.resource.take() else { return Ok(None) };
+    let Some((kind, resource)) = work.entries.get(index).and_then(|entry| Some((entry.kind, entry.resource?))) else {
+        return Ok(None);
+    };
     let mut found = Ok(None);
-    let mut visit = |reference: &Map<String, Value>| {
+    let mut visit = |reference: Node<'_>| {
         found = patient_named(work, reference, names);
         !matches!(found, Ok(None))
     };
-    match (resource.kind(), resource.get("securityContext")) {
-        (ResourceType::Binary, Some(Value::Object(context))) => {
+    match (kind, resource.get("securityContext")) {
+        (ResourceType::Binary, Some(context)) if context.is_object() => {
             visit(context);
         }
         _ => {
-            compartment::candidates(&resource, &mut visit);
+            compartment::candidates(kind, resource, &mut visit);
         }
-    }
-    if let Some(entry) = work.entries.get_mut(index) {
-        entry.resource = Some(resource);
     }
     found
 }
@@ -273,12 +267,12 @@ fn patient_of<L: Lookup + ?Sized>(
 /// The patient that a reference names, if it names one.
 fn patient_named<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
-    named: &Map<String, Value>,
-    names: &Names,
+    named: Node<'_>,
+    names: &Names<'_>,
 ) -> Result<Option<PatientKey>, L::Error> {
-    let text = named.get("reference").and_then(Value::as_str).unwrap_or_default();
-    let parsed = Reference::parse(text);
-    if let Some(target) = names.find(text, &parsed).and_then(|index| work.entries.get(index)) {
+    let text = named.get("reference").and_then(Node::text).unwrap_or_default();
+    let parsed = Reference::parse(&text);
+    if let Some(target) = names.find(&text, &parsed).and_then(|index| work.entries.get(index)) {
         return Ok(match (target.kind, target.id) {
             (ResourceType::Patient, Some(id)) => Some(id.patient),
             // A Binary's context may be the letter it belongs to.
@@ -310,13 +304,13 @@ fn patient_named<L: Lookup + ?Sized>(
             by_identifier(work, system, value, names)
         }
         Reference::Other("") => {
-            let is_patient = named.get("type").and_then(Value::as_str).is_some_and(|kind| kind == "Patient");
+            let is_patient = named.get("type").is_some_and(|kind| kind.is_text("Patient"));
             match reference::logical(named) {
                 Some((system, value)) if is_patient || system == nhs::SYSTEM => {
-                    let found = by_identifier(work, system, value, names)?;
+                    let found = by_identifier(work, &system, &value, names)?;
                     Ok(Some(match found {
                         Some(key) => key,
-                        None => stand_in(work, system, value),
+                        None => stand_in(work, &system, &value),
                     }))
                 }
                 _ => Ok(None),
@@ -341,7 +335,7 @@ fn by_identifier<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
     system: &str,
     value: &str,
-    names: &Names,
+    names: &Names<'_>,
 ) -> Result<Option<PatientKey>, L::Error> {
     if let Some(entry) = names.patient(system, value).and_then(|index| work.entries.get(index)) {
         return Ok(entry.id.map(|id| id.patient));
@@ -360,26 +354,12 @@ fn stand_in<L: Lookup + ?Sized>(work: &mut Work<'_, L>, system: &str, value: &st
     let key = work.region.patient(work.source, &own);
     let known = work.entries.iter().any(|entry| entry.id == Some(ResourceId::of_patient(key)));
     if !known {
-        let mut patient = Resource::new(ResourceType::Patient);
-        let mut identifier = Map::new();
-        if !system.is_empty() {
-            identifier.insert("system".into(), system.into());
-        }
-        identifier.insert("value".into(), value.into());
-        patient.set("identifier", vec![Value::Object(identifier)]);
+        let entry = Entry::new(None, Method::Create, ResourceType::Patient, own.into());
         work.entries.push(Entry {
-            index: None,
-            method: Method::Create,
-            kind: ResourceType::Patient,
-            resource: Some(patient),
-            full_url: None,
-            own,
-            condition: None,
             id: Some(ResourceId::of_patient(key)),
             if_none_exist: true,
-            existing: false,
-            stand_in: true,
-            refused: None,
+            stand_in: Some((system.to_owned(), value.to_owned())),
+            ..entry
         });
     }
     key
@@ -431,7 +411,7 @@ fn place_delete<L: Lookup + ?Sized>(
 /// Entries that name no patient, in a bundle about several or none: whoever refers to them has them.
 fn place_by_referrer<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
-    names: &Names,
+    names: &Names<'_>,
     mut waiting: Vec<usize>,
 ) -> Result<(), L::Error> {
     // What is referred to by something that itself waits needs another round: a Substance of a Medication.
@@ -441,14 +421,13 @@ fn place_by_referrer<L: Lookup + ?Sized>(
         }
         let mut referrers: HashMap<usize, Vec<PatientKey>> = HashMap::new();
         for entry in &work.entries {
-            let (Some(id), Some(resource)) = (entry.id, &entry.resource) else { continue };
+            let (Some(id), Some(resource)) = (entry.id, entry.resource) else { continue };
             if id.patient == work.directory {
                 continue;
             }
-            let root = fhir::walk::Place::root("");
-            fhir::walk::texts(resource.body(), &root, &mut |name, text, _| {
+            resource.each_text("", &mut |name, text| {
                 if matches!(name, "reference" | "url")
-                    && let Some(target) = names.find(text, &Reference::parse(text))
+                    && let Some(target) = names.find(&text, &Reference::parse(&text))
                 {
                     let list = referrers.entry(target).or_default();
                     if !list.contains(&id.patient) {

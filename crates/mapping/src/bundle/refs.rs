@@ -6,14 +6,19 @@ use super::{
     read::root_of,
 };
 use crate::change::{Finding, Severity};
-use fhir::{PatientKey, Reference, ResourceId, ResourceType, search::parse_pairs, walk::Place};
-use std::collections::HashMap;
+use fhir::{
+    Content, PatientKey, Reference, ResourceId, ResourceType,
+    json::{Node, push_string},
+    search::parse_pairs,
+    walk::Place,
+};
+use std::{collections::HashMap, rc::Rc};
 
 /// What a reference turns into.
 #[derive(Clone, Debug)]
 enum Resolved {
     /// This text.
-    To(String),
+    To(Rc<str>),
     /// Itself: contained.
     Kept,
     /// Itself: it leads to another server.
@@ -29,27 +34,31 @@ type Cache = HashMap<PatientKey, HashMap<String, Resolved>>;
 /// others stand.
 pub(super) fn rewrite<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
-    names: &Names,
+    names: &Names<'_>,
     independent: bool,
 ) -> Result<(), L::Error> {
-    let finals: Vec<Option<String>> =
-        work.entries.iter().map(|entry| entry.id.map(|id| format!("{}/{id}", entry.kind))).collect();
+    let finals: Vec<Option<Rc<str>>> =
+        work.entries.iter().map(|entry| entry.id.map(|id| address(entry.kind, id))).collect();
     let mut cache = Cache::new();
     let mut leans: Vec<(usize, usize, String)> = Vec::new();
     for index in 0..work.entries.len() {
         let Some(entry) = work.entries.get_mut(index) else { continue };
         let (Some(id), None, false) = (entry.id, &entry.refused, entry.method == Method::Delete) else { continue };
-        let Some(mut resource) = entry.resource.take() else { continue };
-        let (kind, stand_in) = (entry.kind, entry.stand_in);
+        if let Some((system, value)) = &entry.stand_in {
+            entry.content = Some(stand_in(system, value));
+            continue;
+        }
+        let Some(resource) = entry.resource else { continue };
+        let kind = entry.kind;
         let root = root_of(entry.index, kind.as_str());
-        if kind == ResourceType::Patient && !stand_in {
-            check::nhs_numbers(&resource, &root, &mut work.findings);
+        if kind == ResourceType::Patient {
+            check::nhs_numbers(resource, &root, &mut work.findings);
         }
         let mut failed: Option<L::Error> = None;
         let mut refused: Option<Finding> = None;
-        fhir::walk::texts_mut(resource.body_mut(), &Place::root(&root), &mut |name, text, place| {
+        let content = Content::read(kind, resource, &Place::root(&root), &mut |name, text, place, out| {
             if failed.is_some() || refused.is_some() {
-                return;
+                return false;
             }
             match name {
                 "reference" => match resolve(work, names, &finals, &mut cache, id.patient, text) {
@@ -57,7 +66,8 @@ pub(super) fn rewrite<L: Lookup + ?Sized>(
                         if let (true, Some(target)) = (independent, target) {
                             leans.push((index, target, place.to_string()));
                         }
-                        *text = to;
+                        push_string(out, &to);
+                        return true;
                     }
                     Ok((Resolved::Kept, _)) => {}
                     Ok((Resolved::Elsewhere, _)) => elsewhere(work, place),
@@ -67,7 +77,10 @@ pub(super) fn rewrite<L: Lookup + ?Sized>(
                 // Attachment.url and the like may point into the bundle; other addresses are left alone.
                 "url" if text.starts_with("urn:uuid:") || text.starts_with("Binary/") || names.has(text) => {
                     match resolve(work, names, &finals, &mut cache, id.patient, text) {
-                        Ok((Resolved::To(to), _)) => *text = to,
+                        Ok((Resolved::To(to), _)) => {
+                            push_string(out, &to);
+                            return true;
+                        }
                         Ok(_) => {}
                         Err(error) => failed = Some(error),
                     }
@@ -78,12 +91,13 @@ pub(super) fn rewrite<L: Lookup + ?Sized>(
                 }
                 _ => {}
             }
+            false
         });
         if let Some(error) = failed {
             return Err(error);
         }
         if let Some(entry) = work.entries.get_mut(index) {
-            entry.resource = Some(resource);
+            entry.content = Some(content);
             entry.refused = refused;
         }
     }
@@ -93,8 +107,31 @@ pub(super) fn rewrite<L: Lookup + ?Sized>(
     Ok(())
 }
 
+/// What a reference to a stored resource says.
+fn address(kind: ResourceType, id: ResourceId) -> Rc<str> {
+    let mut text = String::with_capacity(48);
+    text.push_str(kind.as_str());
+    text.push('/');
+    id.push_to(&mut text);
+    text.into()
+}
+
+/// A Patient of whom only an identifier is known.
+fn stand_in(system: &str, value: &str) -> Content {
+    let mut json = String::from("{\"identifier\":[{");
+    if !system.is_empty() {
+        json.push_str("\"system\":");
+        push_string(&mut json, system);
+        json.push(',');
+    }
+    json.push_str("\"value\":");
+    push_string(&mut json, value);
+    json.push_str("}]}");
+    Content::new(ResourceType::Patient, json)
+}
+
 /// In a batch: what refers to a refused entry cannot stand either.
-fn refuse_dependents(entries: &mut [Entry], leans: &[(usize, usize, String)]) {
+fn refuse_dependents(entries: &mut [Entry<'_>], leans: &[(usize, usize, String)]) {
     loop {
         let mut changed = false;
         for (from, to, place) in leans {
@@ -129,8 +166,8 @@ fn elsewhere<L: Lookup + ?Sized>(work: &mut Work<'_, L>, place: &Place<'_>) {
 
 fn resolve<L: Lookup + ?Sized>(
     work: &mut Work<'_, L>,
-    names: &Names,
-    finals: &[Option<String>],
+    names: &Names<'_>,
+    finals: &[Option<Rc<str>>],
     cache: &mut Cache,
     patient: PatientKey,
     text: &str,
@@ -194,7 +231,7 @@ fn stored<L: Lookup + ?Sized>(
         if theirs && !is_directory(kind) {
             return Ok(Resolved::Broken("other-source", "it refers to a resource of another source"));
         }
-        return Ok(Resolved::To(format!("{kind}/{ours}")));
+        return Ok(Resolved::To(address(kind, ours)));
     }
     let mut candidates = Vec::with_capacity(2);
     if kind == ResourceType::Patient {
@@ -207,7 +244,7 @@ fn stored<L: Lookup + ?Sized>(
     }
     for id in candidates {
         if work.lookup.exists(id, kind)? {
-            return Ok(Resolved::To(format!("{kind}/{id}")));
+            return Ok(Resolved::To(address(kind, id)));
         }
     }
     work.missed = true;
@@ -237,10 +274,10 @@ fn conditional<L: Lookup + ?Sized>(
     if let Some(system) = system
         && let Some(id) = in_bundle(work, kind, system, value)
     {
-        return Ok(Resolved::To(format!("{kind}/{id}")));
+        return Ok(Resolved::To(address(kind, id)));
     }
     Ok(match place::find(work, kind, system, value, patient)?.as_slice() {
-        [only] => Resolved::To(format!("{kind}/{only}")),
+        [only] => Resolved::To(address(kind, *only)),
         [] => Resolved::Broken("unresolved-reference", "this source has sent no resource with this identifier"),
         _ => {
             Resolved::Broken("ambiguous-reference", "this source has sent more than one resource with this identifier")
@@ -248,17 +285,21 @@ fn conditional<L: Lookup + ?Sized>(
     })
 }
 
-/// An entry with this identifier. Its references may be rewritten already; its identifiers are not touched by that.
+/// An entry with this identifier.
 fn in_bundle<L: Lookup + ?Sized>(
     work: &Work<'_, L>,
     kind: ResourceType,
     system: &str,
     value: &str,
 ) -> Option<ResourceId> {
-    let is = |identifier: &fhir::Value, name: &str, wanted: &str| {
-        identifier.get(name).and_then(|found| found.as_str()) == Some(wanted)
+    let fits = |identifier: Node<'_>| {
+        let is = |name: &str, wanted: &str| identifier.get(name).is_some_and(|found| found.is_text(wanted));
+        is("system", system) && is("value", value)
     };
-    let fits = |identifier: &fhir::Value| is(identifier, "system", system) && is(identifier, "value", value);
     let mut entries = work.entries.iter().filter(|entry| entry.kind == kind && entry.refused.is_none());
-    entries.find(|entry| entry.resource.as_ref().is_some_and(|r| r.list("identifier").iter().any(fits)))?.id
+    let has = |entry: &&Entry<'_>| match &entry.stand_in {
+        Some(named) => !system.is_empty() && (named.0.as_str(), named.1.as_str()) == (system, value),
+        None => entry.resource.is_some_and(|resource| resource.list("identifier").any(fits)),
+    };
+    entries.find(has)?.id
 }

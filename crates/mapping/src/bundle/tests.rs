@@ -1,7 +1,7 @@
 //! FHIR in, against a store that lives in memory.
 
 use super::*;
-use fhir::Value;
+use fhir::{Resource, Value};
 use serde_json::json;
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -39,13 +39,13 @@ impl Memory {
         assert!(mapped.set.findings.iter().all(|f| f.severity < Severity::Error), "{:?}", mapped.set.findings);
         for change in &mapped.set.changes {
             match change {
-                Change::Put { id, resource, if_none_exist } => {
+                Change::Put { id, content, if_none_exist } => {
                     self.sources.insert(id.patient, source.to_owned());
-                    let slot = self.resources.entry((*id, resource.kind()));
+                    let slot = self.resources.entry((*id, content.kind()));
                     if *if_none_exist {
-                        slot.or_insert_with(|| *resource.clone());
+                        slot.or_insert_with(|| content.resource(*id));
                     } else {
-                        slot.insert_entry(*resource.clone());
+                        slot.insert_entry(content.resource(*id));
                     }
                 }
                 Change::Delete { id, kind } => {
@@ -157,11 +157,13 @@ fn synthea_histories_are_taken_whole_and_unchanged() {
             let (kind, id) = answer.target.unwrap();
             assert_eq!(entry["resource"]["resourceType"], kind.as_str());
             let stored = mapped.set.changes.iter().find_map(|change| match change {
-                Change::Put { id: found, resource, .. } if *found == id && resource.kind() == kind => Some(resource),
+                Change::Put { id: found, content, .. } if *found == id && content.kind() == kind => {
+                    Some(content.resource(id))
+                }
                 _ => None,
             });
             let stored = stored.unwrap_or_else(|| panic!("{name}: {kind} is stored"));
-            assert_eq!(without_links(&stored.clone().into_value()), without_links(&entry["resource"]), "{name}");
+            assert_eq!(without_links(&stored.into_value()), without_links(&entry["resource"]), "{name}");
         }
         if entries.iter().any(|entry| entry["resource"]["resourceType"] == "Patient") {
             assert_eq!(
@@ -232,7 +234,8 @@ fn national_examples_are_taken_or_refused_with_a_reason() {
 fn a_restricted_patient_of_pds_is_kept_with_its_label() {
     let body = std::fs::read(shared("uk-national/pds/sandbox/mocks/Sensitive_Patient.json")).unwrap();
     let mapped = load("pds", &body, &Memory::default());
-    let Some(Change::Put { resource, .. }) = mapped.set.changes.first() else { panic!("stored") };
+    let Some(Change::Put { id: stored, content, .. }) = mapped.set.changes.first() else { panic!("stored") };
+    let resource = content.resource(*stored);
     assert_eq!(resource.str_at("/meta/security/0/code"), Some("R"));
 }
 
@@ -249,7 +252,8 @@ fn ids_follow_from_the_sources_own() {
     let id = region().resource(patient, ResourceType::Condition, "c1");
     assert_eq!(mapped.answers[0].target, Some((ResourceType::Condition, id)));
     assert_eq!(mapped.set.lanes, [patient]);
-    let Some(Change::Put { resource, .. }) = mapped.set.changes.first() else { panic!("stored") };
+    let Some(Change::Put { id: stored, content, .. }) = mapped.set.changes.first() else { panic!("stored") };
+    let resource = content.resource(*stored);
     assert_eq!(resource.str_at("/subject/reference"), Some(format!("Patient/{patient}").as_str()));
     assert_eq!(resource.id(), Some(id.to_string().as_str()));
     memory.apply("gp", &mapped);
@@ -486,8 +490,8 @@ fn a_binary_belongs_to_whoever_refers_to_it_and_never_to_nobody() {
         let (_, id) = mapped.answers[index].target.unwrap();
         assert_eq!(id.patient, region().patient("gp", patient));
         let link = mapped.set.changes.iter().any(|change| {
-            matches!(change, Change::Put { resource, .. }
-            if resource.str_at("/content/0/attachment/url") == Some(&format!("Binary/{id}")))
+            matches!(change, Change::Put { id: letter, content, .. }
+            if content.resource(*letter).str_at("/content/0/attachment/url") == Some(&format!("Binary/{id}")))
         });
         assert!(link, "the letter points at the stored Binary");
     }
@@ -583,7 +587,7 @@ fn contained_resources_and_unknown_elements_survive() {
         bundle("transaction", json!([put("Patient", "p", json!({})), put("MedicationRequest", "r", rest)])).to_string();
     let mapped = load("gp", text.as_bytes(), &memory);
     let stored = mapped.set.changes.iter().find_map(|change| match change {
-        Change::Put { resource, .. } if resource.kind() == ResourceType::MedicationRequest => Some(resource.to_json()),
+        Change::Put { content, .. } if content.kind() == ResourceType::MedicationRequest => Some(content.json()),
         _ => None,
     });
     let stored = stored.unwrap();

@@ -21,49 +21,22 @@ pub(crate) mod statement;
 pub(crate) mod visit;
 
 use crate::change::Facts;
-use fhir::{Resource, ResourceId, ResourceType};
 use pieces::Pieces;
-use serde_json::Value;
 pub use statement::What;
-
-/// A resource after folding, with the state that lets later (or late) news be folded in again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Folded {
-    /// What to show.
-    pub resource: Resource,
-    /// What to keep beside it, opaque to the store.
-    pub state: Vec<u8>,
-}
 
 /// A resource after folding, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoldedText {
-    /// The members of the resource as a compact JSON object, `resourceType` and `id` apart.
+    /// What the resource says, in the form of [`fhir::Content`].
     pub json: String,
     /// What to keep beside it, opaque to the store.
     pub state: Vec<u8>,
 }
 
-/// Fold `facts` into what is known. `current` is the stored resource and the state kept with it (empty when the resource
-/// came whole from a FHIR source). The result depends on the set of facts folded so far, not on their order or number.
-/// Elements of `current` that no facts were ever about stay as they are.
-pub fn fold(_id: ResourceId, current: Option<(Resource, &[u8])>, facts: &Facts) -> Folded {
-    let kind = current.as_ref().map(|(r, _)| r.kind()).or(facts.what.kind()).unwrap_or(ResourceType::Basic);
-    let text = current.as_ref().map(|(resource, _)| resource.to_json());
-    let known = text.as_deref().zip(current.as_ref().map(|(_, state)| *state));
-    let FoldedText { json, state } = fold_text(known, facts);
-    let mut resource = Resource::new(kind);
-    if let Some(id) = current.as_ref().and_then(|(r, _)| r.get("id")) {
-        resource.set("id", id.clone());
-    }
-    if let Ok(Value::Object(members)) = serde_json::from_str(&json) {
-        resource.body_mut().extend(members);
-    }
-    Folded { resource, state }
-}
-
-/// As [`fold`], on text, which is many times faster: nothing is parsed but where elements begin and end. `current` is the
-/// resource as compact JSON (`resourceType` and `id` may be there, and are left out of the answer), and its state.
+/// Fold `facts` into what is known. `current` is what the stored resource says (`resourceType` and `id` may be there, and are
+/// left out of the answer) and the state kept with it (empty when the resource came whole from a FHIR source). The result
+/// depends on the set of facts folded so far, not on their order or number. Elements of `current` that no facts were ever
+/// about stay as they are. Nothing is parsed but where elements begin and end.
 pub fn fold_text(current: Option<(&str, &[u8])>, facts: &Facts) -> FoldedText {
     let What { statement, visit } = &facts.what;
     let mut pieces = current.map(|(json, state)| Pieces::take_apart(json, state)).unwrap_or_default();

@@ -162,6 +162,11 @@ const PATHS: &[&str] = &[
     "participantInstruction",
 ];
 
+/// The last of `meta`'s members in the list.
+const META_LAST: u16 = 2;
+/// The last of `hospitalization`'s members in the list.
+const HOSPITALIZATION_LAST: u16 = 122;
+
 /// Elements that come in one of several types, with the `[x]` path that stands for all of them.
 const CHOICES: &[(&str, &str)] = &[
     ("medication", "medication[x]"),
@@ -191,6 +196,16 @@ impl Path {
         match known(name) {
             Some(index) => Path::Known(index),
             None => Path::Other(name.to_owned()),
+        }
+    }
+
+    /// Where it stands among the members that are written: members of one object together, the rest in the list's order.
+    pub fn rank(&self) -> u16 {
+        match self {
+            Path::Known(index) => *index,
+            Path::Other(name) if name.starts_with("meta.") => META_LAST,
+            Path::Other(name) if name.starts_with("hospitalization.") => HOSPITALIZATION_LAST,
+            Path::Other(_) => u16::MAX,
         }
     }
 
@@ -292,6 +307,8 @@ mod tests {
     fn every_path_is_there_once_and_found() {
         assert_eq!(of_nested("meta", "profile"), Path::of("meta.profile"));
         assert_eq!(of_nested("meta", "security"), Path::of("meta.security"));
+        assert_eq!(Path::of("meta.tag"), Path::Known(META_LAST));
+        assert_eq!(Path::of("hospitalization.dischargeDisposition"), Path::Known(HOSPITALIZATION_LAST));
         for (index, name) in PATHS.iter().enumerate() {
             assert_eq!(Path::of(name), Path::Known(u16::try_from(index).unwrap()));
             assert_eq!(Path::of(name).name(), *name);

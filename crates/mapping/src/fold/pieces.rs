@@ -210,7 +210,7 @@ impl<'t> Pieces<'t> {
         if !derived.is_empty() {
             self.list.retain(|p| !DERIVED.contains(&p.path.name()));
         }
-        self.list.sort_by(|a, b| (&a.path, a.part).cmp(&(&b.path, b.part)));
+        self.list.sort_by(|a, b| (a.path.rank(), &a.path, a.part).cmp(&(b.path.rank(), &b.path, b.part)));
         let state = self.write_state();
         let class = Path::of("class");
         let unnamed =
@@ -218,7 +218,7 @@ impl<'t> Pieces<'t> {
         let unknown = unnamed.then_some(("class", Cow::Borrowed(UNKNOWN_CLASS)));
         for (name, value) in derived.iter().map(|(n, v)| (*n, Cow::Owned(v.as_str().to_owned()))).chain(unknown) {
             let path = Path::of(name);
-            let at = self.list.partition_point(|p| p.path <= path);
+            let at = self.list.partition_point(|p| (p.path.rank(), &p.path) <= (path.rank(), &path));
             self.list.insert(at, Piece { path, part: 0, clock: OLDEST, value: Content::One(value) });
         }
         (self.write_body(), state)

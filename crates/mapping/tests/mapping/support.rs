@@ -1,8 +1,8 @@
 //! A small world for the tests: a source, its messages, and the resources that come of them.
 
-use fhir::{PatientKey, Region, Resource, ResourceId, ResourceType, Value};
+use fhir::{Content, PatientKey, Region, Resource, ResourceId, ResourceType, Value};
 use jiff::Timestamp;
-use mapping::{Change, ChangeSet, Profile, Severity, fold, map_hl7v2};
+use mapping::{Change, ChangeSet, Profile, Severity, fold_text, map_hl7v2};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// A source's patients and resources, folded as the store would.
@@ -61,8 +61,14 @@ impl World {
             match change {
                 Change::Fold { id, facts } => {
                     let current = self.rows.get(id);
-                    let folded = fold(*id, current.map(|(r, s)| (r.clone(), s.as_slice())), facts);
-                    self.rows.insert(*id, (folded.resource, folded.state));
+                    let content = current.map(|(resource, _)| Content::of(resource));
+                    let known = content.as_ref().map(Content::json).zip(current.map(|(_, state)| state.as_slice()));
+                    let kind = content.as_ref().map(Content::kind).or(facts.what.kind()).unwrap();
+                    let folded = fold_text(known, facts);
+                    let mut resource = Content::new(kind, folded.json).resource(*id);
+                    // Tests give ids of their own, or none.
+                    resource.set("id", current.and_then(|(r, _)| r.id()).map_or(Value::Null, Value::from));
+                    self.rows.insert(*id, (resource, folded.state));
                 }
                 Change::Merge { survivor, loser, .. } => self.links.push(format!("{loser} is {survivor}")),
                 Change::Unmerge { survivor, loser, .. } => self.links.push(format!("{loser} is not {survivor}")),

@@ -127,7 +127,7 @@ fn fill(folder: &Path) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
     let own = load::Synthea { directories: bundles.directories, people: vec![(text, RECORD)] };
     let (engine, _, _) = load::fill(folder, &own, RECORD * PEOPLE)?;
     let region = fhir::Region::new("bench");
-    let key = |copy| region.patient("synthea", &String::from_utf8_lossy(&load::renamed(&patient, copy)));
+    let key = |copy| region.patient("synthea", &String::from_utf8_lossy(&load::Template::new(&patient, 0).copy(copy)));
     let people = (0..PEOPLE).map(key).collect();
     Ok((engine, people))
 }

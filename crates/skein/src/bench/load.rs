@@ -48,23 +48,43 @@ pub fn synthea() -> anyhow::Result<Synthea> {
     Ok(found)
 }
 
-/// A copy of a bundle under new ids: a group of every UUID changes, so nothing in it is the same resource; identifiers of
-/// the directory (`…|uuid`) stay.
-pub fn renamed(text: &str, copy: usize) -> Vec<u8> {
-    if copy == 0 {
-        return text.as_bytes().to_vec();
+/// A person's bundle, and where its UUIDs are: found once, for a real sender makes its bundles on a machine of its own.
+pub struct Template<'a> {
+    text: &'a str,
+    resources: usize,
+    /// Where the second group of each UUID begins.
+    groups: Vec<usize>,
+}
+
+impl<'a> Template<'a> {
+    /// Find the UUIDs of a text that holds this many resources.
+    pub fn new(text: &'a str, resources: usize) -> Self {
+        let bytes = text.as_bytes();
+        let is_hex =
+            |from: usize, to: usize| bytes.get(from..to).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let is_uuid = |at: usize| {
+            [8, 13, 18, 23].iter().all(|dash| bytes.get(at + dash) == Some(&b'-'))
+                && is_hex(at, at + 8)
+                && (at == 0 || bytes.get(at - 1).is_some_and(|before| !before.is_ascii_hexdigit() && *before != b'|'))
+        };
+        let groups = (0..bytes.len().saturating_sub(36)).filter(|at| is_uuid(*at)).map(|at| at + 9).collect();
+        Template { text, resources, groups }
     }
-    let mut out = text.as_bytes().to_vec();
-    let mark = format!("{:04x}", copy & 0xffff);
-    for at in 0..out.len().saturating_sub(36) {
-        let is_uuid = [8, 13, 18, 23].iter().all(|dash| out.get(at + dash) == Some(&b'-'))
-            && out.get(at..at + 8).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            && (at == 0 || out.get(at - 1).is_some_and(|before| !before.is_ascii_hexdigit() && *before != b'|'));
-        if is_uuid && let Some(slot) = out.get_mut(at + 9..at + 13) {
-            slot.copy_from_slice(mark.as_bytes());
+
+    /// A copy under new ids: a group of every UUID changes, so nothing in it is the same resource; identifiers of the
+    /// directory (`…|uuid`) stay.
+    pub fn copy(&self, copy: usize) -> Vec<u8> {
+        let mut out = self.text.as_bytes().to_vec();
+        if copy > 0 {
+            let mark = format!("{:04x}", copy & 0xffff);
+            for at in &self.groups {
+                if let Some(slot) = out.get_mut(*at..at + 4) {
+                    slot.copy_from_slice(mark.as_bytes());
+                }
+            }
         }
+        out
     }
-    out
 }
 
 fn entry(body: Vec<u8>) -> NewEntry {
@@ -91,17 +111,19 @@ pub fn fill(
         engine.journal().append_blocking(entry(directory.clone().into_bytes()))?;
     }
     wait(&engine)?;
+    let templates: Vec<Template<'_>> =
+        bundles.people.iter().map(|(text, resources)| Template::new(text, *resources)).collect();
     reset_rss_max();
     let begin = Instant::now();
     let mut loaded = 0;
     for copy in 0.. {
-        for (text, count) in &bundles.people {
+        for template in &templates {
             if loaded >= resources {
                 wait(&engine)?;
                 return Ok((engine, loaded, begin.elapsed()));
             }
-            engine.journal().append_blocking(entry(renamed(text, copy)))?;
-            loaded += count;
+            engine.journal().append_blocking(entry(template.copy(copy)))?;
+            loaded += template.resources;
             // Bounded, as a sender that waits for its answers would be.
             while engine.progress().head > engine.progress().applied + 4 {
                 std::thread::sleep(std::time::Duration::from_millis(1));

@@ -62,8 +62,8 @@ fn every_message_is_mapped_without_an_error() {
                 )
                 .unwrap();
                 for change in &mapped.set.changes {
-                    if let Change::Put { id, resource, .. } = change {
-                        known.resources.insert((*id, resource.kind()));
+                    if let Change::Put { id, content, .. } = change {
+                        known.resources.insert((*id, content.kind()));
                         known.sources.insert(id.patient, message.source.to_owned());
                     }
                 }

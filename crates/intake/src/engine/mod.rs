@@ -1,25 +1,25 @@
 //! The engine: journal, pipeline and applier of one region, running.
 
-use crate::{
-    apply::{self, Applier},
-    mapped::{self, Mapped},
-    profiles::Profiles,
-    wire,
-};
+mod decisions;
+mod pipeline;
+
+use crate::{apply::Applier, wire};
+pub use decisions::{discard, link_decision, resubmission};
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
 use mapping::{
     Finding, Profile, Severity,
     bundle::{MappedFhir, Request},
 };
+use pipeline::Pipeline;
+pub(crate) use pipeline::map_chunk;
 use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
 };
 use store::{
     Derived, Folder, Problem, ProblemStatus, StoreError,
@@ -27,13 +27,6 @@ use store::{
     journal::{Entry, EntryKind, Journal, JournalReader, NewEntry, Receipt},
 };
 use tokio::sync::watch;
-
-/// Entries mapped together at most.
-const CHUNK_ENTRIES_MAX: usize = 512;
-/// Bytes mapped together at most: bounds memory when bundles are large.
-const CHUNK_BYTES_MAX: usize = 4 << 20;
-/// How often the journal is looked at for what other processes appended (decisions made on the command line).
-const POLL: Duration = Duration::from_millis(250);
 
 /// What a region needs to start.
 pub struct EngineConfig {
@@ -103,11 +96,6 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
-struct Chunk {
-    mapped: Vec<Mapped>,
-    directory_changes: u64,
-}
-
 impl Engine {
     /// Open (or make) the region in a folder and start processing where it was left.
     ///
@@ -133,7 +121,7 @@ impl Engine {
         let (applied_sender, applied) = watch::channel(applier.applied()?);
         let (health_sender, health) = watch::channel(None);
         let stop = Arc::new(AtomicBool::new(false));
-        let threads = start_pipeline(Pipeline {
+        let threads = pipeline::start(Pipeline {
             region: region.clone(),
             derived: derived.clone(),
             journal: JournalReader::open(&folder)?,
@@ -380,42 +368,6 @@ fn stored(receipt: Receipt) -> u64 {
     }
 }
 
-fn decision(kind: EntryKind, source: &str, feed: &str, about: String, body: Vec<u8>, now: Timestamp) -> NewEntry {
-    NewEntry {
-        kind,
-        source: source.to_owned(),
-        feed: feed.to_owned(),
-        received: now,
-        ident: None,
-        about: Some(about),
-        body,
-        ack: None,
-    }
-}
-
-/// The journal entry that resubmits a message of the error desk with these bytes.
-pub fn resubmission(problem: &Problem, body: Vec<u8>, by: &str, why: &str, now: Timestamp) -> NewEntry {
-    decision(EntryKind::Resubmit, &problem.source, &problem.feed, apply::about_message(problem.pos, by, why), body, now)
-}
-
-/// The journal entry that settles a message of the error desk without processing it.
-pub fn discard(problem: &Problem, by: &str, why: &str, now: Timestamp) -> NewEntry {
-    decision(
-        EntryKind::Discard,
-        &problem.source,
-        &problem.feed,
-        apply::about_message(problem.pos, by, why),
-        Vec::new(),
-        now,
-    )
-}
-
-/// The journal entry that decides which person a patient is.
-pub fn link_decision(patient: fhir::PatientKey, person: Option<&str>, by: &str, why: &str, now: Timestamp) -> NewEntry {
-    let about = serde_json::json!({"patient": patient.to_string(), "person": person, "by": by, "why": why}).to_string();
-    decision(EntryKind::Link, "skein", "desk", about, Vec::new(), now)
-}
-
 /// Journal the profiles that are new or changed, so that a replay maps with what was in force.
 fn journal_profiles(
     folder: &Folder,
@@ -446,152 +398,6 @@ fn journal_profiles(
             ack: None,
         };
         journal.append_blocking(entry)?;
-    }
-    Ok(())
-}
-
-struct Pipeline {
-    region: Region,
-    derived: Derived,
-    journal: JournalReader,
-    head: watch::Receiver<u64>,
-    applier: Applier,
-    applied: watch::Sender<u64>,
-    health: watch::Sender<Option<String>>,
-    stop: Arc<AtomicBool>,
-}
-
-fn start_pipeline(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError> {
-    let Pipeline { region, derived, mut journal, head, mut applier, applied, health, stop } = pipeline;
-    let (chunks, inbox) = crossbeam_channel::bounded::<Chunk>(1);
-    let mut profiles = applier.profiles();
-    let mut next = applier.applied()? + 1;
-    let directory_changes = Arc::new(AtomicU64::new(applier.directory_changes()));
-    let seen_changes = directory_changes.clone();
-    let reader_health = health.clone();
-    let reader = move || {
-        let mut head = head;
-        while !stop.load(Ordering::Acquire) {
-            let newest = (*head.borrow_and_update()).max(journal.head().unwrap_or(0));
-            if next > newest {
-                wait_for(&mut head, next);
-                continue;
-            }
-            let entries = match journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX) {
-                Ok(entries) => entries,
-                Err(error) => return fail(&reader_health, &error),
-            };
-            let Some(last) = entries.last().map(|entry| entry.pos) else { continue };
-            let generation = seen_changes.load(Ordering::Acquire);
-            match map_chunk(&region, &mut profiles, &derived, entries) {
-                Ok(mapped) => {
-                    if chunks.send(Chunk { mapped, directory_changes: generation }).is_err() {
-                        return;
-                    }
-                }
-                Err(error) => return fail(&reader_health, &error),
-            }
-            next = last + 1;
-        }
-    };
-    let writer = move || {
-        for chunk in inbox {
-            let Some(last) = chunk.mapped.last().map(|mapped| mapped.pos) else { continue };
-            if let Err(error) = applier.apply(chunk.mapped, chunk.directory_changes) {
-                return fail(&health, &error);
-            }
-            directory_changes.store(applier.directory_changes(), Ordering::Release);
-            applied.send_replace(last);
-        }
-    };
-    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(work)
-            .map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))
-    };
-    Ok(vec![spawn("map", Box::new(reader))?, spawn("apply", Box::new(writer))?])
-}
-
-/// Wait for the journal to reach `next`, or for the time to look whether another process appended something. The pauses
-/// grow, so that a busy feed is followed at once and an idle region costs nothing.
-fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
-    let mut pause = Duration::from_micros(100);
-    let mut waited = Duration::ZERO;
-    while waited < POLL && *head.borrow_and_update() < next {
-        std::thread::sleep(pause);
-        waited += pause;
-        pause = (pause * 2).min(Duration::from_millis(4));
-    }
-}
-
-fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {
-    tracing::error!(%error, "processing has stopped; what is acknowledged is safe in the journal");
-    health.send_replace(Some(error.to_string()));
-}
-
-/// Map entries in parallel. Profiles take effect in journal order.
-pub(crate) fn map_chunk(
-    region: &Region,
-    profiles: &mut Profiles,
-    derived: &Derived,
-    entries: Vec<Entry>,
-) -> Result<Vec<Mapped>, StoreError> {
-    let mut mapped = Vec::with_capacity(entries.len());
-    let mut run: Vec<Entry> = Vec::new();
-    for entry in entries {
-        if entry.kind == EntryKind::Profile {
-            map_run(region, profiles, derived, std::mem::take(&mut run), &mut mapped)?;
-            profiles.set(&entry.source, &String::from_utf8_lossy(&entry.body));
-        }
-        run.push(entry);
-    }
-    map_run(region, profiles, derived, run, &mut mapped)?;
-    Ok(mapped)
-}
-
-/// An entry to be mapped, and what it was mapped to.
-type Slot = (Option<Entry>, Option<Mapped>);
-
-fn map_run(
-    region: &Region,
-    profiles: &Profiles,
-    derived: &Derived,
-    entries: Vec<Entry>,
-    out: &mut Vec<Mapped>,
-) -> Result<(), StoreError> {
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(entries.len().div_ceil(16)).max(1);
-    if threads == 1 {
-        let snapshot = derived.snapshot()?;
-        for entry in entries {
-            out.push(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
-        }
-        return Ok(());
-    }
-    let next = AtomicUsize::new(0);
-    let slots: Vec<Mutex<Slot>> = entries.into_iter().map(|entry| Mutex::new((Some(entry), None))).collect();
-    let work = || -> Result<(), StoreError> {
-        let snapshot = derived.snapshot()?;
-        loop {
-            let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
-            let mut slot = slot.lock().map_err(|_| StoreError::Stopped("mapping".into()))?;
-            if let Some(entry) = slot.0.take() {
-                slot.1 = Some(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut outcome = work();
-        for helper in helpers {
-            outcome = outcome
-                .and(helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a mapping thread panicked".into()))));
-        }
-        outcome
-    })?;
-    for slot in slots {
-        let slot = slot.into_inner().map_err(|_| StoreError::Stopped("mapping".into()))?;
-        out.extend(slot.1);
     }
     Ok(())
 }

@@ -1,0 +1,337 @@
+//! The one applier: takes mapped entries in journal order and makes them visible.
+//!
+//! Within a batch the work that only concerns one patient (loading, folding, compressing) is done for several patients at
+//! once; what crosses patients (links, merges) and the writing itself is done in order, so that a replay of the journal
+//! gives the same state.
+
+mod decide;
+mod fold;
+mod write;
+
+use crate::{
+    mapped::{self, Mapped, Step},
+    profiles::Profiles,
+};
+use fhir::{PatientKey, Region};
+use fold::{Broken, Fold, group};
+use mapping::{Change, Finding, Severity};
+use serde_json::json;
+use std::collections::HashMap;
+use store::{
+    Derived, Problem, ProblemStatus, StoreError, Writer,
+    journal::{EntryKind, JournalReader},
+};
+
+/// Messages held behind one parked message at most. Past that the lane is set free: folding does not need order, and a
+/// resubmitted message is then simply late news.
+const HELD_MAX: usize = 10_000;
+
+/// Entries, and their bytes, read at a time when catching up one by one.
+const CATCH_UP_ENTRIES: usize = 64;
+const CATCH_UP_BYTES: usize = 1 << 20;
+
+/// The applier.
+pub struct Applier {
+    region: Region,
+    derived: Derived,
+    writer: Writer,
+    journal: JournalReader,
+    lanes: HashMap<PatientKey, u64>,
+    profiles: Profiles,
+    threads: usize,
+    fold: Fold,
+    dictionaries: crossbeam_channel::Receiver<(u8, Vec<u8>)>,
+    dictionary_sender: crossbeam_channel::Sender<(u8, Vec<u8>)>,
+    /// Counts changes of directories; what was looked up under another count is looked up again.
+    directory_changes: u64,
+}
+
+impl Applier {
+    /// An applier over an open store.
+    pub fn new(region: Region, derived: Derived, writer: Writer, journal: JournalReader) -> Result<Self, StoreError> {
+        let lanes = writer.lanes()?;
+        let mut profiles = Profiles::default();
+        for (source, toml) in writer.profiles()? {
+            profiles.set(&source, &toml);
+        }
+        let (dictionary_sender, dictionaries) = crossbeam_channel::unbounded();
+        let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
+        Ok(Applier {
+            region,
+            derived,
+            writer,
+            journal,
+            lanes,
+            profiles,
+            threads,
+            fold: mapping::fold_text,
+            dictionaries,
+            dictionary_sender,
+            directory_changes: 0,
+        })
+    }
+
+    /// The journal position reached.
+    pub fn applied(&self) -> Result<u64, StoreError> {
+        self.writer.applied()
+    }
+
+    /// The profiles in force at the position reached.
+    pub fn profiles(&self) -> Profiles {
+        self.profiles.clone()
+    }
+
+    /// How often directories have changed since the start.
+    pub fn directory_changes(&self) -> u64 {
+        self.directory_changes
+    }
+
+    /// Write the log back into the file: nothing more comes.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        self.writer.checkpoint()
+    }
+
+    /// Apply entries, which must follow the position reached without a gap. `mapped_at` is the count of directory changes
+    /// they were mapped under.
+    pub fn apply(&mut self, batch: Vec<Mapped>, mapped_at: u64) -> Result<(), StoreError> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            // A decision, or a change of a directory, is applied before anything after it is looked at.
+            let cut = self.cut(&rest);
+            let tail = rest.split_off(cut.min(rest.len()));
+            let mut now = std::mem::replace(&mut rest, tail);
+            self.map_again(&mut now, mapped_at)?;
+            self.apply_run(now)?;
+        }
+        Ok(())
+    }
+
+    /// Apply what the journal holds from the position reached up to `last`, mapped anew: after a batch that could not be
+    /// written, of which nothing more than what is committed counts.
+    pub fn catch_up(&mut self, last: u64) -> Result<(), StoreError> {
+        while self.applied()? < last {
+            let mut entries = self.journal.read(self.applied()? + 1, CATCH_UP_ENTRIES, CATCH_UP_BYTES)?;
+            entries.retain(|entry| entry.pos <= last);
+            if entries.is_empty() {
+                return Err(StoreError::Corrupt(format!("the journal ends before entry {last}")));
+            }
+            for entry in entries {
+                let mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)?;
+                self.apply(vec![mapped], self.directory_changes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many entries from the front can be applied as one.
+    fn cut(&self, batch: &[Mapped]) -> usize {
+        for (index, mapped) in batch.iter().enumerate() {
+            if !matches!(mapped.kind, EntryKind::Hl7v2 | EntryKind::Fhir) {
+                return index.max(1);
+            }
+            if index > 0 && mapped.missed {
+                return index;
+            }
+            if self.touches_directory(mapped) {
+                return index + 1;
+            }
+        }
+        batch.len()
+    }
+
+    /// Map again what was looked up before something it may have found was changed.
+    fn map_again(&mut self, batch: &mut [Mapped], mapped_at: u64) -> Result<(), StoreError> {
+        let stale = self.directory_changes != mapped_at;
+        for mapped in batch.iter_mut().filter(|mapped| mapped.missed || stale && mapped.looked_up) {
+            *mapped = self.map_from_journal(mapped.pos)?;
+            mapped.missed = false;
+        }
+        Ok(())
+    }
+
+    fn map_from_journal(&mut self, pos: u64) -> Result<Mapped, StoreError> {
+        let entry = self.journal.entry(pos)?;
+        let entry = entry.ok_or_else(|| StoreError::Corrupt(format!("journal entry {pos} is missing")))?;
+        mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)
+    }
+
+    /// Whether a message changes what others may have looked up: a directory, or that something is there.
+    fn touches_directory(&self, mapped: &Mapped) -> bool {
+        let directory = self.region.directory(&mapped.source);
+        mapped.steps.iter().any(|step| match step {
+            Step::Put(ready) => ready.id.patient == directory,
+            Step::Other(Change::Delete { .. }) => true,
+            Step::Other(_) => false,
+        })
+    }
+
+    fn apply_run(&mut self, batch: Vec<Mapped>) -> Result<(), StoreError> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let Some((positions, broken)) = self.try_run(std::mem::take(&mut rest))? else { return Ok(()) };
+            // One message breaks, by a fault of ours: those before it are applied as if it were not there, and those after
+            // it once it is parked, as a replay would that met them one by one.
+            let (before, after) = positions.split_at_checked(broken).unwrap_or_default();
+            let front = before.iter().map(|pos| self.map_from_journal(*pos)).collect::<Result<_, _>>()?;
+            if self.try_run(front)?.is_some() {
+                return Err(StoreError::Stopped("folding does not give the same twice".into()));
+            }
+            if let Some((pos, after)) = after.split_first() {
+                self.park_broken(*pos)?;
+                rest = after.iter().map(|pos| self.map_from_journal(*pos)).collect::<Result<_, _>>()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Apply a batch as one, all or nothing. Gives its positions and the place of the first message that breaks, if one
+    /// does; nothing is applied then.
+    fn try_run(&mut self, mut batch: Vec<Mapped>) -> Result<Option<(Vec<u64>, usize)>, StoreError> {
+        let Some(last) = batch.last().map(|mapped| mapped.pos) else { return Ok(None) };
+        let positions: Vec<u64> = batch.iter().map(|mapped| mapped.pos).collect();
+        self.writer.begin()?;
+        let result = match batch.first().map(|first| first.kind) {
+            Some(EntryKind::Hl7v2 | EntryKind::Fhir) => self.apply_messages(&mut batch),
+            _ => batch.into_iter().try_for_each(|decision| self.decide(decision)).map(|()| Ok(())),
+        };
+        match result {
+            Ok(Ok(())) => self.commit(last).map(|()| None),
+            Ok(Err(broken)) => self.undo().map(|()| Some((positions, broken.message))),
+            Err(error) => {
+                self.undo()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&mut self, applied: u64) -> Result<(), StoreError> {
+        let dictionaries = self.dictionaries.try_iter();
+        let kept = dictionaries.into_iter().try_for_each(|(kind, bytes)| self.writer.add_dictionary(kind, bytes));
+        let result = kept.and_then(|()| self.writer.commit(applied));
+        if result.is_err() {
+            self.undo()?;
+        }
+        result
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.writer.rollback()?;
+        self.lanes = self.writer.lanes()?;
+        Ok(())
+    }
+
+    /// Put a message that cannot be folded on the error desk.
+    fn park_broken(&mut self, pos: u64) -> Result<(), StoreError> {
+        let mut mapped = self.map_from_journal(pos)?;
+        self.writer.begin()?;
+        let mut park = || {
+            if self.admit(&mut mapped, None)? {
+                self.fail(&mapped, &[not_folded()])?;
+            }
+            self.note(&mapped, pos, &[])
+        };
+        match park() {
+            Ok(()) => self.commit(pos),
+            Err(error) => {
+                self.undo()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Messages of a batch: lanes first, then folding by patient, then writing in order. The first message that breaks, if
+    /// one does.
+    fn apply_messages(&mut self, batch: &mut [Mapped]) -> Result<Result<(), Broken>, StoreError> {
+        let mut live: Vec<bool> = Vec::with_capacity(batch.len());
+        for mapped in batch.iter_mut() {
+            live.push(self.admit(mapped, None)?);
+        }
+        match self.fold_groups(group(batch, &live))? {
+            Ok(outcomes) => self.write_outcomes(batch, &live, outcomes).map(Ok),
+            Err(broken) => Ok(Err(broken)),
+        }
+    }
+
+    /// Whether a message is to be processed now. Otherwise it is put on the error desk: held, parked, refused or failed.
+    /// `retry_of`: it is the message that parks its lanes, tried again.
+    fn admit(&mut self, mapped: &mut Mapped, retry_of: Option<u64>) -> Result<bool, StoreError> {
+        let blocked = mapped.lanes.iter().find_map(|lane| self.lanes.get(lane).map(|pos| (*lane, *pos)));
+        if let Some((lane, parked)) = blocked
+            && retry_of != Some(parked)
+        {
+            if self.writer.held(lane)?.len() < HELD_MAX {
+                let finding = note("waiting", format!("waits behind message {parked} of the same patient"));
+                self.put_problem(mapped, ProblemStatus::Held, Some(lane), &[finding], None)?;
+                return Ok(false);
+            }
+            self.writer.put_lane(lane, None)?;
+            self.lanes.remove(&lane);
+            let held = self.writer.held(lane)?;
+            for pos in held {
+                self.apply_held(pos, mapped.pos)?;
+            }
+        }
+        if !mapped.failed() {
+            return Ok(true);
+        }
+        if retry_of.is_none() {
+            let findings = std::mem::take(&mut mapped.findings);
+            self.fail(mapped, &findings)?;
+        }
+        Ok(false)
+    }
+
+    fn fail(&mut self, mapped: &Mapped, findings: &[Finding]) -> Result<(), StoreError> {
+        let unknown = findings.iter().any(|finding| finding.code == "unknown-message-type");
+        let (status, lane) = match mapped.lanes.first() {
+            _ if mapped.sender_waits() => (ProblemStatus::Refused, None),
+            Some(lane) if !unknown => (ProblemStatus::Parked, Some(*lane)),
+            _ => (ProblemStatus::Failed, None),
+        };
+        if status == ProblemStatus::Parked {
+            for lane in &mapped.lanes {
+                self.writer.put_lane(*lane, Some(mapped.pos))?;
+                self.lanes.insert(*lane, mapped.pos);
+            }
+        }
+        self.put_problem(mapped, status, lane, findings, None)
+    }
+
+    fn put_problem(
+        &mut self,
+        mapped: &Mapped,
+        status: ProblemStatus,
+        lane: Option<PatientKey>,
+        findings: &[Finding],
+        resolved_by: Option<u64>,
+    ) -> Result<(), StoreError> {
+        let findings = serde_json::to_string(findings).map_err(|e| StoreError::Corrupt(format!("findings: {e}")))?;
+        self.writer.put_problem(&Problem {
+            pos: mapped.pos,
+            source: mapped.source.clone(),
+            feed: mapped.feed.clone(),
+            received: mapped.received,
+            status,
+            lane,
+            findings,
+            title: mapped.title.clone(),
+            resolved_by,
+        })
+    }
+}
+
+fn not_folded() -> Finding {
+    note("internal", "the message could not be folded into the record: a fault in skein".into())
+}
+
+fn note(code: &str, text: String) -> Finding {
+    Finding { severity: Severity::Error, code: code.into(), place: String::new(), text }
+}
+
+fn warning(code: &str, text: String) -> Finding {
+    Finding { severity: Severity::Warning, code: code.into(), place: String::new(), text }
+}
+/// What a decision is about, as JSON for [`store::journal::NewEntry::about`].
+pub fn about_message(of: u64, by: &str, why: &str) -> String {
+    json!({"of": of, "by": by, "why": why}).to_string()
+}

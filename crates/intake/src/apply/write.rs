@@ -1,0 +1,237 @@
+//! Writing what a batch came to, in journal order: rows, what finds and links them, merges and moves, the change feed.
+
+use super::{Applier, fold::Outcome, warning};
+use crate::{
+    mapped::{Mapped, Step},
+    person,
+};
+use fhir::{PatientKey, ResourceType};
+use identity::PatientFacts;
+use mapping::{Change, Finding, Severity};
+use std::collections::HashMap;
+use store::{PatientRow, ProblemStatus, StoreError};
+
+impl Applier {
+    /// Write what the messages of a batch came to, in order.
+    pub(super) fn write_outcomes(
+        &mut self,
+        batch: &[Mapped],
+        live: &[bool],
+        outcomes: Vec<Outcome>,
+    ) -> Result<(), StoreError> {
+        let mut rows: Vec<Vec<Outcome>> = Vec::new();
+        rows.resize_with(batch.len(), Vec::new);
+        for outcome in outcomes {
+            if let Some(slot) = rows.get_mut(outcome.message) {
+                slot.push(outcome);
+            }
+        }
+        for ((mapped, rows), is_live) in batch.iter().zip(rows).zip(live) {
+            let touched = if *is_live { self.write_message(mapped, rows, mapped.pos)? } else { Vec::new() };
+            self.note(mapped, mapped.pos, &touched)?;
+        }
+        Ok(())
+    }
+
+    /// The change feed's row of a message.
+    pub(super) fn note(&mut self, mapped: &Mapped, seq: u64, patients: &[PatientKey]) -> Result<(), StoreError> {
+        let source = self.writer.source(&mapped.source)?;
+        self.writer.note_applied(seq, source, mapped.received, mapped.happened, patients)
+    }
+
+    /// Write what a message came to, as of `seq`. Gives the patients it touched.
+    pub(super) fn write_message(
+        &mut self,
+        mapped: &Mapped,
+        mut rows: Vec<Outcome>,
+        seq: u64,
+    ) -> Result<Vec<PatientKey>, StoreError> {
+        // In the order they lie in, so that neighbours are written one after the other; versions of one stay in order.
+        rows.sort_by_key(|outcome| (outcome.row.id.patient, outcome.row.kind.code(), outcome.row.id.local));
+        let source = self.writer.source(&mapped.source)?;
+        let directory = self.region.directory(&mapped.source);
+        let mut remarks: Vec<Finding> =
+            mapped.findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
+        let mut touched: Vec<PatientKey> = Vec::new();
+        let mut newest_facts: HashMap<PatientKey, PatientFacts> = HashMap::new();
+        for outcome in rows.iter().filter(|outcome| !outcome.is_confirmation()) {
+            if !touched.contains(&outcome.row.id.patient) {
+                touched.push(outcome.row.id.patient);
+            }
+            if let Some(facts) = &outcome.facts {
+                newest_facts.insert(outcome.row.id.patient, facts.clone());
+            }
+        }
+        let mut to_settle: Vec<PatientKey> = Vec::new();
+        for patient in &touched {
+            let known = self.writer.patient(*patient)?;
+            let facts = newest_facts.remove(patient).or_else(|| known.as_ref().and_then(|row| row.facts.clone()));
+            if known.as_ref().is_some_and(|known| known.facts == facts) {
+                continue;
+            }
+            let is_directory = *patient == directory;
+            let row = PatientRow { patient: *patient, source: mapped.source.clone(), directory: is_directory, facts };
+            self.writer.put_patient(&row, source)?;
+            if !is_directory {
+                to_settle.push(*patient);
+            }
+        }
+        for outcome in rows {
+            if outcome.is_confirmation() {
+                self.writer.put_state(outcome.row.id, outcome.row.kind, &outcome.row.state)?;
+                continue;
+            }
+            let Outcome { mut row, identifiers, sample, .. } = outcome;
+            row.message = mapped.pos;
+            if row.id.patient == directory || row.deleted {
+                self.directory_changes += 1;
+            }
+            if let Some((old, new)) = identifiers {
+                self.writer.put_identifiers(row.id, row.kind, &old, &new)?;
+            }
+            if let Some(text) = sample {
+                self.sample(row.kind, text);
+            }
+            self.writer.put(&row, seq)?;
+        }
+        for step in &mapped.steps {
+            if let Step::Other(change) = step {
+                self.write_pointer(mapped, change, seq, source, &mut to_settle, &mut remarks)?;
+            }
+        }
+        for patient in to_settle {
+            self.settle(patient, seq, &mut touched, &mut remarks)?;
+        }
+        if !remarks.is_empty() && self.writer.problem(mapped.pos)?.is_none() {
+            self.put_problem(mapped, ProblemStatus::Remark, None, &remarks, None)?;
+        }
+        Ok(touched)
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        patient: PatientKey,
+        seq: u64,
+        touched: &mut Vec<PatientKey>,
+        remarks: &mut Vec<Finding>,
+    ) -> Result<(), StoreError> {
+        let (changed, suspect) = person::settle(&mut self.writer, &self.region, patient, seq)?;
+        for patient in changed {
+            if !touched.contains(&patient) {
+                touched.push(patient);
+            }
+        }
+        if let Some(evidence) = suspect {
+            remarks.push(warning(
+                "nhs-number-shared",
+                format!(
+                    "the verified NHS number is also patient {}'s, whose name and date of birth both differ: not linked. \
+                     Find out at the sources whose number it is",
+                    evidence.with
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Changes that move pointers: merges and moved visits.
+    pub(super) fn write_pointer(
+        &mut self,
+        mapped: &Mapped,
+        change: &Change,
+        seq: u64,
+        source: i64,
+        to_settle: &mut Vec<PatientKey>,
+        remarks: &mut Vec<Finding>,
+    ) -> Result<(), StoreError> {
+        match change {
+            Change::Merge { survivor, loser, time } if survivor != loser => {
+                for patient in [survivor, loser] {
+                    self.stub(mapped, *patient, source, seq)?;
+                }
+                if let Some(finding) = self.verified_numbers_differ(*survivor, *loser)? {
+                    remarks.push(finding);
+                    return Ok(());
+                }
+                // Merged the other way round before: the newer merge stands.
+                if person::last_survivor(&self.writer, *survivor)? == Some(*loser)
+                    && !self.writer.put_merge(*survivor, None, time.recorded, seq)?
+                {
+                    return Ok(());
+                }
+                if self.writer.put_merge(*loser, Some(*survivor), time.recorded, seq)? {
+                    to_settle.push(*survivor);
+                    to_settle.push(*loser);
+                }
+            }
+            Change::Merge { .. } => {}
+            Change::Unmerge { survivor, loser, time } => {
+                for patient in [survivor, loser] {
+                    self.stub(mapped, *patient, source, seq)?;
+                }
+                if self.writer.put_merge(*loser, None, time.recorded, seq)? {
+                    to_settle.push(*loser);
+                    to_settle.push(*survivor);
+                }
+            }
+            Change::MoveVisit { encounter, to, time } => {
+                self.stub(mapped, encounter.patient, source, seq)?;
+                self.stub(mapped, *to, source, seq)?;
+                self.writer.put_move(*encounter, *to, time.recorded, seq)?;
+            }
+            Change::Put { .. } | Change::Fold { .. } | Change::Delete { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A merge may name a patient we have not heard of: it exists from now on.
+    pub(super) fn stub(
+        &mut self,
+        mapped: &Mapped,
+        patient: PatientKey,
+        source: i64,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        if !self.writer.knows(patient)? {
+            let row = PatientRow { patient, source: mapped.source.clone(), directory: false, facts: None };
+            self.writer.put_patient(&row, source)?;
+        }
+        if self.writer.link(patient)?.is_none() {
+            person::settle(&mut self.writer, &self.region, patient, seq)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn verified_numbers_differ(
+        &self,
+        survivor: PatientKey,
+        loser: PatientKey,
+    ) -> Result<Option<Finding>, StoreError> {
+        let number = |patient| -> Result<Option<u64>, StoreError> {
+            let facts = self.writer.patient(patient)?.and_then(|row| row.facts).unwrap_or_default();
+            Ok(facts.nhs_number.filter(|_| facts.verified))
+        };
+        Ok(match (number(survivor)?, number(loser)?) {
+            (Some(a), Some(b)) if a != b => Some(warning(
+                "merge-needs-decision",
+                format!(
+                    "the source merges patients {loser} and {survivor}, which have two different verified NHS numbers: not \
+                     merged here until somebody decides (skein errors link)"
+                ),
+            )),
+            _ => None,
+        })
+    }
+
+    pub(super) fn sample(&self, kind: ResourceType, text: Vec<u8>) {
+        if let Some(sample) = self.derived.sample(kind.code(), text) {
+            let sender = self.dictionary_sender.clone();
+            // Training takes a moment and nobody waits for it; without a dictionary rows are larger, not wrong.
+            let _ = std::thread::Builder::new().name("dictionary".into()).spawn(move || {
+                if let Some(trained) = sample.train() {
+                    let _ = sender.send(trained);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The pipeline from journal to derived state: one thread reads and maps (with helpers), one applies.
+
+use crate::{
+    apply::Applier,
+    mapped::{self, Mapped},
+    profiles::Profiles,
+};
+use fhir::Region;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+use store::{
+    Derived, StoreError,
+    journal::{Entry, EntryKind, JournalReader},
+};
+use tokio::sync::watch;
+
+/// Entries mapped together at most.
+const CHUNK_ENTRIES_MAX: usize = 512;
+/// Bytes mapped together at most: bounds memory when bundles are large.
+const CHUNK_BYTES_MAX: usize = 4 << 20;
+/// How often the journal is looked at for what other processes appended (decisions made on the command line).
+const POLL: Duration = Duration::from_millis(250);
+
+/// How often it is tried again while the disk is full.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
+
+struct Chunk {
+    mapped: Vec<Mapped>,
+    directory_changes: u64,
+}
+
+pub(super) struct Pipeline {
+    pub region: Region,
+    pub derived: Derived,
+    pub journal: JournalReader,
+    pub head: watch::Receiver<u64>,
+    pub applier: Applier,
+    pub applied: watch::Sender<u64>,
+    pub health: watch::Sender<Option<String>>,
+    pub stop: Arc<AtomicBool>,
+}
+
+pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError> {
+    let Pipeline { region, derived, mut journal, head, mut applier, applied, health, stop } = pipeline;
+    let (chunks, inbox) = crossbeam_channel::bounded::<Chunk>(1);
+    let mut profiles = applier.profiles();
+    let mut next = applier.applied()? + 1;
+    let directory_changes = Arc::new(AtomicU64::new(applier.directory_changes()));
+    let seen_changes = directory_changes.clone();
+    let reader_health = health.clone();
+    let stopping = stop.clone();
+    let reader = move || {
+        let mut head = head;
+        while !stop.load(Ordering::Acquire) {
+            let newest = (*head.borrow_and_update()).max(journal.head().unwrap_or(0));
+            if next > newest {
+                wait_for(&mut head, next);
+                continue;
+            }
+            let entries = match journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX) {
+                Ok(entries) => entries,
+                Err(StoreError::Full) => {
+                    std::thread::sleep(FULL_PAUSE);
+                    continue;
+                }
+                Err(error) => return fail(&reader_health, &error),
+            };
+            let Some(last) = entries.last().map(|entry| entry.pos) else { continue };
+            let generation = seen_changes.load(Ordering::Acquire);
+            let outcome = map_chunk(&region, &mut profiles, &derived, &entries);
+            journal.take_back(entries);
+            match outcome {
+                Ok(mapped) => {
+                    if chunks.send(Chunk { mapped, directory_changes: generation }).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => return fail(&reader_health, &error),
+            }
+            next = last + 1;
+        }
+    };
+    let writer = move || {
+        for chunk in inbox {
+            let Some(last) = chunk.mapped.last().map(|mapped| mapped.pos) else { continue };
+            let mut outcome = applier.apply(chunk.mapped, chunk.directory_changes);
+            if matches!(outcome, Err(StoreError::Full)) {
+                fail(&health, &StoreError::Full);
+                // Nothing that was not committed is kept. There may be room again at any time.
+                while matches!(outcome, Err(StoreError::Full)) && !stopping.load(Ordering::Acquire) {
+                    std::thread::sleep(FULL_PAUSE);
+                    outcome = applier.catch_up(last);
+                }
+                if outcome.is_ok() {
+                    tracing::info!("there is room again: processing goes on");
+                    health.send_replace(None);
+                }
+            }
+            if let Err(error) = outcome {
+                return fail(&health, &error);
+            }
+            directory_changes.store(applier.directory_changes(), Ordering::Release);
+            applied.send_replace(last);
+        }
+    };
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))
+    };
+    Ok(vec![spawn("map", Box::new(reader))?, spawn("apply", Box::new(writer))?])
+}
+
+/// Wait for the journal to reach `next`, or for the time to look whether another process appended something. The pauses
+/// grow, so that a busy feed is followed at once and an idle region costs nothing.
+fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
+    let mut pause = Duration::from_micros(100);
+    let mut waited = Duration::ZERO;
+    while waited < POLL && *head.borrow_and_update() < next {
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(4));
+    }
+}
+
+fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {
+    tracing::error!(%error, "processing has stopped; what is acknowledged is safe in the journal");
+    health.send_replace(Some(error.to_string()));
+}
+
+/// Map entries in parallel. Profiles take effect in journal order.
+pub(crate) fn map_chunk(
+    region: &Region,
+    profiles: &mut Profiles,
+    derived: &Derived,
+    entries: &[Entry],
+) -> Result<Vec<Mapped>, StoreError> {
+    let mut mapped = Vec::with_capacity(entries.len());
+    for run in entries.chunk_by(|_, next| next.kind != EntryKind::Profile) {
+        if let Some(first) = run.first().filter(|first| first.kind == EntryKind::Profile) {
+            profiles.set(&first.source, &String::from_utf8_lossy(&first.body));
+        }
+        map_run(region, profiles, derived, run, &mut mapped)?;
+    }
+    Ok(mapped)
+}
+
+fn map_run(
+    region: &Region,
+    profiles: &Profiles,
+    derived: &Derived,
+    entries: &[Entry],
+    out: &mut Vec<Mapped>,
+) -> Result<(), StoreError> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(entries.len().div_ceil(16)).max(1);
+    if threads == 1 {
+        let snapshot = derived.snapshot()?;
+        for entry in entries {
+            out.push(mapped::map(region, profiles, derived.codec(), entry, &snapshot)?);
+        }
+        return Ok(());
+    }
+    let next = AtomicUsize::new(0);
+    let slots: Vec<Mutex<Option<Mapped>>> = entries.iter().map(|_| Mutex::new(None)).collect();
+    let work = || -> Result<(), StoreError> {
+        let snapshot = derived.snapshot()?;
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(entry), Some(slot)) = (entries.get(index), slots.get(index)) else { return Ok(()) };
+            let mapped = mapped::map(region, profiles, derived.codec(), entry, &snapshot)?;
+            *slot.lock().map_err(|_| StoreError::Stopped("mapping".into()))? = Some(mapped);
+        }
+    };
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut outcome = work();
+        for helper in helpers {
+            outcome = outcome
+                .and(helper.join().unwrap_or_else(|_| Err(StoreError::Stopped("a mapping thread panicked".into()))));
+        }
+        outcome
+    })?;
+    for slot in slots {
+        out.extend(slot.into_inner().map_err(|_| StoreError::Stopped("mapping".into()))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! Reading the derived state: consistent, as of now or as of any `seq`.
+
+mod desk;
+mod people;
+
+use crate::{Derived, Rendering, StoreError};
+pub(crate) use desk::problem_row;
+pub use desk::{Problem, ProblemStatus};
+use fhir::{PatientKey, ResourceId, ResourceType};
+use jiff::Timestamp;
+pub use people::{LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
+pub(crate) use people::{day_number, identifier_rows, patient_row};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+/// A stored resource, its text still compressed.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its type.
+    pub kind: ResourceType,
+    /// Its version.
+    pub version: u32,
+    /// Since when.
+    pub seq: u64,
+    /// The journal position of the message that said it.
+    pub message: u64,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
+    /// The dictionary of the body.
+    pub dictionary: u32,
+    /// The body, compressed.
+    pub body: Vec<u8>,
+}
+/// A source and its last sign of life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRow {
+    /// Its id.
+    pub name: String,
+    /// Its profile (TOML) in force.
+    pub profile: Option<String>,
+    /// Messages processed.
+    pub messages: u64,
+    /// When the newest was received.
+    pub last_received: Option<Timestamp>,
+    /// When the newest thing it spoke of happened.
+    pub last_happened: Option<Timestamp>,
+}
+/// A consistent view of the derived state at one `seq`.
+pub struct Snapshot {
+    connection: Option<Connection>,
+    home: Derived,
+    applied: u64,
+}
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let seq: i64 = row.get(4)?;
+    Ok(Row {
+        id: ResourceId {
+            patient: PatientKey(row.get::<_, i64>(0)?.cast_unsigned()),
+            local: row.get::<_, i64>(2)?.cast_unsigned(),
+        },
+        kind: ResourceType::from_code(row.get(1)?).unwrap_or(ResourceType::Basic),
+        version: row.get(3)?,
+        seq: seq.cast_unsigned(),
+        message: row.get::<_, Option<i64>>(5)?.unwrap_or(seq).cast_unsigned(),
+        deleted: row.get::<_, i64>(6)? & 1 == 1,
+        dictionary: row.get(7)?,
+        body: row.get(8)?,
+    })
+}
+
+const ROW: &str = "patient, kind, local, version, seq, message, flags, dictionary, body";
+
+impl Snapshot {
+    pub(crate) fn begin(connection: Connection, home: Derived) -> Result<Self, StoreError> {
+        connection.execute_batch("BEGIN")?;
+        let applied: Option<i64> = connection
+            .prepare_cached("SELECT value FROM meta WHERE key = 'applied'")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(Snapshot { connection: Some(connection), home, applied: applied.unwrap_or(0).cast_unsigned() })
+    }
+
+    fn connection(&self) -> Result<&Connection, StoreError> {
+        self.connection.as_ref().ok_or_else(|| StoreError::Stopped("snapshot".into()))
+    }
+
+    /// The `seq` this view is of.
+    pub fn seq(&self) -> u64 {
+        self.applied
+    }
+
+    /// Every resource of a patient as of `at`, tombstones included, by type and id. `kinds` empty: all types.
+    ///
+    /// # Errors
+    /// Whatever `each` returns, or the store's.
+    pub fn each_row<E: From<StoreError>>(
+        &self,
+        patient: PatientKey,
+        kinds: &[ResourceType],
+        at: u64,
+        mut each: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let key = patient.0.cast_signed();
+        let mut run = |kind: Option<ResourceType>| -> Result<(), E> {
+            let of_kind = kind.map_or(String::new(), |kind| format!(" AND kind = {}", kind.code()));
+            let sql = if at >= self.applied {
+                format!("SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} ORDER BY patient, kind, local")
+            } else {
+                format!(
+                    "SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} AND seq <= ?2
+                     UNION ALL SELECT {ROW} FROM history WHERE patient = ?1{of_kind} AND seq <= ?2 AND seq_to > ?2
+                     ORDER BY 2, 3"
+                )
+            };
+            let mut statement = self.connection()?.prepare_cached(&sql).map_err(StoreError::from)?;
+            let mut rows = if at >= self.applied {
+                statement.query([key]).map_err(StoreError::from)?
+            } else {
+                statement.query(params![key, at.cast_signed()]).map_err(StoreError::from)?
+            };
+            while let Some(row) = rows.next().map_err(StoreError::from)? {
+                each(read_row(row).map_err(StoreError::from)?)?;
+            }
+            Ok(())
+        };
+        if kinds.is_empty() {
+            run(None)?;
+        }
+        for kind in kinds {
+            run(Some(*kind))?;
+        }
+        Ok(())
+    }
+
+    /// One resource as of `at`.
+    pub fn row(&self, id: ResourceId, kind: ResourceType, at: u64) -> Result<Option<Row>, StoreError> {
+        let sql = format!(
+            "SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3 AND seq <= ?4
+             UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 AND seq <= ?4 AND seq_to > ?4
+             LIMIT 1"
+        );
+        Ok(self
+            .connection()?
+            .prepare_cached(&sql)?
+            .query_row(
+                params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.cast_signed()],
+                read_row,
+            )
+            .optional()?)
+    }
+
+    /// What is stored of a resource now, with its folding state.
+    pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<crate::Current>, StoreError> {
+        Ok(self
+            .connection()?
+            .prepare_cached(crate::write::current_sql())?
+            .query_row(
+                params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
+                crate::write::read_current,
+            )
+            .optional()?)
+    }
+
+    /// Every version of a resource, newest first.
+    pub fn versions(&self, id: ResourceId, kind: ResourceType) -> Result<Vec<Row>, StoreError> {
+        let sql = format!(
+            "SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3
+             UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 ORDER BY 4 DESC"
+        );
+        let mut statement = self.connection()?.prepare_cached(&sql)?;
+        let rows = statement
+            .query_map(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_row)?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// The types of resources that exist under this id (an id alone does not say its type).
+    pub fn kinds_of(&self, id: ResourceId) -> Result<Vec<ResourceType>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT kind FROM resource WHERE patient = ?1 AND local = ?2 ORDER BY kind")?;
+        let kinds: Vec<u8> = statement
+            .query_map(params![id.patient.0.cast_signed(), id.local.cast_signed()], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(kinds.into_iter().filter_map(ResourceType::from_code).collect())
+    }
+
+    /// How many resources of each type a patient has now, tombstones apart.
+    pub fn counts(&self, patient: PatientKey) -> Result<Vec<(ResourceType, u64)>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT kind, count(*) FROM resource WHERE patient = ?1 AND flags & 1 = 0 GROUP BY kind")?;
+        let counts: Vec<(u8, i64)> = statement
+            .query_map([patient.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok(counts
+            .into_iter()
+            .filter_map(|(kind, count)| Some((ResourceType::from_code(kind)?, count.cast_unsigned())))
+            .collect())
+    }
+
+    /// Write a row as a FHIR resource.
+    pub fn render(&self, out: &mut Vec<u8>, row: &Row, source: &str, last_updated: &str) -> Result<(), StoreError> {
+        let what =
+            Rendering { kind: row.kind, id: row.id, version: row.version, last_updated, source, message: row.message };
+        self.home.codec().render(out, &what, row.dictionary, &row.body)
+    }
+
+    /// When a `seq` was received (`meta.lastUpdated` of what it changed).
+    pub fn received(&self, seq: u64) -> Result<Timestamp, StoreError> {
+        let found: Option<i64> = self
+            .connection()?
+            .prepare_cached("SELECT received FROM applied WHERE seq = ?1")?
+            .query_row([seq.cast_signed()], |row| row.get(0))
+            .optional()?;
+        found
+            .and_then(|at| Timestamp::from_microsecond(at).ok())
+            .ok_or_else(|| StoreError::Corrupt(format!("change feed entry {seq} is missing")))
+    }
+
+    /// The change feed after `seq`: each entry with the patients it touched.
+    pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Vec<PatientKey>)>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT seq, patients FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        let changes = statement
+            .query_map(params![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                let patients: Option<Vec<u8>> = row.get(1)?;
+                let patients = patients
+                    .unwrap_or_default()
+                    .as_chunks::<8>()
+                    .0
+                    .iter()
+                    .map(|key| PatientKey(u64::from_le_bytes(*key)))
+                    .collect();
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), patients))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(changes)
+    }
+
+    /// Every source and its last sign of life, by name.
+    pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT name, profile, messages, last_received, last_happened FROM source ORDER BY name")?;
+        let time = |at: Option<i64>| at.filter(|at| *at > 0).and_then(|at| Timestamp::from_microsecond(at).ok());
+        let sources = statement
+            .query_map([], |row| {
+                Ok(SourceRow {
+                    name: row.get(0)?,
+                    profile: row.get(1)?,
+                    messages: row.get::<_, i64>(2)?.cast_unsigned(),
+                    last_received: time(row.get(3)?),
+                    last_happened: time(row.get(4)?),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(sources)
+    }
+
+    /// People and resources in all: for the status page. Counts whole tables.
+    pub fn totals(&self) -> Result<HashMap<&'static str, u64>, StoreError> {
+        let mut totals = HashMap::new();
+        for (name, sql) in [
+            ("people", "SELECT count(DISTINCT person) FROM link WHERE seq_to IS NULL"),
+            ("patients", "SELECT count(*) FROM patient WHERE directory = 0"),
+        ] {
+            let count: i64 = self.connection()?.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            totals.insert(name, count.cast_unsigned());
+        }
+        Ok(totals)
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && connection.execute_batch("ROLLBACK").is_ok()
+        {
+            self.home.give_back(connection);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Patients, persons and what finds them, read.
+
+use super::Snapshot;
+use crate::StoreError;
+use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
+use identity::PatientFacts;
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// What is known of a patient apart from its resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatientRow {
+    /// The patient.
+    pub patient: PatientKey,
+    /// The source of all its resources.
+    pub source: String,
+    /// Whether this is a source's directory (organisations, practitioners …) and no patient.
+    pub directory: bool,
+    /// What finds and links it; absent until a Patient resource came.
+    pub facts: Option<PatientFacts>,
+}
+
+/// One statement "this patient is that person".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkRow {
+    /// The patient.
+    pub patient: PatientKey,
+    /// The person.
+    pub person: PersonKey,
+    /// From this `seq` on.
+    pub seq_from: u64,
+    /// Up to, not including, this `seq`.
+    pub seq_to: Option<u64>,
+    /// Why, JSON.
+    pub reason: String,
+}
+
+/// A visit that belongs to another patient than the one it was recorded under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveRow {
+    /// The Encounter.
+    pub visit: ResourceId,
+    /// Whose it is.
+    pub target: PatientKey,
+}
+/// Whom to look for. All that is given must agree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeopleFilter {
+    /// NHS number.
+    pub nhs_number: Option<u64>,
+    /// Family name, folded (`identity::fold_name`); a prefix of at least two letters is enough.
+    pub family: Option<String>,
+    /// Given name, folded; a prefix is enough.
+    pub given: Option<String>,
+    /// Date of birth.
+    pub birth: Option<Date>,
+    /// Postcode, folded.
+    pub postcode: Option<String>,
+    /// An identifier's hash, see [`identifier_hash`].
+    pub identifier: Option<i64>,
+    /// Answers at most.
+    pub limit: usize,
+}
+
+/// A patient found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatientHit {
+    /// The patient.
+    pub row: PatientRow,
+    /// The person it is.
+    pub person: PersonKey,
+}
+/// The hash identifiers are found by: of type, system and value.
+pub fn identifier_hash(kind: ResourceType, system: Option<&str>, value: &str) -> i64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind.code()]);
+    hasher.update(system.unwrap_or("").as_bytes());
+    hasher.update(&[0]);
+    // NHS numbers are written with and without spaces, and are the same number.
+    match fhir::nhs::ten_digits(value).filter(|_| system == Some(fhir::nhs::SYSTEM)) {
+        Some(digits) => hasher.update(&digits),
+        None => hasher.update(value.as_bytes()),
+    };
+    let mut first = [0u8; 8];
+    hasher.finalize_xof().fill(&mut first);
+    i64::from_le_bytes(first)
+}
+
+/// Days since 1970, the form dates of birth are indexed in.
+pub(crate) fn day_number(date: Date) -> i64 {
+    date.since(jiff::civil::date(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()))
+}
+
+pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
+        )?
+        .query_row([patient.0.cast_signed()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, Option<String>>(2)?))
+        })
+        .optional()?;
+    found
+        .map(|(source, directory, facts)| {
+            let facts = facts
+                .map(|text| serde_json::from_str(&text))
+                .transpose()
+                .map_err(|e| StoreError::Corrupt(format!("patient facts: {e}")))?;
+            Ok(PatientRow { patient, source, directory, facts })
+        })
+        .transpose()
+}
+
+pub(crate) fn identifier_rows(
+    connection: &Connection,
+    hash: i64,
+) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT patient, kind, local FROM identifier WHERE hash = ?1 ORDER BY patient, kind, local")?;
+    let found: Vec<(i64, u8, i64)> =
+        statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(patient, kind, local)| {
+            let id = ResourceId { patient: PatientKey(patient.cast_unsigned()), local: local.cast_unsigned() };
+            Some((id, ResourceType::from_code(kind)?))
+        })
+        .collect())
+}
+
+impl Snapshot {
+    /// What is known of a patient.
+    pub fn patient(&self, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
+        patient_row(self.connection()?, patient)
+    }
+
+    /// The person a patient was at `at`.
+    pub fn person_of(&self, patient: PatientKey, at: u64) -> Result<Option<PersonKey>, StoreError> {
+        Ok(self
+            .connection()?
+            .prepare_cached(
+                "SELECT person FROM link WHERE patient = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
+            )?
+            .query_row(params![patient.0.cast_signed(), at.cast_signed()], |row| {
+                Ok(PersonKey(row.get::<_, i64>(0)?.cast_unsigned()))
+            })
+            .optional()?)
+    }
+
+    /// The patients a person was at `at`.
+    pub fn patients_of(&self, person: PersonKey, at: u64) -> Result<Vec<PatientKey>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT patient FROM link WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY seq_from, patient",
+        )?;
+        let patients = statement
+            .query_map(params![person.0.cast_signed(), at.cast_signed()], |row| {
+                Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(patients)
+    }
+
+    /// Every statement that this patient is a person, oldest first.
+    pub fn links(&self, patient: PatientKey) -> Result<Vec<LinkRow>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT person, seq_from, seq_to, reason FROM link WHERE patient = ?1 ORDER BY seq_from")?;
+        let links = statement
+            .query_map([patient.0.cast_signed()], |row| {
+                Ok(LinkRow {
+                    patient,
+                    person: PersonKey(row.get::<_, i64>(0)?.cast_unsigned()),
+                    seq_from: row.get::<_, i64>(1)?.cast_unsigned(),
+                    seq_to: row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned),
+                    reason: row.get(3)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(links)
+    }
+
+    /// The patient this one was merged into at `at`, if it was.
+    pub fn survivor(&self, loser: PatientKey, at: u64) -> Result<Option<PatientKey>, StoreError> {
+        Ok(self
+            .connection()?
+            .prepare_cached(
+                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL
+                 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
+            )?
+            .query_row(params![loser.0.cast_signed(), at.cast_signed()], |row| {
+                Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
+            })
+            .optional()?)
+    }
+
+    /// The visits moved away from or to a patient, as of `at`.
+    pub fn moves(&self, patient: PatientKey, at: u64) -> Result<Vec<MoveRow>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
+             AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local",
+        )?;
+        let moves = statement
+            .query_map(params![patient.0.cast_signed(), at.cast_signed()], |row| {
+                Ok(MoveRow {
+                    visit: ResourceId {
+                        patient: PatientKey(row.get::<_, i64>(0)?.cast_unsigned()),
+                        local: row.get::<_, i64>(1)?.cast_unsigned(),
+                    },
+                    target: PatientKey(row.get::<_, i64>(2)?.cast_unsigned()),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(moves)
+    }
+
+    /// Patients that match. Directories never do.
+    pub fn find_patients(&self, filter: &PeopleFilter) -> Result<Vec<PatientHit>, StoreError> {
+        let mut tests: Vec<&str> = vec!["p.directory = 0"];
+        let mut values: Vec<rusqlite::types::Value> = Vec::new();
+        let mut test = |sql: &'static str, value: rusqlite::types::Value| {
+            tests.push(sql);
+            values.push(value);
+        };
+        if let Some(nhs) = filter.nhs_number {
+            test("p.nhs = ?", nhs.cast_signed().into());
+        }
+        if let Some(birth) = filter.birth {
+            test("p.birth = ?", day_number(birth).into());
+        }
+        if let Some(family) = &filter.family {
+            test("p.family >= ?", family.clone().into());
+            test("p.family < ?", format!("{family}\u{10ffff}").into());
+        }
+        if let Some(given) = &filter.given {
+            test("p.given >= ?", given.clone().into());
+            test("p.given < ?", format!("{given}\u{10ffff}").into());
+        }
+        if let Some(postcode) = &filter.postcode {
+            test("p.postcode = ?", postcode.clone().into());
+        }
+        if let Some(hash) = filter.identifier {
+            test("p.patient IN (SELECT patient FROM identifier WHERE hash = ? AND local = 0)", hash.into());
+        }
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        values.push(i64::try_from(filter.limit).unwrap_or(i64::MAX).into());
+        let sql = format!(
+            "SELECT p.patient, l.person FROM patient p JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
+             WHERE {} ORDER BY l.person, p.patient LIMIT ?",
+            tests.join(" AND ")
+        );
+        let connection = self.connection()?;
+        let mut statement = connection.prepare_cached(&sql)?;
+        let found: Vec<(i64, i64)> = statement
+            .query_map(rusqlite::params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let mut hits = Vec::with_capacity(found.len());
+        for (patient, person) in found {
+            if let Some(row) = patient_row(connection, PatientKey(patient.cast_unsigned()))? {
+                hits.push(PatientHit { row, person: PersonKey(person.cast_unsigned()) });
+            }
+        }
+        Ok(hits)
+    }
+
+    /// Resources with this identifier.
+    pub fn find_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+        identifier_rows(self.connection()?, hash)
+    }
+}

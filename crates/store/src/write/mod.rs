@@ -1,0 +1,299 @@
+//! The one writer of the derived state. Everything between `begin` and `commit` becomes visible at once.
+
+mod desk;
+mod people;
+
+use crate::{
+    StoreError,
+    codec::{Body, Codec},
+};
+use fhir::{PatientKey, ResourceId, ResourceType};
+use jiff::Timestamp;
+pub use people::NewLink;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+/// What is stored of a resource now.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// Its version.
+    pub version: u32,
+    /// Since when.
+    pub seq: u64,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
+    /// Its text, compressed.
+    pub body: Body,
+    /// What folding needs; empty for resources that came whole.
+    pub state: Vec<u8>,
+}
+
+/// A resource to be stored.
+#[derive(Clone, Debug)]
+pub struct NewRow {
+    /// Its id.
+    pub id: ResourceId,
+    /// Its type.
+    pub kind: ResourceType,
+    /// Whether this is a tombstone.
+    pub deleted: bool,
+    /// Its text, compressed.
+    pub body: Body,
+    /// What folding needs; empty for resources that came whole.
+    pub state: Vec<u8>,
+    /// The version it gets: 1, or the current one's plus one.
+    pub version: u32,
+    /// The journal position of the message that said it.
+    pub message: u64,
+}
+/// The writer.
+pub struct Writer {
+    connection: Connection,
+    codec: Codec,
+    sources: HashMap<String, i64>,
+    pending_dictionaries: Vec<(u32, u8, Vec<u8>)>,
+    activity: HashMap<i64, Activity>,
+}
+
+#[derive(Default)]
+struct Activity {
+    messages: i64,
+    received: i64,
+    happened: Option<i64>,
+}
+
+pub(crate) fn current_sql() -> &'static str {
+    "SELECT version, seq, flags, dictionary, body, state FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3"
+}
+
+pub(crate) fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current> {
+    Ok(Current {
+        version: row.get(0)?,
+        seq: row.get::<_, i64>(1)?.cast_unsigned(),
+        deleted: row.get::<_, i64>(2)? & 1 == 1,
+        body: Body { dictionary: row.get(3)?, bytes: row.get(4)? },
+        state: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
+    })
+}
+
+impl Writer {
+    pub(crate) fn new(connection: Connection, codec: Codec) -> Result<Self, StoreError> {
+        let mut writer = Writer {
+            connection,
+            codec,
+            sources: HashMap::new(),
+            pending_dictionaries: Vec::new(),
+            activity: HashMap::new(),
+        };
+        writer.reload()?;
+        Ok(writer)
+    }
+
+    fn reload(&mut self) -> Result<(), StoreError> {
+        self.sources.clear();
+        let mut statement = self.connection.prepare_cached("SELECT id, name FROM source")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            self.sources.insert(row.get(1)?, row.get(0)?);
+        }
+        Ok(())
+    }
+
+    /// The journal position the committed state has reached.
+    pub fn applied(&self) -> Result<u64, StoreError> {
+        let applied: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT value FROM meta WHERE key = 'applied'")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(applied.unwrap_or(0).cast_unsigned())
+    }
+
+    /// The region's code, written once: keys depend on it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when the state belongs to another region.
+    pub fn claim_region(&self, code: &str) -> Result<(), StoreError> {
+        self.connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('region', ?1)", [code])?;
+        let found: String =
+            self.connection.query_row("SELECT value FROM meta WHERE key = 'region'", [], |row| row.get(0))?;
+        if found == code {
+            Ok(())
+        } else {
+            Err(StoreError::Unusable(format!(
+                "this folder holds region '{found}', the configuration says '{code}': the code must never change"
+            )))
+        }
+    }
+
+    /// Begin a batch.
+    pub fn begin(&mut self) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Make the batch visible and note the position it reaches.
+    pub fn commit(&mut self, applied: u64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO meta (key, value) VALUES ('applied', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+            )?
+            .execute([applied.cast_signed()])?;
+        let activity = std::mem::take(&mut self.activity);
+        for (source, activity) in activity {
+            self.connection
+                .prepare_cached(
+                    "UPDATE source SET messages = messages + ?2, last_received = max(coalesce(last_received, 0), ?3),
+                     last_happened = max(coalesce(last_happened, ?4), coalesce(?4, last_happened)) WHERE id = ?1",
+                )?
+                .execute(params![source, activity.messages, activity.received, activity.happened])?;
+        }
+        self.connection.execute_batch("COMMIT")?;
+        for (id, kind, bytes) in std::mem::take(&mut self.pending_dictionaries) {
+            self.codec.learn(id, kind, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Forget the batch.
+    pub fn rollback(&mut self) -> Result<(), StoreError> {
+        self.pending_dictionaries.clear();
+        self.activity.clear();
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        self.reload()
+    }
+
+    /// Add a dictionary; it is used once the batch is committed.
+    pub fn add_dictionary(&mut self, kind: u8, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.connection.execute("INSERT INTO dictionary (kind, bytes) VALUES (?1, ?2)", params![kind, bytes])?;
+        let id = u32::try_from(self.connection.last_insert_rowid()).unwrap_or(u32::MAX);
+        self.pending_dictionaries.push((id, kind, bytes));
+        Ok(())
+    }
+
+    /// The number of a source, given at first sight.
+    pub fn source(&mut self, name: &str) -> Result<i64, StoreError> {
+        if let Some(id) = self.sources.get(name) {
+            return Ok(*id);
+        }
+        self.connection.execute("INSERT INTO source (name) VALUES (?1)", [name])?;
+        let id = self.connection.last_insert_rowid();
+        self.sources.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    /// Note a source's profile as of `seq`.
+    pub fn put_profile(&mut self, source: &str, toml: &str, seq: u64) -> Result<(), StoreError> {
+        let id = self.source(source)?;
+        self.connection.execute(
+            "UPDATE source SET profile = ?2, profile_seq = ?3 WHERE id = ?1",
+            params![id, toml, seq.cast_signed()],
+        )?;
+        Ok(())
+    }
+
+    /// Note a journal entry as applied: the change feed's row, and the source's sign of life.
+    pub fn note_applied(
+        &mut self,
+        seq: u64,
+        source: i64,
+        received: Timestamp,
+        happened: Option<Timestamp>,
+        patients: &[PatientKey],
+    ) -> Result<(), StoreError> {
+        let bytes: Vec<u8> = patients.iter().flat_map(|patient| patient.0.to_le_bytes()).collect();
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO applied (seq, received, source, patients) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                seq.cast_signed(),
+                received.as_microsecond(),
+                source,
+                if bytes.is_empty() { None } else { Some(bytes) }
+            ])?;
+        let activity = self.activity.entry(source).or_default();
+        activity.messages += 1;
+        activity.received = activity.received.max(received.as_microsecond());
+        activity.happened = activity.happened.max(happened.map(|at| at.as_microsecond()));
+        Ok(())
+    }
+
+    /// Note a decision as applied: the change feed's row, and no sign of life of a source.
+    pub fn note_decision(
+        &mut self,
+        seq: u64,
+        source: &str,
+        received: Timestamp,
+        patients: &[PatientKey],
+    ) -> Result<(), StoreError> {
+        let source = self.source(source)?;
+        let before = self.activity.remove(&source);
+        self.note_applied(seq, source, received, None, patients)?;
+        self.activity.remove(&source);
+        if let Some(before) = before {
+            self.activity.insert(source, before);
+        }
+        Ok(())
+    }
+
+    /// What is stored of a resource now, this batch included.
+    pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Current>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(current_sql())?
+            .query_row(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_current)
+            .optional()?)
+    }
+
+    /// Store a resource as of `seq`. A version above 1 moves the current one to the history.
+    pub fn put(&mut self, row: &NewRow, seq: u64) -> Result<(), StoreError> {
+        let (patient, kind, local) = (row.id.patient.0.cast_signed(), row.kind.code(), row.id.local.cast_signed());
+        if row.version > 1 {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO history SELECT patient, kind, local, version, seq, ?4, message, flags, dictionary, body
+                     FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3",
+                )?
+                .execute(params![patient, kind, local, seq.cast_signed()])?;
+        }
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO resource (patient, kind, local, version, seq, message, flags, dictionary, body, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                patient,
+                kind,
+                local,
+                row.version,
+                seq.cast_signed(),
+                (row.message != seq).then_some(row.message.cast_signed()),
+                i64::from(row.deleted),
+                row.body.dictionary,
+                row.body.bytes,
+                (!row.state.is_empty()).then_some(&row.state)
+            ])?;
+        Ok(())
+    }
+
+    /// Replace what folding needs of a resource whose content stays as it is.
+    pub fn put_state(&mut self, id: ResourceId, kind: ResourceType, state: &[u8]) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("UPDATE resource SET state = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
+            .execute(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), state])?;
+        Ok(())
+    }
+    /// The newest profile of every source.
+    pub fn profiles(&self) -> Result<HashMap<String, String>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT name, profile FROM source WHERE profile IS NOT NULL")?;
+        let profiles = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        Ok(profiles)
+    }
+
+    /// Write the log back into the file, so that the next start is quick.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}

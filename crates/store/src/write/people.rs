@@ -1,0 +1,245 @@
+//! Patients, links, merges and identifiers, written.
+
+use super::Writer;
+use crate::{StoreError, read::PatientRow};
+use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+/// A new answer to "which person is this patient".
+#[derive(Clone, Debug)]
+pub struct NewLink<'a> {
+    /// The patient.
+    pub patient: PatientKey,
+    /// The person.
+    pub person: PersonKey,
+    /// Why, JSON.
+    pub reason: &'a str,
+}
+impl Writer {
+    /// Whether anything is known of this patient.
+    pub fn knows(&self, patient: PatientKey) -> Result<bool, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT 1 FROM patient WHERE patient = ?1")?
+            .exists([patient.0.cast_signed()])?)
+    }
+
+    /// What is known of a patient.
+    pub fn patient(&self, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
+        crate::read::patient_row(&self.connection, patient)
+    }
+
+    /// Note where a patient's resources come from and what is known for finding it.
+    pub fn put_patient(&mut self, row: &PatientRow, source: i64) -> Result<(), StoreError> {
+        let facts = row.facts.as_ref().map(serde_json::to_string).transpose().unwrap_or_default();
+        let find = row.facts.as_ref();
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO patient (patient, source, directory, nhs, verified, family, given, birth, postcode, facts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                row.patient.0.cast_signed(),
+                source,
+                row.directory,
+                find.and_then(|f| f.nhs_number).map(u64::cast_signed),
+                find.is_some_and(|f| f.verified),
+                find.and_then(|f| f.family_key()),
+                find.and_then(|f| f.given_key()),
+                find.and_then(|f| f.birth).map(crate::read::day_number),
+                find.and_then(|f| f.postcode_key()),
+                facts
+            ])?;
+        Ok(())
+    }
+
+    /// Patients with this NHS number.
+    pub fn patients_by_nhs(&self, nhs: u64) -> Result<Vec<PatientRow>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT patient FROM patient WHERE nhs = ?1 ORDER BY patient")?;
+        let keys: Vec<i64> = statement.query_map([nhs.cast_signed()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        keys.into_iter().filter_map(|key| self.patient(PatientKey(key.cast_unsigned())).transpose()).collect()
+    }
+
+    /// The person a patient is now, and since when.
+    pub fn link(&self, patient: PatientKey) -> Result<Option<(PersonKey, u64)>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT person, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL")?
+            .query_row([patient.0.cast_signed()], |row| {
+                Ok((PersonKey(row.get::<_, i64>(0)?.cast_unsigned()), row.get::<_, i64>(1)?.cast_unsigned()))
+            })
+            .optional()?)
+    }
+
+    /// Point a patient to a person from `seq` on.
+    pub fn put_link(&mut self, link: &NewLink<'_>, seq: u64) -> Result<(), StoreError> {
+        let patient = link.patient.0.cast_signed();
+        self.connection
+            .prepare_cached("DELETE FROM link WHERE patient = ?1 AND seq_from = ?2")?
+            .execute(params![patient, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("UPDATE link SET seq_to = ?2 WHERE patient = ?1 AND seq_to IS NULL")?
+            .execute(params![patient, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("INSERT INTO link (patient, seq_from, person, reason) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![patient, seq.cast_signed(), link.person.0.cast_signed(), link.reason])?;
+        Ok(())
+    }
+
+    /// The patient this one was merged into, if it was.
+    pub fn survivor(&self, loser: PatientKey) -> Result<Option<PatientKey>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT survivor FROM merged WHERE loser = ?1 AND seq_to IS NULL AND survivor IS NOT NULL")?
+            .query_row([loser.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))
+            .optional()?)
+    }
+
+    /// The patients merged into this one.
+    pub fn losers(&self, survivor: PatientKey) -> Result<Vec<PatientKey>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT loser FROM merged WHERE survivor = ?1 AND seq_to IS NULL ORDER BY loser")?;
+        let keys = statement
+            .query_map([survivor.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))?
+            .collect::<Result<_, _>>()?;
+        Ok(keys)
+    }
+
+    /// Note (or, with `None`, undo) that a patient was merged into another. News older than what is known is ignored;
+    /// the answer says whether it was taken.
+    pub fn put_merge(
+        &mut self,
+        loser: PatientKey,
+        survivor: Option<PatientKey>,
+        happened: Timestamp,
+        seq: u64,
+    ) -> Result<bool, StoreError> {
+        let loser = loser.0.cast_signed();
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT happened FROM merged WHERE loser = ?1 AND seq_to IS NULL")?
+            .query_row([loser], |row| row.get(0))
+            .optional()?;
+        if newest.is_some_and(|newest| newest > happened.as_microsecond()) {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached("DELETE FROM merged WHERE loser = ?1 AND seq_from = ?2")?
+            .execute(params![loser, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("UPDATE merged SET seq_to = ?2 WHERE loser = ?1 AND seq_to IS NULL")?
+            .execute(params![loser, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("INSERT INTO merged (loser, seq_from, survivor, happened) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                loser,
+                seq.cast_signed(),
+                survivor.map(|survivor| survivor.0.cast_signed()),
+                happened.as_microsecond()
+            ])?;
+        Ok(true)
+    }
+
+    /// Resources with this identifier, this batch included.
+    pub fn find_identifier(&self, hash: i64) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
+        crate::read::identifier_rows(&self.connection, hash)
+    }
+
+    /// The patients a person is now.
+    pub fn patients_of(&self, person: PersonKey) -> Result<Vec<PatientKey>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient",
+        )?;
+        let patients = statement
+            .query_map([person.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))?
+            .collect::<Result<_, _>>()?;
+        Ok(patients)
+    }
+
+    /// What somebody decided about a patient: the person, or `None` when nobody did.
+    pub fn decided(&self, patient: PatientKey) -> Result<Option<PersonKey>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT person FROM decided WHERE patient = ?1")?
+            .query_row([patient.0.cast_signed()], |row| Ok(PersonKey(row.get::<_, i64>(0)?.cast_unsigned())))
+            .optional()?)
+    }
+
+    /// Note what somebody decided; `None` takes the decision back.
+    pub fn put_decided(
+        &mut self,
+        patient: PatientKey,
+        decision: Option<(PersonKey, &str)>,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        match decision {
+            Some((person, why)) => self
+                .connection
+                .prepare_cached("INSERT OR REPLACE INTO decided (patient, person, seq, why) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![patient.0.cast_signed(), person.0.cast_signed(), seq.cast_signed(), why])?,
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM decided WHERE patient = ?1")?
+                .execute([patient.0.cast_signed()])?,
+        };
+        Ok(())
+    }
+
+    /// Point a visit at another patient of its source. News older than the last move is ignored.
+    pub fn put_move(
+        &mut self,
+        visit: ResourceId,
+        target: PatientKey,
+        happened: Timestamp,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        let (patient, local) = (visit.patient.0.cast_signed(), visit.local.cast_signed());
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT happened FROM move WHERE patient = ?1 AND local = ?2 AND seq_to IS NULL")?
+            .query_row(params![patient, local], |row| row.get(0))
+            .optional()?;
+        if newest.is_some_and(|newest| newest > happened.as_microsecond()) {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached("DELETE FROM move WHERE patient = ?1 AND local = ?2 AND seq_from = ?3")?
+            .execute(params![patient, local, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached("UPDATE move SET seq_to = ?3 WHERE patient = ?1 AND local = ?2 AND seq_to IS NULL")?
+            .execute(params![patient, local, seq.cast_signed()])?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO move (patient, local, seq_from, target, happened) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![patient, local, seq.cast_signed(), target.0.cast_signed(), happened.as_microsecond()])?;
+        Ok(())
+    }
+
+    /// Make a resource findable by these identifier hashes, and by no others it had.
+    pub fn put_identifiers(
+        &mut self,
+        id: ResourceId,
+        kind: ResourceType,
+        old: &[i64],
+        new: &[i64],
+    ) -> Result<(), StoreError> {
+        let key = (id.patient.0.cast_signed(), kind.code(), id.local.cast_signed());
+        for hash in old.iter().filter(|hash| !new.contains(hash)) {
+            self.connection
+                .prepare_cached("DELETE FROM identifier WHERE hash = ?1 AND patient = ?2 AND kind = ?3 AND local = ?4")?
+                .execute(params![hash, key.0, key.1, key.2])?;
+        }
+        for hash in new.iter().filter(|hash| !old.contains(hash)) {
+            self.connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO identifier (hash, patient, kind, local) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![hash, key.0, key.1, key.2])?;
+        }
+        Ok(())
+    }
+}
