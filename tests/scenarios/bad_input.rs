@@ -215,6 +215,38 @@ fn a_full_disk_refuses_and_recovers() {
     assert!(region.stop().success());
 }
 
+/// The disk fills while much is still to be processed: with room again, processing goes on by itself.
+#[test]
+fn processing_goes_on_when_a_full_disk_has_room_again() {
+    let mut region = Region::start_with(Setup { disk: Some(Disk::Small(60 * 1024 * 1024)), ..Setup::default() });
+    let data = region.data_from_outside();
+    std::fs::write(data.join("filler"), vec![0u8; 44 << 20]).expect("this test needs root or user name spaces");
+    let mut sender = region.sender("rcb-adt");
+    let mut accepted = 0u32;
+    loop {
+        let answer = sender.send(&letter(accepted));
+        if answer.code() != "AA" {
+            break;
+        }
+        accepted += 1;
+        assert!(accepted < 400, "the disk is never full");
+    }
+    // However far processing is, what is left of the disk does not suffice for it.
+    std::thread::sleep(Duration::from_secs(2));
+    std::fs::remove_file(data.join("filler")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while http::request(region.http(), "GET", "/health", &[], b"").status != 200 {
+        assert!(Instant::now() < deadline, "with room again, processing goes on");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    region.until_caught_up();
+    let found = region.read("/Patient?identifier=1001");
+    let id = found["entry"][0]["resource"]["id"].as_str().unwrap();
+    let letters = region.read_all(&format!("/DocumentReference?patient={id}&_count=500"));
+    assert_eq!(letters.len() as u32, accepted, "every accepted letter is there, once");
+    assert!(region.stop().success());
+}
+
 /// A letter that does not compress: the disk fills by its size.
 fn letter(number: u32) -> Vec<u8> {
     let mut noise = String::new();

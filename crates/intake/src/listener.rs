@@ -272,6 +272,7 @@ impl Listener {
             counters,
             answers: AtomicU64::new(0),
             stamp,
+            refusals_said: std::sync::Mutex::default(),
             stop: stop.clone(),
         });
         tracing::info!(feed = &*feed.name, tls = tls.is_some(), "listening");
@@ -351,6 +352,8 @@ struct Feed<S> {
     /// Answers written so far, and when the feed started: together a control id.
     answers: AtomicU64,
     stamp: u64,
+    /// When the log last said that messages cannot be stored.
+    refusals_said: std::sync::Mutex<Option<tokio::time::Instant>>,
     stop: CancellationToken,
 }
 

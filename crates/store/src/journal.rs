@@ -363,7 +363,7 @@ impl JournalWriter {
                         self.stopped.store(true, Ordering::Release);
                         tracing::error!(%error, "the journal has stopped: nothing more is acknowledged until a restart");
                     } else {
-                        tracing::error!(%error, entries = batch.len(), "the journal refused a batch");
+                        tracing::debug!(%error, entries = batch.len(), "the journal refused a batch");
                     }
                     for append in batch {
                         let _ = append.reply.send(Err(error.duplicate()));

@@ -30,6 +30,10 @@ use store::{
 /// resubmitted message is then simply late news.
 const HELD_MAX: usize = 10_000;
 
+/// Entries, and their bytes, read at a time when catching up one by one.
+const CATCH_UP_ENTRIES: usize = 64;
+const CATCH_UP_BYTES: usize = 1 << 20;
+
 /// The applier.
 pub struct Applier {
     region: Region,
@@ -117,6 +121,23 @@ impl Applier {
             let mut now = std::mem::replace(&mut rest, tail);
             self.map_again(&mut now, mapped_at)?;
             self.apply_run(now)?;
+        }
+        Ok(())
+    }
+
+    /// Apply what the journal holds from the position reached up to `last`, mapped anew: after a batch that could not be
+    /// written, of which nothing more than what is committed counts.
+    pub fn catch_up(&mut self, last: u64) -> Result<(), StoreError> {
+        while self.applied()? < last {
+            let mut entries = self.journal.read(self.applied()? + 1, CATCH_UP_ENTRIES, CATCH_UP_BYTES)?;
+            entries.retain(|entry| entry.pos <= last);
+            if entries.is_empty() {
+                return Err(StoreError::Corrupt(format!("the journal ends before entry {last}")));
+            }
+            for entry in entries {
+                let mapped = mapped::map(&self.region, &self.profiles, self.derived.codec(), &entry, &self.writer)?;
+                self.apply(vec![mapped], self.directory_changes)?;
+            }
         }
         Ok(())
     }

@@ -21,6 +21,9 @@ const CHUNK_BYTES_MAX: usize = 4 << 20;
 /// How often the journal is looked at for what other processes appended (decisions made on the command line).
 const POLL: Duration = Duration::from_millis(250);
 
+/// How often it is tried again while the disk is full.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
+
 struct Chunk {
     mapped: Vec<Mapped>,
     directory_changes: u64,
@@ -46,6 +49,7 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
     let directory_changes = Arc::new(AtomicU64::new(applier.directory_changes()));
     let seen_changes = directory_changes.clone();
     let reader_health = health.clone();
+    let stopping = stop.clone();
     let reader = move || {
         let mut head = head;
         while !stop.load(Ordering::Acquire) {
@@ -56,6 +60,10 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
             }
             let entries = match journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX) {
                 Ok(entries) => entries,
+                Err(StoreError::Full) => {
+                    std::thread::sleep(FULL_PAUSE);
+                    continue;
+                }
                 Err(error) => return fail(&reader_health, &error),
             };
             let Some(last) = entries.last().map(|entry| entry.pos) else { continue };
@@ -75,7 +83,20 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
     let writer = move || {
         for chunk in inbox {
             let Some(last) = chunk.mapped.last().map(|mapped| mapped.pos) else { continue };
-            if let Err(error) = applier.apply(chunk.mapped, chunk.directory_changes) {
+            let mut outcome = applier.apply(chunk.mapped, chunk.directory_changes);
+            if matches!(outcome, Err(StoreError::Full)) {
+                fail(&health, &StoreError::Full);
+                // Nothing that was not committed is kept. There may be room again at any time.
+                while matches!(outcome, Err(StoreError::Full)) && !stopping.load(Ordering::Acquire) {
+                    std::thread::sleep(FULL_PAUSE);
+                    outcome = applier.catch_up(last);
+                }
+                if outcome.is_ok() {
+                    tracing::info!("there is room again: processing goes on");
+                    health.send_replace(None);
+                }
+            }
+            if let Err(error) = outcome {
                 return fail(&health, &error);
             }
             directory_changes.store(applier.directory_changes(), Ordering::Release);

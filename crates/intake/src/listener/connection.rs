@@ -10,7 +10,7 @@ use hl7v2::ack::Wanted;
 use hl7v2::mllp::{self, Decoder, Event};
 use hl7v2::{ack, batch};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
@@ -26,6 +26,8 @@ const NOISE_BYTES_MAX: u64 = 256 * 1024;
 const SKIP_FACTOR: u64 = 16;
 /// Messages above this size are read on a thread of their own, so that other connections are not held up. Bytes.
 const BLOCKING_BYTES: usize = 256 * 1024;
+/// How often the log says that messages cannot be stored.
+const REFUSALS_EVERY: Duration = Duration::from_secs(10);
 /// Messages in one batch sent as one frame. Larger batches are files: `skein load` takes them.
 const BATCH_MESSAGES_MAX: usize = 10_000;
 /// When the listener stops, a message that has begun to come may take this long to come whole.
@@ -370,7 +372,15 @@ fn head_of(body: &[u8]) -> Vec<u8> {
 
 fn refusal<S: Sink>(feed: &Feed<S>, head: &[u8], why: &str) -> Option<Vec<u8>> {
     Counters::one(&feed.counters.not_stored);
-    tracing::error!(feed = &*feed.name, why, "a message could not be stored");
+    // A full disk refuses thousands a second: said once in a while, so that the log does not fill what room there is.
+    let now = Instant::now();
+    let mut said = feed.refusals_said.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.is_none_or(|at| now.duration_since(at) >= REFUSALS_EVERY) {
+        *said = Some(now);
+        let so_far = feed.counters.snapshot().not_stored;
+        tracing::error!(feed = &*feed.name, why, so_far, "messages cannot be stored, and are refused");
+    }
+    drop(said);
     let id = feed.next_control_id();
     answer::not_stored(&hl7v2::parse(head), why, feed.config.rules, &id, (feed.clock)())
 }
