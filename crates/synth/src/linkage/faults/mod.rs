@@ -286,8 +286,8 @@ fn one(
         BirthFirst => record.set_birth(dates::first_of(birth(record)?, dice)?),
         BirthDefault => {
             some(&record.birth_date)?;
-            record.birth_date =
-                (*dice.pick_early(&["1900-01-01", "1900-01-01", "1901-01-01", "1970-01-01", "1800-01-01"])).to_owned();
+            let default = *dice.pick_early(&["1900-01-01", "1900-01-01", "1901-01-01", "1970-01-01", "1800-01-01"]);
+            record.birth_date = text::changed(&record.birth_date, default.to_owned())?;
         }
         SexWrong => {
             record.sex = match some(&record.sex)? {
@@ -316,6 +316,9 @@ fn one(
             // Staying with family, or a form filled in by them.
             some(&record.address)?;
             let home = world.somewhere_near(household.postcode, dice);
+            if home.postcode == household.home.postcode {
+                return None;
+            }
             record.address = home.plain();
             record.postcode = home.postcode;
         }
@@ -350,4 +353,59 @@ fn birth(record: &Record) -> Option<Date> {
 
 fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linkage::{cases, household, names::Names, record};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_fault_changes_a_record_or_leaves_it_as_it_is_and_every_fault_finds_a_hold() {
+        let world = World { seed: 1, names: Names::new(), postcodes: 500 };
+        let dice = &mut Dice::new(1, &[]);
+        let mut held: BTreeMap<Fault, u32> = BTreeMap::new();
+        for number in 0..1_500 {
+            let mut home = household::household(&world, number);
+            for (person, number) in home.people.iter_mut().zip(0..) {
+                person.number = number;
+            }
+            for person in &home.people {
+                let view = cases::view(person, &home);
+                let (before, _) = record::record(&view, &home, &record::INDEX, true, dice);
+                for (fault, name, _) in FAULTS {
+                    let mut after = before.clone();
+                    match one(fault, &world, &mut after, person, &home, dice) {
+                        Some(()) => {
+                            *held.entry(fault).or_default() += 1;
+                            assert_ne!(before.values(), after.values(), "{name}");
+                        }
+                        None => assert_eq!(before.values(), after.values(), "{name}"),
+                    }
+                }
+            }
+        }
+        for (fault, name, _) in FAULTS {
+            assert!(held.contains_key(&fault), "{name} never had a hold");
+        }
+    }
+
+    #[test]
+    fn faults_of_one_record_are_in_different_fields() {
+        let world = World { seed: 2, names: Names::new(), postcodes: 500 };
+        let (faults, dice) = (Faults::new(), &mut Dice::new(2, &[]));
+        for number in 0..300 {
+            let home = household::household(&world, number);
+            for person in &home.people {
+                let (mut record, _) = record::record(&cases::view(person, &home), &home, &record::INDEX, true, dice);
+                let mut done = Vec::new();
+                faults.apply(4, &world, &mut record, person, &home, &mut done, dice);
+                let mut fields: Vec<u8> = done.iter().map(|fault| fault.field()).collect();
+                fields.sort_unstable();
+                fields.dedup();
+                assert_eq!(fields.len(), done.len(), "{done:?}");
+            }
+        }
+    }
 }
