@@ -75,10 +75,11 @@ fn a_message_that_breaks_in_folding_leaves_no_trace_in_its_batch() {
     let folder = Folder::hold(home.path()).unwrap();
     journal(&folder);
     let (alone, together) = (home.path().join("alone.db"), home.path().join("together.db"));
+    let frozen = |path: &std::path::Path| store::Frozen::hold(path).unwrap();
     let desk = apply(&folder, &alone, 1);
     assert_eq!(desk, [(3, ProblemStatus::Parked), (4, ProblemStatus::Held), (6, ProblemStatus::Parked)]);
     assert_eq!(apply(&folder, &together, 100), desk);
-    let Comparison { differences, examples, rows } = store::compare(&alone, &together).unwrap();
+    let Comparison { differences, examples, rows } = store::compare(&frozen(&alone), &frozen(&together)).unwrap();
     assert_eq!((differences, examples), (0, Vec::new()));
     assert!(rows > 10, "{rows}");
 }
