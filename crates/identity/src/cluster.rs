@@ -29,7 +29,7 @@ pub fn dedupe(matcher: &Matcher<'_>, threads: usize, progress: &(dyn Fn(usize) +
                 if *other <= row {
                     continue;
                 }
-                let ruling = index.row(*other).and_then(|other| ruling(&question.record(), &other, pattern));
+                let ruling = index.row(*other).and_then(|other| ruling(&question.record(), &other, pattern, weighed));
                 let probability = match ruling {
                     Some(Ruling::VerifiedNumber) => weighed.probability().max(0.9999),
                     Some(_) => weighed.probability().min(GUARDED_MOST),

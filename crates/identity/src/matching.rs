@@ -1,7 +1,7 @@
 //! One decision: who, among all in the index, is this?
 
 use crate::{
-    compare::{COMPARISONS, Context, MISSING, Pattern, at, compare, level},
+    compare::{Context, MISSING, Pattern, at, compare, level},
     explain::{Explanation, explanation},
     facts::PatientFacts,
     index::{Index, Question},
@@ -18,6 +18,8 @@ const KEPT_MAX: usize = 10;
 const KEPT_PROBABILITY: f64 = 1e-4;
 /// A guarded pair is never more likely than this: a person decides.
 pub const GUARDED_MOST: f64 = 0.49;
+/// Twins, and parent and child of one name, are guarded where they are at least so likely against one person.
+const GUARD_SHARE: f64 = 0.05;
 /// What a deterministic rule makes of a pair, at least.
 const RULED_LEAST: f64 = 0.9999;
 
@@ -164,7 +166,7 @@ impl<'a> Matcher<'a> {
             if own == Some(patient) {
                 continue;
             }
-            let ruling = self.index.row(row).and_then(|record| ruling(&question.record(), &record, &pattern));
+            let ruling = self.index.row(row).and_then(|record| ruling(&question.record(), &record, &pattern, &weighed));
             // Both the old and the new facts of a patient may be seen while it is being changed: the newer ones count.
             candidates.retain(|known| known.patient != patient);
             candidates.push(Scored { row, patient, person, pattern, weighed, ruling, probability: 0.0 });
@@ -281,7 +283,7 @@ impl<'a> Matcher<'a> {
         let (a, b) = (Record::read(&first), question.record());
         let pattern = compare(&a, &b, &self.context(question.lexicon(self.index), &[]));
         let weighed = self.scorer.weigh(&pattern);
-        let ruling = ruling(&a, &b, &pattern);
+        let ruling = ruling(&a, &b, &pattern, &weighed);
         let probability = match ruling {
             Some(Ruling::VerifiedNumber) => weighed.probability().max(RULED_LEAST),
             Some(_) => weighed.probability().min(GUARDED_MOST),
@@ -299,7 +301,7 @@ impl<'a> Matcher<'a> {
 }
 
 /// What the rules say of a pair, before any weighing.
-pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> Option<Ruling> {
+pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed: &Weighed) -> Option<Ruling> {
     use level::{birth, nhs};
     let number = pattern.level(at::NHS);
     let birth_level = pattern.level(at::BIRTH);
@@ -321,10 +323,13 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> Optio
         || number == nhs::SLIP
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
-    if !own && pattern.looks_like_twins() {
+    // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes] = weighed.classes;
+    let one = one_a + one_b + one_c + one_d;
+    if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);
     }
-    if !own && pattern.looks_like_parent_and_child() {
+    if !own && pattern.looks_like_parent_and_child() && namesakes > one * GUARD_SHARE {
         return Some(Ruling::ParentAndChild);
     }
     None
@@ -351,9 +356,4 @@ fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {
         return Outcome::Review;
     }
     if probability >= bands.review || suspect || against { Outcome::Review } else { Outcome::New }
-}
-
-/// The number of comparisons of an index with attributes.
-pub fn comparisons_of(index: &Index) -> usize {
-    COMPARISONS + index.attributes().len()
 }

@@ -83,8 +83,7 @@ pub mod level {
         pub const PART: u8 = 2;
         pub const SLIP: u8 = 3;
         pub const NEAR: u8 = 4;
-        pub const SWAPPED: u8 = 5;
-        pub const DIFFERENT: u8 = 6;
+        pub const DIFFERENT: u8 = 5;
     }
     pub mod postcode {
         pub const SAME: u8 = 0;
@@ -198,13 +197,11 @@ impl Pattern {
     /// Whether first and family name agree, spelling and usage apart.
     pub fn name_agrees(&self) -> bool {
         use level::{family, forename};
-        matches!(
-            self.level(at::FORENAME),
-            forename::SAME | forename::VARIANT | forename::SLIP | forename::SWAPPED | forename::MIDDLE | forename::INITIAL
-        ) && matches!(
-            self.level(at::FAMILY),
-            family::SAME | family::FORMER | family::PART | family::SLIP | family::SWAPPED
-        )
+        self.level(at::FORENAME) == forename::SWAPPED
+            || matches!(
+                self.level(at::FORENAME),
+                forename::SAME | forename::VARIANT | forename::SLIP | forename::MIDDLE | forename::INITIAL
+            ) && matches!(self.level(at::FAMILY), family::SAME | family::FORMER | family::PART | family::SLIP)
     }
 }
 

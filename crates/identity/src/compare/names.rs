@@ -10,7 +10,7 @@ use level::{family, forename, middle};
 
 /// Stronger agreement first: of several names the best counts.
 const FORENAME_RANK: [u8; 8] = [0, 1, 2, 5, 6, 3, 4, 7];
-const FAMILY_RANK: [u8; 7] = [0, 1, 2, 3, 5, 4, 6];
+const FAMILY_RANK: [u8; 6] = [0, 1, 2, 3, 4, 5];
 
 fn better(rank: &[u8], new: u8, old: u8) -> bool {
     let of = |level: u8| rank.get(level as usize).copied().unwrap_or(u8::MAX);
@@ -37,9 +37,10 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
             });
             known.copied()
         };
-        if let Some(shared) = across(a, b).or_else(|| across(b, a)) {
+        let shared = across(a, b).into_iter().chain(across(b, a)).map(|id| context.term(id)).reduce(f32::max);
+        if let Some(share) = shared {
             by_middle = true;
-            (first, first_share) = (forename::MIDDLE, context.term(shared));
+            (first, first_share) = (forename::MIDDLE, share);
         }
     }
     let (mut last, mut last_share) = (MISSING, 0.0);
@@ -59,9 +60,10 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     let unlike = |level: u8, near: u8, different: u8| level == near || level == different;
     if unlike(first, forename::NEAR, forename::DIFFERENT)
         && unlike(last, family::NEAR, family::DIFFERENT)
-        && swapped(a, b, context)
+        && let Some(share) = swapped(a, b, context)
     {
-        (first, first_share, last, last_share) = (forename::SWAPPED, 0.0, family::SWAPPED, 0.0);
+        // One event, reckoned once: with the forename.
+        (first, first_share, last, last_share) = (forename::SWAPPED, share, MISSING, 0.0);
     }
     pattern.set(at::FORENAME, first, first_share);
     pattern.set(at::FAMILY, last, last_share);
@@ -150,14 +152,22 @@ fn shares_a_part(a: &str, b: &str) -> bool {
     shared || a.split('-').eq(b.split('-')) || a.bytes().filter(|c| *c != b'-').eq(b.bytes().filter(|c| *c != b'-'))
 }
 
-/// Given and family name stand in each other's place.
-fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> bool {
+/// Given and family name stand in each other's place: the share of people who have both names so.
+fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<f32> {
     let crossed = |given: &[u32], family: &[u32]| {
-        given.iter().filter_map(|id| context.lexicon.get(*id)).any(|given| {
-            family.iter().filter_map(|id| context.lexicon.get(*id)).any(|family| {
-                given.text == family.text || alike(&given.text, &family.text, 4, 0.93)
-            })
+        given.iter().find_map(|given| {
+            let name = context.lexicon.get(*given)?;
+            let other = family.iter().find(|family| {
+                context
+                    .lexicon
+                    .get(**family)
+                    .is_some_and(|family| name.text == family.text || alike(&name.text, &family.text, 4, 0.93))
+            });
+            Some((*given, *other?))
         })
     };
-    crossed(a.givens, b.families) && crossed(b.givens, a.families)
+    let (a_given, b_family) = crossed(a.givens, b.families)?;
+    let (b_given, a_family) = crossed(b.givens, a.families)?;
+    let both = |given: u32, family: u32| context.term(given) * context.term(family);
+    Some(both(a_given, a_family).max(both(b_given, b_family)))
 }

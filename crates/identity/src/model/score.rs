@@ -29,18 +29,6 @@ pub enum Class {
     Namesakes,
 }
 
-/// Every class, in the order of the tables.
-pub const CLASSES: [Class; 8] = [
-    Class::Settled,
-    Class::Moved,
-    Class::Renamed,
-    Class::RenamedAndMoved,
-    Class::Unrelated,
-    Class::Household,
-    Class::Twins,
-    Class::Namesakes,
-];
-
 /// One line of the waterfall.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
