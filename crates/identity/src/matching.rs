@@ -19,7 +19,7 @@ const KEPT_PROBABILITY: f64 = 1e-4;
 /// A guarded pair is never more likely than this: a person decides.
 pub const GUARDED_MOST: f64 = 0.49;
 /// Twins, and parent and child of one name, are guarded where they are at least so likely against one person.
-const GUARD_SHARE: f64 = 0.05;
+const GUARD_SHARE: f64 = 0.25;
 /// What a deterministic rule makes of a pair, at least.
 const RULED_LEAST: f64 = 0.9999;
 

@@ -33,7 +33,7 @@ const ITERATIONS_MAX: usize = 30;
 const START_PAIRS: f64 = 40.0;
 const START_RANDOM: f64 = 400.0;
 /// The prior shares of families are stiffer: few pairs tell of them.
-const START_FAMILIES: f64 = 100.0;
+const START_FAMILIES: f64 = 20.0;
 /// Stop when no share moves by more.
 const STILL: f64 = 2e-4;
 /// No level of one person is rarer than this: a model must not be certain.
