@@ -24,6 +24,8 @@ pub struct Pair {
 
 /// Pairs less likely are not reported.
 pub(crate) const REPORTED_LEAST: f64 = 0.01;
+/// An index is rather without duplicates: two of its own count as one person only when this sure.
+const DUPLICATE_LEAST: f64 = 0.9999;
 /// Work is handed to threads in pieces of this many.
 const PIECE: usize = 256;
 
@@ -80,7 +82,7 @@ fn one_person(matcher: &Matcher<'_>, candidates: &mut Vec<Scored>, _scratch: &mu
         let Some(own) = rest.first_mut().filter(|own| strong(own)) else { continue };
         for other in before.iter().filter(|other| strong(other)) {
             let pattern = matcher.compare_rows(own.row, other.row);
-            if pattern.is_some_and(|pattern| matcher.scorer().weigh(&pattern).probability() >= 0.5) {
+            if pattern.is_some_and(|pattern| matcher.scorer().weigh(&pattern).probability() >= DUPLICATE_LEAST) {
                 changed |= own.person != other.person;
                 own.person = other.person;
                 break;

@@ -24,7 +24,7 @@ pub fn dedupe(matcher: &Matcher<'_>, threads: usize, progress: &(dyn Fn(usize) +
         let mut found = Vec::new();
         for row in range.filter_map(|row| u32::try_from(row).ok()) {
             let Some(question) = index.question_of_row(row) else { continue };
-            matcher.score(&question, scratch);
+            matcher.score(&question, scratch, |_| ());
             for (other, pattern, weighed) in matcher.found(scratch) {
                 if *other <= row {
                     continue;

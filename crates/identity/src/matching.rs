@@ -159,7 +159,7 @@ impl<'a> Matcher<'a> {
         source: Option<&str>,
         scratch: &mut Scratch,
     ) -> Answer {
-        let compared = self.score(question, scratch);
+        let compared = self.score(question, scratch, |_| ());
         let mut candidates: Vec<Scored> = Vec::new();
         for (row, pattern, weighed) in scratch.found.drain(..) {
             let Some((patient, person)) = self.index.who(row) else { continue };
@@ -178,7 +178,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Compare with everybody who shares a key; what is worth keeping is left in the scratch, in the order of rows.
-    pub(crate) fn score(&self, question: &Question, scratch: &mut Scratch) -> usize {
+    pub(crate) fn score(&self, question: &Question, scratch: &mut Scratch, mut passed_over: impl FnMut(&Weighed)) -> usize {
         let record = question.record();
         let lexicon = question.lexicon(self.index);
         let Scratch { rows, shared, found } = scratch;
@@ -213,6 +213,8 @@ impl<'a> Matcher<'a> {
             let ruled = pattern.level(at::NHS) == level::nhs::SAME;
             if weighed.factor * odds > KEPT_PROBABILITY || ruled {
                 found.push((row, pattern, weighed));
+            } else {
+                passed_over(&weighed);
             }
         }
         compared
@@ -324,7 +326,7 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
-    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes] = weighed.classes;
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _] = weighed.classes;
     let one = one_a + one_b + one_c + one_d;
     if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);

@@ -202,6 +202,9 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
     if !facts.unknown && !facts.newborn {
         for given in facts.givens.iter().take(4) {
             let mut parts = fold_words(given);
+            if parts.len() > 1 && parts.first().is_some_and(|word| is_title(word)) {
+                parts.remove(0);
+            }
             if parts.is_empty() || is_nobody(given) || is_newborn(given) {
                 continue;
             }
@@ -292,6 +295,11 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
     if let Some([first, second, ..]) = words.get_mut(start..) {
         (*first, *second) = (head, counts);
     }
+}
+
+/// A title typed into the name's field.
+fn is_title(word: &str) -> bool {
+    matches!(word, "mr" | "mrs" | "ms" | "miss" | "mx" | "dr" | "prof" | "professor" | "rev" | "revd" | "sir" | "dame" | "lady" | "master")
 }
 
 fn push_new(words: &mut Vec<u32>, from: usize, word: u32) {

@@ -9,7 +9,7 @@
 pub mod builtin;
 mod score;
 
-pub use score::{Class, Line, Scorer, Weighed};
+pub use score::{CLASSES, Class, Line, Scorer, Weighed};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,6 +60,8 @@ pub struct Prior {
     pub twin: f64,
     /// How many live with the person and are its parent or child of the same name, on average.
     pub namesake: f64,
+    /// How many are neighbours, on average.
+    pub neighbour: f64,
 }
 
 /// Shares of what happens to one person between two records; their sum is 1.
@@ -104,7 +106,7 @@ pub struct Comparison {
     pub levels: Vec<Level>,
 }
 
-/// How often a level is reached. Absent shares are as `m` (moved, renamed) or `u` (household, twin, namesake).
+/// How often a level is reached. Absent shares are as `m` (moved, renamed) or `u` (household, twin, namesake, neighbour).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
@@ -129,6 +131,9 @@ pub struct Level {
     /// By records of parent and child of one name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub namesake: Option<f64>,
+    /// By records of two neighbours: one postcode, street or home for the elderly.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub neighbour: Option<f64>,
 }
 
 /// Why a file is not a model.
@@ -218,7 +223,7 @@ impl Model {
                 return fits(format!("the levels of '{}' are not those this program has", own.name));
             }
             for level in &own.levels {
-                let shares = [Some(level.m), Some(level.u), level.moved, level.renamed, level.household, level.twin, level.namesake];
+                let shares = [Some(level.m), Some(level.u), level.moved, level.renamed, level.household, level.twin, level.namesake, level.neighbour];
                 if shares.iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
                     return fits(format!("a share of '{}' at '{}' is not between 0 and 1", own.name, level.level));
                 }
@@ -230,7 +235,7 @@ impl Model {
                 return fits("thresholds: 0 ≤ review ≤ link, 0.5 ≤ link ≤ 1, lead ≥ 1".into());
             }
         }
-        let prior = [self.prior.known, self.prior.household, self.prior.twin, self.prior.namesake];
+        let prior = [self.prior.known, self.prior.household, self.prior.twin, self.prior.namesake, self.prior.neighbour];
         let scenarios = self.scenarios;
         let sum = scenarios.settled + scenarios.moved + scenarios.renamed + scenarios.renamed_and_moved;
         if prior.iter().any(|share| !(0.0..=1000.0).contains(share)) || !(0.99..=1.01).contains(&sum) {

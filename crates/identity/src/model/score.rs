@@ -7,6 +7,8 @@ use serde::Serialize;
 /// No level of any model is impossible: the least share that is reckoned with.
 const LEAST: f64 = 1e-9;
 const LEVELS_MAX: usize = 8;
+/// How many [`Class`]es there are.
+pub const CLASSES: usize = 9;
 
 /// What a pair of records may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Class {
     Twins,
     /// Parent and child of one name.
     Namesakes,
+    /// Neighbours.
+    Neighbours,
 }
 
 /// One line of the waterfall.
@@ -48,7 +52,7 @@ pub struct Weighed {
     /// How much more likely the pattern is for one person than for two: the Bayes factor.
     pub factor: f64,
     /// The likelihood under each class, prior shares of the class included.
-    pub classes: [f64; 8],
+    pub classes: [f64; CLASSES],
 }
 
 impl Weighed {
@@ -60,7 +64,7 @@ impl Weighed {
     }
 }
 
-type Shares = [f64; 8];
+type Shares = [f64; CLASSES];
 
 /// A model made ready for scoring against so many people.
 #[derive(Clone, Debug)]
@@ -86,6 +90,7 @@ fn shares(level: &Level) -> Shares {
         other(level.household),
         other(level.twin),
         other(level.namesake),
+        other(level.neighbour),
     ]
     .map(|share| share.max(LEAST))
 }
@@ -102,7 +107,7 @@ impl Scorer {
         let comparisons: Vec<Comparison> =
             model.comparisons.iter().cloned().chain(attributes.iter().map(attribute)).take(COMPARISONS_MAX).collect();
         let table = |comparison: &Comparison| {
-            let mut table = [[1.0; 8]; LEVELS_MAX];
+            let mut table = [[1.0; CLASSES]; LEVELS_MAX];
             for (slot, level) in table.iter_mut().zip(&comparison.levels) {
                 *slot = shares(level);
             }
@@ -111,15 +116,17 @@ impl Scorer {
         let each = |count: f64| (count / people).min(0.5);
         let (one, scenarios) = (each(model.prior.known), model.scenarios);
         let (household, twin, namesake) = (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
+        let neighbour = each(model.prior.neighbour);
         let priors = [
             one * scenarios.settled,
             one * scenarios.moved,
             one * scenarios.renamed,
             one * scenarios.renamed_and_moved,
-            (1.0 - one - household - twin - namesake).max(0.01),
+            (1.0 - one - household - twin - namesake - neighbour).max(0.01),
             household,
             twin,
             namesake,
+            neighbour,
         ];
         Scorer { tables: comparisons.iter().map(table).collect(), priors, known: model.prior.known }
     }
@@ -144,10 +151,12 @@ impl Scorer {
         let mut shares = *shares;
         if share > 0.0 {
             let share = f64::from(share).max(LEAST);
-            let [_, _, _, _, unrelated, household, twin, namesake] = &mut shares;
+            let [_, _, _, _, unrelated, household, twin, namesake, neighbour] = &mut shares;
             // Others of a household share a forename no more often than strangers do; an address by living there.
             let by_chance = |own: f64| if own <= *unrelated * 1.5 { share } else { own };
-            (*household, *twin, *namesake) = (by_chance(*household), by_chance(*twin).min(*twin), by_chance(*namesake));
+            let rarer = by_chance(*twin).min(*twin);
+            (*household, *twin, *namesake, *neighbour) =
+                (by_chance(*household), rarer, by_chance(*namesake), by_chance(*neighbour));
             *unrelated = share;
             if comparison == at::BIRTH {
                 *household = household.max(share);
@@ -207,7 +216,7 @@ impl Scorer {
                 None => (attributes.get(comparison - COMPARISONS).map_or("", String::as_str), &attribute.levels),
             };
             let level = levels.get(level as usize).map(|level| level.level.clone()).unwrap_or_default();
-            let ([m, moved, renamed, both, u, ..], [.., _, _, _]) = (*plain, adjusted);
+            let [m, moved, renamed, both, u, ..] = *plain;
             let [_, _, _, _, adjusted_u, ..] = adjusted;
             let frequency = (u / adjusted_u).log2();
             if (at::FAMILY..COMPARISONS).contains(&comparison) {
