@@ -57,6 +57,8 @@ pub enum Rule {
     StreetPlace,
     /// Date of birth and house number.
     BirthHouse,
+    /// Family name, initial, year and month of birth.
+    FamilyYearMonth,
     /// A name that hardly anybody has, given or family.
     RareName,
 }
@@ -158,6 +160,14 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
         }
         for family in families() {
             emit(Rule::BirthFamily, key(Rule::BirthFamily, birth, family, 0));
+        }
+    }
+    if birth != 0
+        && let Some(initial) = record.givens.first().and_then(|id| lexicon.get(*id)).and_then(|term| term.text.chars().next())
+    {
+        for family in families() {
+            let month = (year << 4 | month) << 8 | (u32::from(initial) & 0xff);
+            emit(Rule::FamilyYearMonth, key(Rule::FamilyYearMonth, family, month, 0));
         }
     }
     let mut districts: [u32; 4] = [0; 4];

@@ -106,7 +106,7 @@ pub struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// Make ready. Cheap: a table of some hundred numbers.
     pub fn new(index: &'a Index, model: &'a Model) -> Matcher<'a> {
-        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes()) }
+        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes(), index.births().latest_year()) }
     }
 
     /// The index.
@@ -326,7 +326,7 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
-    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _] = weighed.classes;
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, ..] = weighed.classes;
     let one = one_a + one_b + one_c + one_d;
     if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);

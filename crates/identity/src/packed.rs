@@ -174,7 +174,7 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
         _ => 0,
     };
     // Typed where nothing is known: no evidence.
-    if let Some(birth) = facts.birth.filter(|birth| (birth.year(), birth.month(), birth.day()) != (1900, 1, 1)) {
+    if let Some(birth) = facts.birth.filter(|birth| !is_no_birth(*birth)) {
         head |= pack_birth(birth.year(), birth.month(), birth.day());
     }
     head |= if facts.restricted { RESTRICTED } else { 0 };
@@ -300,6 +300,14 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
 /// A title typed into the name's field.
 fn is_title(word: &str) -> bool {
     matches!(word, "mr" | "mrs" | "ms" | "miss" | "mx" | "dr" | "prof" | "professor" | "rev" | "revd" | "sir" | "dame" | "lady" | "master")
+}
+
+/// Dates that systems put where none is known.
+fn is_no_birth(birth: jiff::civil::Date) -> bool {
+    matches!(
+        (birth.year(), birth.month(), birth.day()),
+        (1899, 12, 30 | 31) | (1900 | 1901, 1, 1) | (1800, 1, 1) | (..=1879, _, _) | (2059.., _, _)
+    )
 }
 
 fn push_new(words: &mut Vec<u32>, from: usize, word: u32) {

@@ -88,7 +88,7 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
     }
     let random = random_pairs(&matcher, training);
     for round in 0..ITERATIONS_MAX {
-        let scorer = Scorer::new(&model, index.len(), index.attributes());
+        let scorer = Scorer::new(&model, index.len(), index.attributes(), index.births().latest_year());
         let mut expected = expect(&scorer, &model, index, training, &groups, &random);
         for (sum, more) in expected.strangers.iter_mut().zip(strangers) {
             *sum += more;
@@ -220,10 +220,11 @@ fn maximise(model: &mut Model, start: &Model, index: &Index, training: &Training
     let known = mix(expected.found, start.prior.known, 5.0);
     moved = moved.max((known - model.prior.known).abs());
     model.prior.known = if training.at_most_one { known.clamp(0.02, 0.99) } else { known.clamp(0.001, 50.0) };
-    let [_, household, twin, namesake, neighbour] = expected.strangers;
+    let [_, household, twin, namesake, neighbour, double] = expected.strangers;
     model.prior.household = mix(household, start.prior.household, START_FAMILIES).min(20.0);
     model.prior.twin = mix(twin, start.prior.twin, START_FAMILIES).min(1.0);
     model.prior.namesake = mix(namesake, start.prior.namesake, START_FAMILIES).min(1.0);
+    model.prior.double = mix(double, start.prior.double, START_FAMILIES).min(1.0);
     model.prior.neighbour = mix(neighbour, start.prior.neighbour, 1.0).min(1000.0);
     let [a, b, c, d] = expected.scenarios;
     let from = start.scenarios;
@@ -273,6 +274,7 @@ fn round_shares(model: &mut Model) {
     round(&mut model.prior.twin);
     round(&mut model.prior.namesake);
     round(&mut model.prior.neighbour);
+    round(&mut model.prior.double);
     let scenarios = &mut model.scenarios;
     round(&mut scenarios.settled);
     round(&mut scenarios.moved);

@@ -151,11 +151,13 @@ pub struct Pattern {
     pub shares: [f32; COMPARISONS_MAX],
     /// Years between the dates of birth, where both are known.
     pub years_apart: u16,
+    /// The earlier year of birth, where both are known; else 0.
+    pub birth_year: u16,
 }
 
 impl Default for Pattern {
     fn default() -> Self {
-        Pattern { levels: [MISSING; COMPARISONS_MAX], shares: [0.0; COMPARISONS_MAX], years_apart: 0 }
+        Pattern { levels: [MISSING; COMPARISONS_MAX], shares: [0.0; COMPARISONS_MAX], years_apart: 0, birth_year: 0 }
     }
 }
 
@@ -187,8 +189,7 @@ impl Pattern {
 
     /// One name and one household, a generation apart.
     pub fn looks_like_parent_and_child(&self) -> bool {
-        self.years_apart >= 15
-            && !matches!(self.level(at::BIRTH), level::birth::SLIP | level::birth::PART)
+        matches!(self.level(at::BIRTH), level::birth::GENERATION | level::birth::DIFFERENT)
             && matches!(self.level(at::FORENAME), level::forename::SAME | level::forename::VARIANT)
             && matches!(self.level(at::FAMILY), level::family::SAME | level::family::SLIP | level::family::PART)
             && self.one_household()

@@ -110,7 +110,7 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if alike(short, long, 4, 0.92) {
         return forename::SLIP;
     }
-    if jaro_winkler(short, long) >= 0.85
+    if jaro_winkler(short, long) >= 0.83
         || long.starts_with(short) && short.len() >= 3
         || x.sound == y.sound && short.len() >= 3
         || short.len() >= 3 && within_one(short, long)

@@ -62,6 +62,8 @@ pub struct Prior {
     pub namesake: f64,
     /// How many are neighbours, on average.
     pub neighbour: f64,
+    /// How many have the same name and date of birth, beyond what chance gives, on average.
+    pub double: f64,
 }
 
 /// Shares of what happens to one person between two records; their sum is 1.
@@ -106,7 +108,8 @@ pub struct Comparison {
     pub levels: Vec<Level>,
 }
 
-/// How often a level is reached. Absent shares are as `m` (moved, renamed) or `u` (household, twin, namesake, neighbour).
+/// How often a level is reached. Absent shares are as `m` (moved, renamed; of addresses
+/// and practices also household, twin, namesake: they live together) or as `u`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
@@ -134,6 +137,9 @@ pub struct Level {
     /// By records of two neighbours: one postcode, street or home for the elderly.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub neighbour: Option<f64>,
+    /// By records of two people of one name and birth date.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub double: Option<f64>,
 }
 
 /// Why a file is not a model.
@@ -223,7 +229,7 @@ impl Model {
                 return fits(format!("the levels of '{}' are not those this program has", own.name));
             }
             for level in &own.levels {
-                let shares = [Some(level.m), Some(level.u), level.moved, level.renamed, level.household, level.twin, level.namesake, level.neighbour];
+                let shares = [Some(level.m), Some(level.u), level.moved, level.renamed, level.household, level.twin, level.namesake, level.neighbour, level.double];
                 if shares.iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
                     return fits(format!("a share of '{}' at '{}' is not between 0 and 1", own.name, level.level));
                 }
@@ -235,7 +241,7 @@ impl Model {
                 return fits("thresholds: 0 ≤ review ≤ link, 0.5 ≤ link ≤ 1, lead ≥ 1".into());
             }
         }
-        let prior = [self.prior.known, self.prior.household, self.prior.twin, self.prior.namesake, self.prior.neighbour];
+        let prior = [self.prior.known, self.prior.household, self.prior.twin, self.prior.namesake, self.prior.neighbour, self.prior.double];
         let scenarios = self.scenarios;
         let sum = scenarios.settled + scenarios.moved + scenarios.renamed + scenarios.renamed_and_moved;
         if prior.iter().any(|share| !(0.0..=1000.0).contains(share)) || !(0.99..=1.01).contains(&sum) {

@@ -7,8 +7,11 @@ use serde::Serialize;
 /// No level of any model is impossible: the least share that is reckoned with.
 const LEAST: f64 = 1e-9;
 const LEVELS_MAX: usize = 8;
+/// Years after birth from which twins seldom live together, and how seldom against children.
+const GROWN_UP: u32 = 25;
+const GROWN_UP_TWINS: f64 = 0.2;
 /// How many [`Class`]es there are.
-pub const CLASSES: usize = 9;
+pub const CLASSES: usize = 10;
 
 /// What a pair of records may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum Class {
     Namesakes,
     /// Neighbours.
     Neighbours,
+    /// Two people of one name and birth date.
+    Doubles,
 }
 
 /// One line of the waterfall.
@@ -73,13 +78,17 @@ pub struct Scorer {
     tables: Vec<[Shares; LEVELS_MAX]>,
     priors: Shares,
     known: f64,
+    latest_year: u32,
 }
 
-fn shares(level: &Level) -> Shares {
+fn shares(level: &Level, comparison: usize) -> Shares {
     let moved = level.moved.unwrap_or(level.m);
     let renamed = level.renamed.unwrap_or(level.m);
     // A level that only one of the two changes concerns is governed by that one.
     let both = if level.renamed.is_some() { renamed } else { moved };
+    // Where one of a household lives, the others do.
+    let together = matches!(comparison, at::POSTCODE | at::STREET | at::PLACE | at::REGION | at::PRACTICE);
+    let housed = |share: Option<f64>| share.unwrap_or(if together { level.m } else { level.u });
     let other = |share: Option<f64>| share.unwrap_or(level.u);
     [
         level.m,
@@ -87,17 +96,18 @@ fn shares(level: &Level) -> Shares {
         renamed,
         both,
         level.u,
-        other(level.household),
-        other(level.twin),
-        other(level.namesake),
+        housed(level.household),
+        housed(level.twin),
+        housed(level.namesake),
         other(level.neighbour),
+        other(level.double),
     ]
     .map(|share| share.max(LEAST))
 }
 
 impl Scorer {
-    /// Make a model ready. `people`: how many patients the index holds; `attributes`: their names in the index's order.
-    pub fn new(model: &Model, people: usize, attributes: &[String]) -> Scorer {
+    /// Make a model ready. `people`: how many patients the index holds; `attributes`: their names in the index's order; `latest_year`: of birth, which tells who is grown up.
+    pub fn new(model: &Model, people: usize, attributes: &[String], latest_year: u32) -> Scorer {
         #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
         let people = people.max(1) as f64;
         let attribute = |name: &String| {
@@ -106,29 +116,30 @@ impl Scorer {
         };
         let comparisons: Vec<Comparison> =
             model.comparisons.iter().cloned().chain(attributes.iter().map(attribute)).take(COMPARISONS_MAX).collect();
-        let table = |comparison: &Comparison| {
+        let table = |(at, comparison): (usize, &Comparison)| {
             let mut table = [[1.0; CLASSES]; LEVELS_MAX];
             for (slot, level) in table.iter_mut().zip(&comparison.levels) {
-                *slot = shares(level);
+                *slot = shares(level, at);
             }
             table
         };
         let each = |count: f64| (count / people).min(0.5);
         let (one, scenarios) = (each(model.prior.known), model.scenarios);
         let (household, twin, namesake) = (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
-        let neighbour = each(model.prior.neighbour);
+        let (neighbour, double) = (each(model.prior.neighbour), each(model.prior.double));
         let priors = [
             one * scenarios.settled,
             one * scenarios.moved,
             one * scenarios.renamed,
             one * scenarios.renamed_and_moved,
-            (1.0 - one - household - twin - namesake - neighbour).max(0.01),
+            (1.0 - one - household - twin - namesake - neighbour - double).max(0.01),
             household,
             twin,
             namesake,
             neighbour,
+            double,
         ];
-        Scorer { tables: comparisons.iter().map(table).collect(), priors, known: model.prior.known }
+        Scorer { tables: comparisons.iter().enumerate().map(table).collect(), priors, known: model.prior.known, latest_year }
     }
 
     /// The share of those asked about that the index holds.
@@ -151,12 +162,13 @@ impl Scorer {
         let mut shares = *shares;
         if share > 0.0 {
             let share = f64::from(share).max(LEAST);
-            let [_, _, _, _, unrelated, household, twin, namesake, neighbour] = &mut shares;
+            let [_, _, _, _, unrelated, household, twin, namesake, neighbour, double] = &mut shares;
             // Others of a household share a forename no more often than strangers do; an address by living there.
             let by_chance = |own: f64| if own <= *unrelated * 1.5 { share } else { own };
             let rarer = by_chance(*twin).min(*twin);
             (*household, *twin, *namesake, *neighbour) =
                 (by_chance(*household), rarer, by_chance(*namesake), by_chance(*neighbour));
+            *double = by_chance(*double);
             *unrelated = share;
             if comparison == at::BIRTH {
                 *household = household.max(share);
@@ -168,6 +180,13 @@ impl Scorer {
     /// Weigh a pattern.
     pub fn weigh(&self, pattern: &Pattern) -> Weighed {
         let mut classes = self.priors;
+        // Twins share a home as children, seldom as grown-ups.
+        if pattern.birth_year != 0
+            && u32::from(pattern.birth_year) + GROWN_UP < self.latest_year
+            && let [_, _, _, _, _, _, twins, ..] = &mut classes
+        {
+            *twins *= GROWN_UP_TWINS;
+        }
         for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
             let Some(shares) = self.of(comparison, level) else { continue };
             let shares = Scorer::with_frequency(shares, share, comparison);
