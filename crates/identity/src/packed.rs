@@ -263,7 +263,7 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
 
     at = words.len();
     if !facts.restricted {
-        for (whole, local) in facts.emails.iter().filter_map(|email| email_hashes(email)).take(3) {
+        for (whole, local) in facts.emails.iter().filter_map(|email| email_hashes(email, facts)).take(3) {
             words.extend([whole, local]);
         }
     }
@@ -362,11 +362,18 @@ pub fn phone_number(text: &str) -> Option<u32> {
 }
 
 /// Hashes of a whole email address and of what is before the @.
-fn email_hashes(text: &str) -> Option<(u32, u32)> {
+fn email_hashes(text: &str, facts: &PatientFacts) -> Option<(u32, u32)> {
     let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_lowercase).collect();
     let (local, domain) = text.rsplit_once('@')?;
     let nobody = matches!(local, "" | "none" | "noemail" | "no" | "na" | "nil" | "unknown" | "test" | "noreply" | "null");
-    (!nobody && !domain.is_empty()).then(|| (low(hash_text(11, &text)), low(hash_text(12, local))))
+    if nobody || domain.is_empty() {
+        return None;
+    }
+    let whole = low(hash_text(11, &text));
+    // What is made of the name says no more than the name.
+    let letters: String = local.chars().filter(|c| c.is_alphabetic()).collect();
+    let named = facts.givens.iter().chain(&facts.families).map(|name| fold_name(name)).any(|name| name.len() > 2 && letters.contains(&name));
+    Some((whole, if named { whole } else { low(hash_text(12, local)) }))
 }
 
 /// A number of up to nine digits as it is; anything else as a hash.

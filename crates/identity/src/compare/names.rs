@@ -65,6 +65,10 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         // One event, reckoned once: with the forename.
         (first, first_share, last, last_share) = (forename::SWAPPED, share, MISSING, 0.0);
     }
+    // One name typed into both fields is one name.
+    if last == family::SAME && single(a, context) && single(b, context) {
+        (last, last_share) = (MISSING, 0.0);
+    }
     pattern.set(at::FORENAME, first, first_share);
     pattern.set(at::FAMILY, last, last_share);
 
@@ -87,6 +91,11 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         }
     }
     pattern.set(at::MIDDLE, further, further_share);
+}
+
+fn single(record: &Record<'_>, context: &Context<'_>) -> bool {
+    let text = |ids: &[u32]| ids.first().and_then(|id| context.lexicon.get(*id)).map(|term| &*term.text);
+    text(record.givens).is_some() && text(record.givens) == text(record.families)
 }
 
 fn variants(a: Option<&Term>, b: Option<&Term>) -> bool {

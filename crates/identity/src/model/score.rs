@@ -75,34 +75,64 @@ type Shares = [f64; CLASSES];
 #[derive(Clone, Debug)]
 pub struct Scorer {
     /// Shares by comparison and level, one for each class.
-    tables: Vec<[Shares; LEVELS_MAX]>,
+    tables: Vec<[Row; LEVELS_MAX]>,
     priors: Shares,
     known: f64,
     latest_year: u32,
 }
 
-fn shares(level: &Level, comparison: usize) -> Shares {
+/// The shares of one level, and whether each is that of chance agreement: then the frequency of the value agreed on is the
+/// better one.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    shares: Shares,
+    by_chance: [bool; CLASSES],
+}
+
+fn row(level: &Level, comparison: usize) -> Row {
     let moved = level.moved.unwrap_or(level.m);
     let renamed = level.renamed.unwrap_or(level.m);
     // A level that only one of the two changes concerns is governed by that one.
     let both = if level.renamed.is_some() { renamed } else { moved };
     // Where one of a household lives, the others do.
     let together = matches!(comparison, at::POSTCODE | at::STREET | at::PLACE | at::REGION | at::PRACTICE);
-    let housed = |share: Option<f64>| share.unwrap_or(if together { level.m } else { level.u });
-    let other = |share: Option<f64>| share.unwrap_or(level.u);
-    [
-        level.m,
-        moved,
-        renamed,
-        both,
-        level.u,
+    let housed = |share: Option<f64>| share.or(together.then_some(level.m));
+    let others = [
+        None,
         housed(level.household),
         housed(level.twin),
         housed(level.namesake),
-        other(level.neighbour),
-        other(level.double),
-    ]
-    .map(|share| share.max(LEAST))
+        level.neighbour,
+        level.double,
+    ];
+    let [unrelated, household, twin, namesake, neighbour, double] = others;
+    let own = |share: Option<f64>| share.unwrap_or(level.u).max(LEAST);
+    Row {
+        shares: [
+            level.m.max(LEAST),
+            moved.max(LEAST),
+            renamed.max(LEAST),
+            both.max(LEAST),
+            own(unrelated),
+            own(household),
+            own(twin),
+            own(namesake),
+            own(neighbour),
+            own(double),
+        ],
+        by_chance: [
+            false,
+            false,
+            false,
+            false,
+            true,
+            household.is_none(),
+            twin.is_none(),
+            namesake.is_none(),
+            neighbour.is_none(),
+            double.is_none(),
+        ],
+    }
 }
 
 impl Scorer {
@@ -117,9 +147,9 @@ impl Scorer {
         let comparisons: Vec<Comparison> =
             model.comparisons.iter().cloned().chain(attributes.iter().map(attribute)).take(COMPARISONS_MAX).collect();
         let table = |(at, comparison): (usize, &Comparison)| {
-            let mut table = [[1.0; CLASSES]; LEVELS_MAX];
+            let mut table = [Row { shares: [1.0; CLASSES], by_chance: [false; CLASSES] }; LEVELS_MAX];
             for (slot, level) in table.iter_mut().zip(&comparison.levels) {
-                *slot = shares(level, at);
+                *slot = row(level, at);
             }
             table
         };
@@ -153,25 +183,19 @@ impl Scorer {
         (a + b + c + d) / rest.iter().sum::<f64>().max(f64::MIN_POSITIVE)
     }
 
-    fn of(&self, comparison: usize, level: u8) -> Option<&Shares> {
+    fn of(&self, comparison: usize, level: u8) -> Option<&Row> {
         if level == MISSING { None } else { self.tables.get(comparison)?.get(level as usize) }
     }
 
-    /// The share of a level among unrelated people: that of the value agreed on, where it is known.
-    fn with_frequency(shares: &Shares, share: f32, comparison: usize) -> Shares {
-        let mut shares = *shares;
+    /// The shares of a level: where they are of agreeing by chance, that of the value agreed on, if it is known.
+    fn with_frequency(row: &Row, share: f32) -> Shares {
+        let mut shares = row.shares;
         if share > 0.0 {
             let share = f64::from(share).max(LEAST);
-            let [_, _, _, _, unrelated, household, twin, namesake, neighbour, double] = &mut shares;
-            // Others of a household share a forename no more often than strangers do; an address by living there.
-            let by_chance = |own: f64| if own <= *unrelated * 1.5 { share } else { own };
-            let rarer = by_chance(*twin).min(*twin);
-            (*household, *twin, *namesake, *neighbour) =
-                (by_chance(*household), rarer, by_chance(*namesake), by_chance(*neighbour));
-            *double = by_chance(*double);
-            *unrelated = share;
-            if comparison == at::BIRTH {
-                *household = household.max(share);
+            for (own, by_chance) in shares.iter_mut().zip(row.by_chance) {
+                if by_chance {
+                    *own = share;
+                }
             }
         }
         shares
@@ -189,7 +213,7 @@ impl Scorer {
         }
         for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
             let Some(shares) = self.of(comparison, level) else { continue };
-            let shares = Scorer::with_frequency(shares, share, comparison);
+            let shares = Scorer::with_frequency(shares, share);
             for (class, share) in classes.iter_mut().zip(shares) {
                 *class *= share;
             }
@@ -209,7 +233,7 @@ impl Scorer {
                 let level = pattern.level(comparison);
                 let share = pattern.shares.get(comparison).copied().unwrap_or(0.0);
                 let Some(shares) = self.of(comparison, level) else { continue };
-                let [m, _, _, _, u, ..] = Scorer::with_frequency(shares, share, comparison);
+                let [m, _, _, _, u, ..] = Scorer::with_frequency(shares, share);
                 if m / u > most {
                     most = m / u;
                     best.set(comparison, level, share);
@@ -229,13 +253,13 @@ impl Scorer {
         let (mut block_one, mut block_two) = ([0.0_f64; 4], 0.0);
         for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
             let Some(plain) = self.of(comparison, level) else { continue };
-            let adjusted = Scorer::with_frequency(plain, share, comparison);
+            let adjusted = Scorer::with_frequency(plain, share);
             let (name, levels) = match model.comparisons.get(comparison) {
                 Some(known) => (known.name.as_str(), &known.levels),
                 None => (attributes.get(comparison - COMPARISONS).map_or("", String::as_str), &attribute.levels),
             };
             let level = levels.get(level as usize).map(|level| level.level.clone()).unwrap_or_default();
-            let [m, moved, renamed, both, u, ..] = *plain;
+            let [m, moved, renamed, both, u, ..] = plain.shares;
             let [_, _, _, _, adjusted_u, ..] = adjusted;
             let frequency = (u / adjusted_u).log2();
             if (at::FAMILY..COMPARISONS).contains(&comparison) {
