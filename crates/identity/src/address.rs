@@ -152,7 +152,10 @@ mod tests {
         assert_eq!((house_parts(home.house), home.street.as_str()), ((12, 0, 0), "high-st"));
         assert_eq!((home.place.as_str(), home.locality.as_str()), ("oldham", "royton"));
         let flat = parsed(&["Flat 3", "12a High St"], &["Oldham"]);
-        assert_eq!((house_parts(flat.house), flat.street.as_str(), flat.place.as_str()), ((12, 1, 4), "high-st", "oldham"));
+        assert_eq!(
+            (house_parts(flat.house), flat.street.as_str(), flat.place.as_str()),
+            ((12, 1, 4), "high-st", "oldham")
+        );
         let named = parsed(&["Rose Cottage", "7 Mill Lane"], &[]);
         assert_eq!((house_parts(named.house).0, named.street.as_str()), (7, "mill-ln"));
         assert_eq!(parsed(&["", ",,"], &[]), Parsed::default());

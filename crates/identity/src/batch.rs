@@ -63,8 +63,8 @@ pub fn link_all(
     contest(matcher, &mut pairs, facts);
     let link = matcher.model().thresholds.link;
     for pair in &mut pairs {
-        pair.link = pair.probability >= link
-            && !matches!(pair.ruling, Some(ruling) if ruling != Ruling::VerifiedNumber);
+        pair.link =
+            pair.probability >= link && !matches!(pair.ruling, Some(ruling) if ruling != Ruling::VerifiedNumber);
     }
     pairs.retain(|pair| pair.probability >= REPORTED_LEAST);
     pairs

@@ -4,7 +4,7 @@
 use crate::{
     batch::{Pair, REPORTED_LEAST, in_pieces},
     compare::Pattern,
-    matching::{GUARDED_MOST, Matcher, Ruling, ruling},
+    matching::{GUARDED_MOST, Matcher, Ruling, ruled, ruling},
 };
 use std::collections::HashMap;
 
@@ -30,11 +30,7 @@ pub fn dedupe(matcher: &Matcher<'_>, threads: usize, progress: &(dyn Fn(usize) +
                     continue;
                 }
                 let ruling = index.row(*other).and_then(|other| ruling(&question.record(), &other, pattern, weighed));
-                let probability = match ruling {
-                    Some(Ruling::VerifiedNumber) => weighed.probability().max(0.9999),
-                    Some(_) => weighed.probability().min(GUARDED_MOST),
-                    None => weighed.probability(),
-                };
+                let probability = ruled(weighed.probability(), ruling);
                 if probability >= REPORTED_LEAST {
                     found.push(Pair { a: row, b: *other, probability, link: false, ruling });
                 }
@@ -93,7 +89,8 @@ fn join(matcher: &Matcher<'_>, pairs: &mut Vec<Pair>) {
         let ((p, a, b), (q, c, d)) = (sure(x), sure(y));
         q.total_cmp(&p).then((a, b).cmp(&(c, d)))
     });
-    let mut own: HashMap<(u32, u32), usize> = pairs.iter().enumerate().map(|(at, pair)| ((pair.a, pair.b), at)).collect();
+    let mut own: HashMap<(u32, u32), usize> =
+        pairs.iter().enumerate().map(|(at, pair)| ((pair.a, pair.b), at)).collect();
     let mut clusters = Clusters { of: HashMap::new(), members: Vec::new() };
     for at in order {
         let Some(pair) = pairs.get(at) else { continue };
@@ -123,11 +120,7 @@ fn join(matcher: &Matcher<'_>, pairs: &mut Vec<Pair>) {
         #[expect(clippy::cast_precision_loss, reason = "at most CROSS_MAX")]
         let mean = looked.iter().map(|(probability, _)| bits(*probability)).sum::<f64>() / looked.len().max(1) as f64;
         let together = if probability >= 0.5 {
-            if !alone && mean < APART_BITS {
-                None
-            } else {
-                Some(probability)
-            }
+            if !alone && mean < APART_BITS { None } else { Some(probability) }
         } else if alone {
             None
         } else {

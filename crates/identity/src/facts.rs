@@ -203,10 +203,8 @@ pub fn facts_of(patient: &Resource) -> PatientFacts {
     facts.gender = patient.str_at("/gender").map(str::to_owned);
     facts.multiple_birth = patient.get("multipleBirthBoolean").and_then(Value::as_bool) == Some(true)
         || patient.get("multipleBirthInteger").is_some();
-    facts.death = patient
-        .str_at("/deceasedDateTime")
-        .and_then(|text| text.get(..10))
-        .and_then(|text| text.parse().ok());
+    facts.death =
+        patient.str_at("/deceasedDateTime").and_then(|text| text.get(..10)).and_then(|text| text.parse().ok());
     facts.deceased = match patient.get("deceasedBoolean") {
         Some(value) => value.as_bool() == Some(true),
         None => patient.get("deceasedDateTime").is_some(),
@@ -262,9 +260,10 @@ pub fn is_newborn(given: &str) -> bool {
     let mut words = words.iter().map(String::as_str);
     match (words.next(), words.next()) {
         (Some("baby" | "infant" | "newborn" | "babyboy" | "babygirl" | "babyof"), _) => true,
-        (Some("twin" | "triplet"), Some("one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3")) => {
-            true
-        }
+        (
+            Some("twin" | "triplet"),
+            Some("one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3"),
+        ) => true,
         (Some("boy" | "girl"), Some("twin" | "baby") | None) => true,
         _ => false,
     }
@@ -275,10 +274,46 @@ pub fn is_nobody(name: &str) -> bool {
     let folded = fold_name(name);
     matches!(
         folded.as_str(),
-        "" | "unknown" | "unknownmale" | "unknownfemale" | "unk" | "unkn" | "notknown" | "nk" | "na" | "none" | "null" | "nil"
-            | "nofamilyname" | "nosurname" | "noname" | "surname" | "forename" | "name" | "trauma" | "traumamale"
-            | "traumafemale" | "anonymous" | "anon" | "unidentified" | "test" | "dummy" | "donotuse" | "patient" | "xx" | "xxx"
-            | "xxxx" | "zz" | "zzz" | "male" | "female" | "fnu" | "lnu" | "tba" | "tbc" | "undisclosed" | "withheld"
+        "" | "unknown"
+            | "unknownmale"
+            | "unknownfemale"
+            | "unk"
+            | "unkn"
+            | "notknown"
+            | "nk"
+            | "na"
+            | "none"
+            | "null"
+            | "nil"
+            | "nofamilyname"
+            | "nosurname"
+            | "noname"
+            | "surname"
+            | "forename"
+            | "name"
+            | "trauma"
+            | "traumamale"
+            | "traumafemale"
+            | "anonymous"
+            | "anon"
+            | "unidentified"
+            | "test"
+            | "dummy"
+            | "donotuse"
+            | "patient"
+            | "xx"
+            | "xxx"
+            | "xxxx"
+            | "zz"
+            | "zzz"
+            | "male"
+            | "female"
+            | "fnu"
+            | "lnu"
+            | "tba"
+            | "tbc"
+            | "undisclosed"
+            | "withheld"
     )
 }
 

@@ -163,7 +163,8 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
         }
     }
     if birth != 0
-        && let Some(initial) = record.givens.first().and_then(|id| lexicon.get(*id)).and_then(|term| term.text.chars().next())
+        && let Some(initial) =
+            record.givens.first().and_then(|id| lexicon.get(*id)).and_then(|term| term.text.chars().next())
     {
         for family in families() {
             let month = (year << 4 | month) << 8 | (u32::from(initial) & 0xff);

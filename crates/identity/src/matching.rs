@@ -106,7 +106,11 @@ pub struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// Make ready. Cheap: a table of some hundred numbers.
     pub fn new(index: &'a Index, model: &'a Model) -> Matcher<'a> {
-        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes(), index.births().latest_year()) }
+        Matcher {
+            index,
+            model,
+            scorer: Scorer::new(model, index.len(), index.attributes(), index.births().latest_year()),
+        }
     }
 
     /// The index.
@@ -146,7 +150,13 @@ impl<'a> Matcher<'a> {
     /// let answer = matcher.decide(&ann, None, None, &mut Scratch::default());
     /// assert_eq!(answer.outcome, Outcome::Link(PersonKey(10)));
     /// ```
-    pub fn decide(&self, facts: &PatientFacts, own: Option<PatientKey>, source: Option<&str>, scratch: &mut Scratch) -> Answer {
+    pub fn decide(
+        &self,
+        facts: &PatientFacts,
+        own: Option<PatientKey>,
+        source: Option<&str>,
+        scratch: &mut Scratch,
+    ) -> Answer {
         let question = self.index.question(facts);
         self.decide_question(&question, own, source, scratch)
     }
@@ -178,14 +188,23 @@ impl<'a> Matcher<'a> {
     }
 
     /// Compare with everybody who shares a key; what is worth keeping is left in the scratch, in the order of rows.
-    pub(crate) fn score(&self, question: &Question, scratch: &mut Scratch, mut passed_over: impl FnMut(&Weighed)) -> usize {
+    pub(crate) fn score(
+        &self,
+        question: &Question,
+        scratch: &mut Scratch,
+        mut passed_over: impl FnMut(&Weighed),
+    ) -> usize {
         let record = question.record();
         let lexicon = question.lexicon(self.index);
         let Scratch { rows, shared, found } = scratch;
         rows.clear();
         shared.clear();
         found.clear();
-        let mut words = record.phones.iter().chain(record.emails.iter().step_by(2)).chain(record.identifiers.iter().skip(1).step_by(2));
+        let mut words = record
+            .phones
+            .iter()
+            .chain(record.emails.iter().step_by(2))
+            .chain(record.identifiers.iter().skip(1).step_by(2));
         keys::keys(&record, lexicon, |rule, key| {
             let size = self.index.find(rule, key, rows);
             if rule.counts().is_some()
@@ -258,13 +277,10 @@ impl<'a> Matcher<'a> {
         let all: f64 = persons.iter().map(|(_, odds)| odds).sum();
         for candidate in candidates.iter_mut() {
             let own = odds(candidate);
-            let rest = all - persons.iter().find(|(person, _)| *person == candidate.person).map_or(0.0, |(_, odds)| *odds);
+            let rest =
+                all - persons.iter().find(|(person, _)| *person == candidate.person).map_or(0.0, |(_, odds)| *odds);
             candidate.probability = own / (1.0 - known + rest.max(0.0) + own);
-            candidate.probability = match candidate.ruling {
-                Some(Ruling::VerifiedNumber) => candidate.probability.max(RULED_LEAST),
-                Some(_) => candidate.probability.min(GUARDED_MOST),
-                None => candidate.probability,
-            };
+            candidate.probability = ruled(candidate.probability, candidate.ruling);
         }
         candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.patient.cmp(&b.patient)));
     }
@@ -285,20 +301,38 @@ impl<'a> Matcher<'a> {
         let (a, b) = (Record::read(&first), question.record());
         let pattern = compare(&a, &b, &self.context(question.lexicon(self.index), &[]));
         let weighed = self.scorer.weigh(&pattern);
-        let ruling = ruling(&a, &b, &pattern, &weighed);
-        let probability = match ruling {
-            Some(Ruling::VerifiedNumber) => weighed.probability().max(RULED_LEAST),
-            Some(_) => weighed.probability().min(GUARDED_MOST),
-            None => weighed.probability(),
-        };
-        let scored = Scored { row: u32::MAX, patient: PatientKey(0), person: PersonKey(0), pattern, weighed, ruling, probability };
-        (scored, a.restricted() || b.restricted())
+        (scored(pattern, weighed, ruling(&a, &b, &pattern, &weighed)), a.restricted() || b.restricted())
+    }
+
+    /// Explain two rows of the index.
+    pub fn explain_rows(&self, a: u32, b: u32) -> Option<Explanation> {
+        let (x, y) = (self.index.row(a)?, self.index.row(b)?);
+        let pattern = self.compare_rows(a, b)?;
+        let weighed = self.scorer.weigh(&pattern);
+        let scored = scored(pattern, weighed, ruling(&x, &y, &pattern, &weighed));
+        let restricted = x.restricted() || y.restricted();
+        Some(explanation(self.model, &self.scorer, self.index.attributes(), &scored, restricted))
     }
 
     /// Explain two sets of facts.
     pub fn explain_facts(&self, a: &PatientFacts, b: &PatientFacts) -> Explanation {
         let (scored, restricted) = self.compare_facts(a, b);
         explanation(self.model, &self.scorer, self.index.attributes(), &scored, restricted)
+    }
+}
+
+/// A pair by itself, without other candidates.
+fn scored(pattern: Pattern, weighed: Weighed, ruling: Option<Ruling>) -> Scored {
+    let probability = ruled(weighed.probability(), ruling);
+    Scored { row: u32::MAX, patient: PatientKey(0), person: PersonKey(0), pattern, weighed, ruling, probability }
+}
+
+/// A probability after the rules.
+pub(crate) fn ruled(probability: f64, ruling: Option<Ruling>) -> f64 {
+    match ruling {
+        Some(Ruling::VerifiedNumber) => probability.max(RULED_LEAST),
+        Some(_) => probability.min(GUARDED_MOST),
+        None => probability,
     }
 }
 
@@ -342,11 +376,12 @@ fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {
     let (person, probability) = (best.person, best.probability);
     let second = candidates.iter().find(|other| other.person != person).map_or(0.0, |other| other.probability);
     // Whatever one patient of the person says against it counts: two verified numbers are not outvoted.
-    let against = candidates.iter().any(|other| {
-        other.person == person && matches!(other.ruling, Some(Ruling::TwoNumbers | Ruling::NumberAlone))
-    });
+    let against = candidates
+        .iter()
+        .any(|other| other.person == person && matches!(other.ruling, Some(Ruling::TwoNumbers | Ruling::NumberAlone)));
     let suspect = candidates.iter().any(|other| {
-        other.ruling == Some(Ruling::NumberAlone) || other.ruling.is_some() && other.weighed.probability() >= bands.review
+        other.ruling == Some(Ruling::NumberAlone)
+            || other.ruling.is_some() && other.weighed.probability() >= bands.review
     });
     if probability >= bands.link && !against {
         if second * bands.lead <= probability {

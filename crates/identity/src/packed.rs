@@ -160,13 +160,23 @@ impl<'a> Record<'a> {
             .flat_map(|address| [address.postcode, address.street, address.place, address.locality, address.region]);
         let pairs = self.identifiers.chunks_exact(2).filter_map(|pair| pair.first().copied());
         let names = self.givens.iter().chain(self.middles).chain(self.families).copied();
-        names.chain(addresses).chain(pairs).chain(self.practice).chain(self.attributes.iter().copied()).filter(|id| *id != NONE)
+        names
+            .chain(addresses)
+            .chain(pairs)
+            .chain(self.practice)
+            .chain(self.attributes.iter().copied())
+            .filter(|id| *id != NONE)
     }
 }
 
 /// Pack facts. `term` gives the number of a text; `attributes` are the names of the attributes that the index compares, in
 /// their order. Whereabouts of restricted people are left out.
-pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Kind, &str) -> u32, words: &mut Vec<u32>) {
+pub fn pack(
+    facts: &PatientFacts,
+    attributes: &[String],
+    term: &mut dyn FnMut(Kind, &str) -> u32,
+    words: &mut Vec<u32>,
+) {
     let mut head = match facts.gender.as_deref() {
         Some("male") => 1 << 21,
         Some("female") => 2 << 21,
@@ -286,7 +296,8 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
     let attributes = attributes.get(..attributes.len().min(ATTRIBUTES_MAX)).unwrap_or_default();
     head |= u32::try_from(attributes.len()).unwrap_or(0) << ATTRIBUTES_SHIFT;
     for (place, name) in (0_u8..).zip(attributes) {
-        let value = facts.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| fold_words(value).join(" "));
+        let value =
+            facts.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| fold_words(value).join(" "));
         words.push(match value {
             Some(value) if !value.is_empty() => term(Kind::Attribute(place), &value),
             _ => NONE,
@@ -299,7 +310,22 @@ pub fn pack(facts: &PatientFacts, attributes: &[String], term: &mut dyn FnMut(Ki
 
 /// A title typed into the name's field.
 fn is_title(word: &str) -> bool {
-    matches!(word, "mr" | "mrs" | "ms" | "miss" | "mx" | "dr" | "prof" | "professor" | "rev" | "revd" | "sir" | "dame" | "lady" | "master")
+    matches!(
+        word,
+        "mr" | "mrs"
+            | "ms"
+            | "miss"
+            | "mx"
+            | "dr"
+            | "prof"
+            | "professor"
+            | "rev"
+            | "revd"
+            | "sir"
+            | "dame"
+            | "lady"
+            | "master"
+    )
 }
 
 /// Dates that systems put where none is known.
@@ -341,7 +367,8 @@ fn push_address(address: &AddressFacts, term: &mut dyn FnMut(Kind, &str) -> u32,
 
 /// Pseudo-postcodes of no fixed abode, unknown and overseas (NHS Data Dictionary, ZZ99): nobody lives there together.
 fn is_no_postcode(code: &str) -> bool {
-    code.starts_with("ZZ99") || matches!(code, "UNKNOWN" | "NONE" | "NULL" | "NA" | "NK" | "XX" | "ZZ" | "0000" | "00000" | "9999")
+    code.starts_with("ZZ99")
+        || matches!(code, "UNKNOWN" | "NONE" | "NULL" | "NA" | "NK" | "XX" | "ZZ" | "0000" | "00000" | "9999")
 }
 
 /// The last nine digits of a telephone number; nothing where there are fewer than seven, or all the same.
@@ -363,16 +390,23 @@ pub fn phone_number(text: &str) -> Option<u32> {
 
 /// Hashes of a whole email address and of what is before the @.
 fn email_hashes(text: &str, facts: &PatientFacts) -> Option<(u32, u32)> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_lowercase).collect();
+    let text: String =
+        text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_lowercase).collect();
     let (local, domain) = text.rsplit_once('@')?;
-    let nobody = matches!(local, "" | "none" | "noemail" | "no" | "na" | "nil" | "unknown" | "test" | "noreply" | "null");
+    let nobody =
+        matches!(local, "" | "none" | "noemail" | "no" | "na" | "nil" | "unknown" | "test" | "noreply" | "null");
     if nobody || domain.is_empty() {
         return None;
     }
     let whole = low(hash_text(11, &text));
     // What is made of the name says no more than the name.
     let letters: String = local.chars().filter(|c| c.is_alphabetic()).collect();
-    let named = facts.givens.iter().chain(&facts.families).map(|name| fold_name(name)).any(|name| name.len() > 2 && letters.contains(&name));
+    let named = facts
+        .givens
+        .iter()
+        .chain(&facts.families)
+        .map(|name| fold_name(name))
+        .any(|name| name.len() > 2 && letters.contains(&name));
     Some((whole, if named { whole } else { low(hash_text(12, local)) }))
 }
 

@@ -123,8 +123,8 @@ impl Term {
 /// `masry`, `de-souza` and `souza`.
 pub fn core_of(family: &str) -> &str {
     const WORDS: [&str; 22] = [
-        "mac-", "mc-", "o-", "de-la-", "de-", "da-", "dos-", "do-", "di-", "del-", "della-", "van-der-", "van-den-", "van-",
-        "von-", "al-", "el-", "bin-", "ibn-", "st-", "ter-", "le-",
+        "mac-", "mc-", "o-", "de-la-", "de-", "da-", "dos-", "do-", "di-", "del-", "della-", "van-der-", "van-den-",
+        "van-", "von-", "al-", "el-", "bin-", "ibn-", "st-", "ter-", "le-",
     ];
     for prefix in WORDS {
         if let Some(rest) = family.strip_prefix(prefix)
@@ -324,7 +324,9 @@ mod tests {
 
     #[test]
     fn prefixes_come_and_go() {
-        for (a, b) in [("mcdonald", "macdonald"), ("mc-donald", "mcdonald"), ("al-masri", "el-masri"), ("de-souza", "souza")] {
+        for (a, b) in
+            [("mcdonald", "macdonald"), ("mc-donald", "mcdonald"), ("al-masri", "el-masri"), ("de-souza", "souza")]
+        {
             assert_eq!(core_of(a), core_of(b));
         }
         assert_eq!(core_of("mack"), "mack");

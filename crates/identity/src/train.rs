@@ -12,7 +12,6 @@ use crate::{
 use fhir::PatientKey;
 
 /// What to learn from, and how.
-#[derive(Debug)]
 pub struct Training<'q> {
     /// A sample of those asked about; each with its own key where it is in the index itself.
     pub sample: &'q [(Question, Option<PatientKey>)],
@@ -25,7 +24,7 @@ pub struct Training<'q> {
     /// What the model says it was learnt from.
     pub learnt_from: String,
     /// Called with the share of the work done.
-    pub progress: Option<fn(f64)>,
+    pub progress: Option<&'q dyn Fn(f64)>,
 }
 
 const ITERATIONS_MAX: usize = 30;
@@ -75,9 +74,10 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
                 *sum += class / all;
             }
         });
-        let others = matcher.found(&scratch).iter().filter(|(row, ..)| {
-            own.is_none() || index.who(*row).map(|(patient, _)| patient) != *own
-        });
+        let others = matcher
+            .found(&scratch)
+            .iter()
+            .filter(|(row, ..)| own.is_none() || index.who(*row).map(|(patient, _)| patient) != *own);
         groups.push(others.map(|(_, pattern, _)| *pattern).collect());
         if number % 256 == 0
             && let Some(progress) = training.progress
@@ -156,8 +156,10 @@ fn expect(
     let has = |comparison: usize, which: fn(&Level) -> bool| {
         model.comparisons.get(comparison).is_some_and(|known| known.levels.iter().any(which))
     };
-    let by_move: Vec<bool> = (0..comparisons).map(|comparison| has(comparison, |level| level.moved.is_some())).collect();
-    let by_name: Vec<bool> = (0..comparisons).map(|comparison| has(comparison, |level| level.renamed.is_some())).collect();
+    let by_move: Vec<bool> =
+        (0..comparisons).map(|comparison| has(comparison, |level| level.moved.is_some())).collect();
+    let by_name: Vec<bool> =
+        (0..comparisons).map(|comparison| has(comparison, |level| level.renamed.is_some())).collect();
     let flag = |list: &[bool], comparison: usize| list.get(comparison).copied().unwrap_or(false);
     let known = scorer.known().min(0.98);
     for group in groups {

@@ -49,7 +49,11 @@ fn codes(a: Address, b: Address, context: &Context<'_>) -> Found {
     let level = match (outward(&x.text), outward(&y.text)) {
         _ if x.text.len().min(y.text.len()) >= 4 && within_one(&x.text, &y.text) => postcode::SLIP,
         (Some(o), Some(p)) if o == p => {
-            if x.text.get(..o.len() + 1) == y.text.get(..o.len() + 1) { postcode::SECTOR } else { postcode::DISTRICT }
+            if x.text.get(..o.len() + 1) == y.text.get(..o.len() + 1) {
+                postcode::SECTOR
+            } else {
+                postcode::DISTRICT
+            }
         }
         (None, None) if x.text.get(..2) == y.text.get(..2) => postcode::DISTRICT,
         _ => postcode::DIFFERENT,

@@ -32,9 +32,10 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     let mut by_middle = false;
     if matches!(first, forename::DIFFERENT | forename::NEAR) {
         let across = |x: &Record<'_>, y: &Record<'_>| {
-            let known = y.middles.iter().find(|middle| {
-                x.givens.iter().any(|given| given == *middle || variants(get(given), get(middle)))
-            });
+            let known = y
+                .middles
+                .iter()
+                .find(|middle| x.givens.iter().any(|given| given == *middle || variants(get(given), get(middle))));
             known.copied()
         };
         let shared = across(a, b).into_iter().chain(across(b, a)).map(|id| context.term(id)).reduce(f32::max);
@@ -85,7 +86,8 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
                 _ => middle::DIFFERENT,
             };
             if further == MISSING || level < further {
-                further_share = if x == y && get(x).is_some_and(|term| term.text.len() > 1) { context.term(*x) } else { 0.0 };
+                further_share =
+                    if x == y && get(x).is_some_and(|term| term.text.len() > 1) { context.term(*x) } else { 0.0 };
                 further = level;
             }
         }
@@ -140,7 +142,8 @@ fn surname(a: Option<&Term>, b: Option<&Term>) -> u8 {
         return family::SLIP;
     }
     let short = x.len().min(y.len());
-    if jaro_winkler(x, y) >= 0.86 || short >= 3 && (sounds || within_one(x, y) || x.starts_with(y) || y.starts_with(x)) {
+    if jaro_winkler(x, y) >= 0.86 || short >= 3 && (sounds || within_one(x, y) || x.starts_with(y) || y.starts_with(x))
+    {
         return family::NEAR;
     }
     family::DIFFERENT

@@ -97,7 +97,9 @@ impl Index {
         let mut term = |kind: Kind, text: &str| {
             self.terms.find(kind, text).unwrap_or_else(|| {
                 let made = Term::new(kind, text);
-                let place = local.iter().position(|known| known.key == made.key && known.text == made.text && known.same_kind(&made));
+                let place = local
+                    .iter()
+                    .position(|known| known.key == made.key && known.text == made.text && known.same_kind(&made));
                 let place = place.unwrap_or_else(|| {
                     local.push(made);
                     local.len() - 1
@@ -198,7 +200,9 @@ impl Index {
         let mut rows = Vec::new();
         self.find(Rule::Patient, patient_key(patient.0), &mut rows);
         // The newest first: an update adds before it removes.
-        rows.into_iter().rev().find(|row| !self.is_dead(*row) && self.who(*row).is_some_and(|(known, _)| known == patient))
+        rows.into_iter()
+            .rev()
+            .find(|row| !self.is_dead(*row) && self.who(*row).is_some_and(|(known, _)| known == patient))
     }
 
     pub(crate) fn is_live(&self, row: u32) -> bool {

@@ -112,4 +112,3 @@ impl Segment {
         self.rows.len() * (size_of::<OnceLock<Row>>() + size_of::<Links>()) + self.heads.len() * 8 + own
     }
 }
-

@@ -39,8 +39,10 @@ const BIRTH: &[Line] = &[
     ("different", 0.004, 0.36, AS, AS, 0.395, 0.0003, 0.15, AS, 0.002),
 ];
 
-const SEX: &[Line] =
-    &[("same", 0.990, 0.50, AS, AS, 0.42, 0.66, 0.99, AS, 0.99), ("different", 0.010, 0.50, AS, AS, 0.58, 0.34, 0.01, AS, 0.01)];
+const SEX: &[Line] = &[
+    ("same", 0.990, 0.50, AS, AS, 0.42, 0.66, 0.99, AS, 0.99),
+    ("different", 0.010, 0.50, AS, AS, 0.58, 0.34, 0.01, AS, 0.01),
+];
 
 const NHS: &[Line] = &[
     ("same", 0.970, 0.000_000_1, AS, AS, 0.0002, 0.0006, 0.0002, AS, AS),
@@ -103,8 +105,10 @@ const PHONE: &[Line] = &[
     ("different", 0.27, 0.999_97, 0.425, AS, 0.588, 0.435, 0.588, AS, AS),
 ];
 
-const PRACTICE: &[Line] =
-    &[("same", 0.92, 0.004, 0.35, AS, AS, AS, AS, 0.60, AS), ("different", 0.08, 0.996, 0.65, AS, AS, AS, AS, 0.40, AS)];
+const PRACTICE: &[Line] = &[
+    ("same", 0.92, 0.004, 0.35, AS, AS, AS, AS, 0.60, AS),
+    ("different", 0.08, 0.996, 0.65, AS, AS, AS, AS, 0.40, AS),
+];
 
 /// What is taken of an attribute that the model has not learnt.
 const ATTRIBUTE: &[Line] = &[
@@ -132,18 +136,19 @@ const ALL: [(&str, &[Line]); super::super::compare::COMPARISONS] = [
 
 fn comparison(name: &str, lines: &[Line]) -> Comparison {
     let given = |value: f64| (value >= 0.0).then_some(value);
-    let levels = lines.iter().map(|&(level, m, u, moved, renamed, household, twin, namesake, neighbour, double)| Level {
-        level: level.to_owned(),
-        m,
-        u,
-        moved: given(moved),
-        renamed: given(renamed),
-        household: given(household),
-        twin: given(twin),
-        namesake: given(namesake),
-        neighbour: given(neighbour),
-        double: given(double),
-    });
+    let levels =
+        lines.iter().map(|&(level, m, u, moved, renamed, household, twin, namesake, neighbour, double)| Level {
+            level: level.to_owned(),
+            m,
+            u,
+            moved: given(moved),
+            renamed: given(renamed),
+            household: given(household),
+            twin: given(twin),
+            namesake: given(namesake),
+            neighbour: given(neighbour),
+            double: given(double),
+        });
     Comparison { name: name.to_owned(), levels: levels.collect() }
 }
 

@@ -149,7 +149,9 @@ pub enum ModelError {
     #[error("this is not a model file: {0}")]
     NotAModel(String),
     /// Written by another version.
-    #[error("this model file is of version {found}; this program reads version {VERSION}: train a new model, or use the program that wrote it")]
+    #[error(
+        "this model file is of version {found}; this program reads version {VERSION}: train a new model, or use the program that wrote it"
+    )]
     OtherVersion {
         /// Its version.
         found: u64,
@@ -179,8 +181,7 @@ impl Model {
         if found != u64::from(VERSION) {
             return Err(ModelError::OtherVersion { found });
         }
-        let model: Model =
-            serde_json::from_value(value).map_err(|error| ModelError::NotAModel(error.to_string()))?;
+        let model: Model = serde_json::from_value(value).map_err(|error| ModelError::NotAModel(error.to_string()))?;
         model.check()?;
         Ok(model)
     }
@@ -229,7 +230,17 @@ impl Model {
                 return fits(format!("the levels of '{}' are not those this program has", own.name));
             }
             for level in &own.levels {
-                let shares = [Some(level.m), Some(level.u), level.moved, level.renamed, level.household, level.twin, level.namesake, level.neighbour, level.double];
+                let shares = [
+                    Some(level.m),
+                    Some(level.u),
+                    level.moved,
+                    level.renamed,
+                    level.household,
+                    level.twin,
+                    level.namesake,
+                    level.neighbour,
+                    level.double,
+                ];
                 if shares.iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
                     return fits(format!("a share of '{}' at '{}' is not between 0 and 1", own.name, level.level));
                 }
@@ -241,7 +252,14 @@ impl Model {
                 return fits("thresholds: 0 ≤ review ≤ link, 0.5 ≤ link ≤ 1, lead ≥ 1".into());
             }
         }
-        let prior = [self.prior.known, self.prior.household, self.prior.twin, self.prior.namesake, self.prior.neighbour, self.prior.double];
+        let prior = [
+            self.prior.known,
+            self.prior.household,
+            self.prior.twin,
+            self.prior.namesake,
+            self.prior.neighbour,
+            self.prior.double,
+        ];
         let scenarios = self.scenarios;
         let sum = scenarios.settled + scenarios.moved + scenarios.renamed + scenarios.renamed_and_moved;
         if prior.iter().any(|share| !(0.0..=1000.0).contains(share)) || !(0.99..=1.01).contains(&sum) {
@@ -265,7 +283,10 @@ mod tests {
         let model = Model::builtin();
         let text = model.to_json();
         assert_eq!(Model::from_json(&text).unwrap(), model);
-        assert!(text.lines().any(|line| line.contains("\"first-of-january\"") && line.contains("\"namesake\"")), "{text}");
+        assert!(
+            text.lines().any(|line| line.contains("\"first-of-january\"") && line.contains("\"namesake\"")),
+            "{text}"
+        );
     }
 
     #[test]

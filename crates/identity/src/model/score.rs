@@ -97,14 +97,8 @@ fn row(level: &Level, comparison: usize) -> Row {
     // Where one of a household lives, the others do.
     let together = matches!(comparison, at::POSTCODE | at::STREET | at::PLACE | at::REGION | at::PRACTICE);
     let housed = |share: Option<f64>| share.or(together.then_some(level.m));
-    let others = [
-        None,
-        housed(level.household),
-        housed(level.twin),
-        housed(level.namesake),
-        level.neighbour,
-        level.double,
-    ];
+    let others =
+        [None, housed(level.household), housed(level.twin), housed(level.namesake), level.neighbour, level.double];
     let [unrelated, household, twin, namesake, neighbour, double] = others;
     let own = |share: Option<f64>| share.unwrap_or(level.u).max(LEAST);
     Row {
@@ -155,7 +149,8 @@ impl Scorer {
         };
         let each = |count: f64| (count / people).min(0.5);
         let (one, scenarios) = (each(model.prior.known), model.scenarios);
-        let (household, twin, namesake) = (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
+        let (household, twin, namesake) =
+            (each(model.prior.household), each(model.prior.twin), each(model.prior.namesake));
         let (neighbour, double) = (each(model.prior.neighbour), each(model.prior.double));
         let priors = [
             one * scenarios.settled,
@@ -169,7 +164,12 @@ impl Scorer {
             neighbour,
             double,
         ];
-        Scorer { tables: comparisons.iter().enumerate().map(table).collect(), priors, known: model.prior.known, latest_year }
+        Scorer {
+            tables: comparisons.iter().enumerate().map(table).collect(),
+            priors,
+            known: model.prior.known,
+            latest_year,
+        }
     }
 
     /// The share of those asked about that the index holds.
@@ -246,8 +246,12 @@ impl Scorer {
     /// The waterfall of a pattern: lines whose weights, with the prior, add up to the log2 odds. Names of levels come from
     /// the model.
     pub fn lines(&self, model: &Model, attributes: &[String], pattern: &Pattern) -> Vec<Line> {
-        let mut lines =
-            vec![Line { comparison: "prior".into(), level: String::new(), weight: self.prior_odds().log2(), frequency: 0.0 }];
+        let mut lines = vec![Line {
+            comparison: "prior".into(),
+            level: String::new(),
+            weight: self.prior_odds().log2(),
+            frequency: 0.0,
+        }];
         let attribute = super::builtin::attribute("");
         let (mut sum, mut block) = (self.prior_odds().log2(), Vec::new());
         let (mut block_one, mut block_two) = ([0.0_f64; 4], 0.0);

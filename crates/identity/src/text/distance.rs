@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn one_slip_of_the_keyboard() {
-        for (a, b) in [("smith", "smiht"), ("smith", "smth"), ("smith", "smiith"), ("smith", "smyth"), ("", "a"), ("é", "e")] {
+        for (a, b) in
+            [("smith", "smiht"), ("smith", "smth"), ("smith", "smiith"), ("smith", "smyth"), ("", "a"), ("é", "e")]
+        {
             assert!(within_one(a, b), "{a} {b}");
         }
         assert!(!within_one("smith", "htims") && !within_one("ab", "abcd"));
@@ -93,7 +95,9 @@ mod tests {
     #[test]
     fn digits() {
         assert!(digits_slip(123_456, 123_546, 6) && digits_slip(123_456, 123_956, 6));
-        assert!(!digits_slip(123_456, 123_456, 6) && !digits_slip(123_456, 163_452, 6) && !digits_slip(111_111, 999_999, 6));
+        assert!(
+            !digits_slip(123_456, 123_456, 6) && !digits_slip(123_456, 163_452, 6) && !digits_slip(111_111, 999_999, 6)
+        );
     }
 
     proptest! {

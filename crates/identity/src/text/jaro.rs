@@ -69,7 +69,8 @@ fn jaro_long<T: PartialEq + Copy>(a: &[T], b: &[T]) -> f64 {
     let mut common = Vec::new();
     for (at, x) in a.iter().enumerate() {
         let from = at.saturating_sub(reach);
-        let found = b.iter().zip(&mut taken_b).skip(from).take(at + reach + 1 - from).find(|(y, taken)| *y == x && !**taken);
+        let found =
+            b.iter().zip(&mut taken_b).skip(from).take(at + reach + 1 - from).find(|(y, taken)| *y == x && !**taken);
         if let Some((_, taken)) = found {
             *taken = true;
             common.push(*x);

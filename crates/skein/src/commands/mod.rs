@@ -5,6 +5,7 @@ mod demo;
 mod errors;
 mod files;
 pub mod hash;
+mod identity;
 mod load;
 mod send;
 mod serve;
@@ -23,6 +24,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Demo(asked) => demo::run(&asked),
         Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),
+        Command::Identity(asked) => identity::run(asked),
         Command::Load(asked) => load::run(&asked),
         Command::Rebuild(asked) => verify::rebuild(&asked),
         Command::Send(asked) => send::run(&asked),

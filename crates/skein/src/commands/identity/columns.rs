@@ -214,7 +214,11 @@ fn folded(name: &str) -> String {
 
 /// What `--columns` says: pairs of field and column.
 #[derive(Clone, Debug, Default)]
-pub struct Said(Vec<(Field, String)>);
+pub struct Said {
+    fields: Vec<(Field, String)>,
+    /// A column may be missing from this file, being in another.
+    kindly: bool,
+}
 
 impl Said {
     /// Read `given_name=First,family_name=Last,ignore=Notes`.
@@ -235,7 +239,29 @@ impl Said {
             };
             said.push((*field, column.trim().to_owned()));
         }
-        Ok(Said(said))
+        Ok(Said { fields: said, kindly: false })
+    }
+
+    /// For one of several files: a column that it lacks may be another's.
+    pub fn kindly(mut self) -> Said {
+        self.kindly = true;
+        self
+    }
+
+    /// Whether every column said is in one of the files.
+    ///
+    /// # Errors
+    /// One line that names the column that none has.
+    pub fn check(&self, files: &[&Columns]) -> Result<(), String> {
+        for (_, column) in &self.fields {
+            let has = |columns: &&&Columns| columns.names.iter().any(|name| folded(name) == folded(column));
+            if !files.iter().any(|columns| has(&columns)) {
+                let names: Vec<&str> =
+                    files.iter().flat_map(|columns| columns.names.iter().map(String::as_str)).collect();
+                return Err(format!("no file has a column '{column}' (--columns): there are {}", names.join(", ")));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -258,7 +284,7 @@ impl Columns {
             .iter()
             .map(|name| {
                 let own = folded(name);
-                let chosen = said.0.iter().find(|(_, column)| folded(column) == own).map(|(field, _)| *field);
+                let chosen = said.fields.iter().find(|(_, column)| folded(column) == own).map(|(field, _)| *field);
                 // A second column of telephones is one more telephone.
                 let stem = own.trim_end_matches(|c: char| c.is_ascii_digit());
                 let usual = |wanted: &str| USUAL.iter().find(|(name, _)| *name == wanted).map(|(_, field)| *field);
@@ -266,7 +292,7 @@ impl Columns {
                 chosen.or_else(|| usual(&own)).or_else(|| usual(stem).filter(many)).unwrap_or(Field::Plain)
             })
             .collect();
-        for (_, column) in &said.0 {
+        for (_, column) in said.fields.iter().filter(|_| !said.kindly) {
             if !names.iter().any(|name| folded(name) == folded(column)) {
                 return Err(format!("{file} has no column '{column}' (--columns): it has {}", names.join(", ")));
             }
@@ -294,7 +320,8 @@ impl Columns {
         if !has(&[Field::Given, Field::Family, Field::Name]) {
             missing.push("names (given_name, family_name)");
         }
-        let second = [Field::Birth, Field::Postcode, Field::Address, Field::Nhs, Field::Phone, Field::Email, Field::Plain];
+        let second =
+            [Field::Birth, Field::Postcode, Field::Address, Field::Nhs, Field::Phone, Field::Email, Field::Plain];
         if !has(&second) {
             missing.push("anything beside names (birth_date, postcode, address, nhs_number, phone, email)");
         }
@@ -339,7 +366,8 @@ mod tests {
 
     #[test]
     fn usual_names_are_recognised_however_they_are_written() {
-        let header = names(&["Rec ID", "FIRST_NAME", "Last-Name", "DoB", "post code", "mobile2", "shoe_size", "ethnicity"]);
+        let header =
+            names(&["Rec ID", "FIRST_NAME", "Last-Name", "DoB", "post code", "mobile2", "shoe_size", "ethnicity"]);
         let columns = Columns::recognise(header, &Said::default(), "people.csv").unwrap();
         assert_eq!(
             columns.fields,
@@ -359,7 +387,10 @@ mod tests {
     #[test]
     fn a_missing_column_is_named_in_one_line() {
         let error = Columns::recognise(names(&["id", "dob"]), &Said::default(), "people.csv").unwrap_err();
-        assert!(error.contains("given_name") && error.contains("dob as birth_date") && !error.contains('\n'), "{error}");
+        assert!(
+            error.contains("given_name") && error.contains("dob as birth_date") && !error.contains('\n'),
+            "{error}"
+        );
         let error = Columns::recognise(names(&["id", "forename"]), &Said::default(), "people.csv").unwrap_err();
         assert!(error.contains("birth_date"), "{error}");
     }

@@ -132,7 +132,12 @@ impl Ids {
 ///
 /// # Errors
 /// One line that says what is wrong with the file.
-pub fn index(mut file: Opened, how: &Plain, threads: usize, progress: &dyn Fn(usize)) -> Result<(Index, Ids, usize), String> {
+pub fn index(
+    mut file: Opened,
+    how: &Plain,
+    threads: usize,
+    progress: &dyn Fn(usize),
+) -> Result<(Index, Ids, usize), String> {
     let plain = file.columns.plain_places();
     let place = file.id_place();
     let mut ids = Ids::default();
@@ -187,6 +192,8 @@ pub struct Asked {
     pub ids: Ids,
     /// Their facts.
     pub facts: Vec<PatientFacts>,
+    /// Rows whose number of values was not that of the columns.
+    pub ragged: usize,
     /// Their ethnicity as the file has it, for reports on fairness; empty where it has none.
     pub ethnicities: Vec<String>,
 }
@@ -199,7 +206,7 @@ pub fn asked(mut file: Opened, how: &Plain, progress: &dyn Fn(usize)) -> Result<
     let plain = file.columns.plain_places();
     let place = file.id_place();
     let ethnicity = file.columns.fields.iter().position(|field| *field == super::columns::Field::Ethnicity);
-    let mut asked = Asked { ids: Ids::default(), facts: Vec::new(), ethnicities: Vec::new() };
+    let mut asked = Asked { ids: Ids::default(), facts: Vec::new(), ragged: 0, ethnicities: Vec::new() };
     loop {
         let rows = file.next(PIECE)?;
         if rows.is_empty() {
@@ -213,5 +220,6 @@ pub fn asked(mut file: Opened, how: &Plain, progress: &dyn Fn(usize)) -> Result<
         progress(asked.ids.len());
     }
     asked.ids.check(&file.path)?;
+    asked.ragged = file.ragged();
     Ok(asked)
 }

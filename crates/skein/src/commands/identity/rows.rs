@@ -37,7 +37,9 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
             Field::Birth => facts.birth = date(value),
             Field::Sex => facts.gender = sex(value).map(str::to_owned),
             Field::Nhs => nhs_number(value, &mut facts),
-            Field::NhsStatus => status = Some(matches!(value.trim_start_matches('0'), "1" | "true" | "TRUE" | "yes" | "verified")),
+            Field::NhsStatus => {
+                status = Some(matches!(value.trim_start_matches('0'), "1" | "true" | "TRUE" | "yes" | "verified"))
+            }
             Field::Number => number = value,
             Field::Address => lines.push(value),
             Field::FurtherLine => further.push(value),
@@ -67,7 +69,9 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
         facts.addresses.push(address);
     }
     for (place, name) in plain {
-        let Some(value) = values.get(*place).map(|value| value.trim()).filter(|value| !value.is_empty()) else { continue };
+        let Some(value) = values.get(*place).map(|value| value.trim()).filter(|value| !value.is_empty()) else {
+            continue;
+        };
         if how.identifiers.contains(name) {
             facts.identifiers.push(IdentifierFacts { system: name.clone(), value: value.to_owned() });
         } else if how.attributes.contains(name) {
@@ -109,7 +113,11 @@ fn sex(value: &str) -> Option<&'static str> {
 /// A date as files write it: 19650412, 1965-04-12, 12/04/1965, 12.4.1965, 12-Apr-1965. Day before month, unless that
 /// cannot be.
 pub fn date(text: &str) -> Option<Date> {
-    let text = text.split(['T', 't']).next().filter(|date| date.len() >= 6 && !date.contains(char::is_alphabetic)).unwrap_or(text);
+    let text = text
+        .split(['T', 't'])
+        .next()
+        .filter(|date| date.len() >= 6 && !date.contains(char::is_alphabetic))
+        .unwrap_or(text);
     let parts: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let number = |part: &str| part.parse::<i16>().ok();
     let (year, month, day) = match parts.as_slice() {
@@ -152,9 +160,17 @@ mod tests {
     #[test]
     fn dates_as_files_write_them() {
         let born = jiff::civil::date(1965, 4, 12);
-        for text in
-            ["19650412", "1965-04-12", "1965-04-12T00:00:00Z", "12/04/1965", "12.4.1965", "12-Apr-1965", "1965/4/12", "12/04/65", "12041965"]
-        {
+        for text in [
+            "19650412",
+            "1965-04-12",
+            "1965-04-12T00:00:00Z",
+            "12/04/1965",
+            "12.4.1965",
+            "12-Apr-1965",
+            "1965/4/12",
+            "12/04/65",
+            "12041965",
+        ] {
             assert_eq!(date(text), Some(born), "{text}");
         }
         assert_eq!(date("04/13/1965"), Some(jiff::civil::date(1965, 4, 13)));
@@ -167,7 +183,10 @@ mod tests {
     fn whole_names_come_apart() {
         let mut facts = PatientFacts::default();
         whole_name("Ann Mary Smith", &mut facts);
-        assert_eq!((facts.families.as_slice(), facts.givens.as_slice()), (&["Smith".to_owned()][..], &["Ann Mary".to_owned()][..]));
+        assert_eq!(
+            (facts.families.as_slice(), facts.givens.as_slice()),
+            (&["Smith".to_owned()][..], &["Ann Mary".to_owned()][..])
+        );
         let mut facts = PatientFacts::default();
         whole_name("Smith, Ann", &mut facts);
         assert_eq!(facts.families, ["Smith"]);

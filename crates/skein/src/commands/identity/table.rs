@@ -43,9 +43,16 @@ pub fn open(path: &Path) -> Result<Table, String> {
     let start = reader.fill_buf().map_err(|error| trouble(&error))?;
     if start.starts_with(b"PAR1") {
         let file = File::open(path).map_err(|error| trouble(&error))?;
-        let reader = SerializedFileReader::new(file).map_err(|error| format!("{shown} is not a whole Parquet file: {error}"))?;
-        let names =
-            reader.metadata().file_metadata().schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
+        let reader =
+            SerializedFileReader::new(file).map_err(|error| format!("{shown} is not a whole Parquet file: {error}"))?;
+        let names = reader
+            .metadata()
+            .file_metadata()
+            .schema()
+            .get_fields()
+            .iter()
+            .map(|field| field.name().to_owned())
+            .collect();
         return Ok(Table { names, ragged: 0, rows: Rows::Parquet(RowIter::from_file_into(Box::new(reader))) });
     }
     if start.is_empty() {
@@ -57,7 +64,8 @@ pub fn open(path: &Path) -> Result<Table, String> {
     let start = reader.buffer();
     let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let most = |wanted: u8| line.iter().filter(|byte| **byte == wanted).count();
-    let delimiter = [b',', b';', b'\t', b'|'].into_iter().max_by_key(|byte| (most(*byte), *byte == b',')).unwrap_or(b',');
+    let delimiter =
+        [b',', b';', b'\t', b'|'].into_iter().max_by_key(|byte| (most(*byte), *byte == b',')).unwrap_or(b',');
     let boxed: Box<dyn Read> = Box::new(reader);
     let mut csv = csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).trim(csv::Trim::All).from_reader(boxed);
     let header = csv.byte_headers().map_err(|error| format!("cannot read {shown}: {error}"))?;
