@@ -42,7 +42,7 @@ pub fn link_all(
         let mut found = Vec::new();
         for (number, question) in incoming.iter().enumerate().skip(range.start).take(range.len()) {
             let mut answer = matcher.decide_question(question, None, None, scratch);
-            one_person(matcher, &mut answer.candidates, scratch);
+            one_person(matcher, &mut answer.candidates);
             let linked = match answer.outcome {
                 Outcome::Link(_) => answer.candidates.first().map(|best| best.person),
                 _ => None,
@@ -71,7 +71,7 @@ pub fn link_all(
 }
 
 /// Candidates that are one person among themselves (duplicates in the index) do not compete.
-fn one_person(matcher: &Matcher<'_>, candidates: &mut Vec<Scored>, _scratch: &mut Scratch) {
+fn one_person(matcher: &Matcher<'_>, candidates: &mut [Scored]) {
     let strong = |candidate: &Scored| candidate.weighed.probability() >= 0.2;
     if candidates.iter().filter(|candidate| strong(candidate)).count() < 2 {
         return;

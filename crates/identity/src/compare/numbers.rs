@@ -67,10 +67,11 @@ fn nhs_level(a: &[u32], b: &[u32]) -> u8 {
                     (false, true) => nhs::SAME,
                     (false, false) => nhs::FORMER,
                 }
+            } else if current && x & y & NHS_VERIFIED != 0 {
+                // Traced twice: a slip of the keyboard explains nothing.
+                nhs::DIFFERENT_VERIFIED
             } else if digits_slip(stem_x, stem_y, 9) {
                 nhs::SLIP
-            } else if current && x & y & NHS_VERIFIED != 0 {
-                nhs::DIFFERENT_VERIFIED
             } else {
                 nhs::DIFFERENT
             };

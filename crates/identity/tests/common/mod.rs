@@ -79,7 +79,10 @@ fn mix(n: u64) -> u64 {
 /// One of many: frequencies need a crowd.
 pub fn crowd_member(number: u64) -> PatientFacts {
     let random = |n: u64| mix(number.wrapping_mul(977).wrapping_add(n * 7919 + 1));
-    let pick = |list: &[&str], n: u64| list[usize::try_from(random(n)).unwrap_or(0) % list.len()].to_owned();
+    let pick = |list: &[&'static str], n: u64| {
+        let place = usize::try_from(random(n)).unwrap_or(0) % list.len();
+        list.get(place).copied().unwrap_or("Nobody").to_owned()
+    };
     let birth = format!("{}-{:02}-{:02}", 1930 + random(3) % 95, 1 + random(4) % 12, 1 + random(5) % 28);
     let sex = if random(6) % 2 == 0 { "female" } else { "male" };
     let facts = person(&pick(&GIVENS, 1), &format!("{}{}", pick(&FAMILIES, 2), random(9) % 40), &birth, sex);
