@@ -146,8 +146,22 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
             });
         }
     }
-    for name in record.givens.iter().chain(record.families).filter_map(|id| lexicon.get(*id)) {
-        if name.text.len() >= 3 && name.count() <= RARE_MOST {
+    // Rare as a given name and as a family name: somebody else may have it in the other place.
+    let rare = |name: &Term, other: crate::terms::Kind| {
+        name.text.len() >= 3
+            && name.count() <= RARE_MOST
+            && lexicon
+                .terms
+                .find(other, &name.text)
+                .and_then(|id| lexicon.get(id))
+                .is_none_or(|term| term.count() <= RARE_MOST)
+    };
+    let given = record.givens.iter().map(|id| (*id, crate::terms::Kind::Family));
+    let family = record.families.iter().map(|id| (*id, crate::terms::Kind::Given));
+    for (id, other) in given.chain(family) {
+        if let Some(name) = lexicon.get(id)
+            && rare(name, other)
+        {
             let own = crate::terms::low(crate::terms::hash_text(5, &name.text));
             emit(Rule::RareName, key(Rule::RareName, own, 0, 0));
         }

@@ -64,6 +64,11 @@ proptest! {
     }
 }
 
+fn assert_alike(a: &Index, b: &Index) {
+    let differing: Vec<_> = answers(a).into_iter().zip(answers(b)).filter(|(x, y)| x != y).take(3).collect();
+    assert!(differing.is_empty(), "{differing:?}");
+}
+
 fn answers(index: &Index) -> Vec<Vec<(PatientKey, String)>> {
     let model = Model::builtin();
     let matcher = Matcher::new(index, &model);
@@ -90,7 +95,7 @@ fn an_index_that_grew_answers_as_one_made_in_one_go() {
     for number in 0..6000 {
         grown.put(PatientKey(number), PersonKey(number), &crowd_member(number));
     }
-    assert!(answers(&bulk.build()) == answers(&grown));
+    assert_alike(&bulk.build(), &grown);
 }
 
 #[test]
@@ -102,7 +107,7 @@ fn threads_do_not_change_the_index() {
         }
         builder.build_with(threads)
     };
-    assert!(answers(&make(1)) == answers(&make(3)));
+    assert_alike(&make(1), &make(3));
 }
 
 #[test]
@@ -115,7 +120,7 @@ fn the_order_of_arrival_changes_no_candidate() {
         }
         index
     };
-    assert!(answers(&make(&|n| n)) == answers(&make(&|n| 1999 - n)));
+    assert_alike(&make(&|n| n), &make(&|n| 1999 - n));
 }
 
 #[test]
