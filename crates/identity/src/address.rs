@@ -68,9 +68,10 @@ pub fn parse(address: &AddressFacts) -> Parsed {
             parsed.street = street_text(&words);
             continue;
         }
-        places.push(words.join("-"));
+        places.push(street_text(&words));
     }
-    places.extend(address.places.iter().map(|place| fold_words(place).join("-")).filter(|place| !place.is_empty()));
+    places.extend(address.places.iter().map(|place| street_text(&fold_words(place))).filter(|place| !place.is_empty()));
+    places.retain(|place| !is_postcode(place));
     places.dedup();
     parsed.place = places.pop().unwrap_or_default();
     parsed.locality = places.pop().unwrap_or_default();
@@ -114,6 +115,12 @@ fn house_number(word: &str) -> Option<(u32, u32)> {
         rest => single_letter(rest)?,
     };
     Some((number.min(0xffff), letter))
+}
+
+/// A postcode written into a line says nothing that the postcode itself does not.
+fn is_postcode(place: &str) -> bool {
+    let code = crate::fold::postcode_key(place);
+    code.len() <= 7 && code.chars().any(|c| c.is_ascii_digit()) && crate::compare::outward(&code).is_some()
 }
 
 fn single_letter(word: &str) -> Option<u32> {

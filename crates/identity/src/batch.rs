@@ -24,6 +24,8 @@ pub struct Pair {
 
 /// Pairs less likely are not reported.
 pub(crate) const REPORTED_LEAST: f64 = 0.01;
+/// An index is rather without duplicates: two of its own count as one person only when this sure.
+const DUPLICATE_LEAST: f64 = 0.9999;
 /// Work is handed to threads in pieces of this many.
 const PIECE: usize = 256;
 
@@ -40,7 +42,7 @@ pub fn link_all(
         let mut found = Vec::new();
         for (number, question) in incoming.iter().enumerate().skip(range.start).take(range.len()) {
             let mut answer = matcher.decide_question(question, None, None, scratch);
-            one_person(matcher, &mut answer.candidates, scratch);
+            one_person(matcher, &mut answer.candidates);
             let linked = match answer.outcome {
                 Outcome::Link(_) => answer.candidates.first().map(|best| best.person),
                 _ => None,
@@ -69,7 +71,7 @@ pub fn link_all(
 }
 
 /// Candidates that are one person among themselves (duplicates in the index) do not compete.
-fn one_person(matcher: &Matcher<'_>, candidates: &mut Vec<Scored>, _scratch: &mut Scratch) {
+fn one_person(matcher: &Matcher<'_>, candidates: &mut [Scored]) {
     let strong = |candidate: &Scored| candidate.weighed.probability() >= 0.2;
     if candidates.iter().filter(|candidate| strong(candidate)).count() < 2 {
         return;
@@ -80,7 +82,7 @@ fn one_person(matcher: &Matcher<'_>, candidates: &mut Vec<Scored>, _scratch: &mu
         let Some(own) = rest.first_mut().filter(|own| strong(own)) else { continue };
         for other in before.iter().filter(|other| strong(other)) {
             let pattern = matcher.compare_rows(own.row, other.row);
-            if pattern.is_some_and(|pattern| matcher.scorer().weigh(&pattern).probability() >= 0.5) {
+            if pattern.is_some_and(|pattern| matcher.scorer().weigh(&pattern).probability() >= DUPLICATE_LEAST) {
                 changed |= own.person != other.person;
                 own.person = other.person;
                 break;

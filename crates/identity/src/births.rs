@@ -40,6 +40,23 @@ impl Births {
         }
     }
 
+    /// The year of the youngest, apart from the youngest of a thousand (mistyped ones).
+    pub fn latest_year(&self) -> u32 {
+        let years: Vec<u64> = self
+            .days
+            .chunks(512)
+            .map(|year| year.iter().map(|day| u64::from(day.load(Ordering::Relaxed))).sum())
+            .collect();
+        let mut left = years.iter().sum::<u64>() / 1000;
+        for (year, count) in (FROM..).zip(&years).collect::<Vec<_>>().into_iter().rev() {
+            if *count > left {
+                return year;
+            }
+            left -= count;
+        }
+        0
+    }
+
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.days.len() * 4

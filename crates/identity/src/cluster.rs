@@ -4,7 +4,7 @@
 use crate::{
     batch::{Pair, REPORTED_LEAST, in_pieces},
     compare::Pattern,
-    matching::{GUARDED_MOST, Matcher, Ruling, ruling},
+    matching::{GUARDED_MOST, Matcher, Ruling, ruled, ruling},
 };
 use std::collections::HashMap;
 
@@ -24,17 +24,13 @@ pub fn dedupe(matcher: &Matcher<'_>, threads: usize, progress: &(dyn Fn(usize) +
         let mut found = Vec::new();
         for row in range.filter_map(|row| u32::try_from(row).ok()) {
             let Some(question) = index.question_of_row(row) else { continue };
-            matcher.score(&question, scratch);
+            matcher.score(&question, scratch, |_| ());
             for (other, pattern, weighed) in matcher.found(scratch) {
                 if *other <= row {
                     continue;
                 }
-                let ruling = index.row(*other).and_then(|other| ruling(&question.record(), &other, pattern));
-                let probability = match ruling {
-                    Some(Ruling::VerifiedNumber) => weighed.probability().max(0.9999),
-                    Some(_) => weighed.probability().min(GUARDED_MOST),
-                    None => weighed.probability(),
-                };
+                let ruling = index.row(*other).and_then(|other| ruling(&question.record(), &other, pattern, weighed));
+                let probability = ruled(weighed.probability(), ruling);
                 if probability >= REPORTED_LEAST {
                     found.push(Pair { a: row, b: *other, probability, link: false, ruling });
                 }

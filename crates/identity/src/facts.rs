@@ -113,6 +113,16 @@ pub struct IdentifierFacts {
 }
 
 impl PatientFacts {
+    /// Take out everything that says where the person is: for showing facts of a restricted person.
+    pub fn hide_whereabouts(&mut self) {
+        self.restricted = true;
+        self.postcode = None;
+        self.practice = None;
+        self.addresses.clear();
+        self.phones.clear();
+        self.emails.clear();
+    }
+
     /// The usual family name folded for comparing.
     pub fn family_key(&self) -> Option<String> {
         self.families.first().map(|name| fold_name(name)).filter(|name| !name.is_empty())
@@ -252,13 +262,13 @@ pub fn ten_digits(text: &str) -> Option<u64> {
 pub fn is_newborn(given: &str) -> bool {
     let words = fold_words(given);
     let mut words = words.iter().map(String::as_str);
-    match (words.next(), words.next()) {
-        (Some("baby" | "infant" | "newborn" | "babyboy" | "babygirl" | "babyof"), _) => true,
-        (
-            Some("twin" | "triplet"),
-            Some("one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3"),
-        ) => true,
-        (Some("boy" | "girl"), Some("twin" | "baby") | None) => true,
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    match first {
+        "baby" | "infant" | "newborn" | "babyboy" | "babygirl" | "babyof" => true,
+        "twin" | "triplet" => second.is_some_and(|which| {
+            matches!(which, "one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3")
+        }),
+        "boy" | "girl" => second.is_none_or(|word| matches!(word, "twin" | "baby")),
         _ => false,
     }
 }

@@ -7,6 +7,9 @@ use crate::{
     terms::{Lexicon, NONE, Term, mix},
 };
 
+/// A name that so many patients have is rare.
+const RARE_MOST: u32 = 50;
+
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -38,12 +41,26 @@ pub enum Rule {
     NamesDistrict,
     /// Both names alone: read only where they are rare.
     Names,
-    /// House, street and forename.
-    HouseForename,
-    /// House, street and year of birth.
-    HouseYear,
+    /// Street and forename: read only where few have both.
+    StreetForename,
     /// Family name and postcode.
     FamilyPostcode,
+    /// Postcode and house: a household.
+    PostcodeHouse,
+    /// House and street: read only where few have both.
+    House,
+    /// Date of birth and village or town.
+    BirthPlace,
+    /// Date of birth and street.
+    BirthStreet,
+    /// Street and village or town: read only where few have both.
+    StreetPlace,
+    /// Date of birth and house number.
+    BirthHouse,
+    /// Family name, initial, year and month of birth.
+    FamilyYearMonth,
+    /// A name that hardly anybody has, given or family.
+    RareName,
 }
 
 impl Rule {
@@ -51,8 +68,9 @@ impl Rule {
     pub fn most(self) -> usize {
         match self {
             Rule::Names => 150,
+            Rule::StreetForename => 150,
             Rule::Phone | Rule::Email | Rule::Identifier | Rule::Nhs => 200,
-            Rule::FamilyPostcode => 100,
+            Rule::FamilyPostcode | Rule::PostcodeHouse | Rule::House | Rule::StreetPlace => 100,
             _ => usize::MAX,
         }
     }
@@ -128,6 +146,26 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
             });
         }
     }
+    // Rare as a given name and as a family name: somebody else may have it in the other place.
+    let rare = |name: &Term, other: crate::terms::Kind| {
+        name.text.len() >= 3
+            && name.count() <= RARE_MOST
+            && lexicon
+                .terms
+                .find(other, &name.text)
+                .and_then(|id| lexicon.get(id))
+                .is_none_or(|term| term.count() <= RARE_MOST)
+    };
+    let given = record.givens.iter().map(|id| (*id, crate::terms::Kind::Family));
+    let family = record.families.iter().map(|id| (*id, crate::terms::Kind::Given));
+    for (id, other) in given.chain(family) {
+        if let Some(name) = lexicon.get(id)
+            && rare(name, other)
+        {
+            let own = crate::terms::low(crate::terms::hash_text(5, &name.text));
+            emit(Rule::RareName, key(Rule::RareName, own, 0, 0));
+        }
+    }
     let forenames = || forenames.iter().copied().filter(|key| *key != 0);
     let families = || families.iter().copied().filter(|key| *key != 0);
     if birth != 0 {
@@ -136,6 +174,15 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
         }
         for family in families() {
             emit(Rule::BirthFamily, key(Rule::BirthFamily, birth, family, 0));
+        }
+    }
+    if birth != 0
+        && let Some(initial) =
+            record.givens.first().and_then(|id| lexicon.get(*id)).and_then(|term| term.text.chars().next())
+    {
+        for family in families() {
+            let month = (year << 4 | month) << 8 | (u32::from(initial) & 0xff);
+            emit(Rule::FamilyYearMonth, key(Rule::FamilyYearMonth, family, month, 0));
         }
     }
     let mut districts: [u32; 4] = [0; 4];
@@ -166,19 +213,38 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
             if let Some(family) = families().next() {
                 emit(Rule::FamilyPostcode, key(Rule::FamilyPostcode, code.key, family, 0));
             }
+            if address.house != 0 {
+                emit(Rule::PostcodeHouse, key(Rule::PostcodeHouse, code.key, address.house & 0xffff, 0));
+            }
             if birth != 0 {
                 emit(Rule::PostcodeYear, key(Rule::PostcodeYear, code.key, year, 0));
+            }
+        }
+        let places = [address.place, address.locality];
+        let places = || places.iter().filter_map(|id| lexicon.get(*id)).map(|place| place.key);
+        if birth != 0 && address.house != 0 {
+            emit(Rule::BirthHouse, key(Rule::BirthHouse, birth, address.house & 0xffff, 0));
+        }
+        if birth != 0 {
+            for place in places() {
+                emit(Rule::BirthPlace, key(Rule::BirthPlace, birth, place, 0));
             }
         }
         if address.street != NONE
             && let Some(street) = lexicon.get(address.street)
         {
             let house = address.house & 0xffff;
+            if house != 0 {
+                emit(Rule::House, key(Rule::House, house, street.key, 0));
+            }
             if let Some(forename) = forenames().next() {
-                emit(Rule::HouseForename, key(Rule::HouseForename, house, street.key, forename));
+                emit(Rule::StreetForename, key(Rule::StreetForename, street.key, forename, 0));
             }
             if birth != 0 {
-                emit(Rule::HouseYear, key(Rule::HouseYear, house, street.key, year << 5 | day));
+                emit(Rule::BirthStreet, key(Rule::BirthStreet, birth, street.key, 0));
+            }
+            for place in places() {
+                emit(Rule::StreetPlace, key(Rule::StreetPlace, street.key, place, 0));
             }
         }
     }

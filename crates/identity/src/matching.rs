@@ -1,7 +1,7 @@
 //! One decision: who, among all in the index, is this?
 
 use crate::{
-    compare::{COMPARISONS, Context, MISSING, Pattern, at, compare, level},
+    compare::{Context, MISSING, Pattern, at, compare, level},
     explain::{Explanation, explanation},
     facts::PatientFacts,
     index::{Index, Question},
@@ -18,6 +18,8 @@ const KEPT_MAX: usize = 10;
 const KEPT_PROBABILITY: f64 = 1e-4;
 /// A guarded pair is never more likely than this: a person decides.
 pub const GUARDED_MOST: f64 = 0.49;
+/// Twins, and parent and child of one name, are guarded where they are at least so likely against one person.
+const GUARD_SHARE: f64 = 0.25;
 /// A region has at least so many people, though it begin with none.
 pub const REGION_LEAST: usize = 50_000;
 /// What a deterministic rule makes of a pair, at least.
@@ -107,13 +109,18 @@ pub struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// Make ready. Cheap: a table of some hundred numbers.
     pub fn new(index: &'a Index, model: &'a Model) -> Matcher<'a> {
-        Matcher { index, model, scorer: Scorer::new(model, index.len(), index.attributes()), least: 1 }
+        Matcher::among(index, model, 0)
     }
 
     /// Make ready for a region that fills: it has, or will have, at least [`REGION_LEAST`] people.
     pub fn for_region(index: &'a Index, model: &'a Model) -> Matcher<'a> {
-        let scorer = Scorer::among(model, index.len(), REGION_LEAST, index.attributes());
-        Matcher { index, model, scorer, least: REGION_LEAST }
+        Matcher::among(index, model, REGION_LEAST)
+    }
+
+    fn among(index: &'a Index, model: &'a Model, least: usize) -> Matcher<'a> {
+        let latest_year = index.births().latest_year();
+        let scorer = Scorer::among(model, index.len(), least, index.attributes(), latest_year);
+        Matcher { index, model, scorer, least: least.max(1) }
     }
 
     /// The index.
@@ -173,7 +180,7 @@ impl<'a> Matcher<'a> {
         barred: &[PersonKey],
         scratch: &mut Scratch,
     ) -> Answer {
-        let compared = self.score(question, scratch);
+        let compared = self.score(question, scratch, |_| ());
         let mut candidates = self.candidates(question, own, scratch);
         candidates.retain(|candidate| !barred.contains(&candidate.person));
         self.conclude(candidates, compared, source)
@@ -187,7 +194,7 @@ impl<'a> Matcher<'a> {
         source: Option<&str>,
         scratch: &mut Scratch,
     ) -> Answer {
-        let compared = self.score(question, scratch);
+        let compared = self.score(question, scratch, |_| ());
         let candidates = self.candidates(question, own, scratch);
         self.conclude(candidates, compared, source)
     }
@@ -199,7 +206,7 @@ impl<'a> Matcher<'a> {
             if own == Some(patient) {
                 continue;
             }
-            let ruling = self.index.row(row).and_then(|record| ruling(&question.record(), &record, &pattern));
+            let ruling = self.index.row(row).and_then(|record| ruling(&question.record(), &record, &pattern, &weighed));
             // Both the old and the new facts of a patient may be seen while it is being changed: the newer ones count.
             candidates.retain(|known| known.patient != patient);
             candidates.push(Scored { row, patient, person, pattern, weighed, ruling, probability: 0.0 });
@@ -217,7 +224,12 @@ impl<'a> Matcher<'a> {
     }
 
     /// Compare with everybody who shares a key; what is worth keeping is left in the scratch, in the order of rows.
-    pub(crate) fn score(&self, question: &Question, scratch: &mut Scratch) -> usize {
+    pub(crate) fn score(
+        &self,
+        question: &Question,
+        scratch: &mut Scratch,
+        mut passed_over: impl FnMut(&Weighed),
+    ) -> usize {
         let record = question.record();
         let lexicon = question.lexicon(self.index);
         let Scratch { rows, shared, found } = scratch;
@@ -260,6 +272,8 @@ impl<'a> Matcher<'a> {
             let ruled = pattern.level(at::NHS) == level::nhs::SAME;
             if weighed.factor * odds > KEPT_PROBABILITY || ruled {
                 found.push((row, pattern, weighed));
+            } else {
+                passed_over(&weighed);
             }
         }
         compared
@@ -316,11 +330,7 @@ impl<'a> Matcher<'a> {
             let rest =
                 all - persons.iter().find(|(person, _)| *person == candidate.person).map_or(0.0, |(_, odds)| *odds);
             candidate.probability = own / (1.0 - known + rest.max(0.0) + own);
-            candidate.probability = match candidate.ruling {
-                Some(Ruling::VerifiedNumber) => candidate.probability.max(RULED_LEAST),
-                Some(_) => candidate.probability.min(GUARDED_MOST),
-                None => candidate.probability,
-            };
+            candidate.probability = ruled(candidate.probability, candidate.ruling);
         }
         candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.patient.cmp(&b.patient)));
     }
@@ -341,22 +351,17 @@ impl<'a> Matcher<'a> {
         let (a, b) = (Record::read(&first), question.record());
         let pattern = compare(&a, &b, &self.context(question.lexicon(self.index), &[]));
         let weighed = self.scorer.weigh(&pattern);
-        let ruling = ruling(&a, &b, &pattern);
-        let probability = match ruling {
-            Some(Ruling::VerifiedNumber) => weighed.probability().max(RULED_LEAST),
-            Some(_) => weighed.probability().min(GUARDED_MOST),
-            None => weighed.probability(),
-        };
-        let scored = Scored {
-            row: u32::MAX,
-            patient: PatientKey(0),
-            person: PersonKey(0),
-            pattern,
-            weighed,
-            ruling,
-            probability,
-        };
-        (scored, a.restricted() || b.restricted())
+        (scored(pattern, weighed, ruling(&a, &b, &pattern, &weighed)), a.restricted() || b.restricted())
+    }
+
+    /// Explain two rows of the index.
+    pub fn explain_rows(&self, a: u32, b: u32) -> Option<Explanation> {
+        let (x, y) = (self.index.row(a)?, self.index.row(b)?);
+        let pattern = self.compare_rows(a, b)?;
+        let weighed = self.scorer.weigh(&pattern);
+        let scored = scored(pattern, weighed, ruling(&x, &y, &pattern, &weighed));
+        let restricted = x.restricted() || y.restricted();
+        Some(explanation(self.model, &self.scorer, self.index.attributes(), &scored, restricted))
     }
 
     /// Explain two sets of facts.
@@ -366,8 +371,23 @@ impl<'a> Matcher<'a> {
     }
 }
 
+/// A pair by itself, without other candidates.
+fn scored(pattern: Pattern, weighed: Weighed, ruling: Option<Ruling>) -> Scored {
+    let probability = ruled(weighed.probability(), ruling);
+    Scored { row: u32::MAX, patient: PatientKey(0), person: PersonKey(0), pattern, weighed, ruling, probability }
+}
+
+/// A probability after the rules.
+pub(crate) fn ruled(probability: f64, ruling: Option<Ruling>) -> f64 {
+    match ruling {
+        Some(Ruling::VerifiedNumber) => probability.max(RULED_LEAST),
+        Some(_) => probability.min(GUARDED_MOST),
+        None => probability,
+    }
+}
+
 /// What the rules say of a pair, before any weighing.
-pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> Option<Ruling> {
+pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed: &Weighed) -> Option<Ruling> {
     use level::{birth, nhs};
     let number = pattern.level(at::NHS);
     let birth_level = pattern.level(at::BIRTH);
@@ -389,10 +409,13 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> Optio
         || number == nhs::SLIP
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
-    if !own && pattern.looks_like_twins() {
+    // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, ..] = weighed.classes;
+    let one = one_a + one_b + one_c + one_d;
+    if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);
     }
-    if !own && pattern.looks_like_parent_and_child() {
+    if !own && pattern.looks_like_parent_and_child() && namesakes > one * GUARD_SHARE {
         return Some(Ruling::ParentAndChild);
     }
     None
@@ -420,9 +443,4 @@ fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {
         return Outcome::Review;
     }
     if probability >= bands.review || suspect || against { Outcome::Review } else { Outcome::New }
-}
-
-/// The number of comparisons of an index with attributes.
-pub fn comparisons_of(index: &Index) -> usize {
-    COMPARISONS + index.attributes().len()
 }

@@ -184,7 +184,7 @@ pub fn pack(
         _ => 0,
     };
     // Typed where nothing is known: no evidence.
-    if let Some(birth) = facts.birth.filter(|birth| (birth.year(), birth.month(), birth.day()) != (1900, 1, 1)) {
+    if let Some(birth) = facts.birth.filter(|birth| !is_no_birth(*birth)) {
         head |= pack_birth(birth.year(), birth.month(), birth.day());
     }
     head |= if facts.restricted { RESTRICTED } else { 0 };
@@ -212,6 +212,9 @@ pub fn pack(
     if !facts.unknown && !facts.newborn {
         for given in facts.givens.iter().take(4) {
             let mut parts = fold_words(given);
+            if parts.len() > 1 && parts.first().is_some_and(|word| is_title(word)) {
+                parts.remove(0);
+            }
             if parts.is_empty() || is_nobody(given) || is_newborn(given) {
                 continue;
             }
@@ -270,7 +273,7 @@ pub fn pack(
 
     at = words.len();
     if !facts.restricted {
-        for (whole, local) in facts.emails.iter().filter_map(|email| email_hashes(email)).take(3) {
+        for (whole, local) in facts.emails.iter().filter_map(|email| email_hashes(email, facts)).take(3) {
             words.extend([whole, local]);
         }
     }
@@ -303,6 +306,34 @@ pub fn pack(
     if let Some([first, second, ..]) = words.get_mut(start..) {
         (*first, *second) = (head, counts);
     }
+}
+
+/// A title typed into the name's field.
+fn is_title(word: &str) -> bool {
+    matches!(
+        word,
+        "mr" | "mrs"
+            | "ms"
+            | "miss"
+            | "mx"
+            | "dr"
+            | "prof"
+            | "professor"
+            | "rev"
+            | "revd"
+            | "sir"
+            | "dame"
+            | "lady"
+            | "master"
+    )
+}
+
+/// Dates that systems put where none is known.
+fn is_no_birth(birth: jiff::civil::Date) -> bool {
+    matches!(
+        (birth.year(), birth.month(), birth.day()),
+        (1899, 12, 30 | 31) | (1900 | 1901, 1, 1) | (1800, 1, 1) | (..=1879, _, _) | (2059.., _, _)
+    )
 }
 
 fn push_new(words: &mut Vec<u32>, from: usize, word: u32) {
@@ -358,13 +389,25 @@ pub fn phone_number(text: &str) -> Option<u32> {
 }
 
 /// Hashes of a whole email address and of what is before the @.
-fn email_hashes(text: &str) -> Option<(u32, u32)> {
+fn email_hashes(text: &str, facts: &PatientFacts) -> Option<(u32, u32)> {
     let text: String =
         text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).flat_map(char::to_lowercase).collect();
     let (local, domain) = text.rsplit_once('@')?;
     let nobody =
         matches!(local, "" | "none" | "noemail" | "no" | "na" | "nil" | "unknown" | "test" | "noreply" | "null");
-    (!nobody && !domain.is_empty()).then(|| (low(hash_text(11, &text)), low(hash_text(12, local))))
+    if nobody || domain.is_empty() {
+        return None;
+    }
+    let whole = low(hash_text(11, &text));
+    // What is made of the name says no more than the name.
+    let letters: String = local.chars().filter(|c| c.is_alphabetic()).collect();
+    let named = facts
+        .givens
+        .iter()
+        .chain(&facts.families)
+        .map(|name| fold_name(name))
+        .any(|name| name.len() > 2 && letters.contains(&name));
+    Some((whole, if named { whole } else { low(hash_text(12, local)) }))
 }
 
 /// A number of up to nine digits as it is; anything else as a hash.

@@ -6,13 +6,12 @@ use crate::{
     compare::{COMPARISONS, MISSING, Pattern, at},
     index::{Index, Question},
     matching::{Matcher, Scratch},
-    model::{Comparison, Level, Model, Scenarios, Scorer, builtin},
+    model::{CLASSES, Comparison, Level, Model, Scenarios, Scorer, builtin},
     terms::mix,
 };
 use fhir::PatientKey;
 
 /// What to learn from, and how.
-#[derive(Debug)]
 pub struct Training<'q> {
     /// A sample of those asked about; each with its own key where it is in the index itself.
     pub sample: &'q [(Question, Option<PatientKey>)],
@@ -25,7 +24,7 @@ pub struct Training<'q> {
     /// What the model says it was learnt from.
     pub learnt_from: String,
     /// Called with the share of the work done.
-    pub progress: Option<fn(f64)>,
+    pub progress: Option<&'q dyn Fn(f64)>,
 }
 
 const ITERATIONS_MAX: usize = 30;
@@ -33,7 +32,7 @@ const ITERATIONS_MAX: usize = 30;
 const START_PAIRS: f64 = 40.0;
 const START_RANDOM: f64 = 400.0;
 /// The prior shares of families are stiffer: few pairs tell of them.
-const START_FAMILIES: f64 = 100.0;
+const START_FAMILIES: f64 = 20.0;
 /// Stop when no share moves by more.
 const STILL: f64 = 2e-4;
 /// No level of one person is rarer than this: a model must not be certain.
@@ -47,9 +46,8 @@ struct Expected {
     chance: Counts,
     scenarios: [f64; 4],
     found: f64,
-    household: f64,
-    twin: f64,
-    namesake: f64,
+    /// Unrelated, household, twins, namesakes, neighbours.
+    strangers: [f64; CLASSES - 4],
 }
 
 /// Learn a model, starting from another.
@@ -65,9 +63,17 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
     model.learnt_from = Some(training.learnt_from.clone());
     let matcher = Matcher::new(index, &start);
     let mut scratch = Scratch::default();
+    let mut strangers = [0.0_f64; CLASSES - 4];
     let mut groups: Vec<Vec<Pattern>> = Vec::with_capacity(training.sample.len());
     for (number, (question, own)) in training.sample.iter().enumerate() {
-        matcher.score(question, &mut scratch);
+        matcher.score(question, &mut scratch, |weighed| {
+            // Certainly two people: what they are to each other is counted once.
+            let [_, _, _, _, rest @ ..] = weighed.classes;
+            let all = rest.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+            for (sum, class) in strangers.iter_mut().zip(rest) {
+                *sum += class / all;
+            }
+        });
         let others = matcher
             .found(&scratch)
             .iter()
@@ -82,8 +88,11 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
     }
     let random = random_pairs(&matcher, training);
     for round in 0..ITERATIONS_MAX {
-        let scorer = Scorer::new(&model, index.len(), index.attributes());
-        let expected = expect(&scorer, &model, index, training, &groups, &random);
+        let scorer = Scorer::new(&model, index.len(), index.attributes(), index.births().latest_year());
+        let mut expected = expect(&scorer, &model, index, training, &groups, &random);
+        for (sum, more) in expected.strangers.iter_mut().zip(strangers) {
+            *sum += more;
+        }
         let moved = maximise(&mut model, &start, index, training, &expected);
         if let Some(progress) = training.progress {
             #[expect(clippy::cast_precision_loss, reason = "a share of the work")]
@@ -162,17 +171,17 @@ fn expect(
                 true => odds(weighed) / (1.0 - known + all),
                 false => weighed.probability(),
             };
-            let [a, b, c, d, unrelated, household, twin, namesake] = weighed.classes;
+            let [a, b, c, d, rest @ ..] = weighed.classes;
             let same = (a + b + c + d).max(f64::MIN_POSITIVE);
-            let other = (unrelated + household + twin + namesake).max(f64::MIN_POSITIVE);
+            let other = rest.iter().sum::<f64>().max(f64::MIN_POSITIVE);
             let [settled, moved, renamed, both] = [a, b, c, d].map(|class| one * class / same);
             for (sum, share) in expected.scenarios.iter_mut().zip([settled, moved, renamed, both]) {
                 *sum += share;
             }
             expected.found += one;
-            expected.household += (1.0 - one) * household / other;
-            expected.twin += (1.0 - one) * twin / other;
-            expected.namesake += (1.0 - one) * namesake / other;
+            for (sum, class) in expected.strangers.iter_mut().zip(rest) {
+                *sum += (1.0 - one) * class / other;
+            }
             if one < 1e-6 {
                 continue;
             }
@@ -213,9 +222,12 @@ fn maximise(model: &mut Model, start: &Model, index: &Index, training: &Training
     let known = mix(expected.found, start.prior.known, 5.0);
     moved = moved.max((known - model.prior.known).abs());
     model.prior.known = if training.at_most_one { known.clamp(0.02, 0.99) } else { known.clamp(0.001, 50.0) };
-    model.prior.household = mix(expected.household, start.prior.household, START_FAMILIES).min(20.0);
-    model.prior.twin = mix(expected.twin, start.prior.twin, START_FAMILIES).min(1.0);
-    model.prior.namesake = mix(expected.namesake, start.prior.namesake, START_FAMILIES).min(1.0);
+    let [_, household, twin, namesake, neighbour, double] = expected.strangers;
+    model.prior.household = mix(household, start.prior.household, START_FAMILIES).min(20.0);
+    model.prior.twin = mix(twin, start.prior.twin, START_FAMILIES).min(1.0);
+    model.prior.namesake = mix(namesake, start.prior.namesake, START_FAMILIES).min(1.0);
+    model.prior.double = mix(double, start.prior.double, START_FAMILIES).min(1.0);
+    model.prior.neighbour = mix(neighbour, start.prior.neighbour, 1.0).min(1000.0);
     let [a, b, c, d] = expected.scenarios;
     let from = start.scenarios;
     let all = a + b + c + d + START_FAMILIES;
@@ -263,6 +275,8 @@ fn round_shares(model: &mut Model) {
     round(&mut model.prior.household);
     round(&mut model.prior.twin);
     round(&mut model.prior.namesake);
+    round(&mut model.prior.neighbour);
+    round(&mut model.prior.double);
     let scenarios = &mut model.scenarios;
     round(&mut scenarios.settled);
     round(&mut scenarios.moved);

@@ -398,8 +398,7 @@ impl Records {
                 if filter.postcode.is_some() {
                     continue;
                 }
-                facts.restricted = true;
-                facts.postcode = None;
+                facts.hide_whereabouts();
                 if secrets.hides(&source) {
                     source = WITHHELD.to_owned();
                 }

@@ -47,11 +47,11 @@ pub enum Command {
     Rebuild(Rebuild),
     /// The error desk: messages that could not be processed
     Errors(Errors),
-    /// Who is who: what waits for a data steward, linking, splitting, undoing, exporting
+    /// Who is who: the stewards' queue, linking and undoing; linking files of people, learning a model, explaining
     Identity(identity::Identity),
     /// Make the hash of a password or an access token for the configuration file
     Hash(Hash),
-    /// Measure this machine: intake, drain, load, open, page, disk, memory
+    /// Measure this machine: intake, drain, load, open, page, identity, disk, memory
     Bench(Bench),
 }
 
@@ -391,7 +391,7 @@ Examples:
   skein bench --json > figures.ndjson  all of them, one JSON object a line:
                                        bench, figure, value, unit, limit, ratio
 
-Names: intake, drain, load, open, page, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
+Names: intake, drain, load, open, page, identity, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
     /// Which measurements [default: all]
@@ -400,6 +400,9 @@ pub struct Bench {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// How many people the person index holds (identity)
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub people: usize,
     /// Where to put the data that is measured, and thrown away afterwards [default: a temporary folder]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,

@@ -85,7 +85,14 @@ fn streets(a: Address, b: Address, context: &Context<'_>) -> Found {
     let (Some(x), Some(y)) = (context.lexicon.get(a.street), context.lexicon.get(b.street)) else {
         return (street::DIFFERENT, 0.0);
     };
-    let alike = super::names::alike(&x.text, &y.text, 4, 0.9) || same_name(&x.text, &y.text);
+    // A street in the place of the village, and the other way about: lines slip.
+    let crossed = |street: &str, other: Address| {
+        let place = context.lexicon.get(other.locality).or_else(|| context.lexicon.get(other.place));
+        place.is_some_and(|place| street == &*place.text || super::names::alike(street, &place.text, 6, 0.94))
+    };
+    let alike = super::names::alike(&x.text, &y.text, 4, 0.9)
+        || same_name(&x.text, &y.text)
+        || crossed(&x.text, b) && crossed(&y.text, a);
     match (alike, houses) {
         (true, Some(true) | None) => (street::NEAR, 0.0),
         (_, Some(true)) => (street::NUMBER, 0.0),

@@ -15,6 +15,7 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     let share = if level == birth::SAME { context.share(context.births.count(x)) } else { 0.0 };
     pattern.set(at::BIRTH, level, share);
     pattern.years_apart = years_apart(x, y);
+    pattern.birth_year = u16::try_from(x.min(y) >> 9).unwrap_or(0);
 }
 
 /// Years between two packed dates.

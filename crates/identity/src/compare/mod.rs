@@ -83,8 +83,7 @@ pub mod level {
         pub const PART: u8 = 2;
         pub const SLIP: u8 = 3;
         pub const NEAR: u8 = 4;
-        pub const SWAPPED: u8 = 5;
-        pub const DIFFERENT: u8 = 6;
+        pub const DIFFERENT: u8 = 5;
     }
     pub mod postcode {
         pub const SAME: u8 = 0;
@@ -152,11 +151,13 @@ pub struct Pattern {
     pub shares: [f32; COMPARISONS_MAX],
     /// Years between the dates of birth, where both are known.
     pub years_apart: u16,
+    /// The earlier year of birth, where both are known; else 0.
+    pub birth_year: u16,
 }
 
 impl Default for Pattern {
     fn default() -> Self {
-        Pattern { levels: [MISSING; COMPARISONS_MAX], shares: [0.0; COMPARISONS_MAX], years_apart: 0 }
+        Pattern { levels: [MISSING; COMPARISONS_MAX], shares: [0.0; COMPARISONS_MAX], years_apart: 0, birth_year: 0 }
     }
 }
 
@@ -188,8 +189,7 @@ impl Pattern {
 
     /// One name and one household, a generation apart.
     pub fn looks_like_parent_and_child(&self) -> bool {
-        self.years_apart >= 15
-            && !matches!(self.level(at::BIRTH), level::birth::SLIP | level::birth::PART)
+        matches!(self.level(at::BIRTH), level::birth::GENERATION | level::birth::DIFFERENT)
             && matches!(self.level(at::FORENAME), level::forename::SAME | level::forename::VARIANT)
             && matches!(self.level(at::FAMILY), level::family::SAME | level::family::SLIP | level::family::PART)
             && self.one_household()
@@ -198,18 +198,11 @@ impl Pattern {
     /// Whether first and family name agree, spelling and usage apart.
     pub fn name_agrees(&self) -> bool {
         use level::{family, forename};
-        matches!(
-            self.level(at::FORENAME),
-            forename::SAME
-                | forename::VARIANT
-                | forename::SLIP
-                | forename::SWAPPED
-                | forename::MIDDLE
-                | forename::INITIAL
-        ) && matches!(
-            self.level(at::FAMILY),
-            family::SAME | family::FORMER | family::PART | family::SLIP | family::SWAPPED
-        )
+        self.level(at::FORENAME) == forename::SWAPPED
+            || matches!(
+                self.level(at::FORENAME),
+                forename::SAME | forename::VARIANT | forename::SLIP | forename::MIDDLE | forename::INITIAL
+            ) && matches!(self.level(at::FAMILY), family::SAME | family::FORMER | family::PART | family::SLIP)
     }
 }
 

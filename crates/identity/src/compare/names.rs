@@ -10,7 +10,7 @@ use level::{family, forename, middle};
 
 /// Stronger agreement first: of several names the best counts.
 const FORENAME_RANK: [u8; 8] = [0, 1, 2, 5, 6, 3, 4, 7];
-const FAMILY_RANK: [u8; 7] = [0, 1, 2, 3, 5, 4, 6];
+const FAMILY_RANK: [u8; 6] = [0, 1, 2, 3, 4, 5];
 
 fn better(rank: &[u8], new: u8, old: u8) -> bool {
     let of = |level: u8| rank.get(level as usize).copied().unwrap_or(u8::MAX);
@@ -38,9 +38,10 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
                 .find(|middle| x.givens.iter().any(|given| given == *middle || variants(get(given), get(middle))));
             known.copied()
         };
-        if let Some(shared) = across(a, b).or_else(|| across(b, a)) {
+        let shared = across(a, b).into_iter().chain(across(b, a)).map(|id| context.term(id)).reduce(f32::max);
+        if let Some(share) = shared {
             by_middle = true;
-            (first, first_share) = (forename::MIDDLE, context.term(shared));
+            (first, first_share) = (forename::MIDDLE, share);
         }
     }
     let (mut last, mut last_share) = (MISSING, 0.0);
@@ -60,9 +61,14 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     let unlike = |level: u8, near: u8, different: u8| level == near || level == different;
     if unlike(first, forename::NEAR, forename::DIFFERENT)
         && unlike(last, family::NEAR, family::DIFFERENT)
-        && swapped(a, b, context)
+        && let Some(share) = swapped(a, b, context)
     {
-        (first, first_share, last, last_share) = (forename::SWAPPED, 0.0, family::SWAPPED, 0.0);
+        // One event, reckoned once: with the forename.
+        (first, first_share, last, last_share) = (forename::SWAPPED, share, MISSING, 0.0);
+    }
+    // One name typed into both fields is one name.
+    if last == family::SAME && single(a, context) && single(b, context) {
+        (last, last_share) = (MISSING, 0.0);
     }
     pattern.set(at::FORENAME, first, first_share);
     pattern.set(at::FAMILY, last, last_share);
@@ -89,6 +95,11 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     pattern.set(at::MIDDLE, further, further_share);
 }
 
+fn single(record: &Record<'_>, context: &Context<'_>) -> bool {
+    let text = |ids: &[u32]| ids.first().and_then(|id| context.lexicon.get(*id)).map(|term| &*term.text);
+    text(record.givens).is_some() && text(record.givens) == text(record.families)
+}
+
 fn variants(a: Option<&Term>, b: Option<&Term>) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return false };
     a.text.len() > 1 && b.text.len() > 1 && a.groups.iter().any(|group| *group != 0 && b.groups.contains(group))
@@ -110,7 +121,7 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if alike(short, long, 4, 0.92) {
         return forename::SLIP;
     }
-    if jaro_winkler(short, long) >= 0.85
+    if jaro_winkler(short, long) >= 0.83
         || long.starts_with(short) && short.len() >= 3
         || x.sound == y.sound && short.len() >= 3
         || short.len() >= 3 && within_one(short, long)
@@ -153,15 +164,22 @@ fn shares_a_part(a: &str, b: &str) -> bool {
     shared || a.split('-').eq(b.split('-')) || a.bytes().filter(|c| *c != b'-').eq(b.bytes().filter(|c| *c != b'-'))
 }
 
-/// Given and family name stand in each other's place.
-fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> bool {
+/// Given and family name stand in each other's place: the share of people who have both names so.
+fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<f32> {
     let crossed = |given: &[u32], family: &[u32]| {
-        given.iter().filter_map(|id| context.lexicon.get(*id)).any(|given| {
-            family
-                .iter()
-                .filter_map(|id| context.lexicon.get(*id))
-                .any(|family| given.text == family.text || alike(&given.text, &family.text, 4, 0.93))
+        given.iter().find_map(|given| {
+            let name = context.lexicon.get(*given)?;
+            let other = family.iter().find(|family| {
+                context
+                    .lexicon
+                    .get(**family)
+                    .is_some_and(|family| name.text == family.text || alike(&name.text, &family.text, 4, 0.93))
+            });
+            Some((*given, *other?))
         })
     };
-    crossed(a.givens, b.families) && crossed(b.givens, a.families)
+    let (a_given, b_family) = crossed(a.givens, b.families)?;
+    let (b_given, a_family) = crossed(b.givens, a.families)?;
+    let both = |given: u32, family: u32| context.term(given) * context.term(family);
+    Some(both(a_given, a_family).max(both(b_given, b_family)))
 }

@@ -56,7 +56,6 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
 
 fn nhs_level(a: &[u32], b: &[u32]) -> u8 {
     let mut level = MISSING;
-    let mut verified_apart = false;
     for (m, x) in a.iter().enumerate() {
         for (n, y) in b.iter().enumerate() {
             let (stem_x, stem_y) = (x & NHS_STEM, y & NHS_STEM);
@@ -69,23 +68,20 @@ fn nhs_level(a: &[u32], b: &[u32]) -> u8 {
                     (false, false) => nhs::FORMER,
                 }
             } else if current && x & y & NHS_VERIFIED != 0 {
-                // Before any slip: twins are given consecutive numbers.
+                // Traced twice: a slip of the keyboard explains nothing.
                 nhs::DIFFERENT_VERIFIED
             } else if digits_slip(stem_x, stem_y, 9) {
                 nhs::SLIP
             } else {
                 nhs::DIFFERENT
             };
-            if found == nhs::DIFFERENT_VERIFIED {
-                verified_apart = true;
-            } else if current || found < nhs::DIFFERENT {
-                // A difference of former numbers says nothing that the present ones do not.
+            // A difference of former numbers says nothing that the present ones do not.
+            if current || found < nhs::DIFFERENT {
                 level = level.min(found);
             }
         }
     }
-    // A former number that agrees is news of a changed number; anything less does not outweigh two that were traced.
-    if verified_apart && level != nhs::FORMER { nhs::DIFFERENT_VERIFIED } else { level }
+    level
 }
 
 /// Whether both have a verified number, and whether it is the same.

@@ -27,14 +27,14 @@ pub(super) struct Base {
     /// Where each bucket begins in `rows` and `marks`; one more than there are buckets.
     starts: Vec<u32>,
     rows: Vec<u32>,
-    /// Eight bits of each posting's key: tells the keys of one bucket apart.
-    marks: Vec<u8>,
+    /// Sixteen bits of each posting's key: tells the keys of one bucket apart.
+    marks: Vec<u16>,
     shift: u32,
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "eight bits of the hash are what is asked for")]
-pub(super) fn mark(key: u64) -> u8 {
-    key as u8
+#[expect(clippy::cast_possible_truncation, reason = "sixteen bits of the hash are what is asked for")]
+pub(super) fn mark(key: u64) -> u16 {
+    key as u16
 }
 
 impl Base {
@@ -100,7 +100,7 @@ impl Base {
             + self.words.capacity() * 4
             + self.starts.capacity() * 4
             + self.rows.capacity() * 4
-            + self.marks.capacity()
+            + self.marks.capacity() * 2
     }
 }
 
@@ -208,7 +208,7 @@ fn post(base: &mut Base, terms: &Terms, threads: usize) {
     // Parts of the hash space that one pass fills while its piece of the table stays in the cache's reach.
     let parts = threads.next_power_of_two();
     let part_bits = parts.ilog2();
-    let made: Vec<(Vec<u32>, Vec<u32>, Vec<u8>)> = {
+    let made: Vec<(Vec<u32>, Vec<u32>, Vec<u16>)> = {
         let base = &*base;
         let part = |number: usize| part(base, terms, number, part_bits, buckets / parts);
         if parts == 1 {
@@ -235,7 +235,7 @@ fn post(base: &mut Base, terms: &Terms, threads: usize) {
 }
 
 /// The posting lists of one part of the hash space: where each bucket starts, rows, marks.
-fn part(base: &Base, terms: &Terms, number: usize, part_bits: u32, buckets: usize) -> (Vec<u32>, Vec<u32>, Vec<u8>) {
+fn part(base: &Base, terms: &Terms, number: usize, part_bits: u32, buckets: usize) -> (Vec<u32>, Vec<u32>, Vec<u16>) {
     let mine = |key: u64| part_bits == 0 || key >> (64 - part_bits) == number as u64;
     let place = |key: u64| usize::try_from(key >> base.shift).unwrap_or(0) & (buckets - 1);
     let mut starts = vec![0_u32; buckets];
@@ -251,7 +251,7 @@ fn part(base: &Base, terms: &Terms, number: usize, part_bits: u32, buckets: usiz
         sum += std::mem::replace(start, sum);
     }
     let mut rows = vec![0_u32; sum as usize];
-    let mut marks = vec![0_u8; sum as usize];
+    let mut marks = vec![0_u16; sum as usize];
     let mut next = starts.clone();
     each_key(base, terms, 0..base.len(), |row, key| {
         if mine(key)

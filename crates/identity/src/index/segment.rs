@@ -22,7 +22,7 @@ pub(super) struct Row {
 }
 
 /// Entries of one row's keys: the key's mark, and the next entry of the chain.
-type Links = OnceLock<Box<[(u8, u32, u32)]>>;
+type Links = OnceLock<Box<[(u16, u32, u32)]>>;
 
 /// A piece of the index that grows. An entry is named by its row and its place among the row's keys.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Segment {
         keys(&Record::read(words), lexicon, |_, key| all.push(key));
         let number = u32::try_from(place).unwrap_or(NONE);
         // Two keys of one row may share a head: the later one's chain goes on to the earlier one.
-        let mut links: Vec<(u8, u32, u32)> = Vec::with_capacity(all.len());
+        let mut links: Vec<(u16, u32, u32)> = Vec::with_capacity(all.len());
         let mut heads: Vec<(usize, u64)> = Vec::with_capacity(all.len());
         for (entry, key) in (0_u32..).zip(&all) {
             let wanted = usize::try_from(key >> 32).unwrap_or(0) & (self.heads.len() - 1);

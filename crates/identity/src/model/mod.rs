@@ -9,7 +9,7 @@
 pub mod builtin;
 mod score;
 
-pub use score::{Class, Line, Scorer, Weighed};
+pub use score::{CLASSES, Class, Line, Scorer, Weighed};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,6 +60,10 @@ pub struct Prior {
     pub twin: f64,
     /// How many live with the person and are its parent or child of the same name, on average.
     pub namesake: f64,
+    /// How many are neighbours, on average.
+    pub neighbour: f64,
+    /// How many have the same name and date of birth, beyond what chance gives, on average.
+    pub double: f64,
 }
 
 /// Shares of what happens to one person between two records; their sum is 1.
@@ -104,7 +108,8 @@ pub struct Comparison {
     pub levels: Vec<Level>,
 }
 
-/// How often a level is reached. Absent shares are as `m` (moved, renamed) or `u` (household, twin, namesake).
+/// How often a level is reached. Absent shares are as `m` (moved, renamed; of addresses
+/// and practices also household, twin, namesake: they live together) or as `u`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
@@ -129,6 +134,12 @@ pub struct Level {
     /// By records of parent and child of one name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub namesake: Option<f64>,
+    /// By records of two neighbours: one postcode, street or home for the elderly.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub neighbour: Option<f64>,
+    /// By records of two people of one name and birth date.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub double: Option<f64>,
 }
 
 /// Why a file is not a model.
@@ -227,6 +238,8 @@ impl Model {
                     level.household,
                     level.twin,
                     level.namesake,
+                    level.neighbour,
+                    level.double,
                 ];
                 if shares.iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
                     return fits(format!("a share of '{}' at '{}' is not between 0 and 1", own.name, level.level));
@@ -239,7 +252,14 @@ impl Model {
                 return fits("thresholds: 0 ≤ review ≤ link, 0.5 ≤ link ≤ 1, lead ≥ 1".into());
             }
         }
-        let prior = [self.prior.known, self.prior.household, self.prior.twin, self.prior.namesake];
+        let prior = [
+            self.prior.known,
+            self.prior.household,
+            self.prior.twin,
+            self.prior.namesake,
+            self.prior.neighbour,
+            self.prior.double,
+        ];
         let scenarios = self.scenarios;
         let sum = scenarios.settled + scenarios.moved + scenarios.renamed + scenarios.renamed_and_moved;
         if prior.iter().any(|share| !(0.0..=1000.0).contains(share)) || !(0.99..=1.01).contains(&sum) {

@@ -3,6 +3,7 @@
 
 mod drain;
 mod http;
+mod identity;
 mod intake;
 mod load;
 mod messages;
@@ -69,13 +70,21 @@ pub struct Bench {
     pub folder: PathBuf,
     /// Where figures go.
     pub report: Report,
+    /// How many people the person index is to hold.
+    pub people: usize,
 }
 
 type Measure = fn(&Bench) -> anyhow::Result<()>;
 
 /// Every benchmark by name.
-pub const ALL: &[(&str, Measure)] =
-    &[("intake", intake::run), ("drain", drain::run), ("load", load::run), ("open", http::open), ("page", http::page)];
+pub const ALL: &[(&str, Measure)] = &[
+    ("intake", intake::run),
+    ("drain", drain::run),
+    ("load", load::run),
+    ("open", http::open),
+    ("page", http::page),
+    ("identity", identity::run),
+];
 
 /// Things per second.
 pub fn per_second(count: usize, took: Duration) -> f64 {
@@ -111,7 +120,7 @@ pub fn database_bytes(folder: &std::path::Path, name: &str) -> u64 {
 }
 
 /// Run benchmarks by name, each in a folder of its own that is removed after it.
-pub fn run(names: &[String], json: bool, data_dir: Option<&std::path::Path>) -> anyhow::Result<()> {
+pub fn run(names: &[String], json: bool, people: usize, data_dir: Option<&std::path::Path>) -> anyhow::Result<()> {
     let root = match data_dir {
         Some(root) => root.join(format!("skein-bench-{}", std::process::id())),
         None => std::env::temp_dir().join(format!("skein-bench-{}", std::process::id())),
@@ -123,7 +132,7 @@ pub fn run(names: &[String], json: bool, data_dir: Option<&std::path::Path>) -> 
         let folder = root.join(name);
         std::fs::create_dir_all(&folder)?;
         reset_rss_max();
-        let outcome = measure(&Bench { folder, report: Report { json } });
+        let outcome = measure(&Bench { folder, report: Report { json }, people });
         std::fs::remove_dir_all(&root)?;
         outcome?;
     }

@@ -23,5 +23,5 @@ pub fn run(asked: &Bench) -> Outcome {
             names.push(name.to_owned());
         }
     }
-    Ok(bench::run(&names, asked.json, asked.data_dir.as_deref())?)
+    Ok(bench::run(&names, asked.json, asked.people, asked.data_dir.as_deref())?)
 }

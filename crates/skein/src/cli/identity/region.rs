@@ -11,6 +11,7 @@ pub enum RegionCommand {
     /// Who a patient or a person is, why, and how it came to be
     Show(Show),
     /// Two patients of the region side by side, and what each comparison weighs
+    #[command(skip)]
     Explain(ExplainPair),
     /// Say that two patients are one person
     Link(Link),

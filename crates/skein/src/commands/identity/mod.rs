@@ -1,6 +1,17 @@
-//! `skein identity`.
+//! `skein identity`: what data stewards do at the terminal, and the matching engine on files, so that anyone can judge it on
+//! their own data.
 
+mod columns;
+mod explain;
+mod learn;
+mod model;
+mod output;
+mod people;
 mod region;
+mod report;
+mod rows;
+mod table;
+mod whole;
 
 use crate::{
     cli::identity::{Identity, IdentityCommand},
@@ -11,5 +22,14 @@ use crate::{
 pub fn run(asked: Identity) -> Outcome {
     match asked.command {
         IdentityCommand::Region(asked) => region::run(&asked),
+        IdentityCommand::Match(asked) => whole::link(&asked),
+        IdentityCommand::Dedupe(asked) => whole::dedupe(&asked),
+        IdentityCommand::Train(asked) if asked.input.is_none() => model::train(&asked),
+        IdentityCommand::Train(asked) => learn::run(&asked),
+        IdentityCommand::Use(asked) => model::switch(&asked),
+        IdentityCommand::Explain(asked) => match asked.of_region() {
+            Some(pair) => region::run(&crate::cli::identity::region::RegionCommand::Explain(pair)),
+            None => explain::run(&asked),
+        },
     }
 }

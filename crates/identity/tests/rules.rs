@@ -1,0 +1,218 @@
+//! One test per rule: what links, what is held for review, what is new.
+
+mod common;
+
+use common::{at, index_of, nhs, person, phone};
+use fhir::{PatientKey, PersonKey};
+use identity::{Answer, Matcher, Model, Outcome, PatientFacts, Ruling, Scratch};
+
+const CROWD: u64 = 3000;
+const NUMBER: u64 = 9_990_000_018;
+const OTHER: u64 = 9_990_000_026;
+
+fn ask(known: &[PatientFacts], asked: &PatientFacts) -> Answer {
+    let (index, model) = (index_of(CROWD, known), Model::builtin());
+    Matcher::new(&index, &model).decide(asked, None, None, &mut Scratch::default())
+}
+
+fn linked(known: &[PatientFacts], asked: &PatientFacts) -> bool {
+    ask(known, asked).outcome == Outcome::Link(PersonKey(1_000_000))
+}
+
+fn ann() -> PatientFacts {
+    phone(at(person("Ann", "Okonkwo", "1950-03-12", "female"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123")
+}
+
+#[test]
+fn the_same_facts_are_the_same_person() {
+    assert!(linked(&[ann()], &ann()));
+}
+
+#[test]
+fn somebody_else_is_new() {
+    let answer = ask(&[ann()], &person("Bartholomew", "Featherstone", "1971-11-30", "male"));
+    assert_eq!(answer.outcome, Outcome::New);
+}
+
+#[test]
+fn a_verified_number_with_birth_date_or_name_links() {
+    let known = nhs(ann(), NUMBER, true);
+    let married = nhs(person("Ann", "Brown", "1950-03-12", "female"), NUMBER, true);
+    let mistyped = nhs(person("Ann", "Okonkwo", "1971-09-30", "female"), NUMBER, true);
+    for asked in [married, mistyped] {
+        let answer = ask(std::slice::from_ref(&known), &asked);
+        assert_eq!(answer.outcome, Outcome::Link(PersonKey(1_000_000)));
+        assert_eq!(answer.candidates[0].ruling, Some(Ruling::VerifiedNumber));
+    }
+}
+
+#[test]
+fn a_number_alone_never_links() {
+    let known = nhs(ann(), NUMBER, true);
+    let answer = ask(&[known], &nhs(person("Bilal", "Khan", "1988-05-06", "male"), NUMBER, true));
+    assert_eq!(answer.outcome, Outcome::Review);
+    assert_eq!(answer.candidates[0].ruling, Some(Ruling::NumberAlone));
+}
+
+#[test]
+fn two_verified_numbers_never_link() {
+    let answer = ask(&[nhs(ann(), NUMBER, true)], &nhs(ann(), OTHER, true));
+    assert_eq!(answer.outcome, Outcome::Review);
+    assert_eq!(answer.candidates[0].ruling, Some(Ruling::TwoNumbers));
+}
+
+#[test]
+fn twins_never_link() {
+    let twin =
+        phone(at(person("Beatrice", "Okonkwo", "1950-03-12", "female"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123");
+    let mut child = ann();
+    child.birth = "2024-03-12".parse().ok();
+    let mut other = twin.clone();
+    other.birth = child.birth;
+    let answer = ask(&[child], &other);
+    assert!(!matches!(answer.outcome, Outcome::Link(_)), "{:?}", answer.outcome);
+    assert!(!matches!(ask(&[ann()], &twin).outcome, Outcome::Link(_)));
+}
+
+#[test]
+fn the_twin_that_is_known_is_found_among_two() {
+    let mut ann = ann();
+    ann.birth = "2024-03-12".parse().ok();
+    let mut bea = ann.clone();
+    bea.givens = vec!["Beatrice".into()];
+    assert!(linked(&[ann.clone(), bea], &ann));
+}
+
+#[test]
+fn parent_and_child_of_one_name_never_link() {
+    let mut son = ann();
+    son.birth = "1978-10-02".parse().ok();
+    let answer = ask(&[ann()], &son);
+    assert!(!matches!(answer.outcome, Outcome::Link(_)), "{:?}", answer.outcome);
+}
+
+#[test]
+fn a_household_alone_never_links() {
+    let spouse =
+        phone(at(person("Emeka", "Okonkwo", "1948-01-20", "male"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123");
+    assert_eq!(ask(&[ann()], &spouse).outcome, Outcome::New);
+}
+
+#[test]
+fn neighbours_are_not_one_person() {
+    let neighbour = at(person("Ann", "Brown", "1952-07-01", "female"), "14 Mill Lane", "OL9 6AA");
+    assert_eq!(ask(&[ann()], &neighbour).outcome, Outcome::New);
+}
+
+#[test]
+fn without_a_lead_somebody_chooses() {
+    let answer = ask(&[ann(), ann()], &ann());
+    assert_eq!(answer.outcome, Outcome::Review);
+    assert!(answer.candidates[0].probability < 0.6);
+}
+
+#[test]
+fn two_patients_of_one_person_do_not_compete() {
+    let index = index_of(CROWD, &[ann(), ann()]);
+    assert!(index.link(PatientKey(1_000_001), PersonKey(1_000_000)));
+    let model = Model::builtin();
+    let answer = Matcher::new(&index, &model).decide(&ann(), None, None, &mut Scratch::default());
+    assert_eq!(answer.outcome, Outcome::Link(PersonKey(1_000_000)));
+}
+
+#[test]
+fn a_patient_is_not_compared_with_itself() {
+    let index = index_of(CROWD, &[ann()]);
+    let model = Model::builtin();
+    let answer =
+        Matcher::new(&index, &model).decide(&ann(), Some(PatientKey(1_000_000)), None, &mut Scratch::default());
+    assert_eq!(answer.outcome, Outcome::New);
+}
+
+#[test]
+fn one_mistake_at_a_time_still_links() {
+    let change = |with: fn(&mut PatientFacts)| {
+        let mut facts = ann();
+        with(&mut facts);
+        facts
+    };
+    let cases: [(&str, PatientFacts); 12] = [
+        ("nickname", change(|f| f.givens = vec!["Annie".into()])),
+        ("slip in the forename", change(|f| f.givens = vec!["Amn".into()])),
+        ("slip in the family name", change(|f| f.families = vec!["Okonkow".into()])),
+        ("former name", change(|f| f.families = vec!["Brown".into(), "Okonkwo".into()])),
+        ("double-barrelled", change(|f| f.families = vec!["Okonkwo-Brown".into()])),
+        ("names swapped", change(|f| std::mem::swap(&mut f.givens, &mut f.families))),
+        ("day and month swapped", change(|f| f.birth = "1950-12-03".parse().ok())),
+        ("digits swapped", change(|f| f.birth = "1950-03-21".parse().ok())),
+        ("no birth date", change(|f| f.birth = None)),
+        ("moved", change(|f| f.addresses[0].postcode = Some("M1 1AE".into()))),
+        ("no address", change(|f| f.addresses.clear())),
+        ("accents and case", change(|f| f.families = vec!["ÓKONKWO".into()])),
+    ];
+    for (what, asked) in cases {
+        assert!(linked(&[ann()], &asked), "{what}");
+    }
+}
+
+#[test]
+fn sources_have_their_own_bands() {
+    let mut model = Model::builtin();
+    model.sources.insert("careful".into(), identity::Thresholds { link: 1.0, review: 0.5, lead: 10.0 });
+    let index = index_of(CROWD, &[ann()]);
+    let matcher = Matcher::new(&index, &model);
+    let mut scratch = Scratch::default();
+    assert!(matches!(matcher.decide(&ann(), None, None, &mut scratch).outcome, Outcome::Link(_)));
+    assert_eq!(matcher.decide(&ann(), None, Some("careful"), &mut scratch).outcome, Outcome::Review);
+}
+
+#[test]
+fn names_of_nobody_are_no_evidence() {
+    let unknown = |family: &str| {
+        let mut facts = person("Unknown", family, "1900-01-01", "male");
+        facts.unknown = true;
+        facts
+    };
+    assert_eq!(ask(&[unknown("Unknown")], &unknown("Unknown")).outcome, Outcome::New);
+}
+
+#[test]
+fn a_newborn_is_not_its_mother_and_not_its_twin() {
+    let mother = nhs(ann(), NUMBER, true);
+    let mut baby =
+        phone(at(person("Baby Girl", "Okonkwo", "2025-05-05", "female"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123");
+    baby.newborn = true;
+    assert!(!matches!(ask(&[mother], &baby).outcome, Outcome::Link(_)));
+}
+
+#[test]
+fn a_superseded_number_still_leads_to_the_person() {
+    let mut known = nhs(ann(), OTHER, true);
+    known.nhs_numbers_old = vec![NUMBER];
+    let mut asked = nhs(person("Ann", "Okonkwo", "1950-03-12", "female"), NUMBER, false);
+    asked.addresses.clear();
+    assert!(linked(&[known], &asked));
+}
+
+#[test]
+fn odd_facts_harm_nobody() {
+    let mut long = ann();
+    long.givens = vec!["x".repeat(200)];
+    long.families = vec!["y".repeat(200)];
+    let odd = [
+        PatientFacts::default(),
+        person("", "", "1900-01-01", ""),
+        person("A", "B", "1950-03-12", "female"),
+        person("\u{0}\u{7}", "\u{1b}[31m", "1950-03-12", "female"),
+        person("小龍", "李", "1950-03-12", "male"),
+        person("Владимир", "Иванов", "1950-03-12", "male"),
+        person("---", "''", "1950-03-12", "male"),
+        long.clone(),
+    ];
+    for facts in &odd {
+        let answer = ask(&odd, facts);
+        assert!(answer.candidates.iter().all(|candidate| (0.0..=1.0).contains(&candidate.probability)));
+    }
+    assert_eq!(ask(&[ann()], &odd[0]).outcome, Outcome::New);
+    assert!(linked(&[long.clone()], &long), "long names are names");
+}

@@ -1,0 +1,406 @@
+//! What the columns of a file mean: by their usual names, or as the caller says.
+
+use std::collections::BTreeSet;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// The record's own name in the file.
+    Id,
+    /// A whole name.
+    Name,
+    /// First given name, or all of them.
+    Given,
+    /// What the person is called.
+    KnownAs,
+    /// Further given names.
+    Middle,
+    /// Family name.
+    Family,
+    /// A family name of before.
+    FormerFamily,
+    /// Date of birth.
+    Birth,
+    /// Sex or gender.
+    Sex,
+    /// NHS number.
+    Nhs,
+    /// How far the NHS number was traced.
+    NhsStatus,
+    /// House number.
+    Number,
+    /// A line of the address, or all of it.
+    Address,
+    /// A further line of the address: a place where there is a house number of its own, else a line.
+    FurtherLine,
+    /// Village, suburb, town.
+    Place,
+    /// County or state.
+    Region,
+    /// Postcode.
+    Postcode,
+    /// Telephone number.
+    Phone,
+    /// Email address.
+    Email,
+    /// General practice.
+    Practice,
+    /// Date of death.
+    Death,
+    /// For reports on fairness alone, never for matching.
+    Ethnicity,
+    /// Takes part as it stands.
+    Plain,
+    /// Takes no part.
+    Ignored,
+}
+
+/// Names that are recognised, letters and digits only, lower case.
+const USUAL: &[(&str, Field)] = &[
+    ("id", Field::Id),
+    ("recid", Field::Id),
+    ("recordid", Field::Id),
+    ("uniqueid", Field::Id),
+    ("rowid", Field::Id),
+    ("name", Field::Name),
+    ("fullname", Field::Name),
+    ("patientname", Field::Name),
+    ("givenname", Field::Given),
+    ("givennames", Field::Given),
+    ("given", Field::Given),
+    ("firstname", Field::Given),
+    ("first", Field::Given),
+    ("forename", Field::Given),
+    ("forenames", Field::Given),
+    ("forename1", Field::Given),
+    ("fname", Field::Given),
+    ("knownas", Field::KnownAs),
+    ("preferredname", Field::KnownAs),
+    ("nickname", Field::KnownAs),
+    ("middlename", Field::Middle),
+    ("middlenames", Field::Middle),
+    ("middle", Field::Middle),
+    ("secondname", Field::Middle),
+    ("secondforename", Field::Middle),
+    ("forename2", Field::Middle),
+    ("othernames", Field::Middle),
+    ("othergivennames", Field::Middle),
+    ("familyname", Field::Family),
+    ("family", Field::Family),
+    ("surname", Field::Family),
+    ("lastname", Field::Family),
+    ("last", Field::Family),
+    ("lname", Field::Family),
+    ("formerfamilyname", Field::FormerFamily),
+    ("formersurname", Field::FormerFamily),
+    ("previoussurname", Field::FormerFamily),
+    ("previousfamilyname", Field::FormerFamily),
+    ("maidenname", Field::FormerFamily),
+    ("birthname", Field::FormerFamily),
+    ("birthsurname", Field::FormerFamily),
+    ("dateofbirth", Field::Birth),
+    ("dob", Field::Birth),
+    ("birthdate", Field::Birth),
+    ("born", Field::Birth),
+    ("sex", Field::Sex),
+    ("gender", Field::Sex),
+    ("administrativegender", Field::Sex),
+    ("nhsnumber", Field::Nhs),
+    ("nhsno", Field::Nhs),
+    ("nhs", Field::Nhs),
+    ("nhsnumberstatus", Field::NhsStatus),
+    ("nhsnumberverified", Field::NhsStatus),
+    ("nhsnumbertracestatus", Field::NhsStatus),
+    ("nhsverified", Field::NhsStatus),
+    ("streetnumber", Field::Number),
+    ("housenumber", Field::Number),
+    ("houseno", Field::Number),
+    ("streetno", Field::Number),
+    ("address", Field::Address),
+    ("homeaddress", Field::Address),
+    ("fulladdress", Field::Address),
+    ("address1", Field::Address),
+    ("addressline1", Field::Address),
+    ("line1", Field::Address),
+    ("street", Field::Address),
+    ("streetname", Field::Address),
+    ("address2", Field::FurtherLine),
+    ("address3", Field::FurtherLine),
+    ("address4", Field::FurtherLine),
+    ("addressline2", Field::FurtherLine),
+    ("addressline3", Field::FurtherLine),
+    ("addressline4", Field::FurtherLine),
+    ("line2", Field::FurtherLine),
+    ("suburb", Field::Place),
+    ("town", Field::Place),
+    ("city", Field::Place),
+    ("village", Field::Place),
+    ("locality", Field::Place),
+    ("posttown", Field::Place),
+    ("district", Field::Place),
+    ("state", Field::Region),
+    ("county", Field::Region),
+    ("region", Field::Region),
+    ("province", Field::Region),
+    ("postcode", Field::Postcode),
+    ("postalcode", Field::Postcode),
+    ("zip", Field::Postcode),
+    ("zipcode", Field::Postcode),
+    ("phone", Field::Phone),
+    ("phonenumber", Field::Phone),
+    ("telephone", Field::Phone),
+    ("telephonenumber", Field::Phone),
+    ("tel", Field::Phone),
+    ("mobile", Field::Phone),
+    ("mobilenumber", Field::Phone),
+    ("mobilephone", Field::Phone),
+    ("homephone", Field::Phone),
+    ("workphone", Field::Phone),
+    ("email", Field::Email),
+    ("emailaddress", Field::Email),
+    ("practice", Field::Practice),
+    ("practicecode", Field::Practice),
+    ("gppractice", Field::Practice),
+    ("gppracticecode", Field::Practice),
+    ("odscode", Field::Practice),
+    ("surgery", Field::Practice),
+    ("gp", Field::Practice),
+    ("dateofdeath", Field::Death),
+    ("deathdate", Field::Death),
+    ("dod", Field::Death),
+    ("ethnicity", Field::Ethnicity),
+    ("ethnicgroup", Field::Ethnicity),
+    ("ethniccategory", Field::Ethnicity),
+    ("race", Field::Ethnicity),
+    ("religion", Field::Ignored),
+    ("language", Field::Ignored),
+    ("nationality", Field::Ignored),
+    ("title", Field::Ignored),
+    ("prefix", Field::Ignored),
+    ("age", Field::Ignored),
+];
+
+/// Names that `--columns` knows.
+const SAYABLE: &[(&str, Field)] = &[
+    ("id", Field::Id),
+    ("name", Field::Name),
+    ("given_name", Field::Given),
+    ("known_as", Field::KnownAs),
+    ("middle_name", Field::Middle),
+    ("family_name", Field::Family),
+    ("former_family_name", Field::FormerFamily),
+    ("birth_date", Field::Birth),
+    ("sex", Field::Sex),
+    ("nhs_number", Field::Nhs),
+    ("nhs_number_status", Field::NhsStatus),
+    ("house_number", Field::Number),
+    ("address", Field::Address),
+    ("address_2", Field::FurtherLine),
+    ("place", Field::Place),
+    ("region", Field::Region),
+    ("postcode", Field::Postcode),
+    ("phone", Field::Phone),
+    ("email", Field::Email),
+    ("practice", Field::Practice),
+    ("death_date", Field::Death),
+    ("ethnicity", Field::Ethnicity),
+    ("plain", Field::Plain),
+    ("ignore", Field::Ignored),
+];
+
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// What `--columns` says: pairs of field and column.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    fields: Vec<(Field, String)>,
+    /// A column may be missing from this file, being in another.
+    kindly: bool,
+}
+
+impl Said {
+    /// Read `given_name=First,family_name=Last,ignore=Notes`.
+    ///
+    /// # Errors
+    /// When a part has no `=`, or names a field there is not.
+    pub fn parse(text: Option<&str>) -> Result<Said, String> {
+        let mut said = Vec::new();
+        for part in text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let Some((field, column)) = part.split_once('=') else {
+                return Err(format!("--columns: '{part}' is not of the form field=column"));
+            };
+            let known = SAYABLE.iter().find(|(name, _)| folded(name) == folded(field));
+            let known = known.or_else(|| USUAL.iter().find(|(name, _)| *name == folded(field)));
+            let Some((_, field)) = known else {
+                let names: Vec<&str> = SAYABLE.iter().map(|(name, _)| *name).collect();
+                return Err(format!("--columns: there is no field '{field}'; there are {}", names.join(", ")));
+            };
+            said.push((*field, column.trim().to_owned()));
+        }
+        Ok(Said { fields: said, kindly: false })
+    }
+
+    /// For one of several files: a column that it lacks may be another's.
+    pub fn kindly(mut self) -> Said {
+        self.kindly = true;
+        self
+    }
+
+    /// Whether every column said is in one of the files.
+    ///
+    /// # Errors
+    /// One line that names the column that none has.
+    pub fn check(&self, files: &[&Columns]) -> Result<(), String> {
+        for (_, column) in &self.fields {
+            let has = |columns: &&&Columns| columns.names.iter().any(|name| folded(name) == folded(column));
+            if !files.iter().any(|columns| has(&columns)) {
+                let names: Vec<&str> =
+                    files.iter().flat_map(|columns| columns.names.iter().map(String::as_str)).collect();
+                return Err(format!("no file has a column '{column}' (--columns): there are {}", names.join(", ")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A file's columns by their places.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// The file's own names.
+    pub names: Vec<String>,
+    /// What each holds.
+    pub fields: Vec<Field>,
+}
+
+impl Columns {
+    /// Recognise the columns of a header.
+    ///
+    /// # Errors
+    /// One line that says what is missing and what was recognised.
+    pub fn recognise(names: Vec<String>, said: &Said, file: &str) -> Result<Columns, String> {
+        let mut fields: Vec<Field> = names
+            .iter()
+            .map(|name| {
+                let own = folded(name);
+                let chosen = said.fields.iter().find(|(_, column)| folded(column) == own).map(|(field, _)| *field);
+                // A second column of telephones is one more telephone.
+                let stem = own.trim_end_matches(|c: char| c.is_ascii_digit());
+                let usual = |wanted: &str| USUAL.iter().find(|(name, _)| *name == wanted).map(|(_, field)| *field);
+                let many = |field: &Field| matches!(field, Field::Phone | Field::Email | Field::Place | Field::Middle);
+                chosen.or_else(|| usual(&own)).or_else(|| usual(stem).filter(many)).unwrap_or(Field::Plain)
+            })
+            .collect();
+        for (_, column) in said.fields.iter().filter(|_| !said.kindly) {
+            if !names.iter().any(|name| folded(name) == folded(column)) {
+                return Err(format!("{file} has no column '{column}' (--columns): it has {}", names.join(", ")));
+            }
+        }
+        if !fields.contains(&Field::Id)
+            && let Some(first) = fields.iter().position(|field| *field != Field::Ignored).filter(|at| *at == 0)
+            && let Some(field) = fields.get_mut(first)
+        {
+            if *field != Field::Plain {
+                return Err(format!(
+                    "{file} has no column of ids (rec_id, id, record_id, or --columns id=…): it has {}",
+                    names.join(", ")
+                ));
+            }
+            *field = Field::Id;
+        }
+        let columns = Columns { names, fields };
+        columns.check(file)?;
+        Ok(columns)
+    }
+
+    fn check(&self, file: &str) -> Result<(), String> {
+        let has = |wanted: &[Field]| wanted.iter().any(|field| self.fields.contains(field));
+        let mut missing = Vec::new();
+        if !has(&[Field::Given, Field::Family, Field::Name]) {
+            missing.push("names (given_name, family_name)");
+        }
+        let second =
+            [Field::Birth, Field::Postcode, Field::Address, Field::Nhs, Field::Phone, Field::Email, Field::Plain];
+        if !has(&second) {
+            missing.push("anything beside names (birth_date, postcode, address, nhs_number, phone, email)");
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "{file} lacks columns for {}; recognised: {}; name them with --columns given_name=…,family_name=…,birth_date=…",
+            missing.join(" and "),
+            self.recognised()
+        ))
+    }
+
+    /// What was recognised, in words.
+    pub fn recognised(&self) -> String {
+        let word = |field: Field| SAYABLE.iter().find(|(_, known)| *known == field).map_or("", |(name, _)| name);
+        let known: Vec<String> =
+            self.names.iter().zip(&self.fields).map(|(name, field)| format!("{name} as {}", word(*field))).collect();
+        if known.is_empty() { "nothing".into() } else { known.join(", ") }
+    }
+
+    /// Names of the columns that take part as they stand.
+    pub fn plain(&self) -> BTreeSet<String> {
+        let plain = self.names.iter().zip(&self.fields).filter(|(_, field)| **field == Field::Plain);
+        plain.map(|(name, _)| folded(name)).collect()
+    }
+
+    /// Places of the plain columns, with their folded names.
+    pub fn plain_places(&self) -> Vec<(usize, String)> {
+        let plain = self.names.iter().zip(&self.fields).enumerate().filter(|(_, (_, field))| **field == Field::Plain);
+        plain.map(|(at, (name, _))| (at, folded(name))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn usual_names_are_recognised_however_they_are_written() {
+        let header =
+            names(&["Rec ID", "FIRST_NAME", "Last-Name", "DoB", "post code", "mobile2", "shoe_size", "ethnicity"]);
+        let columns = Columns::recognise(header, &Said::default(), "people.csv").unwrap();
+        assert_eq!(
+            columns.fields,
+            [
+                Field::Id,
+                Field::Given,
+                Field::Family,
+                Field::Birth,
+                Field::Postcode,
+                Field::Phone,
+                Field::Plain,
+                Field::Ethnicity
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_column_is_named_in_one_line() {
+        let error = Columns::recognise(names(&["id", "dob"]), &Said::default(), "people.csv").unwrap_err();
+        assert!(
+            error.contains("given_name") && error.contains("dob as birth_date") && !error.contains('\n'),
+            "{error}"
+        );
+        let error = Columns::recognise(names(&["id", "forename"]), &Said::default(), "people.csv").unwrap_err();
+        assert!(error.contains("birth_date"), "{error}");
+    }
+
+    #[test]
+    fn the_caller_has_the_last_word() {
+        let said = Said::parse(Some("given_name=A,family_name=B,birth_date=C,ignore=D")).unwrap();
+        let columns = Columns::recognise(names(&["key", "a", "b", "c", "d"]), &said, "people.csv").unwrap();
+        assert_eq!(columns.fields, [Field::Id, Field::Given, Field::Family, Field::Birth, Field::Ignored]);
+        assert!(Said::parse(Some("nonsense=A")).unwrap_err().contains("given_name"));
+        assert!(Columns::recognise(names(&["key", "a"]), &said, "people.csv").unwrap_err().contains("'B'"));
+    }
+}

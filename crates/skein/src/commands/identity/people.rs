@@ -1,0 +1,225 @@
+//! A file's people: read once, packed at once, the ids kept beside.
+
+use super::{
+    columns::{Columns, Said},
+    rows::{self, Plain, Values},
+    table::{self, Table},
+};
+use fhir::{PatientKey, PersonKey};
+use identity::{Builder, Index, Packed, PatientFacts};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+/// Rows read at a time for each thread.
+const PIECE: usize = 8192;
+/// Rows from which the nature of a plain column is judged.
+const JUDGED: usize = 20_000;
+/// Attributes compared at most.
+const ATTRIBUTES_MAX: usize = 7;
+
+/// An open file with its columns understood.
+pub struct Opened {
+    path: PathBuf,
+    table: Table,
+    /// Its columns.
+    pub columns: Columns,
+    first: Vec<Values>,
+}
+
+impl Opened {
+    /// Open a file and read its first rows.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with it.
+    pub fn open(path: &Path, said: &Said) -> Result<Opened, String> {
+        let mut table = table::open(path)?;
+        let columns = Columns::recognise(table.names.clone(), said, &path.display().to_string())?;
+        let first = table.next(JUDGED)?;
+        if first.is_empty() {
+            return Err(format!("{} has a header and no rows", path.display()));
+        }
+        Ok(Opened { path: path.to_owned(), table, columns, first })
+    }
+
+    /// How the plain columns named take part: nearly all values different, an identifier; else an attribute.
+    pub fn judge(&self, wanted: &BTreeSet<String>) -> Plain {
+        let mut how = Plain::default();
+        for (place, name) in self.columns.plain_places() {
+            if !wanted.contains(&name) {
+                continue;
+            }
+            let values = self.first.iter().filter_map(|row| row.get(place)).filter(|value| !value.is_empty());
+            let mut seen = HashSet::new();
+            let mut all = 0_usize;
+            for value in values {
+                seen.insert(value.as_str());
+                all += 1;
+            }
+            // A file of duplicates has each value a few times; a county or a ward has each many times.
+            if seen.len() * 8 >= all && all > 0 && seen.len() > 20 {
+                how.identifiers.push(name);
+            } else if seen.len() > 1 && how.attributes.len() < ATTRIBUTES_MAX {
+                how.attributes.push(name);
+            }
+        }
+        how.attributes.sort();
+        how
+    }
+
+    fn next(&mut self, most: usize) -> Result<Vec<Values>, String> {
+        if !self.first.is_empty() {
+            return Ok(std::mem::take(&mut self.first));
+        }
+        self.table.next(most).map_err(|error| format!("{}: {error}", self.path.display()))
+    }
+
+    fn id_place(&self) -> usize {
+        self.columns.fields.iter().position(|field| *field == super::columns::Field::Id).unwrap_or(0)
+    }
+
+    /// Rows whose number of values was not that of the columns.
+    pub fn ragged(&self) -> usize {
+        self.table.ragged
+    }
+}
+
+/// Ids of a file's rows, in order.
+#[derive(Debug, Default)]
+pub struct Ids(Vec<String>);
+
+impl Ids {
+    /// The id of a row.
+    pub fn get(&self, row: u32) -> &str {
+        self.0.get(row as usize).map_or("", String::as_str)
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Rows by id.
+    pub fn places(&self) -> HashMap<&str, u32> {
+        self.0.iter().zip(0..).map(|(id, row)| (id.as_str(), row)).collect()
+    }
+
+    fn take(&mut self, rows: &[Values], place: usize) {
+        self.0.extend(rows.iter().map(|row| row.get(place).cloned().unwrap_or_default()));
+    }
+
+    fn check(&self, file: &Path) -> Result<(), String> {
+        let mut seen: HashMap<&str, usize> = HashMap::with_capacity(self.0.len());
+        for (number, id) in self.0.iter().enumerate() {
+            if id.is_empty() {
+                return Err(format!("{}: row {} has no id", file.display(), number + 1));
+            }
+            if let Some(before) = seen.insert(id, number) {
+                return Err(format!(
+                    "{}: rows {} and {} have the same id; name a column of different ids with --columns id=…",
+                    file.display(),
+                    before + 1,
+                    number + 1
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Read a file into an index.
+///
+/// # Errors
+/// One line that says what is wrong with the file.
+pub fn index(
+    mut file: Opened,
+    how: &Plain,
+    threads: usize,
+    progress: &dyn Fn(usize),
+) -> Result<(Index, Ids, usize), String> {
+    let plain = file.columns.plain_places();
+    let place = file.id_place();
+    let mut ids = Ids::default();
+    let mut builder = Builder::new(2_000_000, how.attributes.clone());
+    loop {
+        let mut piles: Vec<Vec<Values>> = Vec::new();
+        while piles.len() < threads {
+            let rows = file.next(PIECE)?;
+            if rows.is_empty() {
+                break;
+            }
+            piles.push(rows);
+        }
+        if piles.is_empty() {
+            break;
+        }
+        let mut start = ids.len();
+        let starts: Vec<usize> = piles
+            .iter()
+            .map(|rows| {
+                ids.take(rows, place);
+                std::mem::replace(&mut start, ids.len())
+            })
+            .collect();
+        let pack = |rows: &[Values], start: usize| {
+            let mut pile = Packed::default();
+            for (row, values) in (start as u64..).zip(rows) {
+                let facts = rows::facts(&file.columns, &plain, how, values);
+                builder.pack(&mut pile, PatientKey(row), PersonKey(row), &facts);
+            }
+            pile
+        };
+        let packed: Vec<Packed> = std::thread::scope(|scope| {
+            let pack = &pack;
+            let running: Vec<_> =
+                piles.iter().zip(starts).map(|(rows, start)| scope.spawn(move || pack(rows, start))).collect();
+            running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        for pile in packed {
+            builder.append(pile);
+        }
+        progress(ids.len());
+    }
+    ids.check(&file.path)?;
+    let ragged = file.ragged();
+    Ok((builder.build_with(threads), ids, ragged))
+}
+
+/// What was read of people who are asked about.
+pub struct Asked {
+    /// Their ids.
+    pub ids: Ids,
+    /// Their facts.
+    pub facts: Vec<PatientFacts>,
+    /// Rows whose number of values was not that of the columns.
+    pub ragged: usize,
+    /// Their ethnicity as the file has it, for reports on fairness; empty where it has none.
+    pub ethnicities: Vec<String>,
+}
+
+/// Read a file of people to ask about.
+///
+/// # Errors
+/// One line that says what is wrong with the file.
+pub fn asked(mut file: Opened, how: &Plain, progress: &dyn Fn(usize)) -> Result<Asked, String> {
+    let plain = file.columns.plain_places();
+    let place = file.id_place();
+    let ethnicity = file.columns.fields.iter().position(|field| *field == super::columns::Field::Ethnicity);
+    let mut asked = Asked { ids: Ids::default(), facts: Vec::new(), ragged: 0, ethnicities: Vec::new() };
+    loop {
+        let rows = file.next(PIECE)?;
+        if rows.is_empty() {
+            break;
+        }
+        asked.ids.take(&rows, place);
+        asked.facts.extend(rows.iter().map(|values| rows::facts(&file.columns, &plain, how, values)));
+        if let Some(ethnicity) = ethnicity {
+            asked.ethnicities.extend(rows.iter().map(|values| values.get(ethnicity).cloned().unwrap_or_default()));
+        }
+        progress(asked.ids.len());
+    }
+    asked.ids.check(&file.path)?;
+    asked.ragged = file.ragged();
+    Ok(asked)
+}
