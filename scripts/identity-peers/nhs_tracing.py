@@ -11,8 +11,8 @@ most one for each incoming record. The steps, as the Master Person Service descr
 3. Algorithmic: candidates from four blocks, each of at most 50; forename, family name, birth date, sex and postcode are
    scored between 0 and 1 and weighed; the best wins with a score of at least S and a lead of L over the second.
 
-Only the steps are published, not every weight: the weights here are ours, and S (0.78) and L (0.10) are those of the
-best F1 on the test set that docs/identity-test-data.md measures with, so that the rules are shown at their best.
+Only the steps are published, not every weight: the weights here are ours. docs/identity-test-data.md has what several S
+and L give; a lower S finds more and errs more.
 """
 import argparse
 import csv

@@ -86,7 +86,7 @@ impl TestSet {
 
     /// Write `index.csv`, `incoming.csv`, `truth.csv`, `cases.csv` and `about.json` to `folder`, which must be empty or
     /// not exist. The index is written as it is made; incoming records are kept until the end, to be put in random order:
-    /// about 400 bytes each. `progress` is told how many people of the index are done.
+    /// about 200 bytes each. `progress` is told how many people of the index are done.
     pub fn write(&self, folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<TestSetWritten, WriteError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
