@@ -14,13 +14,14 @@ use crate::{
     mapped::{self, Mapped, Step},
     profiles::Profiles,
 };
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use fhir::{PatientKey, Region};
 use fold::{Broken, Fold, group};
 use mapping::{Change, Finding, Severity};
 use serde_json::json;
 use std::collections::HashMap;
 use store::{
-    Derived, Problem, ProblemStatus, StoreError, Writer,
+    Derived, Problem, ProblemStatus, Sample, StoreError, Writer,
     journal::{EntryKind, JournalReader},
 };
 
@@ -38,8 +39,8 @@ pub struct Applier {
     profiles: Profiles,
     threads: usize,
     fold: Fold,
-    dictionaries: crossbeam_channel::Receiver<(u8, Vec<u8>)>,
-    dictionary_sender: crossbeam_channel::Sender<(u8, Vec<u8>)>,
+    dictionaries: Receiver<(u8, Vec<u8>)>,
+    samples: Sender<Sample>,
     /// Counts changes of directories; what was looked up under another count is looked up again.
     directory_changes: u64,
 }
@@ -52,7 +53,7 @@ impl Applier {
         for (source, toml) in writer.profiles()? {
             profiles.set(&source, &toml);
         }
-        let (dictionary_sender, dictionaries) = crossbeam_channel::unbounded();
+        let (samples, dictionaries) = start_trainer()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
         Ok(Applier {
             region,
@@ -64,7 +65,7 @@ impl Applier {
             threads,
             fold: mapping::fold_text,
             dictionaries,
-            dictionary_sender,
+            samples,
             directory_changes: 0,
         })
     }
@@ -299,6 +300,21 @@ impl Applier {
             resolved_by,
         })
     }
+}
+
+/// The thread that trains dictionaries: one after the other, for training takes memory and a processor, and nobody waits for
+/// it. It ends with the applier.
+fn start_trainer() -> Result<(Sender<Sample>, Receiver<(u8, Vec<u8>)>), StoreError> {
+    let (samples, inbox) = unbounded::<Sample>();
+    let (trained, dictionaries) = unbounded();
+    let train = move || {
+        for dictionary in inbox.iter().filter_map(|sample| sample.train()) {
+            let _ = trained.send(dictionary);
+        }
+    };
+    let trainer = std::thread::Builder::new().name("dictionary".into()).spawn(train);
+    trainer.map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))?;
+    Ok((samples, dictionaries))
 }
 
 fn not_folded() -> Finding {
