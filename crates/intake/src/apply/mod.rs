@@ -29,6 +29,9 @@ use store::{
 /// resubmitted message is then simply late news.
 const HELD_MAX: usize = 10_000;
 
+/// A dictionary and the type it is for.
+type Trained = (u8, Vec<u8>);
+
 /// The applier.
 pub struct Applier {
     region: Region,
@@ -39,7 +42,7 @@ pub struct Applier {
     profiles: Profiles,
     threads: usize,
     fold: Fold,
-    dictionaries: Receiver<(u8, Vec<u8>)>,
+    dictionaries: Receiver<Trained>,
     samples: Sender<Sample>,
     /// Counts changes of directories; what was looked up under another count is looked up again.
     directory_changes: u64,
@@ -304,7 +307,7 @@ impl Applier {
 
 /// The thread that trains dictionaries: one after the other, for training takes memory and a processor, and nobody waits for
 /// it. It ends with the applier.
-fn start_trainer() -> Result<(Sender<Sample>, Receiver<(u8, Vec<u8>)>), StoreError> {
+fn start_trainer() -> Result<(Sender<Sample>, Receiver<Trained>), StoreError> {
     let (samples, inbox) = unbounded::<Sample>();
     let (trained, dictionaries) = unbounded();
     let train = move || {
