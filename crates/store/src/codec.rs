@@ -80,7 +80,7 @@ struct Scratch {
 }
 
 /// Room for compressing that is kept for the next text.
-const PACKED_BYTES_KEPT: usize = 4 << 20;
+const PACKED_BYTES_KEPT: usize = 2 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Option<Scratch>> = const { RefCell::new(None) };
@@ -438,12 +438,25 @@ fn render(out: &mut Vec<u8>, what: &Rendering<'_>, marked: &[u8]) -> Result<(), 
     unmark(out, what.id, rest)
 }
 
+/// Where the next mark is. Marks are few: 32 bytes are looked at together.
+fn next_mark(marked: &[u8]) -> Option<usize> {
+    let is_mark = |byte: &u8| *byte <= UUID;
+    let mut at = 0;
+    for chunk in marked.chunks(32) {
+        if chunk.iter().fold(false, |any, byte| any | is_mark(byte)) {
+            return chunk.iter().position(is_mark).map(|spot| at + spot);
+        }
+        at += chunk.len();
+    }
+    None
+}
+
 /// Append marked text as JSON again.
 fn unmark(out: &mut Vec<u8>, id: ResourceId, marked: &[u8]) -> Result<(), StoreError> {
     let broken = || StoreError::Corrupt("a stored body has a broken mark".into());
     let own = key::encode(id.patient.0);
     let mut rest = marked;
-    while let Some(spot) = rest.iter().position(|byte| *byte < 0x05) {
+    while let Some(spot) = next_mark(rest) {
         let (before, after) = rest.split_at_checked(spot).ok_or_else(broken)?;
         out.extend_from_slice(before);
         let (mark, after) = after.split_first().ok_or_else(broken)?;

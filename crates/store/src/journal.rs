@@ -465,7 +465,7 @@ pub struct JournalReader {
 }
 
 /// Bodies whose memory is kept for the next ones: it would be given back to the system and asked for again each time.
-const SPARE_MAX: usize = 4;
+const SPARE_MAX: usize = 3;
 /// Bodies packed to less than this are not worth one of them.
 const LARGE_PACKED_BYTES: usize = 4 << 10;
 /// Smaller memory than this is not worth keeping, larger too much.

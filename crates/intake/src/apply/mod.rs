@@ -15,6 +15,7 @@ use crate::{
     person::{Mover, People},
     profiles::Profiles,
 };
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use fhir::{PatientKey, Region};
 use fold::{Broken, Fold, group};
 use identity::Scratch;
@@ -22,7 +23,7 @@ use mapping::{Change, Finding, Severity};
 use serde_json::json;
 use std::{collections::HashMap, sync::Arc};
 use store::{
-    Derived, Problem, ProblemStatus, StoreError, Writer,
+    Derived, Problem, ProblemStatus, Sample, StoreError, Writer,
     journal::{EntryKind, JournalReader},
 };
 
@@ -33,6 +34,8 @@ const HELD_MAX: usize = 10_000;
 /// Entries, and their bytes, read at a time when catching up one by one.
 const CATCH_UP_ENTRIES: usize = 64;
 const CATCH_UP_BYTES: usize = 1 << 20;
+/// A dictionary and the type it is for.
+type Trained = (u8, Vec<u8>);
 
 /// The applier.
 pub struct Applier {
@@ -44,8 +47,8 @@ pub struct Applier {
     profiles: Profiles,
     threads: usize,
     fold: Fold,
-    dictionaries: crossbeam_channel::Receiver<(u8, Vec<u8>)>,
-    dictionary_sender: crossbeam_channel::Sender<(u8, Vec<u8>)>,
+    dictionaries: Receiver<Trained>,
+    samples: Sender<Sample>,
     /// Counts changes of directories; what was looked up under another count is looked up again.
     directory_changes: u64,
     people: Arc<People>,
@@ -61,7 +64,7 @@ impl Applier {
         for (source, toml) in writer.profiles()? {
             profiles.set(&source, &toml);
         }
-        let (dictionary_sender, dictionaries) = crossbeam_channel::unbounded();
+        let (samples, dictionaries) = start_trainer()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 8);
         Ok(Applier {
             region,
@@ -73,7 +76,7 @@ impl Applier {
             threads,
             fold: mapping::fold_text,
             dictionaries,
-            dictionary_sender,
+            samples,
             directory_changes: 0,
             people,
             scratch: Scratch::default(),
@@ -338,6 +341,21 @@ impl Applier {
             resolved_by,
         })
     }
+}
+
+/// The thread that trains dictionaries: one after the other, for training takes memory and a processor, and nobody waits for
+/// it. It ends with the applier.
+fn start_trainer() -> Result<(Sender<Sample>, Receiver<Trained>), StoreError> {
+    let (samples, inbox) = unbounded::<Sample>();
+    let (trained, dictionaries) = unbounded();
+    let train = move || {
+        for dictionary in inbox.iter().filter_map(|sample| sample.train()) {
+            let _ = trained.send(dictionary);
+        }
+    };
+    let trainer = std::thread::Builder::new().name("dictionary".into()).spawn(train);
+    trainer.map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))?;
+    Ok((samples, dictionaries))
 }
 
 fn not_folded() -> Finding {

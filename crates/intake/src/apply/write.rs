@@ -248,13 +248,8 @@ impl Applier {
 
     pub(super) fn sample(&self, kind: ResourceType, text: Vec<u8>) {
         if let Some(sample) = self.derived.sample(kind.code(), text) {
-            let sender = self.dictionary_sender.clone();
-            // Training takes a moment and nobody waits for it; without a dictionary rows are larger, not wrong.
-            let _ = std::thread::Builder::new().name("dictionary".into()).spawn(move || {
-                if let Some(trained) = sample.train() {
-                    let _ = sender.send(trained);
-                }
-            });
+            // A trainer that is gone costs dictionaries: rows are larger then, not wrong.
+            let _ = self.samples.send(sample);
         }
     }
 }
