@@ -44,32 +44,59 @@ pub fn waterfall(body: &str, other: PatientKey, withheld: bool) -> Option<Waterf
     let kept: Value = serde_json::from_str(body).ok()?;
     let explanation = find(&kept, &other.to_string(), 0)?;
     let lines = explanation.get("lines")?.as_array()?;
-    let withheld = withheld || explanation.get("withheld") == Some(&Value::Bool(true));
+    let matcher_withheld = explanation.get("withheld") == Some(&Value::Bool(true));
+    let withheld = withheld || matcher_withheld;
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_f64).filter(|bits| bits.is_finite());
     let mut steps: Vec<Step> = Vec::new();
+    let mut hidden = false;
     for line in lines.iter().take(STEPS_MAX) {
         let comparison = text(line, "comparison");
         let (weight, frequency) = (number(line, "weight").unwrap_or(0.0), number(line, "frequency").unwrap_or(0.0));
-        if withheld && WHEREABOUTS.contains(&comparison.as_str()) {
-            let words = crate::withhold::WITHHELD.to_owned();
-            steps.push(Step { label: label(&comparison), words, bits: 0.0, withheld: true });
+        // A household's line names what agreed; where the matcher itself withheld, there is only the family name in it.
+        let of_household = comparison == "household" && !matcher_withheld;
+        if withheld && (of_household || WHEREABOUTS.contains(&comparison.as_str())) {
+            hidden = true;
             continue;
         }
         let words = level_words(&comparison, &text(line, "level"), frequency);
         steps.push(Step { label: label(&comparison), words, bits: weight + frequency, withheld: false });
     }
-    let hidden = steps.iter().any(|step| step.withheld);
+    if withheld {
+        // One line for all of it, whatever there is: how many there are would tell something too.
+        let (label, words) = ("Address, telephone, practice".into(), crate::withhold::WITHHELD.to_owned());
+        steps.push(Step { label, words, bits: 0.0, withheld: true });
+    }
     // What is withheld must not be read off the sum.
     let shown: f64 = steps.iter().map(|step| step.bits).sum();
-    let total_bits = if hidden { shown } else { number(explanation, "bits").unwrap_or(shown) };
-    let probability = if hidden { probability(shown) } else { number(explanation, "probability")? };
+    let (total_bits, probability) = match number(explanation, "probability").filter(|_| !hidden) {
+        Some(stated) => (with_rules(&mut steps, shown, stated), stated),
+        None => (shown, probability(shown)),
+    };
     let model = match (text(explanation, "model"), explanation.get("version").and_then(Value::as_u64)) {
         (model, Some(version)) => format!("{model}, version {version}"),
         (model, None) => model,
     };
-    let ruling = explanation.get("ruling").and_then(Value::as_str).map(ruling_words);
+    let ruling = explanation.get("ruling").and_then(Value::as_str);
+    // Who lives in one household is told by no rule either.
+    let ruling =
+        ruling.filter(|ruling| !withheld || !matches!(*ruling, "twins" | "parent-and-child")).map(ruling_words);
     Some(Waterfall { model, steps, total_bits, probability, ruling })
+}
+
+/// The matcher's probability also knows its rules and who else fits: what that adds to the comparisons is a step too, so
+/// that the steps come to what is said. Gives the sum.
+fn with_rules(steps: &mut Vec<Step>, bits: f64, probability: f64) -> f64 {
+    if !(0.000_001..=0.999_999).contains(&probability) {
+        return bits;
+    }
+    let stated = (probability / (1.0 - probability)).log2();
+    if (stated - bits).abs() < 0.1 {
+        return bits;
+    }
+    let (label, words) = ("Rules and others".into(), "what else is known: rules, and who else fits".into());
+    steps.push(Step { label, words, bits: stated - bits, withheld: false });
+    stated
 }
 
 /// The explanation in the smallest object that names the other patient.
@@ -231,7 +258,12 @@ mod tests {
     #[test]
     fn the_steps_of_the_pair_asked_for_are_read() {
         let shown = waterfall(&kept(15.0), OTHER, false).expect("steps");
-        assert_eq!((shown.steps.len(), shown.total_bits, shown.probability), (3, 9.5, 0.998));
+        assert_eq!((shown.steps.len(), shown.probability), (4, 0.998));
+        let sum: f64 = shown.steps.iter().map(|step| step.bits).sum();
+        assert!(
+            (sum - shown.total_bits).abs() < 1e-9 && (probability(sum) - 0.998).abs() < 1e-9,
+            "the steps come to it"
+        );
         assert_eq!(shown.steps[1].words, "the same, a rare value");
         assert!(shown.ruling.is_some_and(|ruling| ruling.contains("twins")));
         assert_eq!(waterfall(&kept(15.0), PatientKey(7), false), None, "another pair has none");
@@ -244,6 +276,7 @@ mod tests {
         assert_eq!(far, near);
         let shown = near.expect("steps");
         assert_eq!((shown.steps[2].words.as_str(), shown.steps[2].withheld), ("withheld", true));
+        assert_eq!(shown.ruling, None, "a rule about households would tell as well");
         assert!((shown.total_bits - -10.5).abs() < 1e-9);
     }
 
