@@ -8,7 +8,7 @@ use serde::Serialize;
 const LEAST: f64 = 1e-9;
 const LEVELS_MAX: usize = 8;
 /// Years after birth from which twins seldom live together, and how seldom against children.
-const GROWN_UP: u32 = 25;
+const GROWN_UP: u32 = 32;
 const GROWN_UP_TWINS: f64 = 0.2;
 /// How many [`Class`]es there are.
 pub const CLASSES: usize = 10;
