@@ -118,7 +118,7 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if variants(a, b) || shares_a_part(short, long) {
         return forename::VARIANT;
     }
-    if alike(short, long, 4, 0.92) {
+    if short.len() >= 4 && within_one(short, long) {
         return forename::SLIP;
     }
     if jaro_winkler(short, long) >= 0.83

@@ -10,7 +10,7 @@ const LEVELS_MAX: usize = 8;
 /// Patients whose average values are added to a young index's counts.
 const ASSUMED: f64 = 5_000.0;
 /// Years after birth from which twins seldom live together, and how seldom against children.
-const GROWN_UP: u32 = 25;
+const GROWN_UP: u32 = 32;
 const GROWN_UP_TWINS: f64 = 0.2;
 /// How many [`Class`]es there are.
 pub const CLASSES: usize = 10;

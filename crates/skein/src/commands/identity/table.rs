@@ -117,10 +117,11 @@ impl Table {
 
 /// UTF-8, or what Windows wrote before there was UTF-8.
 fn text(bytes: &[u8]) -> String {
-    let bytes = bytes.get(..VALUE_MAX).unwrap_or(bytes);
+    let (bytes, cut) = bytes.get(..VALUE_MAX).map_or((bytes, false), |start| (start, true));
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(error) if error.error_len().is_none() => String::from_utf8_lossy(bytes).into_owned(),
+        // The cut went through a character.
+        Err(error) if cut && error.error_len().is_none() => String::from_utf8_lossy(bytes).into_owned(),
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
     }
 }
@@ -134,5 +135,71 @@ fn value(field: &Field) -> String {
         Field::Double(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
         Field::Float(number) if number.fract() == 0.0 => format!("{number:.0}"),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::{
+        data_type::{ByteArray, ByteArrayType, Int32Type},
+        file::{properties::WriterProperties, writer::SerializedFileWriter},
+        schema::parser::parse_message_type,
+    };
+    use std::{path::PathBuf, sync::Arc};
+
+    fn file(name: &str, bytes: &[u8]) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("skein-table-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn read(name: &str, bytes: &[u8]) -> (Vec<String>, Vec<Values>, usize) {
+        let path = file(name, bytes);
+        let mut table = open(&path).unwrap();
+        let rows = table.next(100).unwrap();
+        std::fs::remove_file(path).unwrap();
+        (table.names.clone(), rows, table.ragged)
+    }
+
+    #[test]
+    fn csv_as_it_comes() {
+        let (names, rows, ragged) = read("a", b"\xef\xbb\xbfid; name \n1; Zo\xeb\n2;Zo\xc3\xab;more\n\n3\n");
+        assert_eq!(names, ["id", "name"]);
+        assert_eq!(rows, [vec!["1", "Zoë"], vec!["2", "Zoë"], vec!["3"]]);
+        assert_eq!(ragged, 2);
+    }
+
+    #[test]
+    fn what_is_no_table_is_said_in_one_line() {
+        for (name, bytes, word) in [("b", &b""[..], "empty"), ("c", b"PAR1 broken", "Parquet")] {
+            let path = file(name, bytes);
+            let error = open(&path).err().unwrap();
+            assert!(error.contains(word) && !error.contains('\n'), "{error}");
+            std::fs::remove_file(path).unwrap();
+        }
+        assert!(open(Path::new("/nowhere/at/all.csv")).err().unwrap().contains("no such file"));
+    }
+
+    #[test]
+    fn parquet_files_are_read() {
+        let schema = "message people { required binary id (UTF8); optional int32 born (DATE); }";
+        let mut bytes = Vec::new();
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer =
+            SerializedFileWriter::new(&mut bytes, schema, Arc::new(WriterProperties::builder().build())).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let ids = [ByteArray::from("a"), ByteArray::from("b")];
+        column.typed::<ByteArrayType>().write_batch(&ids, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[365], Some(&[1, 0]), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        let (names, rows, _) = read("d", &bytes);
+        assert_eq!(names, ["id", "born"]);
+        assert_eq!(rows, [vec!["a", "1971-01-01"], vec!["b", ""]]);
     }
 }
