@@ -105,6 +105,10 @@ impl Applier {
             }
         }
         for patient in to_settle {
+            // Who was parted again has moved already.
+            if self.writer.link(patient)?.is_some_and(|(_, since)| since == seq) && !touched.contains(&patient) {
+                touched.push(patient);
+            }
             self.settle(patient, seq, &mut touched, &mut remarks)?;
         }
         if !remarks.is_empty() && self.writer.problem(mapped.pos)?.is_none() {
@@ -192,7 +196,9 @@ impl Applier {
                     _ => (survivor, loser),
                 };
                 if self.writer.put_merge(*loser, None, time.recorded, seq)? {
-                    to_settle.push(*loser);
+                    for patient in self.mover().part_again(*loser, seq)? {
+                        to_settle.push(patient);
+                    }
                     to_settle.push(*survivor);
                 }
             }

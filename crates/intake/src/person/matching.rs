@@ -18,23 +18,24 @@ pub struct Weighing {
     answer: Answer,
     /// From which probability on somebody looks at a pair.
     review: f64,
+    /// Whether all that would link it are numbers of its own source.
+    within_source: bool,
     /// The decision with its candidates and their evidence, JSON; none where there was nobody to compare with.
     pub explanation: Option<String>,
 }
 
-/// Weigh a patient against everybody but those it is not.
-pub fn weigh(
+/// Weigh a patient against everybody but those it is not. `source_of` gives the source of another patient.
+pub fn weigh<E>(
     people: &People,
-    patient: PatientKey,
-    source: &str,
-    facts: &PatientFacts,
+    (patient, source, facts): (PatientKey, &str, &PatientFacts),
     barred: &[PersonKey],
     scratch: &mut Scratch,
-) -> Weighing {
-    people.ask(|matcher| {
+    source_of: impl Fn(PatientKey) -> Result<Option<String>, E>,
+) -> Result<Weighing, E> {
+    let (answer, thresholds, explanation) = people.ask(|matcher| {
         let question = matcher.index().question(facts);
         let answer = matcher.decide_barring(&question, Some(patient), Some(source), barred, scratch);
-        let review = matcher.model().thresholds_for(Some(source)).review;
+        let thresholds = matcher.model().thresholds_for(Some(source));
         let explanation = (!answer.candidates.is_empty()).then(|| {
             let candidates: Vec<ExplainedCandidate> = answer
                 .candidates
@@ -53,8 +54,22 @@ pub fn weigh(
             })
             .unwrap_or_default()
         });
-        Weighing { answer, review, explanation }
-    })
+        (answer, thresholds, explanation)
+    });
+    // A source that gave two numbers says that it knows two people. Weights alone do not outvote it: only a verified NHS
+    // number does, or another source that stands between.
+    let mut within_source = false;
+    if let Outcome::Link(person) = answer.outcome {
+        within_source = true;
+        for candidate in answer.candidates.iter().filter(|candidate| candidate.person == person) {
+            let speaks = candidate.ruling == Some(Ruling::VerifiedNumber)
+                || candidate.ruling.is_none()
+                    && candidate.probability >= thresholds.link
+                    && source_of(candidate.patient)?.is_some_and(|theirs| theirs != source);
+            within_source &= !speaks;
+        }
+    }
+    Ok(Weighing { answer, review: thresholds.review, within_source, explanation })
 }
 
 /// How the decision about a patient is kept.
@@ -85,6 +100,9 @@ impl Weighing {
     /// Who it is, if the evidence is enough: the person, the patient that speaks for it, and why (JSON).
     pub fn link(&self) -> Option<(PersonKey, PatientKey, String)> {
         let Outcome::Link(person) = self.answer.outcome else { return None };
+        if self.within_source {
+            return None;
+        }
         let best = self.answer.candidates.iter().find(|candidate| candidate.person == person)?;
         let rule = match best.ruling {
             Some(Ruling::VerifiedNumber) => "verified-nhs-number",

@@ -13,6 +13,8 @@ use store::{NewLink, ReviewKind, StoreError, Writer};
 
 /// Merge chains longer than this are cut: they are loops or nonsense.
 const CHAIN_MAX: usize = 32;
+/// The rule of a link that a source's own merge makes.
+const MERGED_AT_SOURCE: &str = "merged-at-source";
 /// Links that may follow from one: of patients merged into those that move.
 const FOLLOWERS_MAX: usize = 256;
 
@@ -77,6 +79,28 @@ impl Mover<'_> {
         Ok(())
     }
 
+    /// A source takes back that a patient is another: it is who it was before that was said, and then what the evidence
+    /// says. Call it once the merge is no longer in force.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn part_again(&mut self, patient: PatientKey, seq: u64) -> Result<Vec<PatientKey>, StoreError> {
+        let mut moved = Vec::new();
+        if let Some((reason, since)) = self.writer.link_reason(patient)?
+            && reason.contains(MERGED_AT_SOURCE)
+        {
+            let (person, reason) = match self.writer.link_until(patient, since)? {
+                Some(former) => former,
+                None => {
+                    (own_person(self.writer, self.region, patient, &[patient])?, json!({"rule": "own"}).to_string())
+                }
+            };
+            self.put(patient, person, &reason, seq, &mut moved)?;
+        }
+        self.settle_again(patient, seq, &mut moved)?;
+        Ok(moved)
+    }
+
     /// Point a patient, and those merged into it, to a person.
     pub(super) fn put(
         &mut self,
@@ -107,7 +131,7 @@ impl Mover<'_> {
     fn answer(&mut self, patient: PatientKey, before: Option<PersonKey>) -> Result<Answer, StoreError> {
         if let Some(survivor) = last_survivor(self.writer, patient)? {
             let person = self.writer.link(survivor)?.map_or_else(|| self.region.person(survivor), |(person, _)| person);
-            let reason = json!({"rule": "merged-at-source", "with": survivor.to_string()}).to_string();
+            let reason = json!({"rule": MERGED_AT_SOURCE, "with": survivor.to_string()}).to_string();
             return Ok(Answer { person, reason, doubts: Vec::new(), weighed: None });
         }
         let barred = self.barred(patient)?;
@@ -164,7 +188,9 @@ impl Mover<'_> {
     fn weigh(&mut self, patient: PatientKey, barred: &[PersonKey]) -> Result<Option<Weighing>, StoreError> {
         let Some(row) = self.writer.patient(patient)? else { return Ok(None) };
         let Some(facts) = row.facts else { return Ok(None) };
-        Ok(Some(weigh(self.people, patient, &row.source, &facts, barred, self.scratch)))
+        let writer = &*self.writer;
+        let source_of = |other| -> Result<_, StoreError> { Ok(writer.patient(other)?.map(|row| row.source)) };
+        weigh(self.people, (patient, &row.source, &facts), barred, self.scratch, source_of).map(Some)
     }
 
     /// The person of those that stewards said this patient is: the present one if it is among them, else the one linked

@@ -168,6 +168,30 @@ async fn a_number_shared_by_two_people_waits_and_goes_when_it_is_put_right() {
 }
 
 #[tokio::test]
+async fn what_agrees_in_everything_is_linked_without_a_number_but_not_within_one_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let told = |source: &str, local: &str| {
+        adt("A28", source, local, None, "OYELARAN^TUNDE^ADEBAYO", "19710303", "").replace(
+            "|19710303|1|",
+            "|19710303|1|||29 WEST AVENUE^MALTON^^NORTH YORKSHIRE^YO32 5TT^^H||01632960001^PRN^PH",
+        )
+    };
+    desk.hear("rxx", &told("rxx", "1001")).await;
+    desk.hear("rxx", &told("rxx", "1002")).await;
+    let (a, twice) = (desk.key("rxx", "1001"), desk.key("rxx", "1002"));
+    assert_ne!(desk.person(a), desk.person(twice), "the source gave two numbers: somebody looks");
+    assert_eq!(desk.review(a, twice), Some((ReviewKind::Likely, ReviewStatus::Open)));
+    desk.decide("ada", Act::Same { a, b: twice }).await;
+    desk.hear("ryy", &told("ryy", "2001")).await;
+    let b = desk.key("ryy", "2001");
+    assert_eq!(desk.person(a), desk.person(b), "another source that says the same in everything is linked");
+    let why = desk.snapshot().weighed(b).unwrap();
+    assert!(why.first().is_some_and(|why| why.body.contains("\"outcome\":\"link\"")), "and says why: {why:?}");
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
 async fn splitting_a_person_takes_the_merged_along() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path());

@@ -137,6 +137,15 @@ impl Writer {
         Ok(linked)
     }
 
+    /// Why a patient is the person it is now (JSON), and since when.
+    pub fn link_reason(&self, patient: PatientKey) -> Result<Option<(String, u64)>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT reason, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL")?
+            .query_row([patient.0.cast_signed()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))
+            .optional()?)
+    }
+
     /// Whom a patient was linked to until `seq`, and why.
     pub fn link_until(&self, patient: PatientKey, seq: u64) -> Result<Option<(PersonKey, String)>, StoreError> {
         Ok(self
