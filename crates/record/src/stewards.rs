@@ -118,6 +118,9 @@ pub struct Lineage {
     pub decisions: Vec<Decided>,
 }
 
+/// How many reviews are of a kind and stand so.
+pub type QueueCount = (ReviewKind, ReviewStatus, u64);
+
 /// Link statements of one person shown at most.
 const LINKS_MAX: usize = 500;
 /// Reviews passed over when looking for the next that a steward can decide.
@@ -149,10 +152,7 @@ impl Records {
     ///
     /// # Errors
     /// The store's.
-    pub fn queue_counts(
-        &self,
-        permit: &StewardPermit,
-    ) -> Result<Sealed<Vec<(ReviewKind, ReviewStatus, u64)>>, StoreError> {
+    pub fn queue_counts(&self, permit: &StewardPermit) -> Result<Sealed<Vec<QueueCount>>, StoreError> {
         Ok(permit.seal(self.derived().snapshot()?.review_counts()?))
     }
 

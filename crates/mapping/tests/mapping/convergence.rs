@@ -106,3 +106,17 @@ fn unknown_elements_of_a_whole_resource_survive() {
     w.send(&adt("A31", "20250302", "1001^^^RXX^MR||BAXTER^JOANNA", ""));
     assert_eq!(text(w.patient("RXX|1001"), "/photo/0/title"), "kept");
 }
+
+#[test]
+fn members_of_meta_that_folding_does_not_know_stay_with_those_it_does() {
+    let mut w = World::new();
+    let id = fhir::ResourceId::of_patient(w.key("RXX|1001"));
+    let whole =
+        r#"{"resourceType":"Patient","id":"x","meta":{"profile":["p"],"extension":[{"url":"kept"}]},"gender":"male"}"#;
+    w.rows.insert(id, (fhir::Resource::from_slice(whole.as_bytes()).unwrap(), Vec::new()));
+    for day in ["20250301", "20250302"] {
+        w.send(&adt("A31", day, "1001^^^RXX^MR||BAXTER^JOAN", ""));
+        assert_eq!(text(w.patient("RXX|1001"), "/meta/extension/0/url"), "kept");
+        assert!(w.patient("RXX|1001").at("/meta/profile/0").is_some());
+    }
+}

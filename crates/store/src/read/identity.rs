@@ -190,10 +190,10 @@ impl Snapshot {
     }
 }
 
-pub(crate) fn each_patient(
-    connection: &Connection,
-    each: &mut dyn FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+/// What is done with everybody: patient, person, since when, source, facts.
+type EachPatient<'a> = dyn FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError> + 'a;
+
+pub(crate) fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) -> Result<(), StoreError> {
     let mut statement = connection.prepare(
         "SELECT p.patient, l.person, l.seq_from, s.name, p.facts FROM patient p
          JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL JOIN source s ON s.id = p.source

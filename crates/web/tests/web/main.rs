@@ -1,5 +1,5 @@
 //! The site, asked as its callers ask it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods)]
 
 mod demographics;
 mod fhir_reading;

@@ -134,7 +134,7 @@ fn shown(pair: &SideBySide, list: List, states: &[record::freshness::SourceState
     let review = pair.review.as_ref();
     let opinions = review.map(|review| review.opinions.as_slice()).unwrap_or_default();
     let holding = opinions.iter().filter(|opinion| opinion.withdrawn.is_none());
-    let last = holding.clone().last();
+    let last = holding.clone().next_back();
     let state = match list.name {
         // A settled pair: the last word, and whether they are one now.
         "settled" => last.into_iter().map(|said| format!("{}, {}", words::said(said.said), said.name)).collect(),
