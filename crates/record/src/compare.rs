@@ -187,9 +187,10 @@ fn nhs_number(a: &Sides, b: &Sides) -> Row {
         shown.extend(nhs.as_ref().map(|nhs| Piece { text: standing(nhs).into(), odd: false }));
     }
     let both_verified = [&a.nhs, &b.nhs].iter().all(|nhs| nhs.as_ref().is_some_and(|nhs| nhs.verified));
-    let likeness = both(a.nhs.as_ref(), b.nhs.as_ref(), |a, b| match strings_alike(&a.text, &b.text) {
-        Likeness::Similar if both_verified => Likeness::Differs,
-        alike => alike,
+    let likeness = both(a.nhs.as_ref(), b.nhs.as_ref(), |a, b| match distance(&a.text, &b.text) {
+        0 => Likeness::Same,
+        1 if !both_verified => Likeness::Similar,
+        _ => Likeness::Differs,
     });
     let note = (likeness == Some(Likeness::Differs) && both_verified).then_some("two verified numbers");
     Row { label: "NHS number", a: filled(left), b: filled(right), likeness, note }
@@ -353,7 +354,7 @@ fn strings_alike(a: &str, b: &str) -> Likeness {
     let length = a.chars().count().max(b.chars().count());
     match () {
         () if a == b => Likeness::Same,
-        () if distance(&a, &b) <= (length / 4).max(1) => Likeness::Similar,
+        () if distance(&a, &b) <= (length / 3).max(1) => Likeness::Similar,
         () => Likeness::Differs,
     }
 }

@@ -60,12 +60,15 @@ pub struct Beside {
     beside: String,
 }
 
-/// `GET /find`. `beside`: the patient that whoever is found is to be compared with.
+/// `GET /find`: the stewards' search; everybody else's is the first page. `beside`: the patient that whoever is found is to be compared with.
 pub async fn form(
     State(state): State<AppState>,
     who: SignedIn,
     Query(beside): Query<Beside>,
 ) -> Result<Response, PageError> {
+    if !Gate::is_steward(&who.user) {
+        return Ok(Redirect::to("/").into_response());
+    }
     let search = Search { beside: key(&beside.beside), ..Search::default() };
     Ok(html(&page(&state, &who, search, Vec::new()))?.into_response())
 }

@@ -14,7 +14,7 @@ async fn a_steward_lands_on_the_queue_and_starts_with_the_first() {
     assert_eq!(ada.get("/").await.to(), "/identity", "the home page too");
     let queue = ada.get("/identity").await.expect(200);
     queue.says("Waiting 1").says("SMITH, ANN (MRS)").says("KHAN, BILAL").says("02-Jan-1950").says("06-May-1988");
-    queue.says("Riverside Hospital").says("NHS number in doubt").says("Two stewards").says("by rule");
+    queue.says("Riverside Hospital").says("NHS number in doubt").says("Two stewards").says("odds 1 to");
     let start = queue.links("/identity/start").remove(0);
     let pair = ada.get(&start).await.to();
     assert!(pair.contains(&a.to_string()) && pair.contains(&b.to_string()), "{pair}");
@@ -28,7 +28,7 @@ async fn a_steward_lands_on_the_queue_and_starts_with_the_first() {
 async fn deciding_leads_to_the_next_and_undo_brings_it_back() {
     let pages = Pages::new();
     pages.shared_number(NHS, ["1001", "2001"]).await;
-    pages.shared_number(OTHER, ["1002", "2002"]).await;
+    pages.another_shared_number(OTHER).await;
     let ada = pages.visitor("ada").await;
     let first = ada.get("/identity/start?list=waiting").await.to();
     let next = ada.decide(&first, "different", "other people").await.expect(303).to();
@@ -54,7 +54,15 @@ async fn two_who_are_one_are_shown_as_one_and_apart_again() {
     let b = pages.patient("ryy", "2001", None, "SMYTHE^ANNE", "19500201").await;
     let ada = pages.visitor("ada").await;
     let pair = beside(a, b);
-    ada.get(&pair).await.expect(200).says("Nobody has been asked").says("day and month swapped").says("similar");
+    let stranger = pages.patient("ryy", "7", None, "LINDQVIST^ULRIKA", "19620909").await;
+    ada.get(&beside(a, stranger))
+        .await
+        .expect(200)
+        .says("Nobody has been asked")
+        .says("never weighed against each other");
+    let page = ada.get(&pair).await.expect(200);
+    page.says("May be one person").says("day and month swapped").says("similar");
+    page.says("Before comparing").says("a familiar form of the same name").says("Together odds");
     let done = ada.decide(&pair, "same", "").await.expect(303).to();
     let page = ada.get(&done).await;
     page.says("are the same person. Undo").says("They are one person now.");
@@ -105,7 +113,7 @@ async fn nobody_decides_over_a_decision_unseen() {
     refused.says("Nothing was changed by you").says("Ada Marsh, Data steward").says("Not the same");
     assert!(refused.body.contains("looks alike"), "what was typed is kept");
     // Even when both are sent in the same moment: the journal's order decides, the later one does nothing.
-    let (x, y) = pages.shared_number(OTHER, ["1002", "2002"]).await;
+    let (x, y) = pages.another_shared_number(OTHER).await;
     let pair = beside(x, y);
     let (one, two) = (ada.get(&pair).await, grace.get(&pair).await);
     let (left, right) = ([("said", "different"), ("note", "x")], [("said", "unsure"), ("note", "y")]);

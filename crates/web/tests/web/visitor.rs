@@ -230,6 +230,13 @@ impl Pages {
         (a, b)
     }
 
+    /// Another such pair, of people who are like nobody else here.
+    pub async fn another_shared_number(&self, nhs: &str) -> (PatientKey, PatientKey) {
+        let a = self.patient("rxx", "5001", Some(nhs), "OYELARAN^TUNDE", "19710303").await;
+        let b = self.patient("ryy", "5002", Some(nhs), "LINDQVIST^ULRIKA", "19620909").await;
+        (a, b)
+    }
+
     async fn send(&self, request: Request<Body>) -> (Page, Vec<String>) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
