@@ -3,6 +3,7 @@
 
 mod accounts;
 mod gate;
+pub mod policy;
 mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};

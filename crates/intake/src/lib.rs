@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod apply;
+mod consent;
 mod engine;
 pub mod listener;
 mod mapped;
@@ -12,8 +13,10 @@ pub mod sender;
 mod sink;
 mod wire;
 
+pub use consent::{ConsentAct, ConsentDecision};
 pub use engine::{
-    Applied, Engine, EngineConfig, Progress, TakenFhir, Written, discard, link_decision, model_entry, resubmission,
+    Applied, Engine, EngineConfig, Progress, TakenFhir, Written, consent_decision, discard, link_decision, model_entry,
+    resubmission,
 };
 pub use mapping::bundle;
 pub use mapping::{

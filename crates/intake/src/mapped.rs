@@ -11,7 +11,11 @@ use fhir::{
 };
 use identity::PatientFacts;
 use jiff::Timestamp;
-use mapping::{Change, ChangeSet, Finding, Severity, bundle};
+use mapping::{
+    Change, ChangeSet, Finding, Severity,
+    bearing::{self, Bearing},
+    bundle,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use store::{
     Body, Codec, StoreError, identifier_hash,
@@ -118,26 +122,31 @@ impl Mapped {
     }
 }
 
-/// What finds a resource: of its type's identifiers the hashes, of a Patient what identity needs.
+/// What finds a resource: of its type's identifiers the hashes, of a Patient what identity needs; and what of it bears on
+/// access.
 #[derive(Clone, Debug, Default)]
 pub struct FoundBy {
     /// The hashes of its identifiers, where its type is found by identifiers.
     pub identifiers: Vec<i64>,
     /// What identity needs, of a Patient.
     pub facts: Option<PatientFacts>,
+    /// What bears on who may see the record.
+    pub bearings: Vec<Bearing>,
 }
 
 impl FoundBy {
     /// What finds the resource that says this.
     pub fn of(content: &Content) -> Self {
         let kind = content.kind();
-        if !bundle::is_found_by_identifier(kind) {
+        let identified = bundle::is_found_by_identifier(kind);
+        if !identified && !bearing::can_bear(kind) {
             return FoundBy::default();
         }
         let Ok(document) = Document::read(content.json().as_bytes()) else { return FoundBy::default() };
         let resource = document.root();
         let facts = (kind == ResourceType::Patient).then(|| identity::facts_of(resource));
-        FoundBy { identifiers: identifier_hashes(kind, resource), facts }
+        let identifiers = if identified { identifier_hashes(kind, resource) } else { Vec::new() };
+        FoundBy { identifiers, facts, bearings: bearing::of(kind, resource) }
     }
 }
 
@@ -207,7 +216,12 @@ pub fn map(
     }
     let is_decision = matches!(
         entry.kind,
-        EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Model | EntryKind::Profile
+        EntryKind::Resubmit
+            | EntryKind::Discard
+            | EntryKind::Link
+            | EntryKind::Model
+            | EntryKind::Profile
+            | EntryKind::Consent
     );
     Ok(Mapped {
         pos: entry.pos,
@@ -245,8 +259,11 @@ fn change_set(region: &Region, profiles: &Profiles, entry: &Entry, find: &dyn Fi
         EntryKind::Hl7v2 => Ok(wire::hl7v2(region, &profiles.of(&entry.source), &entry.body, entry.received)),
         EntryKind::Fhir => wire::fhir(region, entry, find),
         // Decisions are carried out where they are applied.
-        EntryKind::Resubmit | EntryKind::Discard | EntryKind::Link | EntryKind::Model | EntryKind::Profile => {
-            Ok(Wired::plain(ChangeSet::default(), ""))
-        }
+        EntryKind::Resubmit
+        | EntryKind::Discard
+        | EntryKind::Link
+        | EntryKind::Model
+        | EntryKind::Profile
+        | EntryKind::Consent => Ok(Wired::plain(ChangeSet::default(), "")),
     }
 }

@@ -1,6 +1,7 @@
 //! Messages to FHIR changes: HL7 v2 by the HL7 v2-to-FHIR tables and the UK's rules, FHIR bundles by their own.
 //! Pure functions: bytes and a source's profile in, changes and findings out.
 
+pub mod bearing;
 pub mod bundle;
 mod change;
 pub mod fold;

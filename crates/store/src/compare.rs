@@ -37,6 +37,7 @@ const PLAIN: &[(&str, &str, &str)] = &[
     ("assertion", "a, b, seq_from, seq_to, said", "a, b, seq_from"),
     ("review", "a, b, subject, kind, status, seq, score, opinions", "a, b"),
     ("weighed", "patient, seq, body", "patient, seq"),
+    ("bearing", "patient, kind, local, nth, bears, organisation, category, since, until", "patient, kind, local, nth"),
     ("move", "patient, local, seq_from, seq_to, target, happened", "patient, local, seq_from"),
     ("identifier", "hash, patient, kind, local", "hash, patient, kind, local"),
     ("domain", "system", "system"),

@@ -48,6 +48,8 @@ pub enum EntryKind {
     Link = 6,
     /// From here on, this is the model that weighs who is who (JSON).
     Model = 7,
+    /// What a person wants done with the record, told to the region itself: an objection, or its end; `about` says it.
+    Consent = 8,
 }
 
 impl EntryKind {
@@ -60,6 +62,7 @@ impl EntryKind {
             5 => EntryKind::Discard,
             6 => EntryKind::Link,
             7 => EntryKind::Model,
+            8 => EntryKind::Consent,
             _ => return None,
         })
     }

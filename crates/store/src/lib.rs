@@ -6,6 +6,7 @@
 //! `synchronous=NORMAL`.
 
 pub mod audit;
+mod bearing;
 mod codec;
 mod compare;
 mod derived;
@@ -17,6 +18,7 @@ mod review;
 mod schema;
 mod write;
 
+pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};
 pub use derived::{Derived, Sample};

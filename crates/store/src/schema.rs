@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::{path::Path, time::Duration};
 
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 2;
+pub(crate) const DERIVED_VERSION: i64 = 3;
 /// The version of the journal's tables.
 pub(crate) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
@@ -121,6 +121,14 @@ CREATE INDEX IF NOT EXISTS review_queue ON review (status, score DESC, a, b);
 -- How the matcher weighed a patient against others: kept where there was anything to weigh. JSON, zstd.
 CREATE TABLE IF NOT EXISTS weighed (patient INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (patient, seq)) WITHOUT ROWID;
+-- What bears on who may see the record, by the resource that says it (a decision of the region: by its journal position,
+-- under Consent): who looks after the person, what the person objects to. See mapping::bearing.
+CREATE TABLE IF NOT EXISTS bearing (
+  patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL, nth INTEGER NOT NULL,
+  bears INTEGER NOT NULL, organisation TEXT NOT NULL, category TEXT NOT NULL,
+  since INTEGER, until INTEGER,        -- microseconds since 1970, UTC
+  PRIMARY KEY (patient, kind, local, nth)
+) WITHOUT ROWID;
 -- Visits that belong to another patient of the same source than the one they were recorded under.
 CREATE TABLE IF NOT EXISTS move (
   patient INTEGER NOT NULL, local INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,

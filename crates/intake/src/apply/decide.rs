@@ -6,6 +6,7 @@ use super::{
     not_folded,
 };
 use crate::{
+    consent,
     mapped::{self, Mapped},
     person::{self, LinkDecision},
 };
@@ -61,6 +62,10 @@ impl Applier {
                     }
                 }
                 self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &[])
+            }
+            EntryKind::Consent => {
+                let touched = consent::carry_out(&mut self.writer, entry)?;
+                self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
             }
             EntryKind::Hl7v2 | EntryKind::Fhir => Ok(()),
         }

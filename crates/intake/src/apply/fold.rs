@@ -5,7 +5,7 @@ use super::Applier;
 use crate::mapped::{FoundBy, Mapped, Ready, Step};
 use fhir::{Content, PatientKey, ResourceId, ResourceType};
 use identity::PatientFacts;
-use mapping::{Change, Facts, FoldedText};
+use mapping::{Change, Facts, FoldedText, bearing::Bearing};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
@@ -50,6 +50,7 @@ pub(super) struct Outcome {
     pub row: NewRow,
     pub identifiers: Option<(Vec<i64>, Vec<i64>)>,
     pub facts: Option<PatientFacts>,
+    pub bearings: Vec<Bearing>,
     pub sample: Option<Vec<u8>>,
 }
 
@@ -58,7 +59,7 @@ impl Outcome {
     fn confirmed(message: usize, id: ResourceId, kind: ResourceType, state: Vec<u8>) -> Self {
         let body = Body { dictionary: 0, bytes: Vec::new() };
         let row = NewRow { id, kind, deleted: false, body, state, version: 0, message: 0 };
-        Outcome { message, row, identifiers: None, facts: None, sample: None }
+        Outcome { message, row, identifiers: None, facts: None, bearings: Vec::new(), sample: None }
     }
 
     pub fn is_confirmation(&self) -> bool {
@@ -238,7 +239,7 @@ impl Overlay<'_> {
         }
         let old = before.as_mut().map(|before| before.identifiers(id, kind)).transpose()?.unwrap_or_default();
         let version = before.map_or(1, |before| before.version + 1);
-        let FoundBy { identifiers: new, facts } = found_by;
+        let FoundBy { identifiers: new, facts, bearings } = found_by;
         let sample = self.sample(kind, version, &text);
         let known = Known {
             version,
@@ -250,7 +251,7 @@ impl Overlay<'_> {
         self.known.insert((id, kind), known);
         let identifiers = (!old.is_empty() || !new.is_empty()).then_some((old, new));
         let row = NewRow { id, kind, deleted: false, body, state: Vec::new(), version, message: 0 };
-        Ok(Some(Outcome { message, row, identifiers, facts, sample }))
+        Ok(Some(Outcome { message, row, identifiers, facts, bearings, sample }))
     }
 
     /// Fold news in. Gives a row if it says something new, or what is known as of a later time.
@@ -284,7 +285,7 @@ impl Overlay<'_> {
         }
         let version = before.map_or(1, |before| before.version + 1);
         let content = Content::new(kind, json);
-        let FoundBy { identifiers: new, facts } = FoundBy::of(&content);
+        let FoundBy { identifiers: new, facts, bearings } = FoundBy::of(&content);
         let packed = store::pack(&content, id);
         let body = self.derived.codec().compress(kind.code(), &packed)?;
         let sample = self.sample(kind, version, &packed);
@@ -298,7 +299,7 @@ impl Overlay<'_> {
         };
         self.known.insert((id, kind), known);
         let identifiers = (!old.is_empty() || !new.is_empty()).then_some((old, new));
-        Ok(Ok(Some(Outcome { message, row, identifiers, facts, sample })))
+        Ok(Ok(Some(Outcome { message, row, identifiers, facts, bearings, sample })))
     }
 
     fn delete(&mut self, message: usize, id: ResourceId, kind: ResourceType) -> Result<Option<Outcome>, StoreError> {
@@ -317,6 +318,7 @@ impl Overlay<'_> {
             row: NewRow { id, kind, deleted: true, body, state, version, message: 0 },
             identifiers: (!old.is_empty()).then_some((old, Vec::new())),
             facts: None,
+            bearings: Vec::new(),
             sample: None,
         }))
     }

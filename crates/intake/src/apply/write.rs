@@ -7,9 +7,9 @@ use crate::{
 };
 use fhir::{PatientKey, ResourceType};
 use identity::PatientFacts;
-use mapping::{Change, Finding, Severity};
+use mapping::{Change, Finding, Severity, bearing::Bearing};
 use std::collections::HashMap;
-use store::{Pair, PatientRow, ProblemStatus, ReviewKind, StoreError};
+use store::{BearingRow, Pair, PatientRow, ProblemStatus, ReviewKind, StoreError};
 
 impl Applier {
     /// Write what the messages of a batch came to, in order.
@@ -86,7 +86,7 @@ impl Applier {
                 self.writer.put_state(outcome.row.id, outcome.row.kind, &outcome.row.state)?;
                 continue;
             }
-            let Outcome { mut row, identifiers, sample, .. } = outcome;
+            let Outcome { mut row, identifiers, bearings, sample, .. } = outcome;
             row.message = mapped.pos;
             if row.id.patient == directory || row.deleted {
                 self.directory_changes += 1;
@@ -96,6 +96,10 @@ impl Applier {
             }
             if let Some(text) = sample {
                 self.sample(row.kind, text);
+            }
+            if mapping::bearing::can_bear(row.kind) {
+                let bearings: Vec<BearingRow> = bearings.into_iter().map(bearing_row).collect();
+                self.writer.put_bearings(row.id, row.kind, row.version > 1, &bearings)?;
             }
             self.writer.put(&row, seq)?;
         }
@@ -258,4 +262,10 @@ impl Applier {
             let _ = self.samples.send(sample);
         }
     }
+}
+
+/// As it is stored.
+fn bearing_row(said: Bearing) -> BearingRow {
+    let Bearing { bears, organisation, category, since, until } = said;
+    BearingRow { bears: bears as u8, organisation, category, since, until }
 }

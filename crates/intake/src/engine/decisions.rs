@@ -1,6 +1,6 @@
 //! Decisions as journal entries: what a person did at the error desk or about a link.
 
-use crate::{apply, person::LinkDecision};
+use crate::{apply, consent::ConsentDecision, person::LinkDecision};
 use jiff::Timestamp;
 use store::{
     Problem,
@@ -41,6 +41,12 @@ pub fn discard(problem: &Problem, by: &str, why: &str, now: Timestamp) -> NewEnt
 pub fn link_decision(decision: &LinkDecision, now: Timestamp) -> NewEntry {
     let about = serde_json::to_string(decision).unwrap_or_default();
     self::decision(EntryKind::Link, "skein", "stewards", about, Vec::new(), now)
+}
+
+/// The journal entry of what a person wants done with the record.
+pub fn consent_decision(decision: &ConsentDecision, now: Timestamp) -> NewEntry {
+    let about = serde_json::to_string(decision).unwrap_or_default();
+    self::decision(EntryKind::Consent, "skein", "consent", about, Vec::new(), now)
 }
 
 /// The journal entry of the model that weighs who is who from then on.

@@ -6,10 +6,11 @@ mod pipeline;
 
 use crate::{
     apply::Applier,
+    consent::ConsentDecision,
     person::{LinkDecision, People},
     wire,
 };
-pub use decisions::{discard, link_decision, model as model_entry, resubmission};
+pub use decisions::{consent_decision, discard, link_decision, model as model_entry, resubmission};
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
 pub(crate) use mappers::Mappers;
@@ -367,6 +368,12 @@ impl Engine {
     /// Put a data steward's decision in the journal. Gives its position; [`Engine::wait_applied`] on it, then it holds.
     pub async fn decide_link(&self, decision: &LinkDecision, now: Timestamp) -> Result<u64, StoreError> {
         Ok(stored(self.submit(link_decision(decision, now)).await?))
+    }
+
+    /// Put what a person wants done with the record in the journal. Gives its position; [`Engine::wait_applied`] on it, then
+    /// it holds everywhere.
+    pub async fn decide_consent(&self, decision: &ConsentDecision, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(stored(self.submit(consent_decision(decision, now)).await?))
     }
 
     /// Finish what is in hand and close the files.

@@ -85,7 +85,7 @@ impl Snapshot {
         Ok(Snapshot { connection: Some(connection), home, applied: applied.unwrap_or(0).cast_unsigned() })
     }
 
-    fn connection(&self) -> Result<&Connection, StoreError> {
+    pub(crate) fn connection(&self) -> Result<&Connection, StoreError> {
         self.connection.as_ref().ok_or_else(|| StoreError::Stopped("snapshot".into()))
     }
 

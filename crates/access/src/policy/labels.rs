@@ -1,0 +1,338 @@
+//! How an entry comes by the labels that policies name (`labels.toml`): security labels of its source, and codes.
+
+use super::files::{BadPolicy, LABELS};
+use fhir::{
+    ResourceType,
+    json::{Document, Node},
+};
+use memchr::memmem::Finder;
+use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+
+/// So many labels there can be.
+const LABELS_MAX: usize = 32;
+/// An ICD-10 code is looked up under its first characters, from this many on.
+const ICD10_PREFIX_MIN: usize = 3;
+
+const SNOMED: &str = "http://snomed.info/sct";
+
+/// A set of labels, by their place in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LabelSet(pub u32);
+
+impl LabelSet {
+    /// Whether it holds none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether they have one in common.
+    pub fn meets(self, other: LabelSet) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// What of an entry policies look at, apart from who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Class {
+    /// The type.
+    pub kind: ResourceType,
+    /// Its labels.
+    pub labels: LabelSet,
+    /// Whether its authors sealed it.
+    pub sealed: bool,
+    /// Whether it is not for the person's eyes.
+    pub not_for_person: bool,
+    /// Whether it is about or from a third party.
+    pub third_party: bool,
+}
+
+impl Class {
+    /// A plain entry of a type.
+    pub fn plain(kind: ResourceType) -> Self {
+        Class { kind, labels: LabelSet(0), sealed: false, not_for_person: false, third_party: false }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Label {
+    name: String,
+    title: String,
+    #[serde(default)]
+    security: Vec<String>,
+    #[serde(default)]
+    snomed: Vec<String>,
+    #[serde(default)]
+    icd10: Vec<String>,
+    #[serde(default)]
+    specialty: Vec<String>,
+    #[serde(default)]
+    silent: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marks {
+    #[serde(default)]
+    sealed: Vec<String>,
+    #[serde(default)]
+    not_for_person: Vec<String>,
+    #[serde(default)]
+    third_party: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelFile {
+    #[serde(default, rename = "label")]
+    labels: Vec<Label>,
+    #[serde(default)]
+    marks: Marks,
+}
+
+/// The labels there are, ready to be looked for.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    labels: Vec<Label>,
+    marks: Marks,
+    snomed: HashMap<String, LabelSet>,
+    icd10: HashMap<String, LabelSet>,
+    specialty: HashMap<String, LabelSet>,
+    /// Everything that one of the lists holds: what is not in here needs no second look.
+    any_code: HashSet<Vec<u8>>,
+    code: Finder<'static>,
+    security: Finder<'static>,
+}
+
+impl Labels {
+    pub(crate) fn read(text: &str) -> Result<Self, BadPolicy> {
+        let file: LabelFile = toml::from_str(text).map_err(|error| BadPolicy::new(LABELS, error.to_string()))?;
+        if file.labels.len() > LABELS_MAX {
+            return Err(BadPolicy::new(LABELS, format!("there are more than {LABELS_MAX} labels")));
+        }
+        let mut labels = Labels {
+            labels: Vec::new(),
+            marks: file.marks,
+            snomed: HashMap::new(),
+            icd10: HashMap::new(),
+            specialty: HashMap::new(),
+            any_code: HashSet::new(),
+            code: Finder::new(b"\"code\":\""),
+            security: Finder::new(b"\"security\":"),
+        };
+        for (place, label) in file.labels.iter().enumerate() {
+            if file.labels.iter().take(place).any(|other| other.name == label.name) {
+                return Err(BadPolicy::new(LABELS, format!("label \"{}\" stands there twice", label.name)));
+            }
+            let bit = 1u32 << place;
+            for (codes, list) in [
+                (&label.snomed, &mut labels.snomed),
+                (&label.icd10, &mut labels.icd10),
+                (&label.specialty, &mut labels.specialty),
+            ] {
+                for code in codes {
+                    list.entry(code.to_ascii_uppercase()).or_default().0 |= bit;
+                    labels.any_code.insert(code.to_ascii_uppercase().into_bytes());
+                }
+            }
+            if let Some(short) = label.icd10.iter().find(|code| code.len() < ICD10_PREFIX_MIN) {
+                return Err(BadPolicy::new(LABELS, format!("ICD-10 code \"{short}\" has at least 3 characters")));
+            }
+        }
+        labels.labels = file.labels;
+        Ok(labels)
+    }
+
+    /// The label of a name.
+    pub fn named(&self, name: &str) -> Option<LabelSet> {
+        self.labels.iter().position(|label| label.name == name).map(|place| LabelSet(1 << place))
+    }
+
+    /// What a category of an objection stands for: a label's name, a security label's code, or a FHIR type.
+    pub fn category(&self, category: &str) -> LabelSet {
+        let named = self.named(category).unwrap_or_default();
+        let ends = |label: &str| label.rsplit('|').next() == Some(category);
+        let by_code = self.labels.iter().enumerate().filter(|(_, label)| label.security.iter().any(|one| ends(one)));
+        LabelSet(by_code.fold(named.0, |set, (place, _)| set | 1 << place))
+    }
+
+    /// The names of a set.
+    pub fn names(&self, set: LabelSet) -> impl Iterator<Item = &str> {
+        let held = self.labels.iter().enumerate().filter(move |(place, _)| set.0 & (1 << place) != 0);
+        held.map(|(_, label)| label.name.as_str())
+    }
+
+    /// Every label with its title.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|label| (label.name.as_str(), label.title.as_str()))
+    }
+
+    /// Whether withholding entries with these labels is kept silent.
+    pub fn silent(&self, set: LabelSet) -> bool {
+        self.labels.iter().enumerate().any(|(place, label)| label.silent && set.0 & (1 << place) != 0)
+    }
+
+    /// What policies look at of an entry. `json`: the resource as stored, compact.
+    pub fn class(&self, kind: ResourceType, json: &[u8]) -> Class {
+        let plain = Class::plain(kind);
+        if !self.may_be_labelled(json) {
+            return plain;
+        }
+        let Ok(document) = Document::read(json) else { return plain };
+        let root = document.root();
+        let mut class = plain;
+        for label in root.at("/meta").into_iter().flat_map(|meta| meta.list("security")) {
+            let system = label.get("system").and_then(Node::text).unwrap_or_default();
+            let code = label.get("code").and_then(Node::text).unwrap_or_default();
+            let token = format!("{system}|{code}");
+            let has = |list: &[String]| list.contains(&token);
+            class.sealed |= has(&self.marks.sealed);
+            class.not_for_person |= has(&self.marks.not_for_person);
+            class.third_party |= has(&self.marks.third_party);
+            // Of a Patient, "restricted" is the whereabouts, which are taken away without asking anybody.
+            if kind != ResourceType::Patient {
+                for (place, label) in self.labels.iter().enumerate() {
+                    class.labels.0 |= u32::from(has(&label.security)) << place;
+                }
+            }
+        }
+        self.codings(root, &mut class.labels);
+        class
+    }
+
+    /// A quick look: nearly all entries carry none, and are not taken apart.
+    fn may_be_labelled(&self, json: &[u8]) -> bool {
+        self.security.find(json).is_some() || self.code.find_iter(json).any(|at| self.known(json, at))
+    }
+
+    fn known(&self, json: &[u8], at: usize) -> bool {
+        let Some(rest) = json.get(at + self.code.needle().len()..) else { return false };
+        let Some(end) = rest.iter().take(24).position(|byte| *byte == b'"') else { return false };
+        let Some(code) = rest.get(..end) else { return false };
+        let first = code.first().copied().unwrap_or_default();
+        if first.is_ascii_digit() {
+            return self.any_code.contains(code);
+        }
+        // A capital letter and a digit: ICD-10.
+        if !code.get(1).is_some_and(u8::is_ascii_digit) {
+            return false;
+        }
+        let upper = code.to_ascii_uppercase();
+        (ICD10_PREFIX_MIN..=upper.len()).any(|len| upper.get(..len).is_some_and(|code| self.any_code.contains(code)))
+    }
+
+    fn codings(&self, node: Node<'_>, found: &mut LabelSet) {
+        if node.is_object() {
+            if let Some(code) = node.get("code").and_then(Node::text) {
+                let system = node.get("system").and_then(Node::text).unwrap_or_default();
+                self.coding(&system, &code, found);
+            }
+            for (_, value) in node.members() {
+                self.codings(value, found);
+            }
+        } else if node.is_list() {
+            for value in node.items() {
+                self.codings(value, found);
+            }
+        }
+    }
+
+    fn coding(&self, system: &str, code: &str, found: &mut LabelSet) {
+        let lower = system.to_ascii_lowercase();
+        if system == SNOMED {
+            found.0 |= self.snomed.get(code).map_or(0, |set| set.0);
+        } else if lower.contains("icd-10") || lower.contains("icd10") || lower.ends_with("2.16.840.1.113883.6.3") {
+            // With and without the point: A51.0, A510.
+            let code = code.to_ascii_uppercase();
+            for form in [code.replace('.', ""), code] {
+                for len in ICD10_PREFIX_MIN..=form.len() {
+                    found.0 |= form.get(..len).and_then(|code| self.icd10.get(code)).map_or(0, |set| set.0);
+                }
+            }
+        } else if lower.contains("practicesetting") || lower.contains("nhsspec") || lower.contains("treatment-function")
+        {
+            found.0 |= self.specialty.get(code).map_or(0, |set| set.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::PolicyFiles;
+    use serde_json::{Value, json};
+
+    fn labels() -> Labels {
+        Labels::read(PolicyFiles::builtin().text(LABELS)).expect("labels")
+    }
+
+    fn names(kind: ResourceType, json: Value) -> Vec<String> {
+        let labels = labels();
+        let class = labels.class(kind, json.to_string().as_bytes());
+        labels.names(class.labels).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_entry_is_labelled_by_its_code_wherever_the_code_stands() {
+        let problem = |system: &str, code: &str| json!({"resourceType": "Condition", "code": {"coding": [{"system": "urn:local", "code": "1"}, {"system": system, "code": code}]}});
+        assert_eq!(names(ResourceType::Condition, problem(SNOMED, "86406008")), ["sexual-health"]);
+        for icd in ["A51.0", "A510", "A51", "a51.0"] {
+            let found = names(ResourceType::Condition, problem("http://hl7.org/fhir/sid/icd-10", icd));
+            assert_eq!(found, ["sexual-health"], "{icd}");
+        }
+        assert_eq!(names(ResourceType::Condition, problem("http://hl7.org/fhir/sid/icd-10", "F64.0")), ["gender"]);
+        assert!(names(ResourceType::Condition, problem("http://hl7.org/fhir/sid/icd-10", "A5")).is_empty());
+        assert!(names(ResourceType::Condition, problem(SNOMED, "22298006")).is_empty());
+        assert!(names(ResourceType::Condition, problem("urn:local", "86406008")).is_empty(), "another system's code");
+        let clinic = json!({"resourceType": "Encounter", "serviceType": {"coding": [
+            {"system": "https://fhir.hl7.org.uk/CodeSystem/UKCore-PracticeSettingCode", "code": "360"}]}});
+        assert_eq!(names(ResourceType::Encounter, clinic), ["sexual-health"]);
+    }
+
+    #[test]
+    fn an_entry_is_labelled_by_its_sources_label() {
+        let act = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+        let observation =
+            json!({"resourceType": "Observation", "meta": {"security": [{"system": act, "code": "HIV"}]}});
+        assert_eq!(names(ResourceType::Observation, observation), ["sexual-health"]);
+        let class = labels().class(
+            ResourceType::Observation,
+            json!({"meta": {"security": [{"system": act, "code": "NOPAT"},
+                {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}})
+            .to_string()
+            .as_bytes(),
+        );
+        assert!(class.not_for_person && class.sealed && !class.third_party && class.labels.is_empty());
+    }
+
+    #[test]
+    fn the_whereabouts_of_a_patient_are_no_label() {
+        let restricted = json!({"meta": {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]}});
+        assert!(names(ResourceType::Patient, restricted.clone()).is_empty());
+        assert_eq!(names(ResourceType::Observation, restricted), ["restricted"]);
+    }
+
+    #[test]
+    fn an_objections_category_is_a_label_or_a_code_of_one() {
+        let labels = labels();
+        let sexual = labels.named("sexual-health").expect("a label");
+        for category in ["sexual-health", "SEX", "HIV"] {
+            assert_eq!(labels.category(category), sexual, "{category}");
+        }
+        assert!(labels.category("nothing").is_empty());
+    }
+
+    #[test]
+    fn a_label_file_that_cannot_be_used_is_refused_with_the_reason() {
+        for (text, said) in [
+            ("[[label]]\nname = \"a\"", "missing field `title`"),
+            ("[[label]]\nname = \"a\"\ntitle = \"a\"\n[[label]]\nname = \"a\"\ntitle = \"b\"", "twice"),
+            ("[[label]]\nname = \"a\"\ntitle = \"a\"\nicd10 = [\"A\"]", "at least 3"),
+            ("[[label]]\nname = \"a\"\ntitle = \"a\"\ncodes = [\"A\"]", "unknown field `codes`"),
+        ] {
+            let error = Labels::read(text).expect_err("refused");
+            assert!(error.to_string().contains(said), "{error}");
+        }
+    }
+}

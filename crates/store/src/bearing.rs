@@ -1,0 +1,112 @@
+//! What bears on who may see a record, stored and read: see [`mapping`'s `bearing`](../../mapping/src/bearing.rs) for where
+//! it comes from.
+
+use crate::{StoreError, read::Snapshot, write::Writer};
+use fhir::{PatientKey, ResourceId, ResourceType};
+use jiff::Timestamp;
+use rusqlite::params;
+
+/// One statement, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BearingRow {
+    /// What it is, by number.
+    pub bears: u8,
+    /// ODS code or `Organization/<id>`; empty: the source's own, of an objection all.
+    pub organisation: String,
+    /// The category of an objection; empty: all.
+    pub category: String,
+    /// From when, in microseconds since 1970. None: always.
+    pub since: Option<i64>,
+    /// Up to when. None: no end is known.
+    pub until: Option<i64>,
+}
+
+/// One statement with the resource that makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaidBearing {
+    /// The patient it is about.
+    pub patient: PatientKey,
+    /// The resource, or the decision (its number then is a journal position).
+    pub resource: ResourceId,
+    /// The resource's type.
+    pub kind: ResourceType,
+    /// What it says.
+    pub row: BearingRow,
+}
+
+impl Writer {
+    /// Replace what a resource says that bears on access. `known`: it may have said something before.
+    pub fn put_bearings(
+        &mut self,
+        id: ResourceId,
+        kind: ResourceType,
+        known: bool,
+        said: &[BearingRow],
+    ) -> Result<(), StoreError> {
+        let (patient, kind, local) = (id.patient.0.cast_signed(), kind.code(), id.local.cast_signed());
+        if known {
+            self.connection()
+                .prepare_cached("DELETE FROM bearing WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
+                .execute(params![patient, kind, local])?;
+        }
+        for (nth, row) in said.iter().enumerate() {
+            self.connection()
+                .prepare_cached(
+                    "INSERT INTO bearing (patient, kind, local, nth, bears, organisation, category, since, until)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                )?
+                .execute(params![
+                    patient,
+                    kind,
+                    local,
+                    i64::try_from(nth).unwrap_or(i64::MAX),
+                    row.bears,
+                    row.organisation,
+                    row.category,
+                    row.since,
+                    row.until
+                ])?;
+        }
+        Ok(())
+    }
+
+    /// End what a decision said, as of a time.
+    pub fn end_bearings(&mut self, id: ResourceId, kind: ResourceType, at: Timestamp) -> Result<bool, StoreError> {
+        let changed = self
+            .connection()
+            .prepare_cached(
+                "UPDATE bearing SET until = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3
+                 AND (until IS NULL OR until > ?4)",
+            )?
+            .execute(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.as_microsecond()])?;
+        Ok(changed > 0)
+    }
+}
+
+impl Snapshot {
+    /// Everything that bears on access to what is known of a patient and did not end before `since`.
+    pub fn bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT kind, local, bears, organisation, category, since, until FROM bearing
+             WHERE patient = ?1 AND (until IS NULL OR until >= ?2)",
+        )?;
+        let mut rows = statement.query(params![patient.0.cast_signed(), since.as_microsecond()])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let Some(kind) = ResourceType::from_code(row.get(0)?) else { continue };
+            found.push(SaidBearing {
+                patient,
+                resource: ResourceId { patient, local: row.get::<_, i64>(1)?.cast_unsigned() },
+                kind,
+                row: BearingRow {
+                    bears: row.get(2)?,
+                    organisation: row.get(3)?,
+                    category: row.get(4)?,
+                    since: row.get(5)?,
+                    until: row.get(6)?,
+                },
+            });
+        }
+        Ok(found)
+    }
+}
