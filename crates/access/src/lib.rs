@@ -7,5 +7,8 @@ pub mod policy;
 mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
-pub use gate::{Action, DeskPermit, FindPermit, Gate, POLICY, Permit, Refusal, Sealed, StewardPermit};
+pub use gate::{
+    Action, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Needed, Organisation, Outcome, Permit, PrivacyPermit,
+    Recorded, Refusal, Replayed, Sealed, Shown, Sight, Situation, StewardPermit, Via, Withheld,
+};
 pub use user::{User, UserKind};

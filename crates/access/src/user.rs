@@ -44,6 +44,9 @@ pub struct User {
     /// The person whose own record a [`UserKind::Person`] may see, found once, at sign-in.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "as_text")]
     pub person: Option<PersonKey>,
+    /// Where the request came from that is being answered. Written into the audit entry by itself.
+    #[serde(skip)]
+    pub via: crate::gate::Via,
     /// Of a system: whether the region let it loose on everybody, rather than on its own organisation's patients.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reach_region: bool,

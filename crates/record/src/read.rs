@@ -152,7 +152,10 @@ impl Records {
         let secrets = withhold::secrets(&snapshot, permit.patients())?;
         let mut items = Vec::new();
         for patient in permit.patients() {
-            self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
+            let start = items.len();
+            let source = self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
+            let read = items.split_off(start);
+            items.extend(read.into_iter().filter(|item| sees(permit, item, &source)));
         }
         Ok(permit.seal(items))
     }
@@ -165,16 +168,16 @@ impl Records {
         filter: &Filter,
         secrets: Option<&Secrets>,
         items: &mut Vec<Item>,
-    ) -> Result<(), StoreError> {
-        let Some(known) = snapshot.patient(patient)? else { return Ok(()) };
-        let source: Arc<str> = known.source.into();
+    ) -> Result<Arc<str>, StoreError> {
+        let Some(source) = snapshot.source_of(patient)? else { return Ok("".into()) };
+        let source: Arc<str> = source.into();
         let moves = snapshot.moves(patient, at)?;
         let overlay = Overlay { survivor: snapshot.survivor(patient, at)?, secrets };
         let start = items.len();
         snapshot
             .each_row(patient, &filter.kinds, at, |row| self.push(snapshot, row, &source, filter, overlay, items))?;
         if moves.is_empty() {
-            return Ok(());
+            return Ok(source);
         }
         // Rare: visits the source moved between its own patients. What hangs on a moved visit goes with it.
         let gone: Vec<&MoveRow> = moves.iter().filter(|m| m.visit.patient == patient && m.target != patient).collect();
@@ -189,15 +192,15 @@ impl Records {
             }
         }
         for came in moves.iter().filter(|m| m.target == patient && m.visit.patient != patient) {
-            let Some(from) = snapshot.patient(came.visit.patient)? else { continue };
-            let source: Arc<str> = from.source.into();
+            let Some(from) = snapshot.source_of(came.visit.patient)? else { continue };
+            let source: Arc<str> = from.into();
             let mut theirs = Vec::new();
             snapshot.each_row(came.visit.patient, &filter.kinds, at, |row| {
                 self.push(snapshot, row, &source, filter, Overlay { survivor: None, secrets }, &mut theirs)
             })?;
             items.extend(theirs.into_iter().filter(|item| hangs_on(item, came.visit)));
         }
-        Ok(())
+        Ok(source)
     }
 
     fn push(
@@ -288,7 +291,8 @@ impl Records {
             Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
             None => None,
         };
-        Ok(permit.seal(item))
+        let source = snapshot.source_of(id.patient)?.unwrap_or_default();
+        Ok(permit.seal(item.filter(|item| sees(permit, item, &source))))
     }
 
     /// Every version of one resource up to the permit's `seq`, newest first.
@@ -302,10 +306,12 @@ impl Records {
             return Ok(permit.seal(Vec::new()));
         }
         let snapshot = self.derived.snapshot()?;
+        let source = snapshot.source_of(id.patient)?.unwrap_or_default();
         let mut items = Vec::new();
         for row in snapshot.versions(id, kind)? {
             if row.seq <= permit.seq() {
-                items.push(self.lone_item(&snapshot, row, permit.seq())?);
+                let item = self.lone_item(&snapshot, row, permit.seq())?;
+                items.extend(Some(item).filter(|item| sees(permit, item, &source)));
             }
         }
         Ok(permit.seal(items))
@@ -341,12 +347,24 @@ impl Records {
     }
 
     /// The source message an item came from, byte for byte. None for a person whose whereabouts are restricted: the
-    /// message holds them.
+    /// message holds them; and where the same message brought something that this reader does not see.
     pub fn origin(&self, permit: &Permit, item: &Item) -> Result<Sealed<Option<store::journal::Entry>>, StoreError> {
         if !self.belongs(permit, item.id)? {
             return Ok(permit.seal(None));
         }
-        if withhold::secrets(&self.derived.snapshot()?, permit.patients())?.is_some() {
+        let snapshot = self.derived.snapshot()?;
+        if withhold::secrets(&snapshot, permit.patients())?.is_some() {
+            return Ok(permit.seal(None));
+        }
+        let source: Arc<str> = snapshot.source_of(item.id.patient)?.unwrap_or_default().into();
+        let mut brought = Vec::new();
+        let everything = Filter { deleted: true, ..Filter::default() };
+        let plain = Overlay { survivor: None, secrets: None };
+        snapshot.each_row(item.id.patient, &[], permit.seq(), |row| match row.message == item.message {
+            true => self.push(&snapshot, row, &source, &everything, plain, &mut brought),
+            false => Ok(()),
+        })?;
+        if !brought.iter().all(|item| permit.sight().would_see(item.id, item.kind, &source, &item.json)) {
             return Ok(permit.seal(None));
         }
         let mut journal = (self.journal)()?;
@@ -537,6 +555,11 @@ impl Records {
     pub fn totals(&self) -> Result<HashMap<&'static str, u64>, StoreError> {
         self.derived.snapshot()?.totals()
     }
+}
+
+/// Whether the reader sees an item; if not, it is counted as withheld. `source`: where it came from, whatever name is shown.
+fn sees(permit: &Permit, item: &Item, source: &str) -> bool {
+    permit.sight().sees(item.id, item.kind, item.version, source, &item.source, &item.json)
 }
 
 /// Whether an item is this visit or says it happened in it.

@@ -36,6 +36,9 @@ pub struct Config {
     /// Local accounts.
     #[serde(default, rename = "user")]
     pub users: Vec<User>,
+    /// Organisations beside those of the sources: whose staff sign in, and what they are.
+    #[serde(default, rename = "organisation")]
+    pub organisations: Vec<Organisation>,
     /// Client systems that read through the FHIR API.
     #[serde(default, rename = "client")]
     pub clients: Vec<Client>,
@@ -60,6 +63,8 @@ pub struct RegionTable {
     /// More source profiles, one in each of these files; relative to this file.
     #[serde(default)]
     pub sources: Vec<PathBuf>,
+    /// The folder of the region's own policies; relative to this file. Without, the built-in ones are in force.
+    pub policies: Option<PathBuf>,
 }
 
 /// `[http]`.
@@ -306,6 +311,32 @@ pub struct Client {
     pub organisation_name: String,
     /// The hash of its access token, made by `skein hash token`.
     pub token_hash: String,
+    /// Whose records it may ask for.
+    #[serde(default)]
+    pub reach: Reach,
+}
+
+/// Whose records a client system may ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// Those whom its organisation looks after, as the data say.
+    #[default]
+    Organisation,
+    /// Everybody's: for the region's own systems.
+    Region,
+}
+
+/// `[[organisation]]`: one that sends nothing itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// Its ODS code.
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// What it is, as policies/roles.toml names it: `gp`, `hospital`, `community`, `care-home`, `pharmacy` …
+    pub kind: String,
 }
 
 impl Config {
@@ -333,6 +364,11 @@ impl Config {
     /// A path of the configuration, which is relative to the file it stands in.
     pub fn beside(&self, path: &Path) -> PathBuf {
         self.file.parent().unwrap_or(Path::new(".")).join(path)
+    }
+
+    /// The folder of the region's own policies.
+    pub fn policies(&self) -> Option<PathBuf> {
+        self.region.policies.as_deref().map(|folder| self.beside(folder))
     }
 
     /// The data folder.

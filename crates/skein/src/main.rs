@@ -11,6 +11,7 @@ mod failure;
 mod listen;
 mod logging;
 mod pix;
+mod policies;
 mod region;
 mod say;
 mod serve;

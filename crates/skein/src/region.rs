@@ -5,6 +5,7 @@ use crate::{
     config::Config,
     edge,
     failure::{Failure, Outcome},
+    policies,
 };
 use access::{Gate, User};
 use intake::{Engine, EngineConfig, StoreError};
@@ -80,7 +81,8 @@ impl Visit {
         let audit = Audit::open(&folder)?;
         Ok(Visit {
             journal: JournalReader::open(&folder)?,
-            gate: Gate::new(derived.clone(), audit.clone()),
+            gate: Gate::new(derived.clone(), audit.clone(), policies::gate_config(config)?, edge::now())
+                .map_err(|error| Failure::asked(error.to_string()))?,
             derived,
             audit,
             data,

@@ -1,10 +1,10 @@
 //! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
 
 use crate::{
-    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Tls},
+    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Reach, Tls},
     edge,
     failure::{Failure, Outcome},
-    listen, pix, region,
+    listen, pix, policies, region,
 };
 use access::{Account, Accounts, Gate, User};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
@@ -92,13 +92,17 @@ impl Server {
     /// Serve until told to stop; then finish what is in hand, answer it, and close the files.
     pub async fn run(self, stop: CancellationToken) -> Outcome {
         let clock = self.setting.clock.clone();
-        let people = People::new(&self.config, &self.engine);
+        let gate = gate(&self.config, &self.engine, clock())?;
+        let people = People::new(&self.config, &self.engine, gate.clone());
         let updates = people.updates(&self.config, &self.engine, &clock)?;
         let standings = updates.iter().map(|(_, standing)| standing.clone()).collect();
         let queries: Vec<_> = self.config.feeds.iter().filter(|feed| feed.mllp.is_some()).collect();
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
-        let app = app(&self.config, &self.engine, self.setting, standings)?;
+        let app = app(&self.config, &self.engine, gate.clone(), self.setting, standings)?;
         let mut feeds = JoinSet::new();
+        if let Some(folder) = self.config.policies() {
+            feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
+        }
         for (update, standing) in updates {
             feeds.spawn(update.follow(standing, stop.clone()));
         }
@@ -157,6 +161,7 @@ pub fn check(config: &Config) -> Outcome {
                 .map_err(|error| Failure::asked(format!("feed {}: {error}", feed.name)))?;
         }
     }
+    policies::check(config)?;
     accounts(config).map(|_| ())
 }
 
@@ -216,14 +221,20 @@ fn accounts(config: &Config) -> Outcome<Accounts> {
     Accounts::new(accounts).map_err(|error| Failure::asked(format!("{}: {error}", config.file.display())))
 }
 
+/// The gate, with the region's own policies where it has any.
+fn gate(config: &Config, engine: &Engine, now: jiff::Timestamp) -> Outcome<Gate> {
+    let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
+    Gate::new(derived, audit, policies::gate_config(config)?, now).map_err(|error| Failure::asked(error.to_string()))
+}
+
 /// Everything that HTTP serves.
-fn app(config: &Config, engine: &Engine, setting: Setting, updates: Vec<pix::Standing>) -> Outcome<Router> {
+fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: Vec<pix::Standing>) -> Outcome<Router> {
     let journal = engine.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
-        gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+        gate,
         records,
         engine: engine.clone(),
         accounts: accounts(config)?,
@@ -243,10 +254,10 @@ struct People {
 }
 
 impl People {
-    fn new(config: &Config, engine: &Engine) -> Self {
+    fn new(config: &Config, engine: &Engine, gate: Gate) -> Self {
         let journal = engine.clone();
         People {
-            gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+            gate,
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             authorities: Arc::new(pix::Authorities::new(config.sources.clone())),
         }
@@ -304,7 +315,10 @@ impl People {
 fn api(config: &Config) -> web::fhir::ApiConfig {
     let readers = config.clients.iter().map(|client| web::fhir::Reader {
         token_hash: client.token_hash.clone(),
-        user: User::system(&client.id, &client.name, (&client.organisation_code, &client.organisation_name)),
+        user: User {
+            reach_region: client.reach == Reach::Region,
+            ..User::system(&client.id, &client.name, (&client.organisation_code, &client.organisation_name))
+        },
     });
     let sources = config.feeds.iter().filter_map(|feed| {
         Some(web::fhir::Source {

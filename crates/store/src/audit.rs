@@ -6,16 +6,25 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use fhir::PersonKey;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 use tokio::sync::oneshot;
+
+mod matter;
+
+pub use matter::{Matter, MatterKind, NewMatter};
 
 const BATCH_MAX: usize = 512;
 const QUEUE_MAX: usize = 4096;
+/// Readers kept open at most.
+const IDLE_READERS_MAX: usize = 8;
 /// What the first entry is chained to.
 const GENESIS: [u8; 32] = [0; 32];
 
 /// One access, or one attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewAuditEntry {
     /// When.
     pub at: Timestamp,
@@ -25,6 +34,10 @@ pub struct NewAuditEntry {
     pub user: String,
     /// All of it, JSON: user, role, organisation, purpose, action, policy version, `seq`, outcome.
     pub body: String,
+    /// What it opens, beside being written down.
+    pub opens: Option<NewMatter>,
+    /// What it settles: the number of the entry that opened it, and how it ended.
+    pub settles: Option<(u64, String)>,
 }
 
 /// An entry as stored.
@@ -42,9 +55,16 @@ pub struct AuditEntry {
     pub body: String,
 }
 
-struct Order {
-    entry: NewAuditEntry,
-    reply: oneshot::Sender<Result<u64, StoreError>>,
+enum Order {
+    Entry { entry: NewAuditEntry, reply: oneshot::Sender<Result<u64, StoreError>> },
+    Policy { version: String, at: Timestamp, files: String, reply: oneshot::Sender<Result<u64, StoreError>> },
+}
+
+impl Order {
+    fn answer(self, with: Result<u64, StoreError>) {
+        let (Order::Entry { reply, .. } | Order::Policy { reply, .. }) = self;
+        let _ = reply.send(with);
+    }
 }
 
 /// The audit of a region, open for appending. Clones share one writer.
@@ -52,6 +72,8 @@ struct Order {
 pub struct Audit {
     orders: Arc<Mutex<Option<Sender<Order>>>>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<AuditReader>>>,
 }
 
 fn link(before: &[u8], entry: &NewAuditEntry, n: i64) -> [u8; 32] {
@@ -80,15 +102,52 @@ impl Audit {
             .name("audit".into())
             .spawn(move || run(&connection, &inbox))
             .map_err(|e| StoreError::Unusable(format!("cannot start the audit's thread: {e}")))?;
-        Ok(Audit { orders: Arc::new(Mutex::new(Some(orders))), thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Audit {
+            orders: Arc::new(Mutex::new(Some(orders))),
+            thread: Arc::new(Mutex::new(Some(thread))),
+            path: folder.audit(),
+            idle: Arc::default(),
+        })
     }
 
     /// Hand in an entry; the receiver resolves to its number once it is on disk.
     pub fn append(&self, entry: NewAuditEntry) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let orders = self.orders.lock().ok().and_then(|orders| orders.clone()).ok_or_else(stopped)?;
-        orders.send(Order { entry, reply }).map_err(|_| stopped())?;
+        self.order(Order::Entry { entry, reply })?;
         Ok(answer)
+    }
+
+    /// Keep the text of policies under their version. Nothing happens when it is kept already.
+    pub fn keep_policy(
+        &self,
+        version: &str,
+        at: Timestamp,
+        files: String,
+    ) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::Policy { version: version.to_owned(), at, files, reply })?;
+        Ok(answer)
+    }
+
+    fn order(&self, order: Order) -> Result<(), StoreError> {
+        let orders = self.orders.lock().ok().and_then(|orders| orders.clone()).ok_or_else(stopped)?;
+        orders.send(order).map_err(|_| stopped())
+    }
+
+    /// Read what is written. Readers are kept and lent out again.
+    pub fn read<T>(&self, with: impl FnOnce(&AuditReader) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let reader = match idle {
+            Some(reader) => reader,
+            None => AuditReader { connection: schema::open_for_reading(&self.path, 2 << 10)? },
+        };
+        let outcome = with(&reader);
+        if let Ok(mut idle) = self.idle.lock()
+            && idle.len() < IDLE_READERS_MAX
+        {
+            idle.push(reader);
+        }
+        outcome
     }
 
     /// Finish what is waiting and close the file.
@@ -117,15 +176,18 @@ fn run(connection: &Connection, inbox: &Receiver<Order>) {
         };
         match result {
             Ok(first) => {
-                for (offset, order) in batch.into_iter().enumerate() {
-                    let _ = order.reply.send(Ok(first + offset as u64));
+                let mut n = first;
+                for order in batch {
+                    let is_entry = matches!(order, Order::Entry { .. });
+                    order.answer(Ok(n));
+                    n += u64::from(is_entry);
                 }
             }
             Err(error) => {
                 let _ = connection.execute_batch("ROLLBACK");
                 tracing::error!(%error, "the audit refused a batch: nothing is shown without it");
                 for order in batch {
-                    let _ = order.reply.send(Err(error.duplicate()));
+                    order.answer(Err(error.duplicate()));
                 }
                 if matches!(error, StoreError::Stopped(_) | StoreError::Corrupt(_)) {
                     stopped_by = Some(error);
@@ -145,18 +207,28 @@ fn write(connection: &Connection, batch: &[Order]) -> Result<u64, StoreError> {
     let (mut n, mut hash) = last.unwrap_or((0, GENESIS.to_vec()));
     let first = n + 1;
     for order in batch {
+        let entry = match order {
+            Order::Entry { entry, .. } => entry,
+            Order::Policy { version, at, files, .. } => {
+                connection
+                    .prepare_cached("INSERT OR IGNORE INTO policy (version, at, files) VALUES (?1, ?2, ?3)")?
+                    .execute(params![version, at.as_microsecond(), files])?;
+                continue;
+            }
+        };
         n += 1;
-        hash = link(&hash, &order.entry, n).to_vec();
+        hash = link(&hash, entry, n).to_vec();
         connection
             .prepare_cached("INSERT INTO entry (n, at, person, user, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![
                 n,
-                order.entry.at.as_microsecond(),
-                order.entry.person.map(|person| person.0.cast_signed()),
-                order.entry.user,
-                order.entry.body,
+                entry.at.as_microsecond(),
+                entry.person.map(|person| person.0.cast_signed()),
+                entry.user,
+                entry.body,
                 hash
             ])?;
+        matter::note(connection, n, entry)?;
     }
     connection.execute_batch("COMMIT")?;
     Ok(first.cast_unsigned())
@@ -203,6 +275,43 @@ impl AuditReader {
             .optional()?)
     }
 
+    /// The newest entries of a user since a time.
+    pub fn by_user(&self, user: &str, since: Timestamp, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT n, at, person, user, body FROM entry WHERE user = ?1 AND at >= ?2 ORDER BY n DESC LIMIT ?3",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let entries =
+            statement.query_map(params![user, since.as_microsecond(), limit], read)?.collect::<Result<_, _>>()?;
+        Ok(entries)
+    }
+
+    /// Entries after `after`, oldest first.
+    pub fn after(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT n, at, person, user, body FROM entry WHERE n > ?1 ORDER BY n LIMIT ?2")?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let entries = statement.query_map(params![after.cast_signed(), limit], read)?.collect::<Result<_, _>>()?;
+        Ok(entries)
+    }
+
+    /// The number of the newest entry; 0 when there is none.
+    pub fn last(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT COALESCE(MAX(n), 0) FROM entry";
+        let last: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(last.cast_unsigned())
+    }
+
+    /// The text of policies by their version.
+    pub fn policy(&self, version: &str) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT files FROM policy WHERE version = ?1")?
+            .query_row([version], |row| row.get(0))
+            .optional()?)
+    }
+
     /// Walk the chain. Returns the number of entries.
     ///
     /// # Errors
@@ -216,7 +325,13 @@ impl AuditReader {
             let entry = read(row)?;
             let hash: Vec<u8> = row.get(5)?;
             count += 1;
-            let as_new = NewAuditEntry { at: entry.at, person: entry.person, user: entry.user, body: entry.body };
+            let as_new = NewAuditEntry {
+                at: entry.at,
+                person: entry.person,
+                user: entry.user,
+                body: entry.body,
+                ..Default::default()
+            };
             if entry.n != count.cast_unsigned() || hash != link(&before, &as_new, count) {
                 return Err(StoreError::Corrupt(format!("audit entry {count} was changed or is missing")));
             }

@@ -9,7 +9,7 @@ pub(crate) const DERIVED_VERSION: i64 = 3;
 /// The version of the journal's tables.
 pub(crate) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
-pub(crate) const AUDIT_VERSION: i64 = 1;
+pub(crate) const AUDIT_VERSION: i64 = 2;
 
 pub(crate) const JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -43,6 +43,23 @@ CREATE TABLE IF NOT EXISTS entry (
 );
 CREATE INDEX IF NOT EXISTS entry_person ON entry (person, at) WHERE person IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entry_user ON entry (user, at);
+-- Entries that open something: a reason that holds for a time, a question, a suspicion; and what became of it. Made of the
+-- entries, which are chained; this is their index.
+CREATE TABLE IF NOT EXISTS matter (
+  n INTEGER PRIMARY KEY,               -- the entry that opened it
+  kind INTEGER NOT NULL,
+  person INTEGER, user TEXT NOT NULL, at INTEGER NOT NULL,
+  until INTEGER,                       -- a reason holds up to then
+  about TEXT NOT NULL,                 -- the reason's code; what a suspicion rests on
+  of INTEGER,                          -- the entry it is about
+  settled INTEGER,                     -- the entry that settled it
+  outcome TEXT
+);
+CREATE INDEX IF NOT EXISTS matter_user ON matter (user, person, kind);
+CREATE INDEX IF NOT EXISTS matter_open ON matter (kind, settled, at);
+CREATE INDEX IF NOT EXISTS matter_of ON matter (of) WHERE of IS NOT NULL;
+-- Policies that were in force, by their version: what an entry names can be read.
+CREATE TABLE IF NOT EXISTS policy (version TEXT PRIMARY KEY, at INTEGER NOT NULL, files TEXT NOT NULL) WITHOUT ROWID;
 ";
 
 pub(crate) const DERIVED: &str = "
@@ -193,6 +210,11 @@ pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i
             Ok(())
         }
         found if found == version => Ok(()),
+        // The audit is truth: a former form is taken over, tables are only ever added.
+        1 if what == "audit" => {
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"))?;
+            Ok(())
+        }
         found => Err(StoreError::Unusable(format!(
             "the {what} was written by another version of skein (format {found}, this one knows {version}){}",
             if what == "derived state" { "; make it again from the journal with `skein rebuild`" } else { "" }

@@ -19,6 +19,8 @@ pub enum PageError {
     NotThisWay,
     /// This user may not; the sentence says why.
     Forbidden(String),
+    /// The record opens for a reason: to the page that asks for it.
+    Reason(fhir::PersonKey),
     /// Nobody is signed in. Where to go afterwards.
     SignIn(Option<String>),
     /// What was sent cannot be used; the sentence says why.
@@ -35,6 +37,8 @@ impl From<Refusal> for PageError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotAllowed(sentence) => PageError::Forbidden(sentence),
+            Refusal::NeedsReason(needed) => PageError::Reason(needed.person),
+            Refusal::NoReason(sentence) => PageError::Bad(sentence),
             Refusal::NoSuchPerson => PageError::NotFound,
             Refusal::NotRecorded(cause) => {
                 tracing::error!(%cause, "an access could not be recorded, so nothing was shown");
@@ -78,6 +82,7 @@ impl IntoResponse for PageError {
                 };
                 return Redirect::to(&target).into_response();
             }
+            PageError::Reason(person) => return Redirect::to(&format!("/record/{person}/why")).into_response(),
             PageError::NotFound => (
                 StatusCode::NOT_FOUND,
                 "Page not found",

@@ -358,6 +358,7 @@ name = "A system that reads"
 organisation_code = "X26"
 organisation_name = "The region's programme"
 token_hash = "{reader}"
+reach = "region"
 
 {sources}
 {more}

@@ -1,7 +1,7 @@
 //! `open` and `page`: whole records and record pages over HTTP, each with its audit entry on disk before it is answered.
 
 use super::{Bench, load, per_second};
-use access::{Accounts, Gate, User};
+use access::{Accounts, Gate, GateConfig, User};
 use anyhow::Context;
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1::SendRequest, header};
@@ -35,7 +35,11 @@ struct Site {
 }
 
 fn user() -> User {
-    User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), ("RXB", "Benchmark Hospital"))
+    User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), ("RXB", "Benchmark Surgery"))
+}
+
+fn app() -> User {
+    User { reach_region: true, ..User::system("bench-app", "Benchmark", ("RXB", "Benchmark Surgery")) }
 }
 
 /// A person of [`RECORD`] resources: of the largest bundle what a summary shows and then the newest, with all it refers to.
@@ -85,6 +89,12 @@ fn newest(entries: &[Value]) -> BTreeSet<usize> {
 /// The time it is for whoever looks at the pages: soon after the newest entry, so that the record is not all history.
 const LOOKED_AT: &str = "2021-06-10T09:00:00Z";
 
+/// A gate with the built-in policies.
+pub fn gate(engine: &Engine, now: jiff::Timestamp) -> anyhow::Result<Gate> {
+    let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
+    Gate::new(derived, audit, GateConfig::default(), now).map_err(|error| anyhow::anyhow!("{error}"))
+}
+
 async fn site(folder: &Path) -> anyhow::Result<Site> {
     let folder = folder.to_owned();
     let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder)).await??;
@@ -92,7 +102,7 @@ async fn site(folder: &Path) -> anyhow::Result<Site> {
     let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
         region_name: "Benchmark".into(),
-        gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+        gate: gate(&engine, looked_at)?,
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
         engine: engine.clone(),
         accounts: Accounts::demo([user()], PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?,
@@ -101,7 +111,7 @@ async fn site(folder: &Path) -> anyhow::Result<Site> {
         demo: None,
     });
     let reader =
-        web::fhir::Reader { token_hash: format!("blake3:{}", blake3::hash(TOKEN.as_bytes()).to_hex()), user: user() };
+        web::fhir::Reader { token_hash: format!("blake3:{}", blake3::hash(TOKEN.as_bytes()).to_hex()), user: app() };
     let api = web::fhir::ApiConfig { readers: vec![reader], ..web::fhir::ApiConfig::default() };
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = socket.local_addr()?;

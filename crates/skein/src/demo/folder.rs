@@ -224,7 +224,7 @@ impl Home {
         let _ = write!(
             toml,
             "\n[[client]]\nid = \"{APP}\"\nname = \"An app of the demonstration\"\norganisation_code = \"XWP\"\n\
-             organisation_name = \"Wexmoor Shared Record Programme\"\ntoken_hash = \"{app_hash}\"\n"
+             organisation_name = \"Wexmoor Shared Record Programme\"\ntoken_hash = \"{app_hash}\"\nreach = \"region\"\n"
         );
         std::fs::write(self.config(), toml).map_err(|error| cannot(&self.config(), &error))?;
         let memory = Memory { seed, people, start, loaded: 0, now: region.start(), lived_until: None, tokens };

@@ -54,7 +54,10 @@ impl From<Refusal> for Found {
     fn from(shut: Refusal) -> Self {
         match shut {
             Refusal::NoSuchPerson => Found::Identifiers(Vec::new()),
-            Refusal::NotAllowed(text) => Found::Refused(refusal(Condition::Internal, None, text)),
+            Refusal::NeedsReason(needed) => Found::Refused(refusal(Condition::Internal, None, needed.sentence)),
+            Refusal::NotAllowed(text) | Refusal::NoReason(text) => {
+                Found::Refused(refusal(Condition::Internal, None, text))
+            }
             Refusal::NotRecorded(error) => Found::from(error),
         }
     }

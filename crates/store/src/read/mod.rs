@@ -283,6 +283,21 @@ impl Snapshot {
         Ok(sources)
     }
 
+    /// What changes with every change of a source's profile.
+    pub fn profiles_mark(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT COALESCE(MAX(profile_seq), -1) FROM source";
+        Ok(self.connection()?.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
+    /// The source of a patient's resources.
+    pub fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection()?
+            .prepare_cached("SELECT s.name FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1")?
+            .query_row([patient.0.cast_signed()], |row| row.get(0))
+            .optional()?)
+    }
+
     /// People and resources in all: for the status page. Counts whole tables.
     pub fn totals(&self) -> Result<HashMap<&'static str, u64>, StoreError> {
         let mut totals = HashMap::new();

@@ -143,6 +143,10 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotAllowed(text) => ApiError::new(StatusCode::FORBIDDEN, IssueType::Forbidden, text),
+            Refusal::NeedsReason(needed) => {
+                ApiError::new(StatusCode::FORBIDDEN, IssueType::Forbidden, needed.sentence.clone())
+            }
+            Refusal::NoReason(text) => ApiError::new(StatusCode::BAD_REQUEST, IssueType::Invalid, text),
             Refusal::NoSuchPerson => ApiError::not_found("there is no such person here"),
             Refusal::NotRecorded(cause) => {
                 tracing::error!(%cause, "an access could not be recorded, so nothing was shown");

@@ -8,7 +8,7 @@ use crate::{
     sources,
     state::AppState,
 };
-use access::{Action, Gate};
+use access::{Action, policy::Desk};
 use askama::Template;
 use axum::{
     Form,
@@ -47,7 +47,8 @@ impl FindPage {
 
 /// `GET /`.
 pub async fn start(State(state): State<AppState>, who: SignedIn) -> Result<Response, PageError> {
-    match first_page(&who.user) {
+    let first = first_page(&state, &who.user);
+    match first.as_str() {
         "/" => Ok(html(&page(&state, &who, Search::default(), Vec::new()))?.into_response()),
         elsewhere => Ok(Redirect::to(elsewhere).into_response()),
     }
@@ -66,7 +67,7 @@ pub async fn form(
     who: SignedIn,
     Query(beside): Query<Beside>,
 ) -> Result<Response, PageError> {
-    if !Gate::is_steward(&who.user) {
+    if !state.gate.may(&who.user, Desk::WhoIsWho) && !state.gate.may(&who.user, Desk::Privacy) {
         return Ok(Redirect::to("/").into_response());
     }
     let search = Search { beside: key(&beside.beside), ..Search::default() };
@@ -249,7 +250,7 @@ pub async fn found(
     let hits = look(&state, &who, filter).await?;
     let states = sources::states(&state, &[])?;
     let more = hits.len() > FOUND_MAX;
-    let beside = search.beside.filter(|_| Gate::is_steward(&who.user));
+    let beside = search.beside.filter(|_| state.gate.may(&who.user, Desk::WhoIsWho));
     let mut people: Vec<PersonRow> = hits.iter().take(FOUND_MAX).map(|hit| row(hit, &states, beside)).collect();
     people.sort_by(|a, b| a.name.cmp(&b.name));
     let page = FoundPage { chrome: Chrome::new(&state, &who, Here::Find), criteria: criteria(&search), people, more };

@@ -7,12 +7,13 @@ use crate::{
     state::{AppState, Site},
 };
 use access::{Action, Permit, User};
+use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
     Filter, Item, Origin, ParsedItem, StoreError,
     banner::{Banner, banner},
-    explain::{Explanation, explain},
+    explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness},
     sections::{
         Line, SectionKind, Statement, Tone,
@@ -25,7 +26,7 @@ use record::{
     summary::contributing,
     when,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The types the banner is made of.
 pub const BANNER_KINDS: [ResourceType; 3] =
@@ -37,6 +38,8 @@ pub struct Opened {
     pub items: Vec<ParsedItem>,
     /// How each source of the region stands.
     pub states: Vec<SourceState>,
+    /// What this reader may not see, of what the page reads.
+    pub withheld: Vec<Withheld>,
     /// What stands around the page.
     pub frame: Frame,
 }
@@ -44,7 +47,7 @@ pub struct Opened {
 impl Opened {
     /// Why a section has nothing from some sources.
     pub fn missing(&self, section: SectionKind) -> Explanation {
-        explain(section, &self.states, &contributing(section, &self.items), &[])
+        explain(section, &self.states, &contributing(section, &self.items), &self.withheld)
     }
 }
 
@@ -68,6 +71,14 @@ pub struct Frame {
     pub at_text: String,
     /// How many of its patients have a message waiting on the error desk.
     pub waiting: usize,
+    /// What this reader may not see, a line each.
+    pub withheld: Vec<String>,
+    /// Until when the glass stays broken, and for how many minutes still.
+    pub glass: Option<(String, i64)>,
+    /// Whether the reader opened it for a reason of their own.
+    pub claimed: bool,
+    /// Whether it is the reader's own record.
+    pub own: bool,
     now: Timestamp,
 }
 
@@ -149,7 +160,7 @@ pub async fn open<T, F>(
     build: F,
 ) -> Result<T, PageError>
 where
-    T: Send + 'static,
+    T: Shown + Send + 'static,
     F: FnOnce(Opened) -> Result<T, PageError> + Send + 'static,
 {
     let (site, user) = (state.clone(), Arc::clone(user));
@@ -162,7 +173,7 @@ where
         Ok::<_, PageError>(sealed.map(|items| build(opened(&items, states, page, &permit, waiting, now)?)))
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
-    sealed.release().await?
+    sealed.release_as(|page| page.as_ref().ok().and_then(Shown::hash)).await?
 }
 
 /// How the sources stand, seen from a record.
@@ -183,7 +194,8 @@ pub fn opened(
     let parsed: Result<Vec<ParsedItem>, StoreError> =
         items.iter().map(|item| ParsedItem::of(item, |id| sources::info(&states, id))).collect();
     let items = parsed?;
-    let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &[]);
+    let withheld = withheld(permit);
+    let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &withheld);
     let banner = banner(&items, &missing, now);
     let frame = Frame {
         title: page.title,
@@ -195,9 +207,68 @@ pub fn opened(
         seq: super::thousands(permit.seq()),
         at_text: when::date_time(now),
         waiting,
+        withheld: withheld_lines(permit, &states),
+        glass: glass(permit, now),
+        claimed: !permit.sight().access().claimed.is_empty() && !permit.sight().access().glass,
+        own: permit.sight().access().own,
         now,
     };
-    Ok(Opened { items, states, frame })
+    Ok(Opened { items, states, withheld, frame })
+}
+
+/// What is withheld, as the reasons for something missing know it.
+pub fn withheld(permit: &Permit) -> Vec<Withheld> {
+    let held = permit.sight().withheld().into_iter();
+    held.map(|held| Withheld {
+        source: Some(held.source),
+        kinds: held.kind.parse().into_iter().collect(),
+        why: Some(held.because).filter(|why| !why.is_empty()),
+    })
+    .collect()
+}
+
+/// The same in lines: `3 entries of Aldermere General Hospital: sensitive …`.
+fn withheld_lines(permit: &Permit, states: &[SourceState]) -> Vec<String> {
+    let mut lines: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for held in permit.sight().withheld() {
+        let source = sources::info(states, &held.source).name.clone();
+        *lines.entry((source, held.because)).or_default() += held.count;
+    }
+    let line = |((source, because), count): ((String, String), u32)| {
+        let entries = if count == 1 { "entry" } else { "entries" };
+        format!("{count} {entries} of {source}: {because}")
+    };
+    lines.into_iter().map(line).collect()
+}
+
+fn glass(permit: &Permit, now: Timestamp) -> Option<(String, i64)> {
+    let until = permit.sight().glass_until()?;
+    let seconds = until.duration_since(now).as_secs().max(0);
+    Some((when::time_or_date(until, now), (seconds + 59) / 60))
+}
+
+/// What of an answer can be compared when it is made again.
+pub trait Shown {
+    /// Its hash.
+    fn hash(&self) -> Option<[u8; 32]>;
+}
+
+impl Shown for Html<String> {
+    /// Of the page between its head and its foot: what is the record's. The reader's own menu, form tokens and addresses of
+    /// stylesheets are not.
+    fn hash(&self) -> Option<[u8; 32]> {
+        let html = &self.0;
+        let start = html.find("<section class=\"banner").or_else(|| html.find("<main"))?;
+        let end = html.find("</main>")?;
+        let shown = html.get(start..end)?;
+        let mut hasher = blake3::Hasher::new();
+        let token = "name=\"form_token\" value=\"";
+        for (index, part) in shown.split(token).enumerate() {
+            let own = if index == 0 { Some(part) } else { part.split_once('"').map(|(_, rest)| rest) };
+            hasher.update(own.unwrap_or_default().as_bytes());
+        }
+        Some(*hasher.finalize().as_bytes())
+    }
 }
 
 fn menu(person: PersonKey, here: Option<SectionKind>) -> Vec<MenuEntry> {

@@ -13,6 +13,7 @@ mod sign_in;
 mod sources;
 mod status;
 mod summary;
+mod why;
 
 use crate::{
     assets,
@@ -20,7 +21,7 @@ use crate::{
     session::SignedIn,
     state::{AppState, Site},
 };
-use access::{Gate, User};
+use access::{User, UserKind, policy::Desk};
 use askama::Template;
 use axum::{
     Router,
@@ -35,14 +36,12 @@ const FORM_BYTES_MAX: usize = 64 * 1024;
 /// But an edited message may hold a letter.
 const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Roles that run systems, and so have the error desk in their menu. The gate decides, this only saves a dead link.
-const DESK_ROLES: [&str; 2] = ["R8008", "R8015"];
-
 /// Every page.
 pub fn router(state: AppState) -> Router {
     let record = Router::new()
         .route("/", get(summary::show))
         .route("/sources", get(sources::show))
+        .route("/why", get(why::show).post(why::give))
         .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/results", get(results::latest))
         .route("/results/reports", get(results::reports))
@@ -97,6 +96,30 @@ pub struct Chrome {
     /// The token of this session's forms.
     pub form_token: String,
     here: Here,
+    desks: Desks,
+}
+
+/// Which desks the reader may work at. The gate decides when one is opened; this only saves dead links.
+#[derive(Clone, Copy, Debug, Default)]
+struct Desks {
+    errors: bool,
+    identity: bool,
+    privacy: bool,
+    find: bool,
+    own: bool,
+}
+
+impl Desks {
+    fn of(site: &Site, user: &User) -> Self {
+        let may = |desk| site.gate.may(user, desk);
+        Desks {
+            errors: may(Desk::Errors),
+            identity: may(Desk::WhoIsWho),
+            privacy: may(Desk::Privacy),
+            find: may(Desk::Find),
+            own: user.kind == UserKind::Person,
+        }
+    }
 }
 
 /// Which of the site's own pages this is.
@@ -108,6 +131,8 @@ pub enum Here {
     Desk,
     /// Who is who.
     Identity,
+    /// Who looked.
+    Privacy,
     /// The status page.
     Status,
     /// A record, or none of these.
@@ -123,6 +148,7 @@ impl Chrome {
             who: Some(Arc::clone(&who.user)),
             form_token: who.form_token.clone(),
             here,
+            desks: Desks::of(site, &who.user),
         }
     }
 
@@ -134,38 +160,44 @@ impl Chrome {
             who: None,
             form_token: String::new(),
             here: Here::Elsewhere,
+            desks: Desks::default(),
         }
     }
 
     /// The links of the bar: address, words, whether it is this page.
     pub fn links(&self) -> Vec<(&'static str, &'static str, bool)> {
-        let runs_systems = self.who.as_ref().is_some_and(|who| DESK_ROLES.contains(&who.role_code.as_str()));
         let mut links = Vec::new();
-        if runs_systems {
+        if self.desks.errors {
             links.push(("/errors", "Error desk", self.here == Here::Desk));
-        } else if self.is_steward() {
+        }
+        if self.desks.identity {
             links.push(("/identity", "Who is who", self.here == Here::Identity));
-            links.push(("/find", "Find a person", self.here == Here::Find));
-        } else {
-            links.push(("/", "Find a person", self.here == Here::Find));
+        }
+        if self.desks.privacy {
+            links.push(("/privacy", "Who looked", self.here == Here::Privacy));
+        }
+        if self.desks.own {
+            links.push(("/me", "My record", self.here == Here::Find));
+        }
+        if self.desks.find {
+            links.push((self.find(), "Find a person", self.here == Here::Find));
         }
         links.push(("/status", "Status", self.here == Here::Status));
         links
     }
 
-    /// Whether a data steward is signed in: found people lead to who they are, not to their records.
-    pub fn is_steward(&self) -> bool {
-        self.who.as_ref().is_some_and(|who| Gate::is_steward(who))
-    }
-
     /// The address of a person for this reader.
     pub fn person(&self, key: &str) -> String {
-        if self.is_steward() { format!("/identity/person/{key}") } else { format!("/record/{key}") }
+        match self.desks {
+            Desks { identity: true, .. } => format!("/identity/person/{key}"),
+            Desks { privacy: true, .. } => format!("/privacy/person/{key}"),
+            _ => format!("/record/{key}"),
+        }
     }
 
     /// The address of the search.
     pub fn find(&self) -> &'static str {
-        if self.is_steward() { "/find" } else { "/" }
+        if self.desks.identity || self.desks.privacy { "/find" } else { "/" }
     }
 
     /// The address of an asset.
@@ -175,11 +207,14 @@ impl Chrome {
 }
 
 /// A user's first page.
-pub fn first_page(user: &User) -> &'static str {
-    match () {
-        () if DESK_ROLES.contains(&user.role_code.as_str()) => "/errors",
-        () if Gate::is_steward(user) => "/identity",
-        () => "/",
+pub fn first_page(site: &Site, user: &User) -> String {
+    let desks = Desks::of(site, user);
+    match desks {
+        Desks { own: true, .. } => "/me".into(),
+        Desks { errors: true, .. } => "/errors".into(),
+        Desks { identity: true, .. } => "/identity".into(),
+        Desks { privacy: true, .. } => "/privacy".into(),
+        _ => "/".into(),
     }
 }
 

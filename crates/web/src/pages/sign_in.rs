@@ -131,7 +131,7 @@ pub async fn sign_in(
     }
     let target = match own_page(&given.then) {
         Some(then) => then.to_owned(),
-        None => super::first_page(&user).into(),
+        None => super::first_page(&state, &user),
     };
     let token = state.sessions.begin(user, now).ok_or_else(no_random)?;
     let jar = jar

@@ -38,7 +38,7 @@ pub async fn show(
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     frame::open(&state, &who.user, person, Page::of(SectionKind::Summary), kinds(), move |opened| {
-        let summary = summary(&opened.items, &opened.states, &[], opened.frame.now());
+        let summary = summary(&opened.items, &opened.states, &opened.withheld, opened.frame.now());
         let allergies_missing = opened.missing(SectionKind::Allergies);
         html(&SummaryPage {
             chrome,

@@ -1,6 +1,6 @@
 //! A small synthetic region behind the real router: what the viewer's tests open pages of.
 
-use access::{Accounts, Gate, User};
+use access::{Accounts, User};
 use intake::{Engine, EngineConfig, EntryKind, NewEntry};
 use jiff::{Timestamp, civil::Date};
 use record::Records;
@@ -73,7 +73,7 @@ pub fn site(engine: &Engine, clock: impl Fn() -> Timestamp + Send + Sync + 'stat
     let (_, loading) = tokio::sync::watch::channel(Loading { done: 1, total: 1, finished: true });
     AppState::new(SiteConfig {
         region_name: "Wexmoor".into(),
-        gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+        gate: crate::support::gate(engine),
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
         engine: engine.clone(),
         accounts: Accounts::demo(users(), PASSWORD).expect("accounts"),

@@ -1,7 +1,7 @@
 //! A region in a temporary folder, its pages, and people who sign in and send forms as a browser does.
 
 use crate::support::hash;
-use access::{Accounts, Gate, User};
+use access::{Accounts, User};
 use axum::{
     Router,
     body::Body,
@@ -131,7 +131,7 @@ impl Pages {
             .map(|(id, name, role_code, role_name)| User::staff(id, name, (role_code, role_name), ("XWP", "Wexmoor")));
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
-            gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
+            gate: crate::support::gate(&engine),
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             engine: engine.clone(),
             accounts: Accounts::demo(users, PASSWORD).unwrap(),

@@ -1,0 +1,103 @@
+//! What somebody wants to do, named for the audit.
+
+use crate::policy::Desk;
+use serde::Serialize;
+
+/// What somebody wants to do. Named for the audit (IHE BALP: PatientRead, PatientQuery …).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Action {
+    /// Look for people; the criteria's names, never their values.
+    FindPeople {
+        /// For instance `["family", "birthdate"]`.
+        criteria: Vec<String>,
+    },
+    /// Open a page of a record.
+    OpenPage {
+        /// The page's name.
+        page: String,
+    },
+    /// Read resources through the API.
+    ReadResources {
+        /// The interaction (`read`, `vread`, `history`, `search`, `everything`) and types or ids.
+        what: String,
+    },
+    /// Ask by what other identifiers a person is known (IHE PIX, PIXm).
+    CrossReference {
+        /// The transaction (`ITI-83`, `ITI-9`, `ITI-10`) and, where it asks for some only, the number of domains.
+        what: String,
+    },
+    /// Look at the message an item came from.
+    OpenOrigin {
+        /// Its journal position.
+        message: u64,
+    },
+    /// Look at or mend messages on the error desk.
+    ErrorDesk {
+        /// `list`, `show`, `edit`, `resubmit` or `discard`, with the journal position.
+        what: String,
+    },
+    /// Look at or decide who is who: the work of data stewards.
+    Identity {
+        /// `queue`, `compare`, `history`, `decide same`, `decide different` …, with the opaque keys of patients or persons.
+        what: String,
+    },
+    /// Say why, for lack of a known relationship.
+    Claim {
+        /// The reason's code.
+        reason: String,
+    },
+    /// Break the glass.
+    BreakGlass {
+        /// The reason's code.
+        reason: String,
+    },
+    /// Look at who looked, or answer for it.
+    Privacy {
+        /// `desk`, `entries`, `entry`, `replay`, `settle` …
+        what: String,
+    },
+    /// See who looked at one's own record.
+    WhoLooked,
+    /// Ask about an entry of one's own record.
+    AskAbout,
+    /// Lay an objection on a record, or end one.
+    Consent {
+        /// `object` or `withdraw`.
+        what: String,
+    },
+    /// Sign in.
+    SignIn {
+        /// `local`, or the provider's id.
+        by: String,
+    },
+    /// Sign out.
+    SignOut,
+    /// Bring other policies into force.
+    ChangePolicies {
+        /// The version before.
+        from: String,
+        /// The version from then on.
+        to: String,
+    },
+    /// Something that was noticed by itself, without anybody asking.
+    Suspect {
+        /// The rule that noticed.
+        rule: String,
+    },
+    /// A matter is settled.
+    Settle {
+        /// How it ended.
+        ended: String,
+    },
+}
+
+impl Action {
+    /// The desk it belongs to, of what is asked of a person without opening the record.
+    pub(super) fn desk(&self) -> Option<Desk> {
+        match self {
+            Action::CrossReference { .. } => Some(Desk::CrossReference),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The gate: the one door through which anything about a person leaves the store.
+//!
+//! Asking for a [`Permit`] decides and writes the audit entry in one call; there is no other way to make one (design §4,
+//! invariant 6). Writing takes an fsync, so the permit is handed out at once and what it reads stays [`Sealed`] until the
+//! entry is on disk. What a decision rests on is found out first ([`Situation`]), then put to the policies.
+
+mod action;
+mod entry;
+mod organisations;
+mod permits;
+mod reasons;
+mod replay;
+mod sight;
+mod situation;
+
+pub use action::Action;
+pub use entry::{Outcome, Recorded, Via};
+pub use organisations::Organisation;
+pub use permits::{DeskPermit, FindPermit, Permit, PrivacyPermit, Sealed, StewardPermit};
+pub use reasons::Needed;
+pub use replay::Replayed;
+pub use sight::{Shown, Sight, Withheld};
+pub use situation::{Evidence, Situation};
+
+use crate::{
+    User,
+    policy::{BadPolicy, Desk, Door, Policies, PolicyFiles, Ruling},
+};
+use entry::{About, Writing};
+use fhir::{PatientKey, PersonKey};
+use jiff::Timestamp;
+use organisations::Directory;
+use permits::{Pending, Receipt};
+use std::sync::{
+    Arc, LazyLock, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+use store::{
+    Derived, Snapshot, StoreError,
+    audit::{Audit, NewAuditEntry, NewMatter},
+};
+
+/// Why the gate stays shut.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// This role may not do this; the sentence is for the user.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// Nothing is known that links the user with the person: a reason may open the record.
+    #[error("{}", .0.sentence)]
+    NeedsReason(Box<Needed>),
+    /// There is no such person.
+    #[error("there is no such person")]
+    NoSuchPerson,
+    /// A reason that cannot be taken; the sentence is for the user.
+    #[error("{0}")]
+    NoReason(String),
+    /// Without an audit entry nothing is shown.
+    #[error("the access could not be recorded, so nothing can be shown: {0}")]
+    NotRecorded(#[from] StoreError),
+}
+
+/// What a gate is made with.
+#[derive(Clone, Debug, Default)]
+pub struct GateConfig {
+    /// The region's own policies; None: the built-in ones.
+    pub policies: Option<PolicyFiles>,
+    /// Organisations beside those of the sources' profiles.
+    pub organisations: Vec<Organisation>,
+}
+
+/// The policies in force, and those that were.
+struct InForce {
+    current: RwLock<Arc<Policies>>,
+}
+
+/// The gate.
+#[derive(Clone)]
+pub struct Gate {
+    derived: Derived,
+    audit: Audit,
+    policies: Arc<InForce>,
+    directory: Arc<Directory>,
+    /// Numbers accesses, after a start that differs from run to run.
+    accesses: Arc<(u64, AtomicU64)>,
+    /// Set in a gate that shows again what was shown.
+    again: Option<Arc<replay::Again>>,
+}
+
+impl Gate {
+    /// The gate of a region.
+    ///
+    /// # Errors
+    /// [`BadPolicy`] when the policies cannot be used.
+    pub fn new(derived: Derived, audit: Audit, config: GateConfig, now: Timestamp) -> Result<Self, BadPolicy> {
+        static BUILTIN: LazyLock<Result<Arc<Policies>, BadPolicy>> =
+            LazyLock::new(|| Policies::builtin().map(Arc::new));
+        let policies = match config.policies {
+            Some(files) => Arc::new(Policies::new(files)?),
+            None => BUILTIN.clone()?,
+        };
+        let gate = Gate {
+            derived,
+            audit,
+            policies: Arc::new(InForce { current: RwLock::new(Arc::clone(&policies)) }),
+            directory: Arc::new(Directory::new(config.organisations)),
+            accesses: Arc::new((now.as_microsecond().cast_unsigned(), AtomicU64::new(0))),
+            again: None,
+        };
+        // Kept before anything is decided by them: entries are written in the order they are handed in.
+        drop(gate.keep(&policies, now));
+        Ok(gate)
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.policies.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keep(&self, policies: &Policies, now: Timestamp) -> Result<Pending, StoreError> {
+        let files = serde_json::to_string(policies.files()).unwrap_or_default();
+        self.audit.keep_policy(policies.version(), now, files)
+    }
+
+    /// From now on these policies decide. Written down before they do.
+    ///
+    /// # Errors
+    /// [`Refusal::NotRecorded`]: the former stay in force then.
+    pub async fn use_policies(&self, policies: Policies, user: &User, now: Timestamp) -> Result<(), Refusal> {
+        let policies = Arc::new(policies);
+        let kept = self.keep(&policies, now)?;
+        let action =
+            Action::ChangePolicies { from: self.policies().version().to_string(), to: policies.version().to_string() };
+        let pending = self.record(user, About::default(), &action, Outcome::Permitted, now)?;
+        Receipt::new(kept).wait().await?;
+        Receipt::new(pending).wait().await?;
+        *self.policies.current.write().unwrap_or_else(PoisonError::into_inner) = policies;
+        Ok(())
+    }
+
+    fn access_id(&self) -> String {
+        let (start, counter) = &*self.accesses;
+        let n = counter.fetch_add(1, Ordering::Relaxed);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&start.to_le_bytes());
+        hasher.update(&n.to_le_bytes());
+        hasher.finalize().to_hex().chars().take(16).collect()
+    }
+
+    fn record(
+        &self,
+        user: &User,
+        about: About<'_>,
+        action: &Action,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Pending, Refusal> {
+        self.record_matter(user, about, action, outcome, None, None, now)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one entry has so many sides, and two callers")]
+    fn record_matter(
+        &self,
+        user: &User,
+        about: About<'_>,
+        action: &Action,
+        outcome: Outcome,
+        opens: Option<NewMatter>,
+        settles: Option<(u64, String)>,
+        now: Timestamp,
+    ) -> Result<Pending, Refusal> {
+        let policies = self.policies();
+        let ruling = about.ruling;
+        let body = entry::json(&Writing {
+            action,
+            outcome,
+            user,
+            via: &user.via,
+            policy: policies.version(),
+            rules: ruling.map_or(&[], |ruling| &ruling.rules),
+            because: ruling.and_then(|ruling| ruling.because.as_deref()),
+            situation: about.situation,
+            seq: about.seq,
+            patients: about.patients.iter().map(ToString::to_string).collect(),
+            access: about.access,
+            of: about.of,
+            words: about.words,
+        })?;
+        let entry = NewAuditEntry { at: now, person: about.person, user: user.id.clone(), body, opens, settles };
+        Ok(self.audit.append(entry)?)
+    }
+
+    /// Whether a user may work at a desk. Nothing is written down: this is for menus; the desk asks again.
+    pub fn may(&self, user: &User, desk: Desk) -> bool {
+        self.ask_desk(user, desk).is_ok_and(|ruling| ruling.allowed)
+    }
+
+    fn ask_desk(&self, user: &User, desk: Desk) -> Result<Ruling, StoreError> {
+        let organisations = self.directory.current(&self.derived.snapshot()?)?;
+        let kind = organisations.kind(&user.org_code.to_ascii_uppercase());
+        Ok(self.policies().desk(user, kind, desk))
+    }
+
+    /// What links a user with a person, and what the person wants: all that a decision rests on.
+    fn situation(
+        &self,
+        snapshot: &Snapshot,
+        user: &User,
+        person: PersonKey,
+        patients: &[PatientKey],
+        now: Timestamp,
+    ) -> Result<Situation, StoreError> {
+        let organisations = self.directory.current(snapshot)?;
+        let policies = self.policies();
+        let grants = self.audit.read(|audit| audit.grants(&user.id, person, now))?;
+        let (organisations, policies) = (&*organisations, &*policies);
+        situation::find_out(&situation::Asking {
+            snapshot,
+            organisations,
+            policies,
+            user,
+            person,
+            patients,
+            grants,
+            now,
+        })
+    }
+
+    /// What the policies would say, and on what that rests. For `skein policy try`: nothing is written, nothing opened.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchPerson`]; the store's.
+    pub fn rehearse(
+        &self,
+        user: &User,
+        person: PersonKey,
+        now: Timestamp,
+    ) -> Result<(Situation, Vec<(Door, Ruling)>), Refusal> {
+        let snapshot = self.derived.snapshot()?;
+        let patients = snapshot.patients_of(person, snapshot.seq())?;
+        if patients.is_empty() {
+            return Err(Refusal::NoSuchPerson);
+        }
+        let situation = self.situation(&snapshot, user, person, &patients, now)?;
+        let policies = self.policies();
+        let doors = [Door::Open, Door::Claim, Door::BreakGlass];
+        let ask = |door| (door, policies.record(user, &situation.organisation_kind, door, &situation.access));
+        let rulings = doors.into_iter().map(ask).collect();
+        Ok((situation, rulings))
+    }
+
+    /// Ask to read a person's record as it is now.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn open(&self, user: &User, person: PersonKey, action: &Action, now: Timestamp) -> Result<Permit, Refusal> {
+        let snapshot = self.derived.snapshot()?;
+        self.open_at(user, person, action, snapshot.seq(), now)
+    }
+
+    /// Ask to read a person's record as it was at `seq`.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn open_at(
+        &self,
+        user: &User,
+        person: PersonKey,
+        action: &Action,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
+        if let Some(again) = &self.again {
+            return again.permit(&self.derived, person);
+        }
+        let snapshot = self.derived.snapshot()?;
+        let seq = seq.min(snapshot.seq());
+        let patients = snapshot.patients_of(person, seq)?;
+        let about = About { person: Some(person), seq: Some(seq), patients: &patients, ..About::default() };
+        if patients.is_empty() {
+            drop(self.record(user, about, action, Outcome::NotFound, now)?);
+            return Err(Refusal::NoSuchPerson);
+        }
+        let situation = self.situation(&snapshot, user, person, &patients, now)?;
+        let policies = self.policies();
+        let ruling = match action.desk() {
+            Some(desk) => policies.desk(user, &situation.organisation_kind, desk),
+            None => policies.record(user, &situation.organisation_kind, Door::Open, &situation.access),
+        };
+        let access = self.access_id();
+        let about = About { situation: Some(&situation), ruling: Some(&ruling), access: &access, ..about };
+        if !ruling.allowed {
+            drop(self.record(user, about, action, Outcome::Refused, now)?);
+            return Err(self.refusal(&policies, user, person, &situation, &ruling));
+        }
+        let pending = self.record(user, about, action, Outcome::Permitted, now)?;
+        let user = Arc::new(user.clone());
+        let audit = Some(self.audit.clone());
+        let sight = Sight::new(policies, situation, Arc::clone(&user), person, access, now, audit);
+        Ok(Permit {
+            user,
+            person,
+            patients: patients.into(),
+            seq,
+            receipt: Receipt::new(pending),
+            sight: Arc::new(sight),
+        })
+    }
+
+    fn refusal(
+        &self,
+        policies: &Policies,
+        user: &User,
+        person: PersonKey,
+        situation: &Situation,
+        ruling: &Ruling,
+    ) -> Refusal {
+        let ask = |door| policies.record(user, &situation.organisation_kind, door, &situation.access).allowed;
+        let (claim, glass) = (ask(Door::Claim), ask(Door::BreakGlass));
+        let because = ruling.because.as_deref();
+        if claim || glass {
+            return Refusal::NeedsReason(Box::new(Needed::new(policies, person, because, claim, glass)));
+        }
+        let otherwise = "Nothing that your organisation’s systems sent says that it looks after this person.";
+        Refusal::NotAllowed(because.unwrap_or(otherwise).to_owned())
+    }
+
+    fn work(
+        &self,
+        user: &User,
+        desk: Desk,
+        about: Option<PersonKey>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
+        let ruling = self.ask_desk(user, desk)?;
+        let entry = About { person: about, ruling: Some(&ruling), ..About::default() };
+        if !ruling.allowed {
+            drop(self.record(user, entry, action, Outcome::Refused, now)?);
+            let otherwise = "Your role does not do this.";
+            return Err(Refusal::NotAllowed(ruling.because.as_deref().unwrap_or(otherwise).to_owned()));
+        }
+        let pending = self.record(user, entry, action, Outcome::Permitted, now)?;
+        Ok((Arc::new(user.clone()), Receipt::new(pending)))
+    }
+
+    /// Ask to look for people.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn find(&self, user: &User, action: &Action, now: Timestamp) -> Result<FindPermit, Refusal> {
+        let (user, receipt) = self.work(user, action.desk().unwrap_or(Desk::Find), None, action, now)?;
+        Ok(FindPermit { user, receipt })
+    }
+
+    /// Ask to work at the error desk. The messages there are about people, so this is recorded too.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn desk(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
+        let (user, receipt) = self.work(user, Desk::Errors, None, action, now)?;
+        Ok(DeskPermit { user, receipt })
+    }
+
+    /// Ask to see or decide who is who. `about`: the person whose links are looked at, where it is one.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn steward(
+        &self,
+        user: &User,
+        about: Option<PersonKey>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<StewardPermit, Refusal> {
+        let (user, receipt) = self.work(user, Desk::WhoIsWho, about, action, now)?;
+        Ok(StewardPermit { user, receipt })
+    }
+
+    /// Ask to see who looked, or to answer for it. `about`: the person, where it is about one.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn privacy(
+        &self,
+        user: &User,
+        about: Option<PersonKey>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<PrivacyPermit, Refusal> {
+        let (user, receipt) = self.work(user, Desk::Privacy, about, action, now)?;
+        Ok(PrivacyPermit { user, receipt })
+    }
+
+    /// Write down what happened that asks for no permit: a sign-in, one that failed, a sign-out. Gives the entry's number
+    /// once it is on disk.
+    ///
+    /// # Errors
+    /// [`Refusal::NotRecorded`].
+    pub async fn note(&self, user: &User, action: &Action, outcome: Outcome, now: Timestamp) -> Result<u64, Refusal> {
+        Receipt::new(self.record(user, About::default(), action, outcome, now)?).wait().await
+    }
+}

@@ -1,0 +1,194 @@
+//! Permits: proof that the gate said yes and wrote it down. What is read under one stays sealed until that is on disk.
+
+use super::{Refusal, sight::Sight};
+use crate::User;
+use fhir::{PatientKey, PersonKey};
+use std::sync::{Arc, Mutex};
+use store::StoreError;
+use tokio::sync::{oneshot, watch};
+
+pub(super) type Pending = oneshot::Receiver<Result<u64, StoreError>>;
+
+/// How long a reader waits for its audit entry.
+const RECORDED_SECONDS_MAX: u64 = 30;
+
+/// One audit entry on its way to disk; several readers of one permit wait for the same.
+#[derive(Debug)]
+pub(super) struct Receipt {
+    pending: Mutex<Option<Pending>>,
+    done: watch::Sender<Option<Result<u64, String>>>,
+}
+
+impl Receipt {
+    pub(super) fn new(pending: Pending) -> Arc<Self> {
+        Arc::new(Receipt { pending: Mutex::new(Some(pending)), done: watch::Sender::new(None) })
+    }
+
+    /// Of an entry that is on disk already.
+    pub(super) fn done(number: u64) -> Arc<Self> {
+        Arc::new(Receipt { pending: Mutex::new(None), done: watch::Sender::new(Some(Ok(number))) })
+    }
+
+    pub(super) async fn wait(&self) -> Result<u64, Refusal> {
+        let mut done = self.done.subscribe();
+        let mine = self.pending.lock().ok().and_then(|mut pending| pending.take());
+        if let Some(pending) = mine {
+            // Should this wait be cancelled, the sender's drop tells the others.
+            let outcome = match pending.await {
+                Ok(Ok(number)) => Ok(number),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("the audit is closed".to_owned()),
+            };
+            self.done.send_replace(Some(outcome));
+        }
+        let patience = std::time::Duration::from_secs(RECORDED_SECONDS_MAX);
+        let outcome = tokio::time::timeout(patience, done.wait_for(Option::is_some)).await;
+        let refused = |why: &str| Refusal::NotRecorded(StoreError::Stopped(why.to_owned()));
+        match outcome {
+            Ok(Ok(value)) => match value.as_ref() {
+                Some(Ok(number)) => Ok(*number),
+                Some(Err(why)) => Err(refused(why)),
+                None => Err(refused("the audit did not answer")),
+            },
+            _ => Err(refused("the audit did not answer")),
+        }
+    }
+}
+
+/// Leave to read one person's record, as of one `seq`. Only the gate makes these.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    pub(super) user: Arc<User>,
+    pub(super) person: PersonKey,
+    pub(super) patients: Arc<[PatientKey]>,
+    pub(super) seq: u64,
+    pub(super) receipt: Arc<Receipt>,
+    pub(super) sight: Arc<Sight>,
+}
+
+/// Something read under a permit, not to be had before the audit entry is on disk.
+#[must_use = "release it to get what was read"]
+pub struct Sealed<T> {
+    content: T,
+    receipt: Arc<Receipt>,
+    sight: Option<Arc<Sight>>,
+}
+
+impl<T> Sealed<T> {
+    fn under(content: T, receipt: &Arc<Receipt>) -> Self {
+        Sealed { content, receipt: Arc::clone(receipt), sight: None }
+    }
+
+    /// The content, once what was shown of a record, and that it was shown, is on disk.
+    pub async fn release(self) -> Result<T, Refusal> {
+        self.release_as(|_| None).await
+    }
+
+    /// As [`Sealed::release`]; `content` gives the hash of what the reader gets, so that showing it again can be compared.
+    pub async fn release_as(self, content: impl FnOnce(&T) -> Option<[u8; 32]>) -> Result<T, Refusal> {
+        if let Some(sight) = &self.sight
+            && let Some(pending) = sight.shown(content(&self.content))?
+        {
+            // Entries are written in the order they are handed in: when this one is on disk, so is the permit's.
+            Receipt::new(pending).wait().await?;
+        }
+        self.receipt.wait().await?;
+        Ok(self.content)
+    }
+
+    /// Put two things read under one permit together, still under its seal. None for two permits: each has its own entry to
+    /// wait for.
+    pub fn and<V, U>(self, other: Sealed<V>, work: impl FnOnce(T, V) -> U) -> Option<Sealed<U>> {
+        let Sealed { content, receipt, sight } = self;
+        let one = Arc::ptr_eq(&receipt, &other.receipt);
+        one.then(|| Sealed { content: work(content, other.content), receipt, sight: sight.or(other.sight) })
+    }
+
+    /// Work on the content without letting it out.
+    pub fn map<U>(self, work: impl FnOnce(T) -> U) -> Sealed<U> {
+        Sealed { content: work(self.content), receipt: self.receipt, sight: self.sight }
+    }
+}
+
+impl Permit {
+    /// The person.
+    pub fn person(&self) -> PersonKey {
+        self.person
+    }
+
+    /// The patients the person is, longest linked first.
+    pub fn patients(&self) -> &[PatientKey] {
+        &self.patients
+    }
+
+    /// The `seq` the record is read at: replaying it gives the same record.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Who asked.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// What of the record this reader sees.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
+    }
+
+    /// Put something read under this permit under seal.
+    pub fn seal<T>(&self, content: T) -> Sealed<T> {
+        Sealed { content, receipt: self.receipt.clone(), sight: Some(self.sight.clone()) }
+    }
+
+    /// The number of the audit entry, once it is on disk.
+    pub async fn recorded(&self) -> Result<u64, Refusal> {
+        self.receipt.wait().await
+    }
+}
+
+macro_rules! desk_permit {
+    ($(#[$about:meta])* $name:ident) => {
+        $(#[$about])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            pub(super) user: Arc<User>,
+            pub(super) receipt: Arc<Receipt>,
+        }
+
+        impl $name {
+            /// Who asked.
+            pub fn user(&self) -> &User {
+                &self.user
+            }
+
+            /// Put something read under this permit under seal.
+            pub fn seal<T>(&self, content: T) -> Sealed<T> {
+                Sealed::under(content, &self.receipt)
+            }
+
+            /// The number of the audit entry, once it is on disk: before a decision is carried out.
+            pub async fn recorded(&self) -> Result<u64, Refusal> {
+                self.receipt.wait().await
+            }
+        }
+    };
+}
+
+desk_permit! {
+    /// Leave to look for people. Only the gate makes these.
+    FindPermit
+}
+desk_permit! {
+    /// Leave to work at the error desk. Only the gate makes these.
+    DeskPermit
+}
+desk_permit! {
+    /// Leave to see who a region's patients are said to be, and to decide it: demographics, nothing clinical. Only the gate
+    /// makes these.
+    StewardPermit
+}
+desk_permit! {
+    /// Leave to see who looked, and to answer for it: the audit trail, and what it shows again. Only the gate makes these.
+    PrivacyPermit
+}

@@ -1,0 +1,168 @@
+//! What audit entries open, and what became of it: reasons that hold for a time, suspicions, questions.
+
+use super::{AuditReader, NewAuditEntry};
+use crate::StoreError;
+use fhir::PersonKey;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+/// What was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum MatterKind {
+    /// A user said why, for lack of a known relationship.
+    Claim = 1,
+    /// A user broke the glass.
+    Glass = 2,
+    /// Something looks like misuse.
+    Misuse = 3,
+    /// A person asks about an entry.
+    Question = 4,
+}
+
+impl MatterKind {
+    fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => MatterKind::Claim,
+            2 => MatterKind::Glass,
+            3 => MatterKind::Misuse,
+            4 => MatterKind::Question,
+            _ => return None,
+        })
+    }
+}
+
+/// To be opened by an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMatter {
+    /// What it is.
+    pub kind: MatterKind,
+    /// Up to when a reason holds.
+    pub until: Option<Timestamp>,
+    /// The reason's code; what a suspicion rests on.
+    pub about: String,
+    /// The entry it is about, if it is about one.
+    pub of: Option<u64>,
+}
+
+/// As stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matter {
+    /// The entry that opened it.
+    pub n: u64,
+    /// What it is.
+    pub kind: MatterKind,
+    /// The person it is about.
+    pub person: Option<PersonKey>,
+    /// The user it is about; of a question, who asks.
+    pub user: String,
+    /// When it was opened.
+    pub at: Timestamp,
+    /// Up to when a reason holds.
+    pub until: Option<Timestamp>,
+    /// The reason's code; what a suspicion rests on.
+    pub about: String,
+    /// The entry it is about.
+    pub of: Option<u64>,
+    /// The entry that settled it.
+    pub settled: Option<u64>,
+    /// How it ended.
+    pub outcome: Option<String>,
+}
+
+pub(super) fn note(connection: &Connection, n: i64, entry: &NewAuditEntry) -> Result<(), StoreError> {
+    if let Some(opens) = &entry.opens {
+        connection
+            .prepare_cached(
+                "INSERT INTO matter (n, kind, person, user, at, until, about, of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                n,
+                opens.kind as u8,
+                entry.person.map(|person| person.0.cast_signed()),
+                entry.user,
+                entry.at.as_microsecond(),
+                opens.until.map(Timestamp::as_microsecond),
+                opens.about,
+                opens.of.map(u64::cast_signed)
+            ])?;
+    }
+    if let Some((of, outcome)) = &entry.settles {
+        // The first answer stands; a later one is an entry of its own and changes nothing here.
+        connection
+            .prepare_cached("UPDATE matter SET settled = ?2, outcome = ?3 WHERE n = ?1 AND settled IS NULL")?
+            .execute(params![of.cast_signed(), n, outcome])?;
+    }
+    Ok(())
+}
+
+const COLUMNS: &str = "n, kind, person, user, at, until, about, of, settled, outcome";
+
+fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Matter>> {
+    let time = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
+    let Some(kind) = MatterKind::from_code(row.get(1)?) else { return Ok(None) };
+    Ok(Some(Matter {
+        n: row.get::<_, i64>(0)?.cast_unsigned(),
+        kind,
+        person: row.get::<_, Option<i64>>(2)?.map(|person| PersonKey(person.cast_unsigned())),
+        user: row.get(3)?,
+        at: time(row.get(4)?),
+        until: row.get::<_, Option<i64>>(5)?.map(time),
+        about: row.get(6)?,
+        of: row.get::<_, Option<i64>>(7)?.map(i64::cast_unsigned),
+        settled: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
+        outcome: row.get(9)?,
+    }))
+}
+
+impl AuditReader {
+    fn matters_where(&self, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Matter>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM matter WHERE {condition}"))?;
+        let found: Vec<Option<Matter>> = statement.query_map(values, read)?.collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// Reasons a user gave for a person that still hold at `now`: claims and broken glass.
+    pub fn grants(&self, user: &str, person: PersonKey, now: Timestamp) -> Result<Vec<Matter>, StoreError> {
+        self.matters_where(
+            "user = ?1 AND person = ?2 AND kind IN (1, 2) AND until > ?3 AND at <= ?3 AND COALESCE(outcome, '') <> 'revoked' ORDER BY n",
+            params![user, person.0.cast_signed(), now.as_microsecond()],
+        )
+    }
+
+    /// How many of a kind a user opened since a time.
+    pub fn count_by(&self, user: &str, kind: MatterKind, since: Timestamp) -> Result<u32, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT count(*) FROM matter WHERE user = ?1 AND kind = ?2 AND at >= ?3")?
+            .query_row(params![user, kind as u8, since.as_microsecond()], |row| row.get(0))?)
+    }
+
+    /// What was opened of a kind, newest first: what waits, or what is settled.
+    pub fn matters(&self, kind: MatterKind, settled: bool, limit: usize) -> Result<Vec<Matter>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let state = if settled { "NOT NULL" } else { "NULL" };
+        self.matters_where(
+            &format!("kind = ?1 AND settled IS {state} ORDER BY at DESC, n DESC LIMIT ?2"),
+            params![kind as u8, limit],
+        )
+    }
+
+    /// How many of a kind wait.
+    pub fn waiting(&self, kind: MatterKind) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM matter WHERE kind = ?1 AND settled IS NULL";
+        let count: i64 = self.connection.prepare_cached(sql)?.query_row([kind as u8], |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
+    /// What an entry opened.
+    pub fn matter(&self, n: u64) -> Result<Option<Matter>, StoreError> {
+        Ok(self.matters_where("n = ?1", [n.cast_signed()])?.into_iter().next())
+    }
+
+    /// What was opened about an entry: questions and suspicions.
+    pub fn matters_of(&self, of: u64) -> Result<Vec<Matter>, StoreError> {
+        self.matters_where("of = ?1 ORDER BY n", [of.cast_signed()])
+    }
+}
