@@ -54,7 +54,10 @@ fn a_flipped_byte_is_found() {
         ("last byte", "UPDATE entry SET body = substr(body, 1, length(body) - 1) || ' ' WHERE n = 3"),
         ("hash", "UPDATE entry SET hash = zeroblob(32) WHERE n = 3"),
         ("removed", "DELETE FROM entry WHERE n = 3"),
-        ("in another order", "UPDATE entry SET n = -n WHERE n IN (3, 4); UPDATE entry SET n = CASE n WHEN -3 THEN 4 ELSE 3 END WHERE n < 0"),
+        (
+            "in another order",
+            "UPDATE entry SET n = -n WHERE n IN (3, 4); UPDATE entry SET n = CASE n WHEN -3 THEN 4 ELSE 3 END WHERE n < 0",
+        ),
         ("the end cut off", "DELETE FROM entry WHERE n > 3"),
     ] {
         let audit = Connection::open(&file).unwrap();

@@ -8,7 +8,9 @@ mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
 pub use gate::{
-    Action, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Needed, Organisation, Outcome, Permit, PrivacyPermit,
-    Recorded, Refusal, Replayed, Sealed, Shown, Sight, Situation, StewardPermit, Via, Withheld,
+    Action, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome, Permit,
+    PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Situation, StewardPermit, Via, Withheld,
 };
+pub use store::SaidBearing;
+pub use store::audit::{AuditEntry, Matter, MatterKind};
 pub use user::{User, UserKind};

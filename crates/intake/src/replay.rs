@@ -3,7 +3,11 @@
 use crate::{apply::Applier, engine::Mappers};
 use fhir::Region;
 use std::path::{Path, PathBuf};
-use store::{Comparison, Derived, Folder, Frozen, StoreError, audit::AuditReader, journal::JournalReader};
+use store::{
+    Comparison, Derived, Folder, Frozen, StoreError,
+    audit::{AuditReader, Heads},
+    journal::JournalReader,
+};
 
 const CHUNK_ENTRIES_MAX: usize = 512;
 const CHUNK_BYTES_MAX: usize = 4 << 20;
@@ -74,7 +78,7 @@ pub fn verify(path: &Path, region: &str, progress: &mut dyn FnMut(u64, u64)) -> 
         .and_then(|entries| Ok((entries, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
     remove(&beside)?;
     let (entries, comparison) = compared?;
-    let audit_entries = AuditReader::open(&folder)?.verify()?;
+    let audit_entries = AuditReader::open(&folder)?.verify(&Heads::read(&folder)?.heads)?;
     Ok(Verdict { entries, audit_entries, comparison })
 }
 

@@ -122,6 +122,8 @@ pub struct Records {
     derived: Derived,
     journal: Arc<dyn Fn() -> Result<JournalReader, StoreError> + Send + Sync>,
     times: Arc<RwLock<Times>>,
+    /// Of a read side that shows again what was: the `seq` of then.
+    as_at: Option<u64>,
 }
 
 impl Records {
@@ -130,7 +132,12 @@ impl Records {
         derived: Derived,
         journal: impl Fn() -> Result<JournalReader, StoreError> + Send + Sync + 'static,
     ) -> Self {
-        Records { derived, journal: Arc::new(journal), times: Arc::default() }
+        Records { derived, journal: Arc::new(journal), times: Arc::default(), as_at: None }
+    }
+
+    /// The read side as it was at `seq`: sources were last heard then, and what was mended since still waited.
+    pub fn as_at(&self, seq: u64) -> Self {
+        Records { as_at: Some(seq), ..self.clone() }
     }
 
     pub(crate) fn derived(&self) -> &Derived {
@@ -383,7 +390,11 @@ impl Records {
 
     /// Messages about this record's patients that wait on the error desk: what is missing, and since when.
     pub fn waiting(&self, permit: &Permit) -> Result<Vec<(PatientKey, u64)>, StoreError> {
-        self.derived.snapshot()?.parked(permit.patients())
+        let snapshot = self.derived.snapshot()?;
+        match self.as_at {
+            Some(seq) => snapshot.parked_at(permit.patients(), seq),
+            None => snapshot.parked(permit.patients()),
+        }
     }
 
     /// The source of each patient of the record; of a practice whose name may not be told, [`WITHHELD`].
@@ -548,7 +559,17 @@ impl Records {
 
     /// Every source, its profile and its last sign of life.
     pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
-        self.derived.snapshot()?.sources()
+        let snapshot = self.derived.snapshot()?;
+        let mut sources = snapshot.sources()?;
+        if let Some(seq) = self.as_at {
+            let mut journal = (self.journal)()?;
+            for source in &mut sources {
+                // Decisions about a source are no sign of life of it.
+                let is_message = |pos| Ok(journal.entry(pos)?.is_some_and(|entry| entry.kind.is_message()));
+                source.last_received = snapshot.last_received_at(&source.name, seq, is_message)?;
+            }
+        }
+        Ok(sources)
     }
 
     /// How many people and patients there are.

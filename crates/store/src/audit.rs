@@ -12,8 +12,10 @@ use std::{
 };
 use tokio::sync::oneshot;
 
+mod heads;
 mod matter;
 
+pub use heads::{Head, Heads};
 pub use matter::{Matter, MatterKind, NewMatter};
 
 const BATCH_MAX: usize = 512;
@@ -77,14 +79,20 @@ pub struct Audit {
 }
 
 fn link(before: &[u8], entry: &NewAuditEntry, n: i64) -> [u8; 32] {
+    let person = entry.person.map_or(0, |person| person.0.cast_signed());
+    chained(before, n, entry.at.as_microsecond(), person, entry.user.as_bytes(), entry.body.as_bytes())
+}
+
+/// The hash of an entry, after the one before it.
+fn chained(before: &[u8], n: i64, at: i64, person: i64, user: &[u8], body: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(before);
     hasher.update(&n.to_le_bytes());
-    hasher.update(&entry.at.as_microsecond().to_le_bytes());
-    hasher.update(&entry.person.map_or(0, |person| person.0).to_le_bytes());
-    hasher.update(&(entry.user.len() as u64).to_le_bytes());
-    hasher.update(entry.user.as_bytes());
-    hasher.update(entry.body.as_bytes());
+    hasher.update(&at.to_le_bytes());
+    hasher.update(&person.to_le_bytes());
+    hasher.update(&(user.len() as u64).to_le_bytes());
+    hasher.update(user);
+    hasher.update(body);
     *hasher.finalize().as_bytes()
 }
 
@@ -98,9 +106,10 @@ impl Audit {
         let connection = schema::open(&folder.audit(), true, 4 << 10)?;
         schema::prepare(&connection, "audit", schema::AUDIT, schema::AUDIT_VERSION)?;
         let (orders, inbox) = bounded(QUEUE_MAX);
+        let heads = heads::Writer::open(folder)?;
         let thread = std::thread::Builder::new()
             .name("audit".into())
-            .spawn(move || run(&connection, &inbox))
+            .spawn(move || run(&connection, &inbox, heads))
             .map_err(|e| StoreError::Unusable(format!("cannot start the audit's thread: {e}")))?;
         Ok(Audit {
             orders: Arc::new(Mutex::new(Some(orders))),
@@ -162,7 +171,7 @@ impl Audit {
     }
 }
 
-fn run(connection: &Connection, inbox: &Receiver<Order>) {
+fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Writer) {
     let mut stopped_by: Option<StoreError> = None;
     while let Ok(first) = inbox.recv() {
         let mut batch = vec![first];
@@ -175,7 +184,10 @@ fn run(connection: &Connection, inbox: &Receiver<Order>) {
             None => write(connection, &batch),
         };
         match result {
-            Ok(first) => {
+            Ok((first, head)) => {
+                if let Some(head) = &head {
+                    heads.reached(head);
+                }
                 let mut n = first;
                 for order in batch {
                     let is_entry = matches!(order, Order::Entry { .. });
@@ -195,10 +207,12 @@ fn run(connection: &Connection, inbox: &Receiver<Order>) {
             }
         }
     }
+    heads.finish();
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
-fn write(connection: &Connection, batch: &[Order]) -> Result<u64, StoreError> {
+/// Gives the number of the first entry, and the head of the chain if it grew.
+fn write(connection: &Connection, batch: &[Order]) -> Result<(u64, Option<Head>), StoreError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let last: Option<(i64, Vec<u8>)> = connection
         .prepare_cached("SELECT n, hash FROM entry ORDER BY n DESC LIMIT 1")?
@@ -206,6 +220,7 @@ fn write(connection: &Connection, batch: &[Order]) -> Result<u64, StoreError> {
         .optional()?;
     let (mut n, mut hash) = last.unwrap_or((0, GENESIS.to_vec()));
     let first = n + 1;
+    let mut head = None;
     for order in batch {
         let entry = match order {
             Order::Entry { entry, .. } => entry,
@@ -229,9 +244,15 @@ fn write(connection: &Connection, batch: &[Order]) -> Result<u64, StoreError> {
                 hash
             ])?;
         matter::note(connection, n, entry)?;
+        head = Some((n, entry.at));
     }
     connection.execute_batch("COMMIT")?;
-    Ok(first.cast_unsigned())
+    let head = head.map(|(n, at)| Head { n: n.cast_unsigned(), at, hash: hex(&hash) });
+    Ok((first.cast_unsigned(), head))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Read the audit of a folder.
@@ -312,31 +333,40 @@ impl AuditReader {
             .optional()?)
     }
 
-    /// Walk the chain. Returns the number of entries.
+    /// Walk the chain. Gives the number of entries. `heads`: those that were written and signed while it grew; each must
+    /// still be there, so that an end that was cut off shows as well.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] naming the first entry that was changed or is missing.
-    pub fn verify(&self) -> Result<u64, StoreError> {
+    pub fn verify(&self, heads: &[Head]) -> Result<u64, StoreError> {
         let mut statement = self.connection.prepare("SELECT n, at, person, user, body, hash FROM entry ORDER BY n")?;
         let mut rows = statement.query([])?;
-        let mut before = GENESIS.to_vec();
+        let mut before = GENESIS;
         let mut count = 0i64;
+        let mut heads = heads.iter().peekable();
         while let Some(row) = rows.next()? {
-            let entry = read(row)?;
-            let hash: Vec<u8> = row.get(5)?;
             count += 1;
-            let as_new = NewAuditEntry {
-                at: entry.at,
-                person: entry.person,
-                user: entry.user,
-                body: entry.body,
-                ..Default::default()
-            };
-            if entry.n != count.cast_unsigned() || hash != link(&before, &as_new, count) {
+            let text = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
+            let (n, at, person): (i64, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let linked = chained(&before, count, at, person.unwrap_or(0), text(3)?, text(4)?);
+            if n != count || text(5)? != linked.as_slice() {
                 return Err(StoreError::Corrupt(format!("audit entry {count} was changed or is missing")));
             }
-            before = hash;
+            before = linked;
+            while let Some(head) = heads.next_if(|head| head.n <= count.cast_unsigned()) {
+                if head.n == count.cast_unsigned() && head.hash != hex(&before) {
+                    return Err(StoreError::Corrupt(format!(
+                        "audit entry {count} is not the one whose head was signed: the trail was written anew"
+                    )));
+                }
+            }
         }
-        Ok(count.cast_unsigned())
+        match heads.next() {
+            Some(head) => Err(StoreError::Corrupt(format!(
+                "the audit trail ends at entry {count}, and a head was signed at entry {}: its end was cut off",
+                head.n
+            ))),
+            None => Ok(count.cast_unsigned()),
+        }
     }
 }

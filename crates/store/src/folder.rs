@@ -67,6 +67,16 @@ impl Folder {
         self.path.join("audit.db")
     }
 
+    /// Where the heads of the audit's chain are written, signed.
+    pub fn audit_heads(&self) -> PathBuf {
+        self.path.join("audit-heads.log")
+    }
+
+    /// The key they are signed with. Its public half is beside it, with `.pub`.
+    pub fn audit_key(&self) -> PathBuf {
+        self.path.join("audit.key")
+    }
+
     /// The derived state's file.
     pub fn derived(&self) -> PathBuf {
         self.path.join("derived.db")

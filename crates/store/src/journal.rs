@@ -53,6 +53,11 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
+    /// Whether it is something a source sent, rather than something decided here.
+    pub fn is_message(self) -> bool {
+        matches!(self, EntryKind::Hl7v2 | EntryKind::Fhir)
+    }
+
     fn from_code(code: u8) -> Option<Self> {
         Some(match code {
             1 => EntryKind::Hl7v2,

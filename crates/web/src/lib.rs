@@ -7,11 +7,13 @@ mod error;
 pub mod fhir;
 mod headers;
 mod pages;
+pub mod replay;
 mod secret;
 mod session;
 mod sources;
 mod state;
 mod throttle;
+mod via;
 
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
 

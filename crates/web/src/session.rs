@@ -131,6 +131,11 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// With where the request came from, for the audit.
+    fn by(self, via: access::Via) -> Self {
+        SignedIn { user: Arc::new(User { via, ..(*self.user).clone() }), ..self }
+    }
+
     /// Check a form's token.
     pub fn check(&self, form_token: &str) -> Result<(), PageError> {
         if secret::same(&self.form_token, form_token) { Ok(()) } else { Err(PageError::StaleForm) }
@@ -172,6 +177,7 @@ impl FromRequestParts<AppState> for SignedIn {
             return Err(PageError::StaleForm);
         }
         let session = token(state, &parts.headers).and_then(|token| state.sessions.resume(&token, state.steady_now()));
+        let session = session.map(|signed_in| signed_in.by(crate::via::of(parts)));
         session.ok_or_else(|| {
             let page = parts.headers.get(header::ACCEPT).is_none_or(|accept| accept.as_bytes() != b"application/json");
             PageError::SignIn((reading && page).then(|| parts.uri.path().to_owned()).filter(|path| path != "/"))

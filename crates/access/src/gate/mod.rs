@@ -5,6 +5,7 @@
 //! entry is on disk. What a decision rests on is found out first ([`Situation`]), then put to the policies.
 
 mod action;
+mod desk;
 mod entry;
 mod organisations;
 mod permits;
@@ -14,6 +15,7 @@ mod sight;
 mod situation;
 
 pub use action::Action;
+pub use desk::Look;
 pub use entry::{Outcome, Recorded, Via};
 pub use organisations::Organisation;
 pub use permits::{DeskPermit, FindPermit, Permit, PrivacyPermit, Sealed, StewardPermit};

@@ -41,6 +41,8 @@ pub struct Replayed {
     pub page: String,
     /// What was written down of what was shown.
     pub shown: Option<Shown>,
+    /// The `seq` the record was read at.
+    pub seq: u64,
 }
 
 impl Again {
@@ -116,7 +118,7 @@ impl Gate {
             ..self.clone()
         };
         let shown = self.shown_of(&recorded.access, entry)?;
-        Ok(Replayed { gate, user, at: entry.at, page: recorded.via.page, shown })
+        Ok(Replayed { gate, user, at: entry.at, page: recorded.via.page, shown, seq })
     }
 
     /// What was written down of what an access showed: it stands soon after.

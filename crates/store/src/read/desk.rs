@@ -155,4 +155,20 @@ impl Snapshot {
         }
         Ok(parked)
     }
+
+    /// The same as it was at `seq`.
+    pub fn parked_at(&self, patients: &[PatientKey], seq: u64) -> Result<Vec<(PatientKey, u64)>, StoreError> {
+        let mut parked = Vec::new();
+        for patient in patients {
+            let pos: Option<i64> = self
+                .connection()?
+                .prepare_cached(
+                    "SELECT MIN(pos) FROM problem WHERE lane = ?1 AND pos <= ?2
+                     AND (resolved_by IS NULL OR resolved_by > ?2)",
+                )?
+                .query_row([patient.0.cast_signed(), seq.cast_signed()], |row| row.get(0))?;
+            parked.extend(pos.map(|pos| (*patient, pos.cast_unsigned())));
+        }
+        Ok(parked)
+    }
 }

@@ -283,6 +283,26 @@ impl Snapshot {
         Ok(sources)
     }
 
+    /// When a source was last heard at `seq`. `is_message` tells messages from decisions by their journal position.
+    pub fn last_received_at(
+        &self,
+        source: &str,
+        seq: u64,
+        mut is_message: impl FnMut(u64) -> Result<bool, StoreError>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT seq, received FROM applied WHERE source = (SELECT id FROM source WHERE name = ?1) AND seq <= ?2
+             ORDER BY seq DESC",
+        )?;
+        let mut rows = statement.query(params![source, seq.cast_signed()])?;
+        while let Some(row) = rows.next()? {
+            if is_message(row.get::<_, i64>(0)?.cast_unsigned())? {
+                return Ok(Timestamp::from_microsecond(row.get(1)?).ok());
+            }
+        }
+        Ok(None)
+    }
+
     /// What changes with every change of a source's profile.
     pub fn profiles_mark(&self) -> Result<i64, StoreError> {
         let sql = "SELECT COALESCE(MAX(profile_seq), -1) FROM source";

@@ -15,6 +15,16 @@ pub enum Caller {
     Source(Arc<Source>),
 }
 
+impl Caller {
+    /// With where the request came from, for the audit.
+    pub fn by(self, via: access::Via) -> Self {
+        match self {
+            Caller::Reader(user) => Caller::Reader(Arc::new(User { via, ..(*user).clone() })),
+            Caller::Source(source) => Caller::Source(source),
+        }
+    }
+}
+
 /// The callers by the hash of their token.
 pub struct Tokens {
     of_hash: HashMap<String, Caller>,

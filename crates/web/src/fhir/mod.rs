@@ -182,6 +182,7 @@ async fn handle(State(api): State<Api>, request: Request) -> Response {
 }
 
 async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Result<Reply, ApiError> {
+    let via = crate::via::of(&parts);
     let interaction = route::parse(&parts.method, parts.uri.path())?;
     let pairs = fhir::search::parse_pairs(parts.uri.query().unwrap_or_default());
     let asked = Asked::read(&parts.headers, &pairs, &interaction)?;
@@ -190,7 +191,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
     if call.interaction == Interaction::Metadata {
         return Ok(api.capability.reply(&call.base));
     }
-    let caller = api.tokens.caller(&call.headers)?;
+    let caller = api.tokens.caller(&call.headers)?.by(via);
     if call.interaction.writes() {
         let Caller::Source(source) = caller else {
             return Err(ApiError::new(

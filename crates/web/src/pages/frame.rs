@@ -160,7 +160,7 @@ pub async fn open<T, F>(
     build: F,
 ) -> Result<T, PageError>
 where
-    T: Shown + Send + 'static,
+    T: Comparable + Send + 'static,
     F: FnOnce(Opened) -> Result<T, PageError> + Send + 'static,
 {
     let (site, user) = (state.clone(), Arc::clone(user));
@@ -173,7 +173,7 @@ where
         Ok::<_, PageError>(sealed.map(|items| build(opened(&items, states, page, &permit, waiting, now)?)))
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
-    sealed.release_as(|page| page.as_ref().ok().and_then(Shown::hash)).await?
+    sealed.release_as(|page| page.as_ref().ok().and_then(Comparable::hash)).await?
 }
 
 /// How the sources stand, seen from a record.
@@ -248,12 +248,12 @@ fn glass(permit: &Permit, now: Timestamp) -> Option<(String, i64)> {
 }
 
 /// What of an answer can be compared when it is made again.
-pub trait Shown {
+pub trait Comparable {
     /// Its hash.
     fn hash(&self) -> Option<[u8; 32]>;
 }
 
-impl Shown for Html<String> {
+impl Comparable for Html<String> {
     /// Of the page between its head and its foot: what is the record's. The reader's own menu, form tokens and addresses of
     /// stylesheets are not.
     fn hash(&self) -> Option<[u8; 32]> {

@@ -185,7 +185,8 @@ fn versions(history: &[Item]) -> Result<Vec<VersionRow>, PageError> {
 }
 
 fn original(entry: Option<Entry>, item: &ParsedItem, restricted: bool) -> (String, Original) {
-    let Some(entry) = entry else { return (String::new(), Original::Gone) };
+    // Every item came in a message: what is not handed out is withheld.
+    let Some(entry) = entry else { return (String::new(), Original::Withheld) };
     let feed = entry.feed.clone();
     if !matches!(entry.kind, EntryKind::Hl7v2 | EntryKind::Fhir | EntryKind::Resubmit) {
         return (feed, Original::Gone);

@@ -6,7 +6,9 @@ mod frame;
 mod identity;
 mod item;
 mod letters;
+mod person;
 mod plans;
+mod privacy;
 mod results;
 mod section;
 mod sign_in;
@@ -14,6 +16,8 @@ mod sources;
 mod status;
 mod summary;
 mod why;
+
+pub use frame::Comparable;
 
 use crate::{
     assets,
@@ -41,6 +45,7 @@ pub fn router(state: AppState) -> Router {
     let record = Router::new()
         .route("/", get(summary::show))
         .route("/sources", get(sources::show))
+        .route("/who-looked", get(person::who_looked).post(person::ask))
         .route("/why", get(why::show).post(why::give))
         .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/results", get(results::latest))
@@ -74,6 +79,12 @@ pub fn router(state: AppState) -> Router {
         .route("/identity/patient/{patient}", get(identity::decide::person_of))
         .route("/identity/person/{person}", get(identity::person::show))
         .route("/identity/person/{person}/split", post(identity::person::split))
+        .route("/me", get(person::me))
+        .route("/privacy", get(privacy::desk))
+        .route("/privacy/entry/{n}", get(privacy::entry).post(privacy::settle))
+        .route("/privacy/entry/{n}/shown", get(privacy::shown))
+        .route("/privacy/person/{person}", get(privacy::person))
+        .route("/privacy/person/{person}/objection", post(privacy::object))
         .route("/status", get(status::show))
         .route("/status/progress", get(status::progress))
         .route("/assets/{hash}/{name}", get(assets::serve))

@@ -4,6 +4,8 @@
 mod demographics;
 mod fhir_reading;
 mod fhir_writing;
+mod gate;
+mod governed;
 mod identity_feed;
 mod matching;
 mod pages;

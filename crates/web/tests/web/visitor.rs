@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use web::{AppState, SiteConfig, fhir::ApiConfig};
 
-const PASSWORD: &str = "wexmoor";
+pub const PASSWORD: &str = "wexmoor";
 
 /// The accounts: id, name, role.
 const USERS: [(&str, &str, &str, &str); 5] = [
@@ -151,6 +151,11 @@ impl Pages {
         Pages { router: web::router(state, api), engine, _folder: folder }
     }
 
+    /// Pages that somebody else put together.
+    pub fn over(router: Router, engine: Engine, folder: TempDir) -> Pages {
+        Pages { router, engine, _folder: folder }
+    }
+
     async fn put(&self, entry: NewEntry) {
         let (Receipt::Stored { pos, .. } | Receipt::Repeat { pos, .. }) = self.engine.submit(entry).await.unwrap();
         self.engine.wait_applied(pos).await.unwrap();
@@ -262,7 +267,12 @@ impl Pages {
 
     /// Ask the FHIR API as a reading system.
     pub async fn api(&self, path: &str) -> (StatusCode, serde_json::Value) {
-        let request = Request::get(format!("/fhir{path}")).header(header::AUTHORIZATION, "Bearer reading");
+        self.api_as("reading", path).await
+    }
+
+    /// Ask the FHIR API with a token.
+    pub async fn api_as(&self, token: &str, path: &str) -> (StatusCode, serde_json::Value) {
+        let request = Request::get(format!("/fhir{path}")).header(header::AUTHORIZATION, format!("Bearer {token}"));
         let (page, _) = self.send(request.body(Body::empty()).unwrap()).await;
         (page.status, serde_json::from_str(&page.body).unwrap())
     }

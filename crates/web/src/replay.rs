@@ -1,0 +1,84 @@
+//! Showing again what a user saw: the page is made anew by the same handlers, over a gate that opens as it did then, at the
+//! time it was then, and compared by its hash with what was sent.
+
+use crate::{
+    error::PageError,
+    pages,
+    session::{Sessions, cookie_name},
+    state::{AppState, SiteConfig},
+};
+use access::{AuditEntry, PrivacyPermit, Replayed, Shown};
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+    response::Html,
+};
+use jiff::Timestamp;
+use pages::Comparable;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// What was seen, made again.
+pub struct Again {
+    /// The page; None where the access was not of a page.
+    pub html: Option<String>,
+    /// Whether it is the same as what was sent; None where nothing was written down to compare with.
+    pub same: Option<bool>,
+    /// What was written down of what was shown.
+    pub shown: Option<Shown>,
+    /// Who saw it.
+    pub user: Arc<access::User>,
+    /// When.
+    pub at: Timestamp,
+    /// The page's address.
+    pub page: String,
+}
+
+/// A page larger than this is not shown again.
+const PAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Show an entry's page again.
+///
+/// # Errors
+/// [`PageError::Bad`] with a sentence why it cannot be.
+pub async fn again(site: &AppState, permit: &PrivacyPermit, entry: &AuditEntry) -> Result<Again, PageError> {
+    let gate = site.gate.clone();
+    let (permit, entry) = (permit.clone(), entry.clone());
+    let replayed = tokio::task::spawn_blocking(move || gate.replay(&permit, &entry));
+    let replayed = replayed.await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let Replayed { gate, user, at, page, shown, seq } = replayed;
+    let mut made = Again { html: None, same: None, shown, user: Arc::clone(&user), at, page };
+    if made.page.is_empty() {
+        return Ok(made);
+    }
+    let then = AppState::new(SiteConfig {
+        region_name: site.region_name.clone(),
+        gate,
+        records: site.records.as_at(seq),
+        engine: site.engine.clone(),
+        accounts: site.accounts.clone(),
+        clock: Arc::new(move || at),
+        secure_cookies: false,
+        demo: None,
+    });
+    let session = Sessions::begin(&then.sessions, (*user).clone(), then.steady_now());
+    let session = session.ok_or_else(|| PageError::Fault("the system gives no random numbers".into()))?;
+    let request = Request::get(&made.page)
+        .header(header::COOKIE, format!("{}={session}", cookie_name(&then)))
+        .body(Body::empty())
+        .map_err(|error| PageError::Fault(error.to_string()))?;
+    let response = pages::router(then).oneshot(request).await;
+    let response = response.map_err(|error| PageError::Fault(error.to_string()))?;
+    if response.status() != StatusCode::OK {
+        let sentence = format!("The page cannot be made again: it now answers {}.", response.status().as_u16());
+        return Err(PageError::Bad(sentence));
+    }
+    let body = axum::body::to_bytes(response.into_body(), PAGE_BYTES_MAX).await;
+    let body = body.map_err(|error| PageError::Fault(error.to_string()))?;
+    let html = Html(String::from_utf8_lossy(&body).into_owned());
+    let sent = made.shown.as_ref().and_then(|shown| shown.content.clone());
+    made.same =
+        sent.map(|sent| html.hash().is_some_and(|hash| blake3::Hash::from_bytes(hash).to_hex().as_str() == sent));
+    made.html = Some(html.0);
+    Ok(made)
+}

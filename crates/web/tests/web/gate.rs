@@ -1,0 +1,317 @@
+//! Who sees what, why, and that it is on record: driven over pages and the API under the policies that come with Skein.
+
+use crate::governed::{Governed, NHS, take};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_after_the_person_opens_the_record_and_nobody_else() {
+    let region = Governed::new().await;
+    region.admit().await;
+    for (who, words) in [("gp", "Asthma"), ("doctor", "Asthma")] {
+        region.pages.visitor(who).await.get(&region.record("/problems")).await.expect(200).says(words);
+    }
+    for stranger in ["stranger", "nurse", "paramedic", "social-worker"] {
+        let page = region.pages.visitor(stranger).await.get(&region.record("/problems")).await.expect(303);
+        assert_eq!(page.to(), region.record("/why"), "{stranger}");
+    }
+    for (never, words) in
+        [("engineer", "looks after systems"), ("officer", "reviews who looked"), ("analyst", "never a person")]
+    {
+        region.pages.visitor(never).await.get(&region.record("")).await.expect(403).says(words);
+    }
+    let (status, outcome) =
+        region.pages.api_as("ward", &format!("/Patient?identifier={}|{NHS}", fhir::nhs::SYSTEM)).await;
+    assert_eq!(status, 200, "{outcome}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relationship_ends_with_its_stay_and_begins_with_an_admission() {
+    let region = Governed::new().await;
+    let doctor = region.pages.visitor("doctor").await;
+    doctor.get(&region.record("")).await.expect(303);
+    region.admit().await;
+    doctor.get(&region.record("")).await.expect(200);
+    let pid = "SMITH^ANN||19500102|2";
+    let visit = "PV1|1|I|W3^B1^1^XWA||||||||||||||||V1\r";
+    region.pages.hear("A11", "rxx", "1001", Some(NHS), pid, visit).await;
+    doctor.get(&region.record("")).await.expect(303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_opens_the_record_is_asked_for_in_words_and_is_on_the_desk() {
+    let region = Governed::new().await;
+    let stranger = region.pages.visitor("stranger").await;
+    let why = stranger.get(&region.record("/why")).await.expect(200);
+    why.says("SMITH, Ann").says("I am looking after this person").says("Break the glass");
+    let give = |fields: Vec<(&'static str, &'static str)>| {
+        let (stranger, why, region) = (&stranger, &why, &region);
+        async move { stranger.fill(why, &region.record("/why"), &fields).await }
+    };
+    give(vec![("reason", "curiosity")]).await.expect(400).says("Choose a reason");
+    give(vec![("reason", "vital-interests"), ("words", "short")]).await.expect(400).says("Write in a few words");
+    assert!(stranger.get(&region.record("")).await.status == 303, "nothing is open yet");
+    give(vec![("reason", "ongoing-care")]).await.expect(303);
+    stranger.get(&region.record("/problems")).await.expect(200).says("Asthma").says("a reason of your own");
+    let officer = region.pages.visitor("officer").await;
+    let desk = officer.get("/privacy?kind=claims").await.expect(200);
+    desk.says("stranger by name").says("ongoing-care").says("Open now");
+    let entry = desk.links("/privacy/entry/").remove(0);
+    let page = officer.get(&entry).await.expect(200);
+    officer.fill(&page, &entry, &[("ended", "revoked"), ("words", "Not on shift")]).await.expect(303);
+    stranger.get(&region.record("")).await.expect(303);
+    officer.get("/privacy?kind=claims").await.expect(200).says("Nothing waits");
+    officer.get("/privacy?kind=claims&settled=yes").await.expect(200).says("revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn glass_breaks_and_is_seen() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    doctor.get(&region.record("/results")).await.expect(200).says_not("Sealed finding").says("sealed by its authors");
+    let why = doctor.get(&region.record("/why")).await.expect(200);
+    let reason = [("glass", "yes"), ("reason", "vital-interests"), ("words", "Unconscious, cause unknown")];
+    doctor.fill(&why, &region.record("/why"), &reason[..2]).await.expect(400);
+    doctor.fill(&why, &region.record("/why"), &reason).await.expect(303);
+    let page = doctor.get(&region.record("/results")).await.expect(200);
+    page.says("Sealed finding").says("The glass is broken until").says("minutes");
+    let officer = region.pages.visitor("officer").await;
+    officer
+        .get("/privacy")
+        .await
+        .expect(200)
+        .says("Unconscious, cause unknown")
+        .says("doctor by name")
+        .says("Open now");
+    let ann = region.pages.visitor("ann").await;
+    ann.get(&region.record("/who-looked")).await.expect(200).says("Glass broken");
+    // One person, and not too often.
+    for _ in 0..4 {
+        doctor.fill(&why, &region.record("/why"), &reason).await.expect(303);
+    }
+    doctor.fill(&why, &region.record("/why"), &reason).await.expect(403).says("5 times in 24 hours");
+    region.pages.visitor("receptionist").await.get(&region.record("/why")).await.expect(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objection_reaches_everything_in_time() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    let officer = region.pages.visitor("officer").await;
+    let person = format!("/privacy/person/{}", region.person);
+    let everything = format!("/Patient/{}/$everything", region.pages.engine.region().patient("rxx", "RXX|1001"));
+    let pages = ["", "/problems", "/letters", "/results", "/visits", "/contacts", "/sources"];
+    for page in pages {
+        doctor.get(&region.record(page)).await.expect(200);
+    }
+    assert_eq!(region.pages.api(&everything).await.0, 200);
+    let form = officer.get(&person).await.expect(200);
+    officer.fill(&form, &format!("{person}/objection"), &[("words", "")]).await.expect(400).says("who told you");
+    let begun = Instant::now();
+    officer.fill(&form, &format!("{person}/objection"), &[("words", "Told by letter")]).await.expect(303);
+    for page in pages {
+        let answer = doctor.get(&region.record(page)).await.expect(303);
+        assert_eq!(answer.to(), region.record("/why"), "{page}");
+    }
+    let (status, outcome) = region.pages.api(&everything).await;
+    assert!(status == 403 && outcome.to_string().contains("objection"), "{outcome}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    doctor.get(&region.record("/why")).await.expect(200).says("An objection to sharing is recorded");
+    // The person sees her own; vital interests override, and are seen.
+    region.pages.visitor("ann").await.get(&region.record("/problems")).await.expect(200).says("Asthma");
+    let why = doctor.get(&region.record("/why")).await;
+    doctor.fill(&why, &region.record("/why"), &[("reason", "ongoing-care")]).await.expect(303);
+    doctor.get(&region.record("")).await.expect(303);
+    let vital = [("reason", "vital-interests"), ("words", "Unconscious in the street")];
+    doctor.fill(&why, &region.record("/why"), &vital).await.expect(303);
+    doctor.get(&region.record("")).await.expect(200);
+    // And it ends when the person says so.
+    let form = officer.get(&person).await.expect(200).says("In force").field("withdraw");
+    let page = officer.get(&person).await;
+    let end = [("withdraw", form.as_str()), ("words", "Told at the desk")];
+    officer.fill(&page, &format!("{person}/objection"), &end).await.expect(303);
+    region.pages.visitor("gp").await.get(&region.record("/problems")).await.expect(200).says("Asthma");
+    assert_eq!(region.pages.api(&everything).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_objection_of_a_source_or_a_category_withholds_that_and_says_so() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let consent = json!({"resourceType": "Consent", "id": "k1", "status": "active", "patient": {"reference": "Patient/p1"},
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"text": "Sharing"}], "provision": {"type": "deny", "class": [{"code": "DocumentReference"}]}});
+    let doctor = region.pages.visitor("doctor").await;
+    doctor.get(&region.record("/letters")).await.expect(200).says("Clinic letter of January");
+    take(&region.pages.engine, "gp", &[consent]).await;
+    let page = doctor.get(&region.record("/letters")).await.expect(200);
+    page.says_not("Clinic letter of January").says("the person objects to sharing it");
+    doctor.get(&region.record("/problems")).await.expect(200).says("Asthma");
+    // Whoever told it to the practice still sees it there.
+    region.pages.visitor("gp").await.get(&region.record("/letters")).await.expect(200).says("Clinic letter of January");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sensitive_is_for_those_who_look_after_the_person_and_is_said_to_be_withheld() {
+    let region = Governed::new().await;
+    region.admit().await;
+    region
+        .pages
+        .visitor("gp")
+        .await
+        .get(&region.record("/problems"))
+        .await
+        .expect(200)
+        .says("Infection of long standing");
+    region.pages.visitor("doctor").await.get(&region.record("/problems")).await.expect(200).says("Infection of long");
+    let paramedic = region.pages.visitor("paramedic").await;
+    let why = paramedic.get(&region.record("/why")).await;
+    let vital = [("reason", "vital-interests"), ("words", "Fallen, confused, alone")];
+    paramedic.fill(&why, &region.record("/why"), &vital).await.expect(303);
+    for page in ["", "/problems"] {
+        let page = paramedic.get(&region.record(page)).await.expect(200);
+        page.says("Asthma").says_not("Infection of long").says("Withheld from you on this page").says("sensitive");
+    }
+    // Not by its own address, nor the message it came in.
+    let id = region.id("gp", "p1", "Condition", "c2");
+    paramedic.get(&region.record(&format!("/item/Condition/{id}"))).await.expect(404);
+    let asthma = region.id("gp", "p1", "Condition", "c1");
+    let origin = paramedic.get(&region.record(&format!("/item/Condition/{asthma}"))).await.expect(200);
+    origin.says_not("Infection of long").says_not("86406008");
+    assert!(!origin.body.contains("Infection of long"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receptionist_never_sees_a_letter() {
+    let region = Governed::new().await;
+    let receptionist = region.pages.visitor("receptionist").await;
+    receptionist.get(&region.record("/visits")).await.expect(200).says("Routine appointment");
+    let letter = region.id("gp", "p1", "DocumentReference", "d1");
+    for page in
+        ["", "/letters", "/problems", "/results", "/plans", "/contacts", "/other", "/alerts", "/allergies", "/sources"]
+    {
+        let page = receptionist.get(&region.record(page)).await.expect(200);
+        for clinical in ["Clinic letter", "Asthma", "Infection of", "Penicillin", "Sealed finding", "Letter text"] {
+            assert!(!page.body.contains(clinical), "{clinical}: {}", page.text());
+        }
+    }
+    receptionist.get(&region.record("/letters")).await.says("not for your role");
+    for page in [
+        format!("/letters/{letter}"),
+        format!("/file/DocumentReference/{letter}/0"),
+        format!("/item/DocumentReference/{letter}"),
+    ] {
+        receptionist.get(&region.record(&page)).await.expect(404);
+    }
+    region.pages.visitor("gp").await.get(&region.record(&format!("/letters/{letter}"))).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_equals_what_was_shown() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    let seen = doctor.get(&region.record("/problems")).await.expect(200);
+    seen.says("Asthma");
+    // Then everything changes: news, an objection, a broken glass.
+    let mut gone = json!({"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"},
+        "clinicalStatus": {"coding": [{"code": "resolved"}]}, "code": {"text": "Never had it"}});
+    gone["recordedDate"] = "2026-02-01".into();
+    take(&region.pages.engine, "gp", &[gone]).await;
+    doctor.get(&region.record("/problems")).await.expect(200).says("Never had it");
+    let officer = region.pages.visitor("officer").await;
+    let person = format!("/privacy/person/{}", region.person);
+    let form = officer.get(&person).await.expect(200);
+    officer.fill(&form, &format!("{person}/objection"), &[("words", "Told by letter")]).await.expect(303);
+    let entries = officer.get(&person).await.expect(200).links("/privacy/entry/");
+    let mut shown = 0;
+    for entry in &entries {
+        let page = officer.get(entry).await.expect(200);
+        if !page.body.contains(&format!("{entry}/shown")) {
+            continue;
+        }
+        let again = officer.get(&format!("{entry}/shown")).await.expect(200);
+        assert!(again.body.contains("It is the same as what was sent"), "{entry}: {}", again.body);
+        shown += 1;
+        if shown == 2 {
+            again.says("Asthma").says_not("Never had it");
+        }
+    }
+    assert_eq!(shown, 2, "both pages can be shown again: {entries:?}");
+    // It writes what the officer did, and nothing as if the doctor had looked once more.
+    let after = officer.get(&person).await.expect(200);
+    assert_eq!(after.body.matches("open-page problems").count(), 2, "{}", after.text());
+    region.pages.visitor("doctor").await.get(&format!("{}/shown", entries[0])).await.expect(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sees_their_own_record_and_who_looked_and_is_answered() {
+    let region = Governed::new().await;
+    region.admit().await;
+    region.pages.visitor("doctor").await.get(&region.record("/problems")).await.expect(200);
+    let (ann, first) = region.pages.sign_in("ann").await;
+    assert_eq!(first, "/me");
+    assert_eq!(ann.get("/me").await.expect(303).to(), region.record(""));
+    ann.get(&region.record("/problems")).await.expect(200).says("Asthma").says("Infection of long");
+    // What is not for her eyes is not shown, and not said to be withheld.
+    let results = ann.get(&region.record("/results")).await.expect(200);
+    results.says_not("Note for colleagues");
+    assert!(!results.body.contains("NOPAT"));
+    let looked = ann.get(&region.record("/who-looked")).await.expect(200);
+    looked.says("doctor , XWA").says("you were in hospital there").says("page problems");
+    let n = looked.body.split("id=\"e").skip(1).filter_map(|rest| rest.split_once('"'));
+    let n = n.filter(|(_, rest)| rest.contains("doctor")).map(|(n, _)| n.to_owned()).next().expect("an entry");
+    let asked = [("n", n.as_str()), ("words", "Why did a doctor look?")];
+    ann.fill(&looked, &region.record("/who-looked"), &asked).await.expect(303);
+    let officer = region.pages.visitor("officer").await;
+    let desk = officer.get("/privacy?kind=questions").await.expect(200);
+    let question = desk.says("Why did a doctor look?").links("/privacy/entry/").remove(0);
+    let page = officer.get(&question).await.expect(200);
+    let answer = [("ended", "answered"), ("words", "You were on the ward then.")];
+    officer.fill(&page, &question, &answer).await.expect(303);
+    ann.get(&region.record("/who-looked")).await.says("You were on the ward then.");
+    // Nobody else's record, and nobody's desk.
+    let other = region.pages.engine.region().patient("gp2", "p2");
+    let snapshot = region.pages.engine.derived().snapshot().unwrap();
+    let other = snapshot.person_of(other, snapshot.seq()).unwrap().unwrap();
+    drop(snapshot);
+    ann.get(&format!("/record/{other}")).await.expect(403).says("your own record");
+    ann.get(&format!("/record/{other}/who-looked")).await.expect(403);
+    for desk in ["/privacy", "/errors", "/identity", "/find"] {
+        assert!(ann.get(desk).await.status != 200, "{desk}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_other_peoples_resources_open_nothing() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    doctor.get(&region.record("")).await.expect(200);
+    let theirs = region.id("gp2", "p2", "Condition", "c9");
+    for page in [
+        format!("/item/Condition/{theirs}"),
+        format!("/letters/{theirs}"),
+        format!("/results/report/{theirs}"),
+        format!("/results/trend/{theirs}"),
+        format!("/file/DocumentReference/{theirs}/0"),
+        format!("/file/DiagnosticReport/{theirs}/0"),
+        "/item/Condition/..%2F..%2Fprivacy".to_owned(),
+        "/item/Condition/x%0d%0aSet-Cookie:%20a=b".to_owned(),
+    ] {
+        let page = doctor.get(&region.record(&page)).await;
+        assert!(page.status == 404 && !page.body.contains("Gout of the other"), "{}", page.text());
+    }
+    let patient = region.pages.engine.region().patient("gp2", "p2");
+    for path in [
+        format!("/Condition/{theirs}"),
+        format!("/Condition/{theirs}/_history/1"),
+        format!("/Condition?patient={patient}"),
+        format!("/Patient/{patient}/$everything"),
+    ] {
+        let (status, outcome) = region.pages.api_as("ward", &path).await;
+        assert!(status == 403 && !outcome.to_string().contains("Gout"), "{path}: {status} {outcome}");
+    }
+}
