@@ -1,6 +1,7 @@
 //! The command line: what may be said, and the help that teaches it.
 
 pub mod identity;
+pub mod proof;
 
 use crate::{commands::synth_identity::SynthIdentity, logging::Form};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -47,6 +48,10 @@ pub enum Command {
     Rebuild(Rebuild),
     /// The error desk: messages that could not be processed
     Errors(Errors),
+    /// Policies: check, try, rehearse, print as a table
+    Policy(proof::Policy),
+    /// The audit trail: verify, list, show again what was seen
+    Audit(proof::Audit),
     /// Who is who: the stewards' queue, linking and undoing; linking files of people, learning a model, explaining
     Identity(identity::Identity),
     /// Make the hash of a password or an access token for the configuration file

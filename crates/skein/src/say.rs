@@ -10,6 +10,11 @@ pub fn line(text: &str) {
     }
 }
 
+/// A text of several lines on standard output.
+pub fn text(text: &str) {
+    line(text.trim_end_matches('\n'));
+}
+
 /// A line on standard error.
 pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

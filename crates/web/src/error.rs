@@ -33,6 +33,18 @@ pub enum PageError {
     Fault(String),
 }
 
+impl PageError {
+    /// In one sentence, for whoever has no page.
+    pub fn sentence(&self) -> String {
+        match self {
+            PageError::Forbidden(sentence) | PageError::Bad(sentence) | PageError::NotNow(sentence) => sentence.clone(),
+            PageError::Fault(cause) => cause.clone(),
+            PageError::NotFound => "there is nothing there".into(),
+            other => format!("it cannot be shown ({other:?})"),
+        }
+    }
+}
+
 impl From<Refusal> for PageError {
     fn from(refusal: Refusal) -> Self {
         match refusal {

@@ -26,12 +26,16 @@ use tower_http::compression::CompressionLayer;
 pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     let site = state.clone();
     let clock = Arc::new(move || site.now());
-    let api = fhir::Api::new(state.gate.clone(), state.records.clone(), state.engine.clone(), clock, api);
-    let api = fhir::router(api);
-    Router::new()
-        .nest("/fhir", api.clone())
-        // Many clients write the base with a slash at its end, which nesting leaves out.
-        .route("/fhir/", any(|request| api.oneshot(at_the_base(request))))
+    let engine = state.engine.clone();
+    let api = engine.map(|engine| {
+        let api = fhir::Api::new(state.gate.clone(), state.records.clone(), engine, clock, api);
+        let api = fhir::router(api);
+        Router::new()
+            .nest("/fhir", api.clone())
+            // Many clients write the base with a slash at its end, which nesting leaves out.
+            .route("/fhir/", any(|request| api.oneshot(at_the_base(request))))
+    });
+    api.unwrap_or_default()
         .merge(pages::router(state.clone()))
         .layer(axum::middleware::from_fn_with_state(state, headers::secure))
         .layer(CompressionLayer::new())

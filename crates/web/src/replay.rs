@@ -5,7 +5,7 @@ use crate::{
     error::PageError,
     pages,
     session::{Sessions, cookie_name},
-    state::{AppState, SiteConfig},
+    state::AppState,
 };
 use access::{AuditEntry, PrivacyPermit, Replayed, Shown};
 use axum::{
@@ -17,6 +17,8 @@ use jiff::Timestamp;
 use pages::Comparable;
 use std::sync::Arc;
 use tower::ServiceExt;
+
+pub use crate::state::Ground;
 
 /// What was seen, made again.
 pub struct Again {
@@ -41,8 +43,8 @@ const PAGE_BYTES_MAX: usize = 64 << 20;
 ///
 /// # Errors
 /// [`PageError::Bad`] with a sentence why it cannot be.
-pub async fn again(site: &AppState, permit: &PrivacyPermit, entry: &AuditEntry) -> Result<Again, PageError> {
-    let gate = site.gate.clone();
+pub async fn again(ground: &Ground, permit: &PrivacyPermit, entry: &AuditEntry) -> Result<Again, PageError> {
+    let gate = ground.gate.clone();
     let (permit, entry) = (permit.clone(), entry.clone());
     let replayed = tokio::task::spawn_blocking(move || gate.replay(&permit, &entry));
     let replayed = replayed.await.map_err(|error| PageError::Fault(error.to_string()))??;
@@ -51,16 +53,8 @@ pub async fn again(site: &AppState, permit: &PrivacyPermit, entry: &AuditEntry) 
     if made.page.is_empty() {
         return Ok(made);
     }
-    let then = AppState::new(SiteConfig {
-        region_name: site.region_name.clone(),
-        gate,
-        records: site.records.as_at(seq),
-        engine: site.engine.clone(),
-        accounts: site.accounts.clone(),
-        clock: Arc::new(move || at),
-        secure_cookies: false,
-        demo: None,
-    });
+    let ground = Ground { gate, records: ground.records.as_at(seq), region_name: ground.region_name.clone() };
+    let then = AppState::looking_back(ground, at).map_err(|error| PageError::Fault(error.to_string()))?;
     let session = Sessions::begin(&then.sessions, (*user).clone(), then.steady_now());
     let session = session.ok_or_else(|| PageError::Fault("the system gives no random numbers".into()))?;
     let request = Request::get(&made.page)

@@ -1,6 +1,6 @@
 //! What every handler works with.
 
-use crate::{session::Sessions, sources::Profiles, throttle::Throttle};
+use crate::{error::PageError, session::Sessions, sources::Profiles, throttle::Throttle};
 use access::{Accounts, Gate, User};
 use intake::Engine;
 use jiff::Timestamp;
@@ -70,8 +70,7 @@ pub struct Site {
     pub gate: Gate,
     /// The read side.
     pub records: Records,
-    /// Intake.
-    pub engine: Engine,
+    pub(crate) engine: Option<Engine>,
     /// Who may sign in.
     pub accounts: Accounts,
     /// Whether cookies are marked `Secure`.
@@ -94,7 +93,7 @@ impl AppState {
             region_name: config.region_name,
             gate: config.gate,
             records: config.records,
-            engine: config.engine,
+            engine: Some(config.engine),
             accounts: config.accounts,
             secure_cookies: config.secure_cookies,
             demo: config.demo,
@@ -107,7 +106,51 @@ impl AppState {
     }
 }
 
+/// What pages are made from when something is shown again.
+#[derive(Clone)]
+pub struct Ground {
+    /// The region's name.
+    pub region_name: String,
+    /// The gate.
+    pub gate: Gate,
+    /// The read side.
+    pub records: Records,
+}
+
+impl AppState {
+    /// A site that only shows again what was, at one time: nothing comes in, nobody signs in.
+    ///
+    /// # Errors
+    /// When no random numbers can be had.
+    pub(crate) fn looking_back(ground: Ground, at: Timestamp) -> Result<Self, access::NoAccounts> {
+        Ok(AppState(Arc::new(Site {
+            region_name: ground.region_name,
+            gate: ground.gate,
+            records: ground.records,
+            engine: None,
+            accounts: Accounts::new([])?,
+            secure_cookies: false,
+            demo: None,
+            sessions: Sessions::default(),
+            throttle: Throttle::default(),
+            profiles: Profiles::default(),
+            clock: Arc::new(move || at),
+            made: (at, Instant::now()),
+        })))
+    }
+}
+
 impl Site {
+    /// Intake.
+    ///
+    /// # Errors
+    /// When this site only shows again what was.
+    pub fn engine(&self) -> Result<&Engine, PageError> {
+        self.engine
+            .as_ref()
+            .ok_or_else(|| PageError::NotNow("Nothing is processed while something is shown again.".into()))
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         (self.clock)()

@@ -84,6 +84,20 @@ impl Gate {
         Ok(permit.seal(found))
     }
 
+    /// The newest entries of all.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn newest(&self, permit: &PrivacyPermit, limit: usize) -> Result<Sealed<Vec<AuditEntry>>, StoreError> {
+        let found = self.audit.read(|audit| {
+            let from = audit.last()?.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
+            let mut entries = audit.after(from, limit)?;
+            entries.reverse();
+            Ok(entries)
+        })?;
+        Ok(permit.seal(found))
+    }
+
     /// The newest entries about a person.
     ///
     /// # Errors

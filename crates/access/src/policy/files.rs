@@ -104,6 +104,11 @@ impl PolicyFiles {
         self.files.get(name).map_or("", String::as_str)
     }
 
+    /// Every file, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// The policy files, by name.
     pub fn policies(&self) -> impl Iterator<Item = (&str, &str)> {
         let files = self.files.iter().filter(|(name, _)| name.ends_with(".cedar"));

@@ -5,6 +5,7 @@ mod engine;
 mod files;
 mod jobs;
 mod labels;
+pub mod matrix;
 mod questions;
 mod settings;
 

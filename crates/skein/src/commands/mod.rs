@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod audit;
 mod bench;
 mod demo;
 mod errors;
@@ -7,6 +8,7 @@ mod files;
 pub mod hash;
 mod identity;
 mod load;
+mod policy;
 mod send;
 mod serve;
 mod synth;
@@ -21,12 +23,14 @@ use crate::{
 /// Do what was asked.
 pub fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
+        Command::Audit(asked) => audit::run(&asked),
         Command::Bench(asked) => bench::run(&asked),
         Command::Demo(asked) => demo::run(&asked),
         Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),
         Command::Identity(asked) => identity::run(asked),
         Command::Load(asked) => load::run(&asked),
+        Command::Policy(asked) => policy::run(&asked),
         Command::Rebuild(asked) => verify::rebuild(&asked),
         Command::Send(asked) => send::run(&asked),
         Command::Serve(asked) => serve::run(&asked),

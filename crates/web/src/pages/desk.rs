@@ -99,8 +99,8 @@ pub async fn list(
     let (source, before) = (which.source.clone(), which.before);
     let work = move || -> Result<_, PageError> {
         let permit = permit(&site, &signed, format!("list {}", chosen.1))?;
-        let problems = site.engine.problems(chosen.2, source.as_deref(), before, ROWS_MAX + 1)?;
-        let counts = site.engine.problem_counts()?;
+        let problems = site.engine()?.problems(chosen.2, source.as_deref(), before, ROWS_MAX + 1)?;
+        let counts = site.engine()?.problem_counts()?;
         Ok(permit.seal((problems, counts)))
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
@@ -289,7 +289,7 @@ async fn read(state: &AppState, who: &SignedIn, pos: u64, what: &str) -> Result<
     let (site, signed, what) = (state.clone(), who.clone(), format!("{what} {pos}"));
     let work = move || -> Result<_, PageError> {
         let permit = permit(&site, &signed, what)?;
-        Ok(permit.seal(site.engine.problem(pos)?))
+        Ok(permit.seal(site.engine()?.problem(pos)?))
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release().await?.ok_or(PageError::NotFound)
@@ -384,9 +384,9 @@ async fn again(
     why: &str,
 ) -> Result<Response, PageError> {
     permit(state, who, format!("resubmit {pos}"))?.seal(()).release().await?;
-    let decision = state.engine.resubmit(pos, body, &who.user.id, why, state.now()).await?;
+    let decision = state.engine()?.resubmit(pos, body, &who.user.id, why, state.now()).await?;
     let decision = decision.ok_or(PageError::NotFound)?;
-    let target = match tokio::time::timeout(WAIT, state.engine.wait_applied(decision)).await {
+    let target = match tokio::time::timeout(WAIT, state.engine()?.wait_applied(decision)).await {
         Ok(outcome) => match still_open(state, pos, &outcome?)? {
             true => format!("/errors/{pos}?after=still"),
             false => "/errors?done=1".to_owned(),
@@ -397,7 +397,7 @@ async fn again(
 }
 
 fn still_open(state: &AppState, pos: u64, outcome: &Applied) -> Result<bool, PageError> {
-    let settled = state.engine.outcome(pos)?;
+    let settled = state.engine()?.outcome(pos)?;
     Ok(*outcome != Applied::Done || settled != Applied::Done)
 }
 
@@ -430,16 +430,17 @@ pub async fn resubmit_many(State(state): State<AppState>, who: SignedIn, body: B
     let (mut done, mut failed, mut last) = (0u64, 0u64, None);
     let mut of_decision = Vec::new();
     for pos in chosen {
-        let decision = state.engine.resubmit(pos, None, &who.user.id, "resubmitted with others", state.now()).await?;
+        let decision =
+            state.engine()?.resubmit(pos, None, &who.user.id, "resubmitted with others", state.now()).await?;
         if let Some(decision) = decision {
             of_decision.push(pos);
             last = Some(decision);
         }
     }
     if let Some(last) = last {
-        let waited = tokio::time::timeout(WAIT, state.engine.wait_applied(last)).await;
+        let waited = tokio::time::timeout(WAIT, state.engine()?.wait_applied(last)).await;
         for pos in of_decision {
-            match (&waited, state.engine.outcome(pos)?) {
+            match (&waited, state.engine()?.outcome(pos)?) {
                 (Ok(_), Applied::Done) => done += 1,
                 _ => failed += 1,
             }
@@ -467,9 +468,9 @@ pub async fn discard(
         return Err(PageError::Bad("Say why the message needs no processing.".into()));
     }
     permit(&state, &who, format!("discard {pos}"))?.seal(()).release().await?;
-    let decision = state.engine.discard(pos, &who.user.id, form.why.trim(), state.now()).await?;
+    let decision = state.engine()?.discard(pos, &who.user.id, form.why.trim(), state.now()).await?;
     let decision = decision.ok_or(PageError::NotFound)?;
-    let _ = tokio::time::timeout(WAIT, state.engine.wait_applied(decision)).await;
+    let _ = tokio::time::timeout(WAIT, state.engine()?.wait_applied(decision)).await;
     Ok(Redirect::to("/errors").into_response())
 }
 

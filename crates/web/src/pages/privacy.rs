@@ -281,7 +281,12 @@ pub async fn shown(
     let (site, under) = (state.clone(), permit.clone());
     let read = blocking(move || Ok(site.gate.entry(&under, n)?)).await?;
     let (entry, ..) = read.release().await?.ok_or(PageError::NotFound)?;
-    let again = replay::again(&state, &permit, &entry).await?;
+    let ground = replay::Ground {
+        region_name: state.region_name.clone(),
+        gate: state.gate.clone(),
+        records: state.records.clone(),
+    };
+    let again = replay::again(&ground, &permit, &entry).await?;
     let html = again.html.ok_or_else(|| PageError::Bad("This access was not of a page.".into()))?;
     let verdict = match again.same {
         Some(true) => "It is the same as what was sent, letter for letter.",
@@ -451,7 +456,7 @@ pub async fn object(
         name: format!("{}, {}", who.user.name, who.user.role_name),
         why,
     };
-    let pos = state.engine.decide_consent(&decision, state.now()).await?;
-    state.engine.wait_applied(pos).await?;
+    let pos = state.engine()?.decide_consent(&decision, state.now()).await?;
+    state.engine()?.wait_applied(pos).await?;
     Ok(Redirect::to(&format!("/privacy/person/{person}")).into_response())
 }

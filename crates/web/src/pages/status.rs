@@ -9,6 +9,7 @@ use crate::{
 };
 use askama::Template;
 use axum::{Json, extract::State, response::Html};
+use intake::Engine;
 use record::{freshness::freshness, when};
 use serde::Serialize;
 
@@ -69,19 +70,19 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
             heard: one.heard.unwrap_or_else(|| "never".into()),
         })
         .collect();
-    let progress = state.engine.progress();
+    let progress = state.engine()?.progress();
     let named = [("People", "people"), ("Patients at their sources", "patients")];
     let page = StatusPage {
         chrome: Chrome::new(&state, &who, Here::Status),
         loading: state.loading(),
-        words: words(&state),
+        words: words(&state, state.engine()?),
         head: thousands(progress.head),
         applied: thousands(progress.applied),
         totals: named
             .iter()
             .filter_map(|(label, key)| Some(((*label).to_owned(), thousands(*totals.get(key)?))))
             .collect(),
-        fault: state.engine.fault(),
+        fault: state.engine()?.fault(),
         rows,
         at: when::date_time(now),
     };
@@ -89,22 +90,22 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
 }
 
 /// `GET /status/progress`.
-pub async fn progress(State(state): State<AppState>, _who: SignedIn) -> Json<Progress> {
-    let progress = state.engine.progress();
+pub async fn progress(State(state): State<AppState>, _who: SignedIn) -> Result<Json<Progress>, PageError> {
+    let progress = state.engine()?.progress();
     let loading = state.loading();
-    Json(Progress {
+    Ok(Json(Progress {
         head: progress.head,
         applied: progress.applied,
         done: loading.as_ref().map(|loading| loading.done),
         total: loading.as_ref().map(|loading| loading.total),
-        words: words(&state),
-    })
+        words: words(&state, state.engine()?),
+    }))
 }
 
-fn words(state: &AppState) -> String {
-    let progress = state.engine.progress();
+fn words(state: &AppState, engine: &Engine) -> String {
+    let progress = engine.progress();
     let behind = progress.head.saturating_sub(progress.applied);
-    match (state.engine.fault(), state.loading()) {
+    match (engine.fault(), state.loading()) {
         (Some(_), _) => "Processing has stopped.".into(),
         (None, Some(loading)) => loading_words(&loading),
         (None, None) if behind == 0 => "Everything received is processed and visible.".into(),

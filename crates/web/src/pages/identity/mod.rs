@@ -179,8 +179,8 @@ fn reads(decided: &Decided) -> Option<LinkDecision> {
 
 /// Put a decision in the journal and wait until it is carried out. Whether it is.
 async fn carry_out(state: &AppState, decision: &LinkDecision) -> Result<(u64, bool), PageError> {
-    let pos = state.engine.decide_link(decision, state.now()).await.map_err(not_now)?;
-    match tokio::time::timeout(WAIT, state.engine.wait_applied(pos)).await {
+    let pos = state.engine()?.decide_link(decision, state.now()).await.map_err(not_now)?;
+    match tokio::time::timeout(WAIT, state.engine()?.wait_applied(pos)).await {
         Ok(applied) => applied.map(|_| (pos, true)).map_err(not_now),
         Err(_) => Ok((pos, false)),
     }
