@@ -2,11 +2,13 @@
 //! [`Permit`], and making one writes the audit entry.
 
 mod accounts;
+mod audit_event;
 mod gate;
 pub mod policy;
 mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
+pub use audit_event::audit_event;
 pub use gate::{
     Action, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome, Permit,
     PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Situation, StewardPermit, Via, Withheld,

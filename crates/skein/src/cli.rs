@@ -56,7 +56,7 @@ pub enum Command {
     Identity(identity::Identity),
     /// Make the hash of a password or an access token for the configuration file
     Hash(Hash),
-    /// Measure this machine: intake, drain, load, open, page, identity, disk, memory
+    /// Measure this machine: intake, drain, load, open, page, identity, gate, disk, memory
     Bench(Bench),
 }
 
@@ -396,7 +396,7 @@ Examples:
   skein bench --json > figures.ndjson  all of them, one JSON object a line:
                                        bench, figure, value, unit, limit, ratio
 
-Names: intake, drain, load, open, page, identity, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
+Names: intake, drain, load, open, page, identity, gate, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
     /// Which measurements [default: all]

@@ -314,6 +314,9 @@ pub struct Client {
     /// Whose records it may ask for.
     #[serde(default)]
     pub reach: Reach,
+    /// What it may do beside reading records: `audit`, to read the audit trail.
+    #[serde(default)]
+    pub activities: Vec<String>,
 }
 
 /// Whose records a client system may ask for.

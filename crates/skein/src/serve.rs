@@ -317,6 +317,7 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
         token_hash: client.token_hash.clone(),
         user: User {
             reach_region: client.reach == Reach::Region,
+            activity_codes: client.activities.clone(),
             ..User::system(&client.id, &client.name, (&client.organisation_code, &client.organisation_name))
         },
     });

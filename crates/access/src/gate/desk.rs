@@ -98,6 +98,42 @@ impl Gate {
         Ok(permit.seal(found))
     }
 
+    /// Entries after one, oldest first, that are wanted: at most `count` of them, looking through `most` at most. Gives the
+    /// number reached, and whether there may be more.
+    ///
+    /// # Errors
+    /// The store's.
+    #[expect(clippy::type_complexity, reason = "entries, how far, whether more")]
+    pub fn entries_after(
+        &self,
+        permit: &PrivacyPermit,
+        after: u64,
+        most: usize,
+        piece: usize,
+        count: usize,
+        wanted: impl Fn(&AuditEntry) -> bool,
+    ) -> Result<Sealed<(Vec<AuditEntry>, u64, bool)>, StoreError> {
+        let (mut reached, mut looked, mut found) = (after, 0, Vec::new());
+        let more = loop {
+            let read = self.audit.read(|audit| audit.after(reached, piece))?;
+            let Some(last) = read.last().map(|last| last.n) else { break false };
+            looked += read.len();
+            for entry in read {
+                reached = entry.n;
+                if wanted(&entry) {
+                    found.push(entry);
+                }
+                if found.len() >= count {
+                    break;
+                }
+            }
+            if found.len() >= count || looked >= most {
+                break reached < last || self.audit.read(|audit| audit.last())? > reached;
+            }
+        };
+        Ok(permit.seal((found, reached, more)))
+    }
+
     /// The newest entries about a person.
     ///
     /// # Errors

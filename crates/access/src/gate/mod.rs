@@ -394,6 +394,15 @@ impl Gate {
         Ok(PrivacyPermit { user, receipt })
     }
 
+    /// Ask to read the audit trail as a system that watches over it.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn audit_trail(&self, user: &User, action: &Action, now: Timestamp) -> Result<PrivacyPermit, Refusal> {
+        let (user, receipt) = self.work(user, Desk::AuditTrail, None, action, now)?;
+        Ok(PrivacyPermit { user, receipt })
+    }
+
     /// Write down what happened that asks for no permit: a sign-in, one that failed, a sign-out. Gives the entry's number
     /// once it is on disk.
     ///

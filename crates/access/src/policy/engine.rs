@@ -44,6 +44,7 @@ struct Asker {
     organisation: Arc<str>,
     organisation_kind: Arc<str>,
     region: bool,
+    activities: Arc<[String]>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -211,6 +212,7 @@ impl Policies {
             organisation: user.org_code.as_str().into(),
             organisation_kind: organisation_kind.into(),
             region: user.kind == UserKind::System && user.reach_region,
+            activities: user.activity_codes.as_slice().into(),
         };
         let question = Question { asker, what };
         if let Some(known) = self.answers.read().ok().and_then(|answers| answers.get(&question).cloned()) {
@@ -287,6 +289,7 @@ impl Policies {
             ("kind".to_owned(), text(kind)),
             ("organisation".to_owned(), text(&asker.organisation)),
             ("organisationKind".to_owned(), text(&asker.organisation_kind)),
+            ("activities".to_owned(), set(asker.activities.iter().map(String::as_str))),
             ("reach".to_owned(), text(if asker.region { "region" } else { "organisation" })),
         ]);
         let user = Entity::new(principal.clone(), attributes, HashSet::from([own]));

@@ -122,6 +122,8 @@ pub enum Desk {
     Administer,
     /// By what identifiers people are known.
     CrossReference,
+    /// The audit trail, for systems that watch over it.
+    AuditTrail,
 }
 
 impl Desk {
@@ -134,6 +136,7 @@ impl Desk {
             Desk::Privacy => "privacyDesk",
             Desk::Administer => "administer",
             Desk::CrossReference => "crossReference",
+            Desk::AuditTrail => "auditTrail",
         }
     }
 }

@@ -28,13 +28,13 @@ const TOKEN: &str = "bench";
 const PASSWORD: &str = "bench-password";
 
 /// A region of some people with a record of a given size each, behind its web server.
-struct Site {
-    engine: Engine,
-    address: SocketAddr,
-    people: Vec<fhir::PatientKey>,
+pub struct Site {
+    pub engine: Engine,
+    pub address: SocketAddr,
+    pub people: Vec<fhir::PatientKey>,
 }
 
-fn user() -> User {
+pub fn user() -> User {
     User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), ("RXB", "Benchmark Surgery"))
 }
 
@@ -87,7 +87,7 @@ fn newest(entries: &[Value]) -> BTreeSet<usize> {
 }
 
 /// The time it is for whoever looks at the pages: soon after the newest entry, so that the record is not all history.
-const LOOKED_AT: &str = "2021-06-10T09:00:00Z";
+pub const LOOKED_AT: &str = "2021-06-10T09:00:00Z";
 
 /// A gate with the built-in policies.
 pub fn gate(engine: &Engine, now: jiff::Timestamp) -> anyhow::Result<Gate> {
@@ -95,7 +95,7 @@ pub fn gate(engine: &Engine, now: jiff::Timestamp) -> anyhow::Result<Gate> {
     Gate::new(derived, audit, GateConfig::default(), now).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
-async fn site(folder: &Path) -> anyhow::Result<Site> {
+pub async fn site(folder: &Path) -> anyhow::Result<Site> {
     let folder = folder.to_owned();
     let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder)).await??;
     let journal = engine.clone();
@@ -136,14 +136,14 @@ fn fill(folder: &Path) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
 }
 
 /// A connection of one client.
-struct Client {
+pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     address: SocketAddr,
     cookie: Option<String>,
 }
 
 impl Client {
-    async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+    pub async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = tokio::net::TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -201,7 +201,15 @@ impl Client {
         Ok(response.into_body().collect().await?.to_bytes().len())
     }
 
-    async fn sign_in(&mut self) -> anyhow::Result<()> {
+    /// A page that must be there.
+    pub async fn page(&mut self, path: &str) -> anyhow::Result<Bytes> {
+        let (status, body) = self.ask(Method::GET, path, false, None).await?;
+        anyhow::ensure!(status == StatusCode::OK, "{path} answered {status}");
+        Ok(body)
+    }
+
+    /// Sign in as the benchmark's user.
+    pub async fn sign_in(&mut self) -> anyhow::Result<()> {
         let (_, page) = self.ask(Method::GET, "/sign-in", false, None).await?;
         let page = String::from_utf8_lossy(&page);
         let token = page
@@ -217,7 +225,7 @@ impl Client {
     }
 }
 
-fn percentile(times: &mut [Duration], percent: usize) -> f64 {
+pub fn percentile(times: &mut [Duration], percent: usize) -> f64 {
     times.sort_unstable();
     let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1000.0)

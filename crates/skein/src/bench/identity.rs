@@ -81,7 +81,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
 }
 
 /// Time that this thread has been on a processor, in nanoseconds.
-fn cpu_ns() -> Option<u64> {
+pub fn cpu_ns() -> Option<u64> {
     std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 

@@ -2,6 +2,7 @@
 //! run. Each prints JSON lines; `docs/benchmarks.md` keeps results.
 
 mod drain;
+mod gate;
 mod http;
 mod identity;
 mod intake;
@@ -84,6 +85,7 @@ pub const ALL: &[(&str, Measure)] = &[
     ("open", http::open),
     ("page", http::page),
     ("identity", identity::run),
+    ("gate", gate::run),
 ];
 
 /// Things per second.

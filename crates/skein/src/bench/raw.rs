@@ -88,3 +88,32 @@ pub fn store_texts_per_s(derived: &Path, target: &Path, rows_max: usize) -> anyh
     }
     Ok(super::per_second(texts.len(), begin.elapsed()))
 }
+
+/// Rows a second that SQLite puts on disk in transactions of so many, each with an fsync: what the audit writes, with nothing
+/// of Skein around it.
+pub fn batches_per_s(folder: &Path, batch: usize) -> anyhow::Result<f64> {
+    std::fs::create_dir_all(folder)?;
+    let raw = Connection::open(folder.join("audit.db"))?;
+    raw.execute_batch(
+        "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         CREATE TABLE entry (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, person INTEGER, user TEXT NOT NULL,
+           body TEXT NOT NULL, hash BLOB NOT NULL);
+         CREATE INDEX entry_person ON entry (person, at) WHERE person IS NOT NULL;
+         CREATE INDEX entry_user ON entry (user, at);",
+    )?;
+    let (body, hash) = ("x".repeat(400), vec![7u8; 32]);
+    let begin = Instant::now();
+    let mut count = 0;
+    while begin.elapsed() < std::time::Duration::from_secs(3) {
+        raw.execute_batch("BEGIN IMMEDIATE")?;
+        let mut insert =
+            raw.prepare_cached("INSERT INTO entry (at, person, user, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for number in 0..batch {
+            let number = i64::try_from(number)?;
+            insert.execute(params![number, number, format!("bench-{number}"), body, hash])?;
+            count += 1;
+        }
+        raw.execute_batch("COMMIT")?;
+    }
+    Ok(super::per_second(count, begin.elapsed()))
+}

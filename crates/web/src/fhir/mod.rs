@@ -5,6 +5,7 @@
 //! Searches within a record are evaluated in memory over the record's resources ([`search`]); people are found by the
 //! short list of indexes there is ([`people`]).
 
+mod audit;
 mod auth;
 mod capability;
 mod everything;
@@ -30,7 +31,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use fhir::IssueType;
+use fhir::{IssueType, ResourceType};
 use intake::Engine;
 use jiff::Timestamp;
 use negotiate::Asked;
@@ -210,6 +211,8 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         ));
     };
     match call.interaction.clone() {
+        Interaction::Search { kind: ResourceType::AuditEvent, within: None } => audit::search(api, user, call).await,
+        Interaction::Read { kind: ResourceType::AuditEvent, id } => audit::read(api, user, call, id).await,
         Interaction::Read { kind, id } => read::read(api, user, call, kind, id).await,
         Interaction::VersionRead { kind, id, version } => read::version(api, user, call, kind, id, version).await,
         Interaction::History { kind, id } => read::history(api, user, call, kind, id).await,

@@ -315,3 +315,48 @@ async fn ids_of_other_peoples_resources_open_nothing() {
         assert!(status == 403 && !outcome.to_string().contains("Gout"), "{path}: {status} {outcome}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_is_read_as_audit_events_by_those_who_watch_over_it() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    doctor.get(&region.record("/problems")).await.expect(200);
+    region.pages.visitor("engineer").await.get(&region.record("")).await.expect(403);
+    let patient = region.pages.engine.region().patient("rxx", "RXX|1001");
+    assert_eq!(region.pages.api_as("reading", "/AuditEvent").await.0, 403, "reading records is no right to the trail");
+    let (status, bundle) = region.pages.api_as("watching", &format!("/AuditEvent?patient={patient}&outcome=0")).await;
+    assert_eq!(status, 200, "{bundle}");
+    let events: Vec<&serde_json::Value> = bundle["entry"].as_array().unwrap().iter().map(|e| &e["resource"]).collect();
+    let read = events.iter().find(|event| event["entity"].to_string().contains("problems")).expect("the page");
+    assert!(read["meta"]["profile"][0].as_str().unwrap().ends_with("IHE.BasicAudit.PatientRead"), "{read}");
+    assert_eq!((read["action"].as_str(), read["outcome"].as_str()), (Some("R"), Some("0")));
+    assert_eq!(read["agent"][2]["who"]["display"], "doctor by name");
+    assert_eq!(read["agent"][0]["type"]["coding"][0]["code"], "110152", "of a reading, the client is the destination");
+    assert!(read["entity"].to_string().contains("admitted Encounter/"), "{read}");
+    assert!(read["agent"].to_string().contains("urn:skein:policy:"), "{read}");
+    let (_, refused) = region.pages.api_as("watching", "/AuditEvent?agent=engineer&outcome=4").await;
+    assert_eq!(refused["entry"].as_array().unwrap().len(), 1, "{refused}");
+    // Page by page, nothing missed and nothing twice; and the watcher is in it too.
+    let (mut path, mut seen) = ("/AuditEvent?_count=2".to_owned(), Vec::new());
+    loop {
+        let (_, page) = region.pages.api_as("watching", &path).await;
+        for entry in page["entry"].as_array().into_iter().flatten() {
+            seen.push(entry["resource"]["id"].as_str().unwrap().parse::<u64>().unwrap());
+        }
+        let next = page["link"].as_array().unwrap().iter().find(|link| link["relation"] == "next");
+        let Some(next) = next else { break };
+        path = next["url"].as_str().unwrap().split("/fhir").nth(1).unwrap().to_owned();
+        if seen.len() > 200 {
+            break;
+        }
+    }
+    // Each page asked for is an entry of its own: the trail grows by one while two are read.
+    assert!(seen.windows(2).all(|pair| pair[1] == pair[0] + 1) && seen[0] == 1, "{seen:?}");
+    let (status, one) = region.pages.api_as("watching", "/AuditEvent/1").await;
+    assert_eq!((status.as_u16(), one["resourceType"].as_str()), (200, Some("AuditEvent")), "{one}");
+    for (path, code) in [("/AuditEvent/0", 404), ("/AuditEvent?patient=9434765919x", 400), ("/AuditEvent?site=x", 400)]
+    {
+        assert_eq!(region.pages.api_as("watching", path).await.0, code, "{path}");
+    }
+}

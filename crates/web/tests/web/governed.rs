@@ -141,7 +141,11 @@ impl Governed {
         let ward = User::system("ward-app", "Ward app", ("XWA", "XWA"));
         let api = ApiConfig {
             base: Some("https://record.example/fhir".into()),
-            readers: vec![reader("reading", user("reader", "system")), reader("ward", ward)],
+            readers: vec![
+                reader("reading", user("reader", "system")),
+                reader("ward", ward),
+                reader("watching", User { activity_codes: vec!["audit".into()], ..user("watcher", "system") }),
+            ],
             ..ApiConfig::default()
         };
         Governed { pages: Pages::over(web::router(state, api), engine, folder), person }
