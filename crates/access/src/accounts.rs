@@ -101,14 +101,7 @@ mod tests {
     use super::*;
 
     fn user(id: &str) -> User {
-        User {
-            id: id.into(),
-            name: "Nura Hale".into(),
-            role_code: "R8001".into(),
-            role_name: "Nurse".into(),
-            org_code: "XWC".into(),
-            org_name: "Wexmoor Community Health".into(),
-        }
+        User::staff(id, "Nura Hale", ("R8001", "Nurse"), ("XWC", "Wexmoor Community Health"))
     }
 
     #[test]

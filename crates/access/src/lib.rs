@@ -7,4 +7,4 @@ mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
 pub use gate::{Action, DeskPermit, FindPermit, Gate, POLICY, Permit, Refusal, Sealed, StewardPermit};
-pub use user::User;
+pub use user::{User, UserKind};

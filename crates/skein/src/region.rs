@@ -149,14 +149,7 @@ pub fn runtime() -> Outcome<tokio::runtime::Runtime> {
 pub fn operator() -> User {
     let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
     let name = name.unwrap_or_else(|_| "unknown".into());
-    User {
-        id: format!("os:{name}"),
-        name: format!("{name} at the command line"),
-        role_code: "R8015".into(),
-        role_name: "Systems support".into(),
-        org_code: String::new(),
-        org_name: String::new(),
-    }
+    User::staff(format!("os:{name}"), format!("{name} at the command line"), ("R8015", "Systems support"), ("", ""))
 }
 
 /// Whoever sits at this terminal, as a data steward. `by`: the name of whoever decides; the account stays who it is, so

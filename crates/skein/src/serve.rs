@@ -205,14 +205,12 @@ fn listener_config(config: &Config, feed: &Feed, address: SocketAddr) -> Listene
 
 fn accounts(config: &Config) -> Outcome<Accounts> {
     let accounts = config.users.iter().map(|user| Account {
-        user: User {
-            id: user.id.clone(),
-            name: user.name.clone(),
-            role_code: user.role_code.clone(),
-            role_name: user.role_name.clone(),
-            org_code: user.organisation_code.clone(),
-            org_name: user.organisation_name.clone(),
-        },
+        user: User::staff(
+            &user.id,
+            &user.name,
+            (&user.role_code, &user.role_name),
+            (&user.organisation_code, &user.organisation_name),
+        ),
         password_hash: user.password_hash.clone(),
     });
     Accounts::new(accounts).map_err(|error| Failure::asked(format!("{}: {error}", config.file.display())))
@@ -254,23 +252,12 @@ impl People {
         }
     }
 
-    fn user(id: &str, name: &str, organisation: (&str, &str)) -> User {
-        User {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            role_code: "system".into(),
-            role_name: "Client system".into(),
-            org_code: organisation.0.to_owned(),
-            org_name: organisation.1.to_owned(),
-        }
-    }
-
     /// What answers a feed's queries, where it may ask any.
     fn queries(&self, feed: &Feed, engine: &Engine) -> Option<Arc<dyn Responder>> {
         let asker = feed.queries.as_ref()?;
         let organisation = (asker.organisation_code.as_str(), asker.organisation_name.as_str());
         Some(Arc::new(pix::Queries {
-            user: Arc::new(Self::user(&asker.id, &asker.name, organisation)),
+            user: Arc::new(User::system(&asker.id, &asker.name, organisation)),
             gate: self.gate.clone(),
             records: self.records.clone(),
             engine: engine.clone(),
@@ -299,7 +286,7 @@ impl People {
                 sender,
                 domains: receiver.domains.clone(),
                 source: receiver.source.clone().unwrap_or_default(),
-                user: Self::user(&format!("pix-update-{}", receiver.name), &receiver.name, organisation),
+                user: User::system(format!("pix-update-{}", receiver.name), &receiver.name, organisation),
                 cursor: engine.folder().join(format!("pix-update-{}.cursor", receiver.name)),
                 gate: self.gate.clone(),
                 records: self.records.clone(),
@@ -317,14 +304,7 @@ impl People {
 fn api(config: &Config) -> web::fhir::ApiConfig {
     let readers = config.clients.iter().map(|client| web::fhir::Reader {
         token_hash: client.token_hash.clone(),
-        user: User {
-            id: client.id.clone(),
-            name: client.name.clone(),
-            role_code: "system".into(),
-            role_name: "Client system".into(),
-            org_code: client.organisation_code.clone(),
-            org_name: client.organisation_name.clone(),
-        },
+        user: User::system(&client.id, &client.name, (&client.organisation_code, &client.organisation_name)),
     });
     let sources = config.feeds.iter().filter_map(|feed| {
         Some(web::fhir::Source {

@@ -184,14 +184,7 @@ mod tests {
     use super::*;
 
     fn user() -> User {
-        User {
-            id: "nurse".into(),
-            name: "Nura Hale".into(),
-            role_code: "R8001".into(),
-            role_name: "Nurse".into(),
-            org_code: "XWC".into(),
-            org_name: "Wexmoor Community Health".into(),
-        }
+        User::staff("nurse", "Nura Hale", ("R8001", "Nurse"), ("XWC", "Wexmoor Community Health"))
     }
 
     fn at(text: &str) -> Timestamp {

@@ -35,14 +35,7 @@ struct Site {
 }
 
 fn user() -> User {
-    User {
-        id: "bench".into(),
-        name: "Benchmark".into(),
-        role_code: "R8000".into(),
-        role_name: "Clinical practitioner".into(),
-        org_code: "RXB".into(),
-        org_name: "Benchmark Hospital".into(),
-    }
+    User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), ("RXB", "Benchmark Hospital"))
 }
 
 /// A person of [`RECORD`] resources: of the largest bundle what a summary shows and then the newest, with all it refers to.

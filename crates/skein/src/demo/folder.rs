@@ -259,14 +259,7 @@ pub fn accounts() -> Vec<web::DemoAccount> {
     ACCOUNTS
         .iter()
         .map(|(id, name, role_code, role_name, org_code, org_name, purpose)| web::DemoAccount {
-            user: User {
-                id: (*id).into(),
-                name: (*name).into(),
-                role_code: (*role_code).into(),
-                role_name: (*role_name).into(),
-                org_code: (*org_code).into(),
-                org_name: (*org_name).into(),
-            },
+            user: User::staff(*id, *name, (role_code, role_name), (org_code, org_name)),
             purpose: (*purpose).into(),
         })
         .collect()

@@ -16,14 +16,7 @@ pub fn start() -> Date {
 }
 
 pub fn user(id: &str, name: &str, role_code: &str, role_name: &str) -> User {
-    User {
-        id: id.into(),
-        name: name.into(),
-        role_code: role_code.into(),
-        role_name: role_name.into(),
-        org_code: "XWC".into(),
-        org_name: "Wexmoor Community Health".into(),
-    }
+    User::staff(id, name, (role_code, role_name), ("XWC", "Wexmoor Community Health"))
 }
 
 pub fn users() -> Vec<User> {

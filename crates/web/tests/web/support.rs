@@ -89,14 +89,7 @@ impl Answer {
 }
 
 pub fn user(id: &str, role_code: &str) -> User {
-    User {
-        id: id.into(),
-        name: "A system".into(),
-        role_code: role_code.into(),
-        role_name: "System".into(),
-        org_code: "X26".into(),
-        org_name: "The programme".into(),
-    }
+    User::staff(id, "A system", (role_code, "System"), ("X26", "The programme"))
 }
 
 pub fn hash(token: &str) -> String {

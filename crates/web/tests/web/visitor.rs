@@ -127,14 +127,8 @@ impl Pages {
         let starting = move || Engine::start(&path, &config, Timestamp::now()).unwrap();
         let engine = std::thread::spawn(starting).join().unwrap();
         let journal = engine.clone();
-        let users = USERS.map(|(id, name, role_code, role_name)| User {
-            id: id.into(),
-            name: name.into(),
-            role_code: role_code.into(),
-            role_name: role_name.into(),
-            org_code: "XWP".into(),
-            org_name: "Wexmoor".into(),
-        });
+        let users = USERS
+            .map(|(id, name, role_code, role_name)| User::staff(id, name, (role_code, role_name), ("XWP", "Wexmoor")));
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
             gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
