@@ -3,6 +3,11 @@
 
 mod accounts;
 mod gate;
+pub mod jwt;
+pub mod outgoing;
+mod random;
+pub mod sign_in;
+pub mod smart;
 mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
