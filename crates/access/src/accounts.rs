@@ -71,6 +71,11 @@ impl Accounts {
         Self::new(users.into_iter().map(|user| Account { user, password_hash: hash.clone() }))
     }
 
+    /// Whether there is none: then there is no password to ask for.
+    pub fn is_empty(&self) -> bool {
+        self.of_name.is_empty()
+    }
+
     /// Whose name and password these are, if anybody's. Takes tens of milliseconds, for an unknown name as well.
     pub fn verify(&self, name: &str, password: &str) -> Option<User> {
         let account = self.of_name.get(name);

@@ -133,6 +133,12 @@ pub struct Clients {
     assertions: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
+impl std::fmt::Debug for Clients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} clients", self.of_id.len())
+    }
+}
+
 impl Clients {
     /// These clients. `token_url`: the address of the token endpoint as clients know it.
     pub fn new(clients: Vec<ClientConfig>, token_url: String, outgoing: Option<&Outgoing>) -> Self {
@@ -259,6 +265,7 @@ fn unbelieved_issuer(token: &str) -> Option<String> {
     if token.len() > 16 * 1024 {
         return None;
     }
-    let claims: serde_json::Map<String, serde_json::Value> = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    let claims: serde_json::Map<String, serde_json::Value> =
+        jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
     claims.get("iss")?.as_str().map(str::to_owned)
 }

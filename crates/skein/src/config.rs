@@ -1,5 +1,7 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
+pub mod sign_in;
+
 use crate::{
     failure::{Failure, Outcome, io_words},
     logging::Form,
@@ -36,12 +38,24 @@ pub struct Config {
     /// Local accounts.
     #[serde(default, rename = "user")]
     pub users: Vec<User>,
+    /// Identity providers.
+    #[serde(default, rename = "sign_in")]
+    pub sign_ins: Vec<sign_in::SignIn>,
+    /// How long somebody stays signed in.
+    #[serde(default)]
+    pub sessions: sign_in::Sessions,
+    /// What Skein itself may ask over HTTP.
+    #[serde(default)]
+    pub outgoing: sign_in::Outgoing,
     /// Client systems that read through the FHIR API.
     #[serde(default, rename = "client")]
     pub clients: Vec<Client>,
     /// Systems that hear when a person's set of identifiers changes (IHE ITI-10).
     #[serde(default, rename = "pix_update")]
     pub pix_updates: Vec<PixUpdate>,
+    /// Where in the file things stand, for what is said about them.
+    #[serde(skip)]
+    pub lines: sign_in::Lines,
     /// The file all this was read from.
     #[serde(skip)]
     pub file: PathBuf,
@@ -304,8 +318,36 @@ pub struct Client {
     pub organisation_code: String,
     /// That organisation's name.
     pub organisation_name: String,
-    /// The hash of its access token, made by `skein hash token`.
-    pub token_hash: String,
+    /// The hash of a lasting access token, made by `skein hash token`.
+    pub token_hash: Option<String>,
+    /// Where its public keys are, for short tokens (SMART Backend Services).
+    pub jwks_uri: Option<String>,
+    /// Its public keys: a file, or the JWK set itself.
+    pub jwks: Option<String>,
+    /// What it may ask for. Left out, for a lasting token: whatever its role may.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// How long its short tokens last.
+    #[serde(default = "default_token_minutes")]
+    pub token_minutes: u32,
+    /// Requests a second it may make, with five seconds' worth in hand.
+    #[serde(default = "default_requests_per_second")]
+    pub requests_per_second: u32,
+    /// Requests at once.
+    #[serde(default = "default_concurrent")]
+    pub concurrent: usize,
+}
+
+fn default_token_minutes() -> u32 {
+    5
+}
+
+fn default_requests_per_second() -> u32 {
+    200
+}
+
+fn default_concurrent() -> usize {
+    64
 }
 
 impl Config {
@@ -314,6 +356,7 @@ impl Config {
         let text = read_text(file)?;
         let mut config: Config = parse(file, &text)?;
         config.file = file.to_owned();
+        config.lines = sign_in::Lines::of(&text);
         let tables: Tables = parse(file, &text)?;
         for table in tables.source {
             let text =
@@ -419,9 +462,10 @@ impl Config {
             if ids.insert(client.id.as_str(), ()).is_some() {
                 return Err(format!("two users or clients have the id \"{}\"", client.id));
             }
+            let Some(hash) = &client.token_hash else { continue };
             let place = format!("client \"{}\": token_hash", client.id);
-            check_token_hash(&client.token_hash, &place)?;
-            if let Some(other) = hashes.insert(client.token_hash.as_str(), place.clone()) {
+            check_token_hash(hash, &place)?;
+            if let Some(other) = hashes.insert(hash.as_str(), place.clone()) {
                 return Err(format!("{place} is the same as {other}: each client has its own token"));
             }
         }
@@ -449,7 +493,7 @@ impl Config {
                 return Err(format!("pix_update \"{name}\" names source \"{source}\", which no [[source]] describes"));
             }
         }
-        Ok(())
+        sign_in::check(self)
     }
 }
 

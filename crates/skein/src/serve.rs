@@ -5,6 +5,7 @@ use crate::{
     edge,
     failure::{Failure, Outcome},
     listen, pix, region,
+    sign_in::{self, SigningIn},
 };
 use access::{Account, Accounts, Gate, User};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
@@ -157,6 +158,7 @@ pub fn check(config: &Config) -> Outcome {
                 .map_err(|error| Failure::asked(format!("feed {}: {error}", feed.name)))?;
         }
     }
+    sign_in::open(config)?;
     accounts(config).map(|_| ())
 }
 
@@ -221,17 +223,20 @@ fn app(config: &Config, engine: &Engine, setting: Setting, updates: Vec<pix::Sta
     let journal = engine.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
+    let SigningIn { providers, clients, limits, sessions } = sign_in::open(config)?;
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
         gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
         records,
         engine: engine.clone(),
         accounts: accounts(config)?,
+        providers,
+        session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         demo: setting.demo,
     });
-    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), ..api(config) })
+    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, ..api(config) })
         .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
 }
 
@@ -302,9 +307,13 @@ impl People {
 
 /// Who may use the FHIR API: client systems read, sources write, each with a token of its own.
 fn api(config: &Config) -> web::fhir::ApiConfig {
-    let readers = config.clients.iter().map(|client| web::fhir::Reader {
-        token_hash: client.token_hash.clone(),
-        user: User::system(&client.id, &client.name, (&client.organisation_code, &client.organisation_name)),
+    let readers = config.clients.iter().filter_map(|client| {
+        let scopes = access::smart::Scopes::parse(&client.scopes.join(" ")).unwrap_or_default();
+        Some(web::fhir::Reader {
+            token_hash: client.token_hash.clone()?,
+            user: sign_in::user(client),
+            scopes: (!client.scopes.is_empty()).then_some(scopes),
+        })
     });
     let sources = config.feeds.iter().filter_map(|feed| {
         Some(web::fhir::Source {
@@ -319,7 +328,7 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
         readers: readers.collect(),
         sources: sources.collect(),
         body_bytes_max: config.http.body_bytes_max,
-        matcher: None,
+        ..web::fhir::ApiConfig::default()
     }
 }
 

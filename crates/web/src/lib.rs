@@ -5,7 +5,9 @@ mod assets;
 mod chart;
 mod error;
 pub mod fhir;
+mod flows;
 mod headers;
+mod oauth;
 mod pages;
 mod secret;
 mod session;
@@ -13,6 +15,7 @@ mod sources;
 mod state;
 mod throttle;
 
+pub use session::SessionLimits;
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
 
 use axum::{Router, extract::Request, http::Uri, routing::any};
@@ -25,9 +28,11 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     let site = state.clone();
     let clock = Arc::new(move || site.now());
     let api = fhir::Api::new(state.gate.clone(), state.records.clone(), state.engine.clone(), clock, api);
+    let tokens = oauth::router(state.clone(), api.clone());
     let api = fhir::router(api);
     Router::new()
         .nest("/fhir", api.clone())
+        .merge(tokens)
         // Many clients write the base with a slash at its end, which nesting leaves out.
         .route("/fhir/", any(|request| api.oneshot(at_the_base(request))))
         .merge(pages::router(state.clone()))

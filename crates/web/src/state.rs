@@ -1,7 +1,15 @@
 //! What every handler works with.
 
-use crate::{session::Sessions, sources::Profiles, throttle::Throttle};
-use access::{Accounts, Gate, User};
+use crate::{
+    flows::Flows,
+    session::{SessionLimits, Sessions},
+    sources::Profiles,
+    throttle::Throttle,
+};
+use access::{
+    Accounts, Gate, User,
+    sign_in::{Events, Provider},
+};
 use intake::Engine;
 use jiff::Timestamp;
 use record::Records;
@@ -18,8 +26,12 @@ pub struct SiteConfig {
     pub records: Records,
     /// Intake, for the error desk and progress.
     pub engine: Engine,
-    /// Who may sign in.
+    /// Who may sign in with a password.
     pub accounts: Accounts,
+    /// Identity providers, in the order of their buttons.
+    pub providers: Vec<Provider>,
+    /// How long sessions last.
+    pub session_limits: SessionLimits,
     /// Reads the clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether cookies are marked `Secure`: yes wherever browsers reach us over TLS.
@@ -72,13 +84,17 @@ pub struct Site {
     pub records: Records,
     /// Intake.
     pub engine: Engine,
-    /// Who may sign in.
+    /// Who may sign in with a password.
     pub accounts: Accounts,
+    /// Identity providers.
+    pub providers: Vec<Arc<Provider>>,
     /// Whether cookies are marked `Secure`.
     pub secure_cookies: bool,
     /// The demonstration's additions.
     pub demo: Option<Demo>,
     pub(crate) sessions: Sessions,
+    pub(crate) flows: Flows,
+    pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) profiles: Profiles,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -90,15 +106,19 @@ impl AppState {
     /// A site.
     pub fn new(config: SiteConfig) -> Self {
         let made = ((config.clock)(), Instant::now());
+        let events = Events::new(config.engine.audit().clone());
         AppState(Arc::new(Site {
             region_name: config.region_name,
             gate: config.gate,
             records: config.records,
             engine: config.engine,
             accounts: config.accounts,
+            providers: config.providers.into_iter().map(Arc::new).collect(),
             secure_cookies: config.secure_cookies,
             demo: config.demo,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(config.session_limits),
+            flows: Flows::default(),
+            events,
             throttle: Throttle::default(),
             profiles: Profiles::default(),
             clock: config.clock,

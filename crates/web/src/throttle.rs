@@ -27,6 +27,14 @@ fn keys(account: &str, address: &str) -> [([u8; 32], u32); 2] {
     ]
 }
 
+fn count(failures: &mut HashMap<[u8; 32], (u32, Timestamp)>, key: [u8; 32], now: Timestamp) {
+    let entry = failures.entry(key).or_insert((0, now));
+    if now.duration_since(entry.1) >= WINDOW {
+        entry.0 = 0;
+    }
+    *entry = (entry.0.saturating_add(1), now);
+}
+
 impl Throttle {
     /// Whether a try is allowed now; when not, how long to wait.
     pub fn wait(&self, account: &str, address: &str, now: Timestamp) -> Option<SignedDuration> {
@@ -51,12 +59,20 @@ impl Throttle {
             failures.clear();
         }
         for (key, _) in keys(account, address) {
-            let entry = failures.entry(key).or_insert((0, now));
-            if now.duration_since(entry.1) >= WINDOW {
-                entry.0 = 0;
-            }
-            *entry = (entry.0.saturating_add(1), now);
+            count(&mut failures, key, now);
         }
+    }
+
+    /// A try failed that named no account.
+    pub fn failed_from(&self, address: &str, now: Timestamp) {
+        let Ok(mut failures) = self.failures.lock() else { return };
+        if failures.len() >= KEYS_MAX {
+            failures.retain(|_, (_, last)| now.duration_since(*last) < WINDOW);
+        }
+        if failures.len() >= KEYS_MAX {
+            failures.clear();
+        }
+        count(&mut failures, secret::digest(&format!("address {address}")), now);
     }
 
     /// A try succeeded: the account's failures are forgotten, the address's are not.

@@ -1,6 +1,6 @@
 //! Signing in and out, written to the audit trail before the answer leaves: successes, refusals, switched roles, ends.
 
-use crate::User;
+use crate::{Refusal, User};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{
@@ -52,7 +52,7 @@ impl Events {
     /// Write an entry; done when it is on disk. `by`: the provider's id, or `password`.
     ///
     /// # Errors
-    /// [`StoreError`]: without an entry nobody comes in.
+    /// [`Refusal::NotRecorded`]: without an entry nobody comes in.
     pub async fn record(
         &self,
         event: Event,
@@ -60,11 +60,12 @@ impl Events {
         user: &User,
         by: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Refusal> {
         let outcome = if event == Event::SignInRefused { "refused" } else { "permitted" };
         let entry = Entry { action: event, outcome, why, user, by };
         let body = serde_json::to_string(&entry).map_err(|e| StoreError::Corrupt(format!("audit entry: {e}")))?;
         let written = self.audit.append(NewAuditEntry { at: now, person: user.person, user: user.id.clone(), body })?;
-        written.await.map_err(|_| StoreError::Stopped("the audit is closed".into()))?.map(|_| ())
+        written.await.map_err(|_| StoreError::Stopped("the audit is closed".into()))??;
+        Ok(())
     }
 }

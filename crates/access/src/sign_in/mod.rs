@@ -8,7 +8,7 @@ mod roles;
 
 pub use claims::{ClaimNames, Identity};
 pub use events::{Event, Events};
-pub use oidc::{Begun, Credential, EndSession, Failed, Flow, LoggedOut, Provider, ProviderConfig};
+pub use oidc::{Begun, Credential, Failed, Flow, LoggedOut, Provider, ProviderConfig};
 pub use roles::{LocalRole, RoleRules, Who};
 
 /// Whom a provider signs in.
@@ -29,8 +29,8 @@ pub struct SignedOn {
     pub subject: String,
     /// Their session there (`sid`), where it says so.
     pub session: Option<String>,
-    /// The ID token, for signing out there.
-    pub id_token: String,
+    /// The ID token, where signing out there takes it.
+    pub id_token: Option<String>,
     /// Whom they may be here.
     pub who: Who,
 }

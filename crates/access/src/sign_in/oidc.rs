@@ -79,6 +79,8 @@ pub struct ProviderConfig {
     pub claims: ClaimNames,
     /// How it says roles.
     pub roles: RoleRules,
+    /// Whether signing out there takes the ID token in the address. Never for people, whose token may hold an NHS number.
+    pub id_token_hint: bool,
 }
 
 /// Why nobody was signed in.
@@ -132,16 +134,6 @@ pub struct LoggedOut {
     pub subject: Option<String>,
     /// The session there; None: all of the user's.
     pub session: Option<String>,
-}
-
-/// The form that ends the session at the provider (RP-Initiated Logout 1.0 §2): sent by POST, so that nothing about the
-/// user stands in an address.
-#[derive(Debug)]
-pub struct EndSession {
-    /// Where it goes.
-    pub address: String,
-    /// Its fields.
-    pub fields: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone)]
@@ -330,7 +322,9 @@ impl Provider {
         }
         let who =
             roles::who(self.config.kind, &self.config.id, &self.config.claims, &self.config.roles, &subject, &said);
-        Ok(SignedOn { provider: self.config.id.clone(), subject, session, id_token: id_token.to_owned(), who })
+        let hint = self.config.id_token_hint && self.config.kind == SignInKind::Staff;
+        let id_token = hint.then(|| id_token.to_owned());
+        Ok(SignedOn { provider: self.config.id.clone(), subject, session, id_token, who })
     }
 
     /// The token request (Core §3.1.3.1), with our proof of who we are.
@@ -397,16 +391,21 @@ impl Provider {
         subject(claims).ok_or_else(|| NotBelieved::Claim("sub").into())
     }
 
-    /// The form that ends the session at the provider; None when it offers none or cannot be asked.
-    pub async fn end_session(&self, id_token: &str, now: Timestamp) -> Option<EndSession> {
+    /// The address that ends the session at the provider (RP-Initiated Logout 1.0 §2); None when it offers none or cannot be
+    /// asked. A link, since a provider's own session cookie does not come with a form from another site. Nothing about the
+    /// user stands in it, unless the provider insists on the ID token.
+    pub async fn end_session(&self, on: &SignedOn, now: Timestamp) -> Option<String> {
         let (metadata, _) = self.known(now).await.ok()?;
-        let address = metadata.end_session.clone()?;
-        let fields = vec![
-            ("id_token_hint", id_token.to_owned()),
-            ("client_id", self.config.client_id.clone()),
-            ("post_logout_redirect_uri", self.config.signed_out_uri.clone()),
+        let address = metadata.end_session.as_deref()?;
+        let mut query = vec![
+            ("client_id", self.config.client_id.as_str()),
+            ("post_logout_redirect_uri", &self.config.signed_out_uri),
         ];
-        Some(EndSession { address, fields })
+        if let Some(token) = &on.id_token {
+            query.push(("id_token_hint", token));
+        }
+        let separator = if address.contains('?') { '&' } else { '?' };
+        Some(format!("{address}{separator}{}", encode_form(&query)))
     }
 
     /// Who has left, by a logout token (Back-Channel Logout 1.0 §2.6). No token works twice.

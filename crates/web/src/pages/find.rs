@@ -47,7 +47,7 @@ impl FindPage {
 
 /// `GET /`.
 pub async fn start(State(state): State<AppState>, who: SignedIn) -> Result<Response, PageError> {
-    match first_page(&who.user) {
+    match first_page(&who.user).as_str() {
         "/" => Ok(html(&page(&state, &who, Search::default(), Vec::new()))?.into_response()),
         elsewhere => Ok(Redirect::to(elsewhere).into_response()),
     }

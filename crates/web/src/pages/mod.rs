@@ -20,7 +20,7 @@ use crate::{
     session::SignedIn,
     state::{AppState, Site},
 };
-use access::{Gate, User};
+use access::{Gate, User, UserKind};
 use askama::Template;
 use axum::{
     Router,
@@ -28,6 +28,7 @@ use axum::{
     response::{Html, Redirect},
     routing::{get, post},
 };
+pub use sign_in::PeerAddress;
 use std::sync::Arc;
 
 /// Forms are small.
@@ -58,7 +59,13 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(find::start))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-in/with/{provider}", get(sign_in::provider::begin))
+        .route("/sign-in/back/{provider}", get(sign_in::provider::back))
+        .route("/sign-in/left/{provider}", post(sign_in::provider::left))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(sign_in::account::show))
+        .route("/account/role", get(sign_in::account::roles).post(sign_in::account::choose))
+        .route("/account/sign-out-everywhere", post(sign_in::account::everywhere))
         .route("/find", get(find::form).post(find::find))
         .route("/find/{id}", get(find::found))
         .route("/errors", get(desk::list))
@@ -96,6 +103,8 @@ pub struct Chrome {
     pub who: Option<Arc<User>>,
     /// The token of this session's forms.
     pub form_token: String,
+    /// How many roles there are to change between.
+    roles: usize,
     here: Here,
 }
 
@@ -122,6 +131,7 @@ impl Chrome {
             demo: site.demo.is_some(),
             who: Some(Arc::clone(&who.user)),
             form_token: who.form_token.clone(),
+            roles: who.roles,
             here,
         }
     }
@@ -133,6 +143,7 @@ impl Chrome {
             demo: site.demo.is_some(),
             who: None,
             form_token: String::new(),
+            roles: 0,
             here: Here::Elsewhere,
         }
     }
@@ -141,6 +152,10 @@ impl Chrome {
     pub fn links(&self) -> Vec<(&'static str, &'static str, bool)> {
         let runs_systems = self.who.as_ref().is_some_and(|who| DESK_ROLES.contains(&who.role_code.as_str()));
         let mut links = Vec::new();
+        if self.who.as_ref().is_some_and(|who| who.kind == UserKind::Person) {
+            links.push(("/", "My record", false));
+            return links;
+        }
         if runs_systems {
             links.push(("/errors", "Error desk", self.here == Here::Desk));
         } else if self.is_steward() {
@@ -151,6 +166,11 @@ impl Chrome {
         }
         links.push(("/status", "Status", self.here == Here::Status));
         links
+    }
+
+    /// Whether there is another role to change to.
+    pub fn can_change_role(&self) -> bool {
+        self.roles > 1
     }
 
     /// Whether a data steward is signed in: found people lead to who they are, not to their records.
@@ -175,11 +195,12 @@ impl Chrome {
 }
 
 /// A user's first page.
-pub fn first_page(user: &User) -> &'static str {
-    match () {
-        () if DESK_ROLES.contains(&user.role_code.as_str()) => "/errors",
-        () if Gate::is_steward(user) => "/identity",
-        () => "/",
+pub fn first_page(user: &User) -> String {
+    match user.person {
+        Some(person) if user.kind == UserKind::Person => format!("/record/{person}"),
+        _ if DESK_ROLES.contains(&user.role_code.as_str()) => "/errors".into(),
+        _ if Gate::is_steward(user) => "/identity".into(),
+        _ => "/".into(),
     }
 }
 
