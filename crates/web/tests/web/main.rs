@@ -4,11 +4,14 @@
 mod demographics;
 mod fhir_reading;
 mod fhir_writing;
+mod hostile_sign_in;
 mod identity_feed;
+mod idp;
 mod matching;
 mod pages;
 mod pix;
 mod site;
+mod smart;
 mod stewards;
 mod support;
 mod visitor;
