@@ -169,6 +169,7 @@ fn server_files(config: &Config, tls: &Tls) -> ServerFiles {
         key: beside(&tls.key),
         client_authorities: tls.client_authorities.as_deref().map(beside),
         client_optional: tls.client_certificates == ClientCertificates::Optional,
+        senders: tls.senders(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     config::{
-        Client, Config,
-        sign_in::{KeyAlgorithm, Kind, RoleClaims, SignIn},
+        Config,
+        sign_in::{Client, KeyAlgorithm, Kind, RoleClaims, SignIn},
     },
     failure::{Failure, Outcome, io_words},
 };

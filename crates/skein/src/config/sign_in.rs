@@ -1,6 +1,6 @@
 //! `[[sign_in]]`, `[sessions]`, `[outgoing]` and the keys of `[[client]]`: who gets in, and whom Skein itself asks.
 
-use super::{Client, Config};
+use super::Config;
 use access::smart::Scopes;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf};
@@ -164,6 +164,50 @@ pub struct Claims {
     pub assurance: Option<String>,
 }
 
+/// `[[client]]`: a system that reads.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its id, as the audit trail shows it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The ODS code of the organisation that answers for it.
+    pub organisation_code: String,
+    /// That organisation's name.
+    pub organisation_name: String,
+    /// The hash of a lasting access token, made by `skein hash token`.
+    pub token_hash: Option<String>,
+    /// Where its public keys are, for short tokens (SMART Backend Services).
+    pub jwks_uri: Option<String>,
+    /// Its public keys: a file, or the JWK set itself.
+    pub jwks: Option<String>,
+    /// What it may ask for. Left out, for a lasting token: whatever its role may.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// How long its short tokens last.
+    #[serde(default = "default_token_minutes")]
+    pub token_minutes: u32,
+    /// Requests a second it may make, with five seconds' worth in hand.
+    #[serde(default = "default_requests_per_second")]
+    pub requests_per_second: u32,
+    /// Requests at once.
+    #[serde(default = "default_concurrent")]
+    pub concurrent: usize,
+}
+
+fn default_token_minutes() -> u32 {
+    5
+}
+
+fn default_requests_per_second() -> u32 {
+    200
+}
+
+fn default_concurrent() -> usize {
+    64
+}
+
 /// The line a table begins at: what an error points to.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -247,6 +291,13 @@ pub fn check(config: &Config) -> Result<(), String> {
         }
         if let Some((word, _)) = sign_in.roles.iter().find(|(_, role)| role.code.is_empty() || role.name.is_empty()) {
             return say(format!("the role that \"{word}\" stands for needs a code and a name"));
+        }
+    }
+    // A provider's users are called `<id>:<subject>`: nobody else may be.
+    let others = config.users.iter().map(|user| &user.id).chain(config.clients.iter().map(|client| &client.id));
+    for other in others {
+        if other.split_once(':').is_some_and(|(before, _)| known.contains_key(before)) {
+            return Err(format!("\"{other}\": the ids that begin so are those of a sign_in’s users; choose another"));
         }
     }
     for (index, client) in config.clients.iter().enumerate() {
