@@ -26,6 +26,8 @@ const ASSERTION_LIFE_MAX: SignedDuration = SignedDuration::from_mins(5);
 pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(5);
 /// Access tokens at once; past it the oldest ends.
 const TOKENS_MAX: usize = 50_000;
+/// Access tokens of one client at once: one that asks for more loses its own oldest, nobody else's.
+const TOKENS_PER_CLIENT_MAX: usize = 1_000;
 /// Assertions remembered, so that none works twice. Past it, none is taken until some are over.
 const ASSERTIONS_MAX: usize = 200_000;
 
@@ -195,6 +197,17 @@ impl Clients {
         let mut tokens = self.tokens.lock().map_err(|_| NotGranted::Unavailable("tokens cannot be given now"))?;
         if tokens.len() >= TOKENS_MAX {
             tokens.retain(|_, granted| granted.ends > now);
+        }
+        if tokens.len() >= TOKENS_PER_CLIENT_MAX {
+            let theirs = tokens.iter().filter(|(_, granted)| granted.user.id == client.user.id);
+            let (count, oldest) =
+                theirs.fold((0, None), |(count, oldest): (usize, Option<([u8; 32], Timestamp)>), (key, one)| {
+                    let older = oldest.is_none_or(|(_, ends)| one.ends < ends);
+                    (count + 1, if older { Some((*key, one.ends)) } else { oldest })
+                });
+            if let (TOKENS_PER_CLIENT_MAX.., Some((oldest, _))) = (count, oldest) {
+                tokens.remove(&oldest);
+            }
         }
         if tokens.len() >= TOKENS_MAX
             && let Some(oldest) = tokens.iter().min_by_key(|(_, granted)| granted.ends).map(|(key, _)| *key)

@@ -1,6 +1,6 @@
 //! `POST /oauth/token` and the published configuration: SMART Backend Services (SMART App Launch 2.2).
 
-use crate::{fhir::Api, pages::PeerAddress, state::AppState};
+use crate::{fhir::Api, state::AppState};
 use access::{
     sign_in::Event,
     smart::{ASSERTION_ALGORITHMS, NotGranted, TokenRequest},
@@ -47,11 +47,7 @@ fn refused(status: StatusCode, code: &str, text: &str) -> Response {
     response
 }
 
-async fn token(
-    State((state, api)): State<(AppState, Api)>,
-    peer: PeerAddress,
-    form: Result<Form<Asked>, FormRejection>,
-) -> Response {
+async fn token(State((state, api)): State<(AppState, Api)>, form: Result<Form<Asked>, FormRejection>) -> Response {
     let Some(clients) = api.clients() else {
         return refused(
             StatusCode::NOT_FOUND,
@@ -63,15 +59,6 @@ async fn token(
         let text = "send a form: Content-Type: application/x-www-form-urlencoded, each parameter once";
         return refused(StatusCode::BAD_REQUEST, "invalid_request", text);
     };
-    // Whoever sends assertions that are not believed waits; the signature is not even looked at.
-    let steady = state.steady_now();
-    if let Some(wait) = state.throttle.wait("", &format!("token {}", peer.as_str()), steady) {
-        let mut response = refused(StatusCode::TOO_MANY_REQUESTS, "slow_down", "too many requests failed: wait");
-        if let Ok(seconds) = HeaderValue::from_str(&wait.as_secs().max(1).to_string()) {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
-        }
-        return response;
-    }
     let request = TokenRequest {
         grant_type: &asked.grant_type,
         assertion_type: &asked.client_assertion_type,
@@ -88,7 +75,6 @@ async fn token(
                 _ => StatusCode::BAD_REQUEST,
             };
             if status == StatusCode::UNAUTHORIZED {
-                state.throttle.failed_from(&format!("token {}", peer.as_str()), steady);
                 tracing::info!(%error, "a client's assertion was not believed");
             }
             return refused(status, error.code(), &error.to_string());

@@ -63,18 +63,6 @@ impl Throttle {
         }
     }
 
-    /// A try failed that named no account.
-    pub fn failed_from(&self, address: &str, now: Timestamp) {
-        let Ok(mut failures) = self.failures.lock() else { return };
-        if failures.len() >= KEYS_MAX {
-            failures.retain(|_, (_, last)| now.duration_since(*last) < WINDOW);
-        }
-        if failures.len() >= KEYS_MAX {
-            failures.clear();
-        }
-        count(&mut failures, secret::digest(&format!("address {address}")), now);
-    }
-
     /// A try succeeded: the account's failures are forgotten, the address's are not.
     pub fn succeeded(&self, account: &str) {
         if let Ok(mut failures) = self.failures.lock() {

@@ -28,7 +28,6 @@ use axum::{
     response::{Html, Redirect},
     routing::{get, post},
 };
-pub use sign_in::PeerAddress;
 use std::sync::Arc;
 
 /// Forms are small.

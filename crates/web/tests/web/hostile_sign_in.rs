@@ -1,6 +1,7 @@
 //! What an attacker tries on the way to a provider and back.
 
 use crate::idp::{CLIENT, Idp, NOW, Pair, Trusting, confused, unsigned};
+use access::sign_in::SignInKind;
 use axum::{
     body::Body,
     http::{Request, header},
@@ -278,4 +279,33 @@ async fn headers_too_large_are_refused_by_the_listener() {
     let _ = stream.read_to_end(&mut said).await;
     let said = String::from_utf8_lossy(&said);
     assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
+}
+
+#[tokio::test]
+async fn signing_in_and_out_is_on_record_and_a_number_never() {
+    let idp = Idp::start().await;
+    let site = Trusting::new(Some(&idp), ApiConfig::default());
+    let cookie = signed_in(&site, &idp).await;
+    assert_eq!(site.post("/sign-out", &cookie, "form_token=x".into()).await.status, 200);
+    assert!(!is_in(&site, &cookie).await);
+    let (flow, state, nonce) = site.begin("", "").await;
+    idp.says(idp.pair.sign("k1", None, &idp.claims(&nonce)), json!({"sub": "u1", "name": "Nura Hale"}));
+    let answer = site.back(&flow, &format!("code={}&state={state}", code())).await;
+    assert_eq!((answer.status, answer.cookie(SESSION)), (403, None), "no role");
+    let audited: Vec<Value> = site.audited().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    let shown: Vec<_> = audited.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(shown, ["sign-in", "sign-out", "sign-in-refused"]);
+    assert!(audited.iter().all(|entry| entry["user"]["id"] == "idp:u1" && entry["by"] == "idp"));
+
+    let site = Trusting::for_kind(SignInKind::Person, Some(&idp), ApiConfig::default());
+    let (flow, state, nonce) = site.begin("", "").await;
+    let said = json!({"sub": "u1", "name": "Iris", "nhs_number": "9434765919", "birthdate": "1961-03-04"});
+    idp.says(idp.pair.sign("k1", None, &idp.claims(&nonce)), said);
+    let answer = site.back(&flow, &format!("code={}&state={state}", code())).await;
+    assert_eq!((answer.status, answer.cookie(SESSION)), (404, None), "no record");
+    let audited = site.audited();
+    assert!(audited.iter().any(|body| body.contains("\"why\":\"no-record\"")), "{audited:?}");
+    for text in audited.iter().chain([&answer.body]) {
+        assert!(!text.contains("9434765919") && !text.contains("943 476 5919"), "{text}");
+    }
 }

@@ -167,6 +167,7 @@ pub fn outgoing() -> Outgoing {
 pub struct Trusting {
     pub router: Router,
     pub clock: Arc<AtomicI64>,
+    engine: Engine,
     _folder: TempDir,
 }
 
@@ -186,7 +187,10 @@ impl Answer {
     pub fn cookie(&self, name: &str) -> Option<String> {
         let set = self.headers.get_all(header::SET_COOKIE).iter().map(|one| one.to_str().unwrap());
         let found = set.filter_map(|one| one.split(';').next()?.split_once('='));
-        found.filter(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value.to_owned()).last()
+        found
+            .filter(|(known, value)| *known == name && !value.is_empty())
+            .map(|(_, value)| value.to_owned())
+            .next_back()
     }
 
     pub fn json(&self) -> Value {
@@ -202,6 +206,11 @@ impl Answer {
 
 impl Trusting {
     pub fn new(idp: Option<&Idp>, api: ApiConfig) -> Trusting {
+        Self::for_kind(SignInKind::Staff, idp, api)
+    }
+
+    /// With a provider for staff, or for people.
+    pub fn for_kind(kind: SignInKind, idp: Option<&Idp>, api: ApiConfig) -> Trusting {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let config = EngineConfig { region: "test".into(), profiles: Vec::new() };
@@ -215,7 +224,7 @@ impl Trusting {
                 ProviderConfig {
                     id: "idp".into(),
                     label: "The provider".into(),
-                    kind: SignInKind::Staff,
+                    kind,
                     issuer: idp.issuer.clone(),
                     client_id: CLIENT.into(),
                     credential: Credential::Secret("secret".into()),
@@ -236,7 +245,7 @@ impl Trusting {
             region_name: "Wexmoor".into(),
             gate: Gate::new(engine.derived().clone(), engine.audit().clone()),
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
-            engine,
+            engine: engine.clone(),
             accounts: Accounts::new([]).unwrap(),
             providers: idp.into_iter().map(provider).collect(),
             session_limits: web::SessionLimits::default(),
@@ -244,7 +253,13 @@ impl Trusting {
             secure_cookies: true,
             demo: None,
         });
-        Trusting { router: web::router(state, api), clock, _folder: folder }
+        Trusting { router: web::router(state, api), clock, engine, _folder: folder }
+    }
+
+    /// What the audit holds, oldest first.
+    pub fn audited(&self) -> Vec<String> {
+        let audit = store::audit::AuditReader::open(&store::Folder::visit(self.engine.folder()).unwrap()).unwrap();
+        (1..).map_while(|n| audit.entry(n).unwrap()).map(|entry| entry.body).collect()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

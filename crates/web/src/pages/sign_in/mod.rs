@@ -168,13 +168,6 @@ pub async fn sign_in(
 /// The address a request came from, as far as the server knows.
 pub struct PeerAddress(String);
 
-impl PeerAddress {
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl<S: Sync> axum::extract::FromRequestParts<S> for PeerAddress {
     type Rejection = std::convert::Infallible;
 
