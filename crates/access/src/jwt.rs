@@ -22,6 +22,8 @@ const KEYS_MAX: usize = 50;
 const KEYS_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// A token that names an unknown key makes us look again, but not more often than this.
 const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(30);
+/// After an attempt that failed, nobody waits for another one for this long.
+pub(crate) const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 /// RSA moduli shorter than 2048 bits are refused: that many base64url characters.
 const RSA_MODULUS_CHARS_MIN: usize = 341;
 
@@ -88,6 +90,7 @@ impl KeySource {
 struct Kept {
     keys: Arc<Vec<Jwk>>,
     fetched: Option<Timestamp>,
+    failed: Option<Timestamp>,
 }
 
 /// The keys of one issuer, fetched when needed, kept for an hour, and looked at again when a token names one we do not know:
@@ -105,7 +108,7 @@ impl Keys {
             KeySource::Fixed(keys) => Arc::new(keys.clone()),
             KeySource::Address(_) => Arc::default(),
         };
-        Keys { source, outgoing, kept: Mutex::new(Kept { keys, fetched: None }) }
+        Keys { source, outgoing, kept: Mutex::new(Kept { keys, ..Kept::default() }) }
     }
 
     /// Keys fetched after `LOOK_AGAIN_AFTER`, or the ones there are. `again`: those we have did not do.
@@ -115,14 +118,22 @@ impl Keys {
         let mut kept = self.kept.lock().await;
         let age = kept.fetched.map(|at| now.duration_since(at));
         let fresh = age.is_some_and(|age| age < if again { LOOK_AGAIN_AFTER } else { KEYS_LIFE });
-        if !fresh {
+        let failing = kept.failed.is_some_and(|at| now.duration_since(at) < TRY_AGAIN_AFTER);
+        if failing && kept.keys.is_empty() {
+            return Err(NotFetched::NoAnswer { what: "the key set", why: "it did not answer a moment ago".into() });
+        }
+        if !fresh && !failing {
             match self.outgoing.get_json("the key set", address, None).await {
-                Ok(set) => *kept = Kept { keys: Arc::new(usable(&set)), fetched: Some(now) },
+                Ok(set) => *kept = Kept { keys: Arc::new(usable(&set)), fetched: Some(now), failed: None },
                 // Known keys stay good while the issuer cannot be reached, and a flood of tokens asks it no oftener.
                 Err(error) if !kept.keys.is_empty() && age.is_some_and(|age| age < KEYS_LIFE * 24) => {
+                    kept.failed = Some(now);
                     tracing::warn!(%error, "an issuer's keys could not be fetched anew; the former stay for a day");
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    *kept = Kept { failed: Some(now), ..Kept::default() };
+                    return Err(error);
+                }
             }
         }
         Ok(Arc::clone(&kept.keys))

@@ -5,7 +5,7 @@
 
 use super::{ClaimNames, Identity, RoleRules, SignInKind, SignedOn, roles};
 use crate::{
-    jwt::{ALGORITHMS, Claims, KeySource, Keys, NotBelieved},
+    jwt::{ALGORITHMS, Claims, KeySource, Keys, NotBelieved, TRY_AGAIN_AFTER},
     outgoing::{NotFetched, Outgoing, encode_form},
     random,
 };
@@ -161,13 +161,21 @@ pub struct Provider {
     config: ProviderConfig,
     outgoing: Outgoing,
     known: Mutex<Option<Known>>,
+    /// When its metadata could not be fetched last.
+    failed: std::sync::Mutex<Option<Timestamp>>,
     logouts: std::sync::Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
 impl Provider {
     /// A provider; nothing is fetched before somebody signs in.
     pub fn new(config: ProviderConfig, outgoing: Outgoing) -> Self {
-        Provider { config, outgoing, known: Mutex::new(None), logouts: std::sync::Mutex::default() }
+        Provider {
+            config,
+            outgoing,
+            known: Mutex::new(None),
+            failed: std::sync::Mutex::default(),
+            logouts: std::sync::Mutex::default(),
+        }
     }
 
     /// How it is configured.
@@ -183,7 +191,16 @@ impl Provider {
             return Ok((Arc::clone(&known.metadata), Arc::clone(&known.keys)));
         }
         let address = format!("{}/.well-known/openid-configuration", self.config.issuer.trim_end_matches('/'));
-        let fetched = self.outgoing.get_json("the provider's metadata", &address, None).await;
+        let what = "the provider's metadata";
+        let failing = self.failed.lock().is_ok_and(|at| at.is_some_and(|at| now.duration_since(at) < TRY_AGAIN_AFTER));
+        let fetched = if failing {
+            Err(NotFetched::NoAnswer { what, why: "it did not answer a moment ago".into() })
+        } else {
+            self.outgoing.get_json(what, &address, None).await
+        };
+        if let (Ok(mut failed), false) = (self.failed.lock(), failing) {
+            *failed = fetched.is_err().then_some(now);
+        }
         let metadata = match (fetched, known.as_ref()) {
             (Ok(document), _) => Arc::new(self.metadata(&document)?),
             // While it does not answer, what it said before holds: the next step asks it anyway.

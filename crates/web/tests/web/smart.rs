@@ -52,6 +52,10 @@ async fn ask(site: &Trusting, assertion: &str, scope: &str) -> Answer {
     site.post("/oauth/token", "", body).await
 }
 
+async fn ask_owned(site: &Trusting, assertion: String) -> Answer {
+    ask(site, &assertion, "system/Patient.rs").await
+}
+
 async fn read(site: &Trusting, token: &str, path: &str) -> Answer {
     let request = Request::get(format!("/fhir{path}")).header(header::AUTHORIZATION, format!("Bearer {token}"));
     site.send(request.body(Body::empty()).unwrap()).await
@@ -158,6 +162,15 @@ async fn a_key_address_leads_nowhere_inside_and_redirects_are_not_followed() {
         client("file", address("file:///etc/passwd")),
     ]);
     let before = idp.key_fetches();
+    // A socket that takes connections and never answers: asked once, and nobody else waits for it.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = self::site(vec![client("mute", address(&format!("http://{}/jwks", silent.local_addr().unwrap())))]);
+    let begun = std::time::Instant::now();
+    let tries = (0..5).map(|n| ask_owned(&mute, idp.pair.sign("k1", None, &claims("mute", &n.to_string()))));
+    for answer in futures_util::future::join_all(tries).await {
+        assert_eq!(answer.status, 401);
+    }
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
     for id in ["redirected", "endless", "metadata", "private", "named", "file"] {
         let answer = ask(&site, &idp.pair.sign("k1", None, &claims(id, id)), "system/Patient.rs").await;
         assert_eq!(answer.status, 401, "{id}");
