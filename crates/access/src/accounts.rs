@@ -61,6 +61,11 @@ impl Accounts {
         Ok(Accounts { of_name, decoy: hash_password("nobody's password")? })
     }
 
+    /// Nobody's: for a site where nobody signs in.
+    pub fn none() -> Self {
+        Accounts { of_name: BTreeMap::new(), decoy: String::new() }
+    }
+
     /// The accounts of the demonstration, all with the password `password`. For `skein demo` alone: every page then says
     /// that it is a demonstration.
     ///
@@ -69,6 +74,11 @@ impl Accounts {
     pub fn demo(users: impl IntoIterator<Item = User>, password: &str) -> Result<Self, NoAccounts> {
         let hash = hash_password(password)?;
         Self::new(users.into_iter().map(|user| Account { user, password_hash: hash.clone() }))
+    }
+
+    /// Whether there is none: then there is no password to ask for.
+    pub fn is_empty(&self) -> bool {
+        self.of_name.is_empty()
     }
 
     /// Whose name and password these are, if anybody's. Takes tens of milliseconds, for an unknown name as well.

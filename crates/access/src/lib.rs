@@ -4,7 +4,12 @@
 mod accounts;
 mod audit_event;
 mod gate;
+pub mod jwt;
+pub mod outgoing;
 pub mod policy;
+mod random;
+pub mod sign_in;
+pub mod smart;
 mod user;
 
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};

@@ -1,9 +1,12 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
+pub mod sign_in;
+
 use crate::{
     failure::{Failure, Outcome, io_words},
     logging::Form,
 };
+use intake::listener::tls::Senders;
 use mapping::Profile;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
@@ -39,12 +42,24 @@ pub struct Config {
     /// Organisations beside those of the sources: whose staff sign in, and what they are.
     #[serde(default, rename = "organisation")]
     pub organisations: Vec<Organisation>,
+    /// Identity providers.
+    #[serde(default, rename = "sign_in")]
+    pub sign_ins: Vec<sign_in::SignIn>,
+    /// How long somebody stays signed in.
+    #[serde(default)]
+    pub sessions: sign_in::Sessions,
+    /// What Skein itself may ask over HTTP.
+    #[serde(default)]
+    pub outgoing: sign_in::Outgoing,
     /// Client systems that read through the FHIR API.
     #[serde(default, rename = "client")]
-    pub clients: Vec<Client>,
+    pub clients: Vec<sign_in::Client>,
     /// Systems that hear when a person's set of identifiers changes (IHE ITI-10).
     #[serde(default, rename = "pix_update")]
     pub pix_updates: Vec<PixUpdate>,
+    /// Where in the file things stand, for what is said about them.
+    #[serde(skip)]
+    pub lines: sign_in::Lines,
     /// The file all this was read from.
     #[serde(skip)]
     pub file: PathBuf,
@@ -117,9 +132,22 @@ pub struct Tls {
     pub key: PathBuf,
     /// Ask whoever connects for a certificate signed by one of these authorities.
     pub client_authorities: Option<PathBuf>,
+    /// Of those, only certificates with one of these DNS names (subjectAltName).
+    #[serde(default)]
+    pub client_names: Vec<String>,
+    /// Or with one of these SHA-256 fingerprints.
+    #[serde(default)]
+    pub client_fingerprints: Vec<String>,
     /// Must a sender show one? Only with `client_authorities`.
     #[serde(default)]
     pub client_certificates: ClientCertificates,
+}
+
+impl Tls {
+    /// The senders named.
+    pub fn senders(&self) -> Senders {
+        Senders { names: self.client_names.clone(), fingerprints: self.client_fingerprints.clone() }
+    }
 }
 
 /// Whether senders must show a certificate.
@@ -297,28 +325,6 @@ pub struct User {
     pub password_hash: String,
 }
 
-/// `[[client]]`: a system that reads.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// Its id, as the audit trail shows it.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The ODS code of the organisation that answers for it.
-    pub organisation_code: String,
-    /// That organisation's name.
-    pub organisation_name: String,
-    /// The hash of its access token, made by `skein hash token`.
-    pub token_hash: String,
-    /// Whose records it may ask for.
-    #[serde(default)]
-    pub reach: Reach,
-    /// What it may do beside reading records: `audit`, to read the audit trail.
-    #[serde(default)]
-    pub activities: Vec<String>,
-}
-
 /// Whose records a client system may ask for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -348,6 +354,7 @@ impl Config {
         let text = read_text(file)?;
         let mut config: Config = parse(file, &text)?;
         config.file = file.to_owned();
+        config.lines = sign_in::Lines::of(&text);
         let tables: Tables = parse(file, &text)?;
         for table in tables.source {
             let text =
@@ -436,6 +443,19 @@ impl Config {
             {
                 return Err(format!("feed \"{name}\": client_certificates needs client_authorities, who signs them"));
             }
+            if let Some(tls) = &feed.tls {
+                let senders = tls.senders();
+                senders.check().map_err(|what| format!("feed \"{name}\": {what}"))?;
+                if !senders.is_empty() && tls.client_authorities.is_none() {
+                    let what = "client_names and client_fingerprints need client_authorities, who signs them";
+                    return Err(format!("feed \"{name}\": {what}"));
+                }
+                if !senders.is_empty() && tls.client_certificates == ClientCertificates::Optional {
+                    let what = "client_names and client_fingerprints need client_certificates = \"required\": whoever \
+                        shows none would be let in";
+                    return Err(format!("feed \"{name}\": {what}"));
+                }
+            }
             if feed.queries.is_some() && feed.mllp.is_none() {
                 return Err(format!(
                     "feed \"{name}\": queries are answered on MLLP feeds; over FHIR ask as a [[client]]"
@@ -458,9 +478,10 @@ impl Config {
             if ids.insert(client.id.as_str(), ()).is_some() {
                 return Err(format!("two users or clients have the id \"{}\"", client.id));
             }
+            let Some(hash) = &client.token_hash else { continue };
             let place = format!("client \"{}\": token_hash", client.id);
-            check_token_hash(&client.token_hash, &place)?;
-            if let Some(other) = hashes.insert(client.token_hash.as_str(), place.clone()) {
+            check_token_hash(hash, &place)?;
+            if let Some(other) = hashes.insert(hash.as_str(), place.clone()) {
                 return Err(format!("{place} is the same as {other}: each client has its own token"));
             }
         }
@@ -488,7 +509,7 @@ impl Config {
                 return Err(format!("pix_update \"{name}\" names source \"{source}\", which no [[source]] describes"));
             }
         }
-        Ok(())
+        sign_in::check(self)
     }
 }
 
@@ -539,9 +560,21 @@ mod tests {
         let text = format!("[region]\ncode = \"r\"\nname = \"R\"\ndata = \"d\"\n{rest}");
         std::fs::write(&file, text).unwrap();
         match Config::read(&file) {
-            Err(Failure::Asked(said)) => said.rsplit('/').next().unwrap_or_default().to_owned(),
+            Err(Failure::Asked(said)) => {
+                said.split_once("c.toml").map_or_else(|| said.clone(), |(_, rest)| format!("c.toml{rest}"))
+            }
             other => panic!("{other:?}"),
         }
+    }
+
+    const PUBLIC: &str = "[http]\npublic_url=\"https://r.example\"\n";
+
+    fn provider(before: &str, more: &str) -> String {
+        format!("{before}[[sign_in]]\nid=\"p\"\nlabel=\"P\"\nissuer=\"https://p.example\"\nclient_id=\"s\"\n{more}")
+    }
+
+    fn client(more: &str) -> String {
+        format!("[[client]]\nid=\"c\"\nname=\"C\"\norganisation_code=\"O\"\norganisation_name=\"O\"\n{more}")
     }
 
     #[test]
@@ -553,7 +586,7 @@ mod tests {
             ("[[source]]\nsource = \"a\"\nkind = \"hospitol\"", "c.toml line 7 (kind)"),
             (&format!("{source}{source}"), "two sources have the name \"a\""),
             (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\""), "needs either mllp"),
-            (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\"\ntoken_hash = \"secret\""), "skein hash token"),
+            (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\"\ntoken_hash = \"sesame\""), "skein hash token"),
             (
                 &format!(
                     "{source}[[feed]]\nname=\"f\"\nsource=\"a\"\ntoken_hash=\"{hash}\"\n[[feed]]\nname=\"g\"\nsource=\"a\"\ntoken_hash=\"{hash}\""
@@ -583,10 +616,25 @@ mod tests {
                 "[[user]]\nid = \"u\"\nname = \"U\"\nrole_code = \"R\"\nrole_name = \"R\"\norganisation_code = \"O\"\norganisation_name = \"O\"\npassword_hash = \"plain\"",
                 "skein hash password",
             ),
+            (
+                &format!(
+                    "{source}[[feed]]\nname=\"f\"\nsource=\"a\"\nmllp=\"127.0.0.1:9\"\n[feed.tls]\ncertificate=\"c\"\nkey=\"k\"\nclient_names=[\"pas.example\"]"
+                ),
+                "client_names and client_fingerprints need client_authorities",
+            ),
+            (&provider("", "kind=\"staff\"\npublic_client=true"), "line 5: sign_in \"p\": the provider must know"),
+            (&provider(PUBLIC, "kind=\"staff\""), "line 7: sign_in \"p\": give one of client_secret_file"),
+            (&provider(PUBLIC, "kind=\"staff\"\npublic_client=true"), "say how roles are read"),
+            (&provider(PUBLIC, "kind=\"person\"\npublic_client=true"), "set assurance_min"),
+            (&provider(PUBLIC, "kind=\"staff\"\npublic_client=true\nrole_claims=\"cis3\""), "(role_claims)"),
+            (&client(&format!("token_hash=\"{hash}\"\njwks=\"x\"")), "line 5: client \"c\": give one of token_hash"),
+            (&client("jwks=\"x\""), "set scopes"),
+            (&client("jwks=\"x\"\nscopes=[\"user/*.rs\"]"), "a scope is system/"),
+            ("[sessions]\nidle_minutes=0", "idle_minutes is 1 to 1440"),
         ] {
             let said = refused(rest);
             assert!(said.contains(says), "{said} does not say {says}");
-            assert!(!said.contains("secret") && !said.contains("plain"), "no secret is repeated: {said}");
+            assert!(!said.contains("sesame") && !said.contains("plain"), "no secret is repeated: {said}");
         }
     }
 

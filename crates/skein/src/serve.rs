@@ -1,10 +1,11 @@
 //! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
 
 use crate::{
-    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Reach, Tls},
+    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Tls},
     edge,
     failure::{Failure, Outcome},
     listen, pix, policies, region,
+    sign_in::{self, SigningIn},
 };
 use access::{Account, Accounts, Gate, User};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
@@ -162,6 +163,7 @@ pub fn check(config: &Config) -> Outcome {
         }
     }
     policies::check(config)?;
+    sign_in::open(config)?;
     accounts(config).map(|_| ())
 }
 
@@ -172,6 +174,7 @@ fn server_files(config: &Config, tls: &Tls) -> ServerFiles {
         key: beside(&tls.key),
         client_authorities: tls.client_authorities.as_deref().map(beside),
         client_optional: tls.client_certificates == ClientCertificates::Optional,
+        senders: tls.senders(),
     }
 }
 
@@ -232,17 +235,20 @@ fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: 
     let journal = engine.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
+    let SigningIn { providers, clients, limits, sessions } = sign_in::open(config)?;
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
         gate,
         records,
         engine: engine.clone(),
         accounts: accounts(config)?,
+        providers,
+        session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         demo: setting.demo,
     });
-    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), ..api(config) })
+    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, ..api(config) })
         .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
 }
 
@@ -313,13 +319,13 @@ impl People {
 
 /// Who may use the FHIR API: client systems read, sources write, each with a token of its own.
 fn api(config: &Config) -> web::fhir::ApiConfig {
-    let readers = config.clients.iter().map(|client| web::fhir::Reader {
-        token_hash: client.token_hash.clone(),
-        user: User {
-            reach_region: client.reach == Reach::Region,
-            activity_codes: client.activities.clone(),
-            ..User::system(&client.id, &client.name, (&client.organisation_code, &client.organisation_name))
-        },
+    let readers = config.clients.iter().filter_map(|client| {
+        let scopes = access::smart::Scopes::parse(&client.scopes.join(" ")).unwrap_or_default();
+        Some(web::fhir::Reader {
+            token_hash: client.token_hash.clone()?,
+            user: sign_in::user(client),
+            scopes: (!client.scopes.is_empty()).then_some(scopes),
+        })
     });
     let sources = config.feeds.iter().filter_map(|feed| {
         Some(web::fhir::Source {
@@ -334,7 +340,7 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
         readers: readers.collect(),
         sources: sources.collect(),
         body_bytes_max: config.http.body_bytes_max,
-        matcher: None,
+        ..web::fhir::ApiConfig::default()
     }
 }
 

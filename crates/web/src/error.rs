@@ -82,6 +82,36 @@ struct ErrorPage<'a> {
     /// Words of the link to the start page, which is another one for each role.
     onward: &'static str,
     stylesheet: &'static str,
+    demo: bool,
+}
+
+/// What an error page says, left with the answer: an error knows nothing of the site it is shown on, and in the
+/// demonstration every page says that it is one.
+#[derive(Clone)]
+struct Shown {
+    title: &'static str,
+    sentence: String,
+    onward: &'static str,
+}
+
+impl Shown {
+    fn body(&self, demo: bool) -> String {
+        let Shown { title, sentence, onward } = self;
+        let page = ErrorPage { title, sentence, onward, stylesheet: assets::address("viewer.css"), demo };
+        page.render().unwrap_or_else(|_| format!("{title}. {sentence}"))
+    }
+}
+
+/// An error page of the demonstration says so.
+pub fn of_the_demonstration(response: Response) -> Response {
+    match response.extensions().get::<Shown>().map(|shown| shown.body(true)) {
+        Some(body) => {
+            let (mut parts, _) = response.into_parts();
+            parts.headers.remove(header::CONTENT_LENGTH);
+            Response::from_parts(parts, body.into())
+        }
+        None => response,
+    }
 }
 
 impl IntoResponse for PageError {
@@ -123,9 +153,9 @@ impl IntoResponse for PageError {
             }
         };
         let onward = if status == StatusCode::NOT_FOUND { "Find a person" } else { "Go to your start page" };
-        let page = ErrorPage { title, sentence: &sentence, onward, stylesheet: assets::address("viewer.css") };
-        let body = page.render().unwrap_or_else(|_| format!("{title}. {sentence}"));
-        let mut response = (status, Html(body)).into_response();
+        let shown = Shown { title, sentence, onward };
+        let mut response = (status, Html(shown.body(false))).into_response();
+        response.extensions_mut().insert(shown);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
         }

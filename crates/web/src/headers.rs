@@ -1,6 +1,6 @@
 //! Headers of every answer: nothing from elsewhere may run, nobody may frame us, nothing personal stays in a cache.
 
-use crate::state::AppState;
+use crate::{error, state::AppState};
 use axum::{
     extract::{Request, State},
     http::{HeaderValue, header},
@@ -15,6 +15,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/fhir");
     let mut response = next.run(request).await;
+    if state.demo.is_some() {
+        response = error::of_the_demonstration(response);
+    }
     let headers = response.headers_mut();
     let mut default = |name: header::HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

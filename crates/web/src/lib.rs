@@ -5,7 +5,9 @@ mod assets;
 mod chart;
 mod error;
 pub mod fhir;
+mod flows;
 mod headers;
+mod oauth;
 mod pages;
 pub mod replay;
 mod secret;
@@ -15,6 +17,7 @@ mod state;
 mod throttle;
 mod via;
 
+pub use session::SessionLimits;
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
 
 use axum::{Router, extract::Request, http::Uri, routing::any};
@@ -29,9 +32,11 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     let engine = state.engine.clone();
     let api = engine.map(|engine| {
         let api = fhir::Api::new(state.gate.clone(), state.records.clone(), engine, clock, api);
+        let tokens = oauth::router(state.clone(), api.clone());
         let api = fhir::router(api);
         Router::new()
             .nest("/fhir", api.clone())
+            .merge(tokens)
             // Many clients write the base with a slash at its end, which nesting leaves out.
             .route("/fhir/", any(|request| api.oneshot(at_the_base(request))))
     });

@@ -4,7 +4,7 @@
 use crate::{
     error::PageError,
     pages,
-    session::{Sessions, cookie_name},
+    session::{Beginner, cookie_name},
     state::AppState,
 };
 use access::{AuditEntry, PrivacyPermit, Replayed, Shown};
@@ -54,8 +54,8 @@ pub async fn again(ground: &Ground, permit: &PrivacyPermit, entry: &AuditEntry) 
         return Ok(made);
     }
     let ground = Ground { gate, records: ground.records.as_at(seq), region_name: ground.region_name.clone() };
-    let then = AppState::looking_back(ground, at).map_err(|error| PageError::Fault(error.to_string()))?;
-    let session = Sessions::begin(&then.sessions, (*user).clone(), then.steady_now());
+    let then = AppState::looking_back(ground, at);
+    let session = then.sessions.begin(Beginner { users: vec![(*user).clone()], by: None }, then.steady_now());
     let session = session.ok_or_else(|| PageError::Fault("the system gives no random numbers".into()))?;
     let request = Request::get(&made.page)
         .header(header::COOKIE, format!("{}={session}", cookie_name(&then)))

@@ -1,8 +1,11 @@
-//! Sessions: kept on the server under a hash of their token, ended by signing out, by thirty idle minutes, or after
-//! twelve hours. The browser holds one cookie, unreadable to scripts and never sent from another site.
+//! Sessions: kept on the server under a hash of their token, ended by signing out, by idle time, after some hours in any
+//! case, or by the identity provider. The browser holds one cookie, unreadable to scripts and never sent from another site.
 
 use crate::{error::PageError, secret, state::AppState};
-use access::User;
+use access::{
+    User, UserKind,
+    sign_in::{LoggedOut, SignedOn},
+};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
@@ -15,10 +18,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// A session ends after this long without a request.
-pub const IDLE_MAX: SignedDuration = SignedDuration::from_mins(30);
-/// A session ends after this long in any case.
-pub const LIFE_MAX: SignedDuration = SignedDuration::from_hours(12);
 /// Sessions at once; past it the longest idle ends.
 const SESSIONS_MAX: usize = 20_000;
 /// Searches remembered in a session, so that reload and back work.
@@ -43,8 +42,35 @@ pub struct Search {
     pub beside: Option<PatientKey>,
 }
 
+/// How long sessions last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// A session ends after this long without a request.
+    pub idle_max: SignedDuration,
+    /// A session ends after this long in any case.
+    pub life_max: SignedDuration,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        SessionLimits { idle_max: SignedDuration::from_mins(30), life_max: SignedDuration::from_hours(12) }
+    }
+}
+
+/// Who begins a session.
+pub struct Beginner {
+    /// The users they may be: one for each role they hold. The first is who they are, when there is only one; otherwise they
+    /// choose.
+    pub users: Vec<User>,
+    /// The provider that vouches for them; None: a local account.
+    pub by: Option<SignedOn>,
+}
+
 struct Session {
-    user: Arc<User>,
+    /// Whom they chose to be, among `users`.
+    user: Option<Arc<User>>,
+    users: Arc<[User]>,
+    by: Option<Arc<SignedOn>>,
     form_token: String,
     started: Timestamp,
     seen: Timestamp,
@@ -52,52 +78,160 @@ struct Session {
 }
 
 impl Session {
-    fn over(&self, now: Timestamp) -> bool {
-        now.duration_since(self.seen) > IDLE_MAX || now.duration_since(self.started) > LIFE_MAX
+    fn over(&self, limits: SessionLimits, now: Timestamp) -> bool {
+        now.duration_since(self.seen) > limits.idle_max || now.duration_since(self.started) > limits.life_max
     }
 }
 
 /// The sessions of a site.
 #[derive(Default)]
 pub struct Sessions {
+    limits: SessionLimits,
     of_token: Mutex<HashMap<[u8; 32], Session>>,
 }
 
+/// A session that has ended.
+pub struct Ended {
+    /// Who it was, if they had chosen.
+    pub user: Option<Arc<User>>,
+    /// The provider that vouched for them.
+    pub by: Option<Arc<SignedOn>>,
+}
+
+impl From<Session> for Ended {
+    fn from(session: Session) -> Self {
+        Ended { user: session.user, by: session.by }
+    }
+}
+
 impl Sessions {
+    /// Sessions with these limits.
+    pub fn new(limits: SessionLimits) -> Self {
+        Sessions { limits, of_token: Mutex::default() }
+    }
+
     /// Begin a session; gives its token.
-    pub fn begin(&self, user: User, now: Timestamp) -> Option<String> {
-        let (token, form_token) = (secret::new()?, secret::new()?);
+    pub fn begin(&self, who: Beginner, now: Timestamp) -> Option<String> {
+        let user = match who.users.as_slice() {
+            [only] => Some(Arc::new(only.clone())),
+            _ => None,
+        };
+        let session = Session {
+            user,
+            users: who.users.into(),
+            by: who.by.map(Arc::new),
+            form_token: secret::new()?,
+            started: now,
+            seen: now,
+            searches: VecDeque::new(),
+        };
+        let token = secret::new()?;
         let mut sessions = self.of_token.lock().ok()?;
         if sessions.len() >= SESSIONS_MAX {
-            sessions.retain(|_, session| !session.over(now));
+            sessions.retain(|_, session| !session.over(self.limits, now));
         }
         if sessions.len() >= SESSIONS_MAX
             && let Some(idle) = sessions.iter().min_by_key(|(_, session)| session.seen).map(|(key, _)| *key)
         {
             sessions.remove(&idle);
         }
-        let session = Session { user: Arc::new(user), form_token, started: now, seen: now, searches: VecDeque::new() };
         sessions.insert(secret::digest(&token), session);
         Some(token)
     }
 
     /// End a session.
-    pub fn end(&self, token: &str) {
-        if let Ok(mut sessions) = self.of_token.lock() {
-            sessions.remove(&secret::digest(token));
-        }
+    pub fn end(&self, token: &str) -> Option<Ended> {
+        self.end_key(&secret::digest(token))
     }
 
-    fn resume(&self, token: &str, now: Timestamp) -> Option<SignedIn> {
+    /// End the session whose token has this digest.
+    pub fn end_key(&self, key: &[u8; 32]) -> Option<Ended> {
+        self.of_token.lock().ok()?.remove(key).map(Ended::from)
+    }
+
+    /// End all sessions of a user, in whatever role; gives how many there were.
+    pub fn end_user(&self, id: &str) -> usize {
+        self.end_where(|session| session.users.iter().any(|user| user.id == id)).len()
+    }
+
+    /// End the sessions that a provider says are over: of a session there, or of a user there (Back-Channel Logout 1.0
+    /// §2.7).
+    pub fn end_at_provider(&self, provider: &str, out: &LoggedOut) -> Vec<Ended> {
+        let same = |said: &Option<String>, known: Option<&str>| said.is_none() || said.as_deref() == known;
+        self.end_where(|session| {
+            session.by.as_ref().is_some_and(|by| {
+                by.provider == provider
+                    && same(&out.subject, Some(&by.subject))
+                    && same(&out.session, by.session.as_deref())
+            })
+        })
+    }
+
+    fn end_where(&self, which: impl Fn(&Session) -> bool) -> Vec<Ended> {
+        let Ok(mut sessions) = self.of_token.lock() else { return Vec::new() };
+        sessions.extract_if(|_, session| which(session)).map(|(_, session)| session.into()).collect()
+    }
+
+    /// How many sessions a user has now.
+    pub fn count(&self, id: &str, now: Timestamp) -> usize {
+        let Ok(sessions) = self.of_token.lock() else { return 0 };
+        let theirs = |session: &&Session| session.users.iter().any(|user| user.id == id);
+        sessions.values().filter(theirs).filter(|session| !session.over(self.limits, now)).count()
+    }
+
+    fn with<T>(
+        &self,
+        token: &str,
+        now: Timestamp,
+        work: impl FnOnce(&mut Session, [u8; 32]) -> Option<T>,
+    ) -> Option<T> {
         let key = secret::digest(token);
         let mut sessions = self.of_token.lock().ok()?;
         let session = sessions.get_mut(&key)?;
-        if session.over(now) {
+        if session.over(self.limits, now) {
             sessions.remove(&key);
             return None;
         }
         session.seen = now;
-        Some(SignedIn { user: Arc::clone(&session.user), form_token: session.form_token.clone(), key })
+        work(session, key)
+    }
+
+    fn resume(&self, token: &str, now: Timestamp) -> Option<SignedIn> {
+        self.with(token, now, |session, key| {
+            Some(SignedIn {
+                user: Arc::clone(session.user.as_ref()?),
+                form_token: session.form_token.clone(),
+                roles: session.users.len(),
+                provider: session.by.as_ref().map(|by| by.provider.clone()),
+                key,
+            })
+        })
+    }
+
+    /// The session of somebody who may choose a role: at once after signing in, or later.
+    pub fn choosing(&self, token: &str, now: Timestamp) -> Option<Choosing> {
+        self.with(token, now, |session, _| {
+            Some(Choosing {
+                users: Arc::clone(&session.users),
+                now: session.user.clone(),
+                form_token: session.form_token.clone(),
+                provider: session.by.as_ref().map(|by| by.provider.clone()),
+            })
+        })
+    }
+
+    /// Take up a role: the session goes on under a new token, and ends no later than it would have. What was searched for
+    /// in the other role is forgotten.
+    pub fn choose(&self, token: &str, index: usize, now: Timestamp) -> Option<String> {
+        let (new, form_token) = (secret::new()?, secret::new()?);
+        let key = secret::digest(token);
+        let mut sessions = self.of_token.lock().ok()?;
+        let session = sessions.get(&key).filter(|session| !session.over(self.limits, now))?;
+        let user = Arc::new(session.users.get(index)?.clone());
+        let session = sessions.remove(&key)?;
+        let session = Session { user: Some(user), form_token, seen: now, searches: VecDeque::new(), ..session };
+        sessions.insert(secret::digest(&new), session);
+        Some(new)
     }
 
     /// Remember a search; gives its id.
@@ -127,7 +261,23 @@ pub struct SignedIn {
     pub user: Arc<User>,
     /// The token every form of this session carries.
     pub form_token: String,
+    /// How many roles there are to change between.
+    pub roles: usize,
+    /// The provider that vouches for them; None: a local account.
+    pub provider: Option<String>,
     key: [u8; 32],
+}
+
+/// Somebody who may choose among their roles.
+pub struct Choosing {
+    /// The users they may be.
+    pub users: Arc<[User]>,
+    /// Who they are now, if they have chosen.
+    pub now: Option<Arc<User>>,
+    /// The token every form of this session carries.
+    pub form_token: String,
+    /// The provider that vouches for them.
+    pub provider: Option<String>,
 }
 
 impl SignedIn {
@@ -168,6 +318,17 @@ pub fn from_elsewhere(headers: &HeaderMap) -> bool {
     matches!(site, Some("cross-site" | "same-site"))
 }
 
+/// A person who looks at their own record has no business on any other page: a second fence around what the gate guards.
+fn within_reach(user: &User, path: &str) -> bool {
+    if user.kind != UserKind::Person {
+        return true;
+    }
+    let own = user.person.map(|person| format!("/record/{person}"));
+    let in_own =
+        own.is_some_and(|own| path.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    in_own || path == "/" || path == "/me" || path == "/account" || path.starts_with("/account/")
+}
+
 impl FromRequestParts<AppState> for SignedIn {
     type Rejection = PageError;
 
@@ -178,9 +339,14 @@ impl FromRequestParts<AppState> for SignedIn {
         }
         let session = token(state, &parts.headers).and_then(|token| state.sessions.resume(&token, state.steady_now()));
         let session = session.map(|signed_in| signed_in.by(crate::via::of(parts)));
+        if let Some(who) = &session
+            && !within_reach(&who.user, crate::via::path(parts))
+        {
+            return Err(PageError::Forbidden("You can look at your own record here, and at nothing else.".into()));
+        }
         session.ok_or_else(|| {
             let page = parts.headers.get(header::ACCEPT).is_none_or(|accept| accept.as_bytes() != b"application/json");
-            PageError::SignIn((reading && page).then(|| parts.uri.path().to_owned()).filter(|path| path != "/"))
+            PageError::SignIn((reading && page).then(|| crate::via::path(parts).to_owned()).filter(|path| path != "/"))
         })
     }
 }
@@ -193,6 +359,10 @@ mod tests {
         User::staff("nurse", "Nura Hale", ("R8001", "Nurse"), ("XWC", "Wexmoor Community Health"))
     }
 
+    fn begin(sessions: &Sessions, now: Timestamp) -> String {
+        sessions.begin(Beginner { users: vec![user()], by: None }, now).expect("a session")
+    }
+
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a time")
     }
@@ -201,13 +371,13 @@ mod tests {
     fn a_session_ends_when_idle_and_in_any_case_after_twelve_hours() {
         let sessions = Sessions::default();
         let start = at("2026-07-14T08:00:00Z");
-        let token = sessions.begin(user(), start).expect("a session");
+        let token = begin(&sessions, start);
         assert!(sessions.resume(&token, start + SignedDuration::from_mins(29)).is_some());
         assert!(sessions.resume(&token, start + SignedDuration::from_mins(58)).is_some(), "use keeps it alive");
         assert!(sessions.resume(&token, start + SignedDuration::from_mins(89)).is_none(), "idle too long");
-        let token = sessions.begin(user(), start).expect("a session");
+        let token = begin(&sessions, start);
         let mut now = start;
-        while now.duration_since(start) <= LIFE_MAX {
+        while now.duration_since(start) <= SessionLimits::default().life_max {
             assert!(sessions.resume(&token, now).is_some());
             now += SignedDuration::from_mins(20);
         }
@@ -218,7 +388,7 @@ mod tests {
     fn signing_out_ends_the_session_and_a_made_up_token_opens_nothing() {
         let sessions = Sessions::default();
         let now = at("2026-07-14T08:00:00Z");
-        let token = sessions.begin(user(), now).expect("a session");
+        let token = begin(&sessions, now);
         sessions.end(&token);
         assert!(sessions.resume(&token, now).is_none());
         assert!(sessions.resume("made-up", now).is_none());
@@ -228,12 +398,80 @@ mod tests {
     fn a_search_belongs_to_its_session_and_is_forgotten() {
         let sessions = Sessions::default();
         let now = at("2026-07-14T08:00:00Z");
-        let one = sessions.begin(user(), now).and_then(|token| sessions.resume(&token, now)).expect("a session");
-        let other = sessions.begin(user(), now).and_then(|token| sessions.resume(&token, now)).expect("a session");
+        let one = sessions.resume(&begin(&sessions, now), now).expect("a session");
+        let other = sessions.resume(&begin(&sessions, now), now).expect("a session");
         let search = Search { family: "Okafor".into(), ..Search::default() };
         let id = sessions.remember(&one, search.clone(), now).expect("an id");
         assert_eq!(sessions.search(&one, &id, now), Some(search));
         assert_eq!(sessions.search(&other, &id, now), None);
         assert_eq!(sessions.search(&one, &id, now + SEARCH_LIFE), None);
+    }
+
+    fn vouched(provider: &str, subject: &str, session: Option<&str>, roles: usize) -> Beginner {
+        let id = format!("{provider}:{subject}");
+        let by = SignedOn {
+            provider: provider.into(),
+            subject: subject.into(),
+            session: session.map(str::to_owned),
+            id_token: None,
+            who: access::sign_in::Who::Staff(Vec::new()),
+        };
+        let users = (0..roles).map(|n| User { id: id.clone(), role_code: format!("R800{n}"), ..user() }).collect();
+        Beginner { users, by: Some(by) }
+    }
+
+    #[test]
+    fn a_role_is_chosen_first_and_each_choice_takes_a_new_token() {
+        let sessions = Sessions::default();
+        let start = at("2026-07-14T08:00:00Z");
+        let token = sessions.begin(vouched("cis2", "1", None, 2), start).expect("a session");
+        assert!(sessions.resume(&token, start).is_none(), "nobody yet");
+        assert!(sessions.choose(&token, 2, start).is_none(), "there is no third");
+        let chosen = sessions.choose(&token, 1, start).expect("a token");
+        assert!(sessions.resume(&token, start).is_none() && sessions.choosing(&token, start).is_none());
+        assert_eq!(sessions.resume(&chosen, start).expect("somebody").user.role_code, "R8001");
+        let mut now = start;
+        let mut token = chosen;
+        while now.duration_since(start) <= SessionLimits::default().life_max {
+            token = sessions.choose(&token, 0, now).expect("a token");
+            now += SignedDuration::from_mins(20);
+        }
+        assert!(sessions.choose(&token, 0, now).is_none(), "changing roles makes no session longer");
+    }
+
+    #[test]
+    fn a_provider_ends_a_session_or_all_of_a_user() {
+        let now = at("2026-07-14T08:00:00Z");
+        let left = |subject: Option<&str>, session: Option<&str>| {
+            let sessions = Sessions::default();
+            for (provider, subject, session) in
+                [("a", "1", Some("x")), ("a", "1", Some("y")), ("a", "2", Some("z")), ("b", "1", Some("x"))]
+            {
+                sessions.begin(vouched(provider, subject, session, 1), now).expect("a session");
+            }
+            begin(&sessions, now);
+            let out = LoggedOut { subject: subject.map(str::to_owned), session: session.map(str::to_owned) };
+            let ended = sessions.end_at_provider("a", &out).len();
+            assert_eq!(sessions.of_token.lock().expect("sessions").len(), 5 - ended);
+            ended
+        };
+        assert_eq!(left(Some("1"), None), 2);
+        assert_eq!(left(None, Some("x")), 1);
+        assert_eq!(left(Some("1"), Some("z")), 0);
+        assert_eq!(left(Some("3"), None), 0);
+    }
+
+    #[test]
+    fn a_person_reaches_their_own_record_alone() {
+        let person = User::person("p:1", "Iris", fhir::PersonKey(7));
+        let own = format!("/record/{}", fhir::PersonKey(7));
+        for path in ["/", "/account", &own, &format!("{own}/letters")] {
+            assert!(within_reach(&person, path), "{path}");
+        }
+        let other = format!("/record/{}", fhir::PersonKey(8));
+        for path in ["/find", "/errors", "/identity", "/status", &other, &format!("{own}x"), "/record/", "/accounts"] {
+            assert!(!within_reach(&person, path), "{path}");
+        }
+        assert!(within_reach(&user(), &other));
     }
 }

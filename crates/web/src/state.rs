@@ -1,7 +1,16 @@
 //! What every handler works with.
 
-use crate::{error::PageError, session::Sessions, sources::Profiles, throttle::Throttle};
-use access::{Accounts, Gate, User};
+use crate::{
+    error::PageError,
+    flows::Flows,
+    session::{SessionLimits, Sessions},
+    sources::Profiles,
+    throttle::Throttle,
+};
+use access::{
+    Accounts, Gate, User,
+    sign_in::{Events, Provider},
+};
 use intake::Engine;
 use jiff::Timestamp;
 use record::Records;
@@ -18,8 +27,12 @@ pub struct SiteConfig {
     pub records: Records,
     /// Intake, for the error desk and progress.
     pub engine: Engine,
-    /// Who may sign in.
+    /// Who may sign in with a password.
     pub accounts: Accounts,
+    /// Identity providers, in the order of their buttons.
+    pub providers: Vec<Provider>,
+    /// How long sessions last.
+    pub session_limits: SessionLimits,
     /// Reads the clock.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether cookies are marked `Secure`: yes wherever browsers reach us over TLS.
@@ -71,13 +84,17 @@ pub struct Site {
     /// The read side.
     pub records: Records,
     pub(crate) engine: Option<Engine>,
-    /// Who may sign in.
+    /// Who may sign in with a password.
     pub accounts: Accounts,
+    /// Identity providers.
+    pub providers: Vec<Arc<Provider>>,
     /// Whether cookies are marked `Secure`.
     pub secure_cookies: bool,
     /// The demonstration's additions.
     pub demo: Option<Demo>,
     pub(crate) sessions: Sessions,
+    pub(crate) flows: Flows,
+    pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) profiles: Profiles,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -89,15 +106,19 @@ impl AppState {
     /// A site.
     pub fn new(config: SiteConfig) -> Self {
         let made = ((config.clock)(), Instant::now());
+        let events = Events::new(config.engine.audit().clone());
         AppState(Arc::new(Site {
             region_name: config.region_name,
             gate: config.gate,
             records: config.records,
             engine: Some(config.engine),
             accounts: config.accounts,
+            providers: config.providers.into_iter().map(Arc::new).collect(),
             secure_cookies: config.secure_cookies,
             demo: config.demo,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(config.session_limits),
+            flows: Flows::default(),
+            events,
             throttle: Throttle::default(),
             profiles: Profiles::default(),
             clock: config.clock,
@@ -119,24 +140,24 @@ pub struct Ground {
 
 impl AppState {
     /// A site that only shows again what was, at one time: nothing comes in, nobody signs in.
-    ///
-    /// # Errors
-    /// When no random numbers can be had.
-    pub(crate) fn looking_back(ground: Ground, at: Timestamp) -> Result<Self, access::NoAccounts> {
-        Ok(AppState(Arc::new(Site {
+    pub(crate) fn looking_back(ground: Ground, at: Timestamp) -> Self {
+        AppState(Arc::new(Site {
             region_name: ground.region_name,
+            events: ground.gate.events(),
             gate: ground.gate,
             records: ground.records,
             engine: None,
-            accounts: Accounts::new([])?,
+            accounts: Accounts::none(),
+            providers: Vec::new(),
             secure_cookies: false,
             demo: None,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(SessionLimits::default()),
+            flows: Flows::default(),
             throttle: Throttle::default(),
             profiles: Profiles::default(),
             clock: Arc::new(move || at),
             made: (at, Instant::now()),
-        })))
+        }))
     }
 }
 

@@ -27,6 +27,14 @@ fn keys(account: &str, address: &str) -> [([u8; 32], u32); 2] {
     ]
 }
 
+fn count(failures: &mut HashMap<[u8; 32], (u32, Timestamp)>, key: [u8; 32], now: Timestamp) {
+    let entry = failures.entry(key).or_insert((0, now));
+    if now.duration_since(entry.1) >= WINDOW {
+        entry.0 = 0;
+    }
+    *entry = (entry.0.saturating_add(1), now);
+}
+
 impl Throttle {
     /// Whether a try is allowed now; when not, how long to wait.
     pub fn wait(&self, account: &str, address: &str, now: Timestamp) -> Option<SignedDuration> {
@@ -51,11 +59,7 @@ impl Throttle {
             failures.clear();
         }
         for (key, _) in keys(account, address) {
-            let entry = failures.entry(key).or_insert((0, now));
-            if now.duration_since(entry.1) >= WINDOW {
-                entry.0 = 0;
-            }
-            *entry = (entry.0.saturating_add(1), now);
+            count(&mut failures, key, now);
         }
     }
 

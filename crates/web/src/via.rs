@@ -3,7 +3,7 @@
 use access::Via;
 use axum::{
     extract::{ConnectInfo, OriginalUri},
-    http::{Method, request::Parts},
+    http::{Method, Uri, request::Parts},
 };
 use std::net::SocketAddr;
 
@@ -15,9 +15,7 @@ const PAGE_CHARS_MAX: usize = 500;
 /// Of a request: the client's address, the trace it belongs to, the page of a record it asks for.
 pub fn of(parts: &Parts) -> Via {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    // A router inside a router sees the rest of the address alone.
-    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    let path = address(parts).path_and_query().map_or("", |path| path.as_str());
     // Addresses of pages hold opaque ids alone; queries of the FHIR API may hold more, and are not kept.
     let page = matches!(parts.method, Method::GET) && path.starts_with("/record/") && path.len() <= PAGE_CHARS_MAX;
     Via {
@@ -25,6 +23,16 @@ pub fn of(parts: &Parts) -> Via {
         trace: trace(parts).unwrap_or_default(),
         page: if page { path.to_owned() } else { String::new() },
     }
+}
+
+/// The address that was asked for: a router inside a router sees the rest of it alone.
+fn address(parts: &Parts) -> &Uri {
+    parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0)
+}
+
+/// The path that was asked for.
+pub fn path(parts: &Parts) -> &str {
+    address(parts).path()
 }
 
 /// The trace id of a `traceparent` header that is well formed; else a new one.

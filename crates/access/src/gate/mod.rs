@@ -192,6 +192,11 @@ impl Gate {
         Ok(self.audit.append(entry)?)
     }
 
+    /// Where sign-ins are written down.
+    pub fn events(&self) -> crate::sign_in::Events {
+        crate::sign_in::Events::new(self.audit.clone())
+    }
+
     /// Whether a user may work at a desk. Nothing is written down: this is for menus; the desk asks again.
     pub fn may(&self, user: &User, desk: Desk) -> bool {
         self.ask_desk(user, desk).is_ok_and(|ruling| ruling.allowed)

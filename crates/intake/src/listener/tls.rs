@@ -1,5 +1,9 @@
 //! TLS for feeds: PEM files in, rustls configurations out, and an error that names the file when one is wrong.
 
+mod named;
+
+pub use named::Senders;
+
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -22,6 +26,8 @@ pub struct ServerFiles {
     pub client_authorities: Option<PathBuf>,
     /// May a sender come without a certificate? Only with `client_authorities`.
     pub client_optional: bool,
+    /// Of those that the authorities signed, these alone.
+    pub senders: Senders,
 }
 
 /// Which files a sender's TLS comes from. All PEM.
@@ -177,7 +183,12 @@ pub fn server(files: &ServerFiles) -> Result<Arc<ServerConfig>, TlsError> {
             let verifier = if files.client_optional { verifier.allow_unauthenticated() } else { verifier };
             let verifier =
                 verifier.build().map_err(|e| TlsError::Authorities { file: file.clone(), why: e.to_string() })?;
-            builder.with_client_cert_verifier(verifier)
+            if files.senders.is_empty() {
+                builder.with_client_cert_verifier(verifier)
+            } else {
+                let named = named::Named { inner: verifier, senders: files.senders.clone() };
+                builder.with_client_cert_verifier(Arc::new(named))
+            }
         }
     };
     let config = builder.with_single_cert(chain, key).map_err(|e| TlsError::Pair {

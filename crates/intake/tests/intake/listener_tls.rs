@@ -2,7 +2,7 @@
 
 use crate::support::feed::{Feed, adt, config};
 use hl7v2::ack::Code;
-use intake::listener::tls::{ClientFiles, ServerFiles, client, server};
+use intake::listener::tls::{ClientFiles, Senders, ServerFiles, client, server};
 use intake::listener::{Listener, ListenerConfig};
 use intake::sender::{SendError, Sender, SenderConfig};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
@@ -30,7 +30,8 @@ impl Papers {
                 [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)]
             {
                 let key = KeyPair::generate().unwrap();
-                let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+                let names = ["localhost".to_owned(), format!("{name}.{authority}.example")];
+                let mut params = CertificateParams::new(names.to_vec()).unwrap();
                 params.extended_key_usages = vec![purpose];
                 let certificate = params.signed_by(&key, &issuer).unwrap();
                 let name = if authority == "ca" { name.to_owned() } else { format!("stranger-{name}") };
@@ -59,6 +60,7 @@ impl Papers {
             key: self.key("server"),
             client_authorities: client_authorities.map(|name| self.pem(name)),
             client_optional,
+            senders: Senders::default(),
         }
     }
 
@@ -94,6 +96,33 @@ async fn a_feed_over_tls_answers_as_a_plain_one() {
     assert!(!bytes.contains(&0x0B), "no answer in the clear");
     assert_eq!(feed.until(|c| c.tls_failed == 2).await.messages, 1);
     feed.stopped().await;
+}
+
+#[tokio::test]
+async fn a_feed_takes_the_senders_it_names_and_no_other_that_the_authority_signed() {
+    let papers = Papers::new();
+    let der = rustls::pki_types::pem::PemObject::from_pem_file(papers.pem("client")).unwrap();
+    let der: rustls::pki_types::CertificateDer<'_> = der;
+    let print = sha2::Digest::finalize(sha2::Digest::chain_update(<sha2::Sha256 as sha2::Digest>::new(), &der));
+    let print = print.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
+    for (names, fingerprints, taken) in [
+        (vec!["client.ca.example".to_owned()], vec![], true),
+        (vec!["client.stranger-ca.example".to_owned()], vec![], false),
+        (vec!["another.example".to_owned()], vec![], false),
+        (vec![], vec![print.clone()], true),
+        (vec!["another.example".to_owned()], vec![print.clone()], true),
+        (vec![], vec!["00".repeat(32)], false),
+    ] {
+        let senders = Senders { names, fingerprints };
+        senders.check().unwrap();
+        let feed = papers.feed(ServerFiles { senders: senders.clone(), ..papers.server(Some("ca"), false) }).await;
+        let answer = papers.ask(&feed, "ca", Some("client")).await;
+        assert_eq!(answer.is_ok(), taken, "{senders:?} {answer:?}");
+        assert!(papers.ask(&feed, "ca", Some("stranger-client")).await.is_err(), "named or not");
+        feed.stopped().await;
+    }
+    assert!(Senders { names: vec!["not a name".into()], ..Senders::default() }.check().is_err());
+    assert!(Senders { fingerprints: vec!["12:34".into()], ..Senders::default() }.check().is_err());
 }
 
 #[tokio::test]

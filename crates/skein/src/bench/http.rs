@@ -107,11 +107,16 @@ pub async fn site(folder: &Path) -> anyhow::Result<Site> {
         engine: engine.clone(),
         accounts: Accounts::demo([user()], PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?,
         clock: Arc::new(move || looked_at),
+        providers: Vec::new(),
+        session_limits: web::SessionLimits::default(),
         secure_cookies: false,
         demo: None,
     });
-    let reader =
-        web::fhir::Reader { token_hash: format!("blake3:{}", blake3::hash(TOKEN.as_bytes()).to_hex()), user: app() };
+    let reader = web::fhir::Reader {
+        token_hash: format!("blake3:{}", blake3::hash(TOKEN.as_bytes()).to_hex()),
+        user: app(),
+        scopes: None,
+    };
     let api = web::fhir::ApiConfig { readers: vec![reader], ..web::fhir::ApiConfig::default() };
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = socket.local_addr()?;

@@ -36,6 +36,8 @@ const INSTANTIATES: &[&str] = &[
 /// The capability statement.
 pub struct Statement {
     started: Timestamp,
+    /// Where clients get tokens, if any do.
+    token_url: Option<String>,
     of_base: Mutex<HashMap<String, axum::body::Bytes>>,
 }
 
@@ -49,15 +51,15 @@ fn is_served(kind: ResourceType) -> bool {
 }
 
 impl Statement {
-    pub fn new(started: Timestamp) -> Self {
-        Statement { started, of_base: Mutex::new(HashMap::new()) }
+    pub fn new(started: Timestamp, token_url: Option<String>) -> Self {
+        Statement { started, token_url, of_base: Mutex::new(HashMap::new()) }
     }
 
     /// As seen at this base address.
     pub fn reply(&self, base: &str) -> Reply {
         let known = self.of_base.lock().ok().and_then(|made| made.get(base).cloned());
         let body = known.unwrap_or_else(|| {
-            let body: axum::body::Bytes = statement(base, self.started).to_string().into();
+            let body: axum::body::Bytes = statement(base, self.started, self.token_url.as_deref()).to_string().into();
             if let Ok(mut made) = self.of_base.lock() {
                 if made.len() >= STATEMENTS_MAX {
                     made.clear();
@@ -70,7 +72,34 @@ impl Statement {
     }
 }
 
-fn statement(base: &str, started: Timestamp) -> Value {
+/// How to get in (R4 `CapabilityStatement.rest.security`; SMART App Launch 2.2, "Conformance").
+fn security(token_url: Option<&str>) -> Value {
+    let Some(token_url) = token_url else {
+        return json!({
+            "cors": false,
+            "description": "Authorization: Bearer <token>, over TLS. Every reading is written to the audit trail."
+        });
+    };
+    json!({
+        "extension": [{
+            "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+            "extension": [{"url": "token", "valueUri": token_url}]
+        }],
+        "cors": false,
+        "service": [{
+            "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                "code": "SMART-on-FHIR",
+                "display": "SMART-on-FHIR"
+            }],
+            "text": "SMART Backend Services"
+        }],
+        "description": "Authorization: Bearer <token>, over TLS; tokens as /.well-known/smart-configuration says. Every \
+            reading is written to the audit trail."
+    })
+}
+
+fn statement(base: &str, started: Timestamp, token_url: Option<&str>) -> Value {
     let resources: Vec<Value> =
         ResourceType::ALL.iter().copied().filter(|kind| is_served(*kind)).map(resource).collect();
     json!({
@@ -89,10 +118,7 @@ fn statement(base: &str, started: Timestamp) -> Value {
             "documentation": "Records are read by systems, and written by sources, each with an access token of its own. \
                 A search names the patient; whichever of a person's patients it names, the whole person's record is searched. \
                 Unknown search parameters are refused unless Prefer: handling=lenient is sent.",
-            "security": {
-                "cors": false,
-                "description": "Authorization: Bearer <token>, over TLS. Every reading is written to the audit trail."
-            },
+            "security": security(token_url),
             "resource": resources,
             "interaction": [{"code": "transaction"}, {"code": "batch"}]
         }]
@@ -176,7 +202,9 @@ mod tests {
 
     #[test]
     fn the_statement_lists_what_is_done() {
-        let statement = statement("http://x/fhir", "2024-07-01T12:00:00Z".parse().expect("a time"));
+        let statement =
+            statement("http://x/fhir", "2024-07-01T12:00:00Z".parse().expect("a time"), Some("https://x/oauth/token"));
+        assert_eq!(statement["rest"][0]["security"]["service"][0]["coding"][0]["code"], "SMART-on-FHIR");
         let resources = statement.pointer("/rest/0/resource").and_then(Value::as_array).expect("resources");
         let observation =
             resources.iter().find(|r| r.get("type").is_some_and(|t| t == "Observation")).expect("Observation");

@@ -49,6 +49,7 @@ pub async fn everything(
         if !bytes.is_empty() {
             call.pairs.extend(parameters(&bytes)?);
         }
+        call.may()?;
     }
     only(&call, &["_since", "_type", "start", "end", "_count", PAGE])?;
     let page = call.pairs.iter().find(|(name, _)| name == PAGE).map(|(_, link)| Cursor::decode(link)).transpose()?;

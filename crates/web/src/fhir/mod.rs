@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod capability;
 mod everything;
+mod limits;
 mod links;
 mod matching;
 mod negotiate;
@@ -19,10 +20,14 @@ mod pix;
 mod read;
 mod reply;
 mod route;
+mod scope;
 mod search;
 mod write;
 
-use access::{Gate, User};
+use access::{
+    Gate, User,
+    smart::{Clients, Scopes},
+};
 use auth::{Caller, Tokens};
 use axum::{
     Router,
@@ -41,8 +46,10 @@ use record::{
 };
 use reply::{ApiError, Reply};
 use route::Interaction;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
+
+pub use limits::Limits;
 
 /// Who may use the API, and how it presents itself.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +59,12 @@ pub struct ApiConfig {
     pub base: Option<String>,
     /// Whether callers reach us over TLS, for addresses made from requests.
     pub secure: bool,
-    /// Systems that read.
+    /// Systems that read, with lasting tokens.
     pub readers: Vec<Reader>,
+    /// Systems that get short tokens for signed assertions.
+    pub clients: Option<Arc<Clients>>,
+    /// How much each system may ask for, by its id; one that is not here is not limited.
+    pub limits: HashMap<String, Limits>,
     /// Sources that write.
     pub sources: Vec<Source>,
     /// The largest body taken, in bytes; 0 means 64 MiB.
@@ -69,6 +80,8 @@ pub struct Reader {
     pub token_hash: String,
     /// Who it is, for the gate and the audit.
     pub user: User,
+    /// What it may ask for; None: whatever the gate lets it.
+    pub scopes: Option<Scopes>,
 }
 
 /// A source that writes.
@@ -98,6 +111,7 @@ pub struct Inner {
     /// Places for large bodies.
     large: Arc<Semaphore>,
     tokens: Tokens,
+    clients: Option<Arc<Clients>>,
     matcher: Arc<dyn Matcher>,
     pages: page::Kept,
     capability: capability::Statement,
@@ -120,6 +134,7 @@ impl Api {
         config: ApiConfig,
     ) -> Self {
         let started = clock();
+        let smart = config.clients.as_ref().filter(|clients| !clients.is_empty()).map(|one| one.token_url().to_owned());
         let matcher = config.matcher.unwrap_or_else(|| Arc::new(Rules::new(records.clone())));
         Api(Arc::new(Inner {
             gate,
@@ -131,10 +146,16 @@ impl Api {
             body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
             matcher,
             large: Arc::new(Semaphore::new(write::LARGE_BODIES_MAX)),
-            tokens: Tokens::new(config.readers, config.sources),
+            tokens: Tokens::new(config.readers, config.sources, config.clients.clone(), config.limits),
+            clients: config.clients.filter(|clients| !clients.is_empty()),
             pages: page::Kept::default(),
-            capability: capability::Statement::new(started),
+            capability: capability::Statement::new(started, smart),
         }))
+    }
+
+    /// The systems that are given tokens, if there are any.
+    pub(crate) fn clients(&self) -> Option<&Arc<Clients>> {
+        self.clients.as_ref()
     }
 
     fn now(&self) -> Timestamp {
@@ -166,6 +187,18 @@ struct Call {
     headers: HeaderMap,
     base: String,
     pairs: Vec<(String, String)>,
+    /// What the caller's token allows; None: whatever the gate lets it.
+    scopes: Option<Arc<Scopes>>,
+}
+
+impl Call {
+    /// Whether the caller's scopes reach as far as what is asked. To be asked again when a body has added to the parameters.
+    fn may(&self) -> Result<(), ApiError> {
+        match &self.scopes {
+            Some(scopes) => scope::check(scopes, &self.interaction, &self.pairs),
+            None => Ok(()),
+        }
+    }
 }
 
 async fn handle(State(api): State<Api>, request: Request) -> Response {
@@ -188,11 +221,11 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
     let pairs = fhir::search::parse_pairs(parts.uri.query().unwrap_or_default());
     let asked = Asked::read(&parts.headers, &pairs, &interaction)?;
     let base = api.base(&parts.headers);
-    let call = Call { method: parts.method, interaction, asked, headers: parts.headers, base, pairs };
+    let mut call = Call { method: parts.method, interaction, asked, headers: parts.headers, base, pairs, scopes: None };
     if call.interaction == Interaction::Metadata {
         return Ok(api.capability.reply(&call.base));
     }
-    let caller = api.tokens.caller(&call.headers)?.by(via);
+    let caller = api.tokens.caller(&call.headers, api.now())?.by(via);
     if call.interaction.writes() {
         let Caller::Source(source) = caller else {
             return Err(ApiError::new(
@@ -203,13 +236,22 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         };
         return write::write(api, source, call, body).await;
     }
-    let Caller::Reader(user) = caller else {
+    let Caller::Reader(reading) = caller else {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             IssueType::Forbidden,
             "this token belongs to a source: it writes, and reads nothing",
         ));
     };
+    let limiter = api.tokens.limiter(&reading);
+    let _place = limiter.as_ref().map(|limiter| limiter.enter(Instant::now())).transpose()?;
+    let user = reading.user;
+    call.scopes = reading.scopes;
+    // What a body may still narrow or widen is asked where the body is read.
+    let by_body = call.method == Method::POST && matches!(call.interaction, Interaction::Everything { .. });
+    if !by_body {
+        call.may()?;
+    }
     match call.interaction.clone() {
         Interaction::Search { kind: ResourceType::AuditEvent, within: None } => audit::search(api, user, call).await,
         Interaction::Read { kind: ResourceType::AuditEvent, id } => audit::read(api, user, call, id).await,
@@ -224,6 +266,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
             if call.method == Method::POST {
                 let form = write::read_body(&api, &call, body, negotiate::FORM).await?;
                 call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form.bytes)));
+                call.may()?;
             }
             if let Some(patient) = within {
                 search::within(&mut call, kind, &patient)?;

@@ -62,7 +62,13 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(find::start))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-in/with/{provider}", get(sign_in::provider::begin))
+        .route("/sign-in/back/{provider}", get(sign_in::provider::back))
+        .route("/sign-in/left/{provider}", post(sign_in::provider::left))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(sign_in::account::show))
+        .route("/account/role", get(sign_in::account::roles).post(sign_in::account::choose))
+        .route("/account/sign-out-everywhere", post(sign_in::account::everywhere))
         .route("/find", get(find::form).post(find::find))
         .route("/find/{id}", get(find::found))
         .route("/errors", get(desk::list))
@@ -106,6 +112,8 @@ pub struct Chrome {
     pub who: Option<Arc<User>>,
     /// The token of this session's forms.
     pub form_token: String,
+    /// How many roles there are to change between.
+    roles: usize,
     here: Here,
     desks: Desks,
 }
@@ -158,6 +166,7 @@ impl Chrome {
             demo: site.demo.is_some(),
             who: Some(Arc::clone(&who.user)),
             form_token: who.form_token.clone(),
+            roles: who.roles,
             here,
             desks: Desks::of(site, &who.user),
         }
@@ -170,6 +179,7 @@ impl Chrome {
             demo: site.demo.is_some(),
             who: None,
             form_token: String::new(),
+            roles: 0,
             here: Here::Elsewhere,
             desks: Desks::default(),
         }
@@ -195,6 +205,11 @@ impl Chrome {
         }
         links.push(("/status", "Status", self.here == Here::Status));
         links
+    }
+
+    /// Whether there is another role to change to.
+    pub fn can_change_role(&self) -> bool {
+        self.roles > 1
     }
 
     /// The address of a person for this reader.

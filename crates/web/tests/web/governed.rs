@@ -133,11 +133,13 @@ impl Governed {
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             engine: engine.clone(),
             accounts: Accounts::demo(users, PASSWORD).unwrap(),
+            providers: Vec::new(),
+            session_limits: web::SessionLimits::default(),
             clock: Arc::new(Timestamp::now),
             secure_cookies: false,
             demo: None,
         });
-        let reader = |token: &str, user: User| web::fhir::Reader { token_hash: hash(token), user };
+        let reader = |token: &str, user: User| web::fhir::Reader { token_hash: hash(token), user, scopes: None };
         let ward = User::system("ward-app", "Ward app", ("XWA", "XWA"));
         let api = ApiConfig {
             base: Some("https://record.example/fhir".into()),

@@ -165,3 +165,21 @@ async fn the_api_answers_at_its_base_with_and_without_a_slash() {
         assert!(answer.text.contains("OperationOutcome"), "{path}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn every_page_of_the_demonstration_says_so_errors_too() {
+    let mut stranger = Browser { cookie: String::new() };
+    let mut nurse = Browser::signed_in("nurse").await;
+    for page in [
+        stranger.get("/sign-in").await,
+        stranger.get("/nowhere").await,
+        stranger.get("/sign-in/with/nobody").await,
+        nurse.get("/").await,
+        nurse.get("/account").await,
+        nurse.get("/errors").await,
+        nurse.get("/record/0000000000001").await,
+        nurse.get("/sign-out").await,
+    ] {
+        assert!(page.text.contains("Demonstration."), "{} {}", page.status, page.text);
+    }
+}

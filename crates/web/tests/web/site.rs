@@ -78,6 +78,8 @@ pub fn site(engine: &Engine, clock: impl Fn() -> Timestamp + Send + Sync + 'stat
         engine: engine.clone(),
         accounts: Accounts::demo(users(), PASSWORD).expect("accounts"),
         clock: Arc::new(clock),
+        providers: Vec::new(),
+        session_limits: web::SessionLimits::default(),
         secure_cookies: false,
         demo: Some(Demo {
             accounts: users()

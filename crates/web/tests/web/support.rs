@@ -129,15 +129,15 @@ impl Site {
             base: Some(BASE.into()),
             secure: true,
             readers: vec![
-                Reader { token_hash: hash(READER), user: user("reader", "system") },
-                Reader { token_hash: hash(ADMINISTRATOR), user: user("admin", "R8015") },
+                Reader { token_hash: hash(READER), user: user("reader", "system"), scopes: None },
+                Reader { token_hash: hash(ADMINISTRATOR), user: user("admin", "R8015"), scopes: None },
             ],
             sources: vec![
                 Source { token_hash: hash(GP), source: "gp".into(), feed: "gp-fhir".into() },
                 Source { token_hash: hash(HOSPITAL), source: "hospital".into(), feed: "hospital-fhir".into() },
             ],
             body_bytes_max: 4 << 20,
-            matcher: None,
+            ..ApiConfig::default()
         };
         let ticking = Arc::clone(&clock);
         let now = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());

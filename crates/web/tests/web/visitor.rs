@@ -136,10 +136,16 @@ impl Pages {
             engine: engine.clone(),
             accounts: Accounts::demo(users, PASSWORD).unwrap(),
             clock: Arc::new(Timestamp::now),
+            providers: Vec::new(),
+            session_limits: web::SessionLimits::default(),
             secure_cookies: false,
             demo: None,
         });
-        let reader = web::fhir::Reader { token_hash: hash("reading"), user: crate::support::user("reader", "system") };
+        let reader = web::fhir::Reader {
+            token_hash: hash("reading"),
+            user: crate::support::user("reader", "system"),
+            scopes: None,
+        };
         let api = ApiConfig {
             matcher: None,
             base: Some("https://record.example/fhir".into()),
@@ -147,6 +153,7 @@ impl Pages {
             readers: vec![reader],
             sources: Vec::new(),
             body_bytes_max: 4 << 20,
+            ..ApiConfig::default()
         };
         Pages { router: web::router(state, api), engine, _folder: folder }
     }

@@ -1,12 +1,16 @@
-//! Signing in and out.
+//! Signing in and out: with a password here, with a provider in [`provider`]; one's own sign-in in [`account`].
+
+pub mod account;
+pub mod provider;
 
 use super::{Chrome, html};
 use crate::{
     error::PageError,
     secret,
-    session::{self, cookie, from_elsewhere},
+    session::{self, Beginner, cookie, from_elsewhere},
     state::{AppState, DemoAccount},
 };
+use access::sign_in::Event;
 use askama::Template;
 use axum::{
     Form,
@@ -19,16 +23,22 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 
 /// The cookie that ties the sign-in form to the browser that asked for it.
-const FORM_COOKIE: &str = "skein-form";
+fn form_cookie(state: &AppState) -> &'static str {
+    if state.secure_cookies { "__Host-skein-form" } else { "skein-form" }
+}
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage<'a> {
     chrome: Chrome,
     problem: Option<String>,
+    said: Option<&'static str>,
     form_token: String,
     then: String,
     name: String,
+    /// Providers: address and words.
+    providers: Vec<(String, String)>,
+    passwords: bool,
     offers: &'a [DemoAccount],
     demo_password: &'a str,
 }
@@ -38,6 +48,9 @@ struct SignInPage<'a> {
 pub struct Then {
     #[serde(default)]
     then: String,
+    /// Whether somebody has just signed out: `everywhere`.
+    #[serde(default)]
+    out: String,
 }
 
 /// `GET /sign-in`.
@@ -46,29 +59,39 @@ pub async fn form(
     Query(then): Query<Then>,
     jar: CookieJar,
 ) -> Result<Response, PageError> {
-    page(&state, jar, None, then.then, String::new(), StatusCode::OK)
+    let said = (then.out == "everywhere").then_some("You are signed out, in every browser.");
+    page(&state, jar, None, said, then.then, String::new(), StatusCode::OK)
 }
 
 fn page(
     state: &AppState,
     jar: CookieJar,
     problem: Option<String>,
+    said: Option<&'static str>,
     then: String,
     name: String,
     status: StatusCode,
 ) -> Result<Response, PageError> {
     let form_token = secret::new().ok_or_else(no_random)?;
+    let then = own_page(&then).unwrap_or_default().to_owned();
+    let ways = state.providers.iter().map(|provider| {
+        let config = provider.config();
+        (format!("/sign-in/with/{}?then={then}", config.id), config.label.clone())
+    });
     let page = SignInPage {
         chrome: Chrome::outside(state),
         problem,
+        said,
         form_token: form_token.clone(),
-        then: own_page(&then).unwrap_or_default().to_owned(),
+        providers: ways.collect(),
+        passwords: !state.accounts.is_empty() || state.providers.is_empty(),
+        then,
         name,
         offers: state.demo.as_ref().map_or(&[], |demo| demo.accounts.as_slice()),
         demo_password: state.demo.as_ref().map_or("", |demo| demo.password.as_str()),
     };
     let body = html(&page)?;
-    Ok((status, jar.add(cookie(state, FORM_COOKIE, form_token)), body).into_response())
+    Ok((status, jar.add(cookie(state, form_cookie(state), form_token)), body).into_response())
 }
 
 fn no_random() -> PageError {
@@ -99,10 +122,10 @@ pub async fn sign_in(
     peer: PeerAddress,
     Form(given): Form<Credentials>,
 ) -> Result<Response, PageError> {
-    let expected = jar.get(FORM_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
+    let expected = jar.get(form_cookie(&state)).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
     if from_elsewhere(&headers) || expected.is_empty() || !secret::same(&expected, &given.form_token) {
         let problem = "The form was too old. Please sign in again.".to_owned();
-        return page(&state, jar, Some(problem), given.then, given.name, StatusCode::FORBIDDEN);
+        return page(&state, jar, Some(problem), None, given.then, given.name, StatusCode::FORBIDDEN);
     }
     let now = state.steady_now();
     let name = given.name.trim().to_owned();
@@ -112,7 +135,7 @@ pub async fn sign_in(
             "Too many tries. Wait {minutes} {} and try again, or ask your service desk.",
             if minutes == 1 { "minute" } else { "minutes" }
         );
-        return page(&state, jar, Some(problem), given.then, name, StatusCode::TOO_MANY_REQUESTS);
+        return page(&state, jar, Some(problem), None, given.then, name, StatusCode::TOO_MANY_REQUESTS);
     }
     let verify = {
         let (state, name) = (state.clone(), name.clone());
@@ -122,21 +145,23 @@ pub async fn sign_in(
         state.throttle.failed(&name, &peer.0, now);
         tracing::info!("a sign-in failed");
         let problem = "The user name or the password is not right.".to_owned();
-        return page(&state, jar, Some(problem), given.then, name, StatusCode::UNAUTHORIZED);
+        return page(&state, jar, Some(problem), None, given.then, name, StatusCode::UNAUTHORIZED);
     };
     state.throttle.succeeded(&name);
     // A new token at every sign-in: one that was planted before is worth nothing.
     if let Some(old) = session::token(&state, &headers) {
-        state.sessions.end(&old);
+        drop(state.sessions.end(&old));
     }
     let target = match own_page(&given.then) {
         Some(then) => then.to_owned(),
         None => super::first_page(&state, &user),
     };
-    let token = state.sessions.begin(user, now).ok_or_else(no_random)?;
+    state.events.record(Event::SignIn, None, &user, "password", state.now()).await?;
+    let begun = state.sessions.begin(Beginner { users: vec![user], by: None }, now);
+    let token = begun.ok_or_else(no_random)?;
     let jar = jar
         .add(cookie(&state, session::cookie_name(&state), token))
-        .remove(Cookie::build(FORM_COOKIE).path("/").build());
+        .remove(Cookie::build(form_cookie(&state)).path("/").secure(state.secure_cookies).build());
     Ok((jar, Redirect::to(&target)).into_response())
 }
 
@@ -164,11 +189,33 @@ pub async fn sign_out(State(state): State<AppState>, jar: CookieJar, request: Re
     if from_elsewhere(&headers) {
         return Err(PageError::StaleForm);
     }
-    if let Some(token) = session::token(&state, &headers) {
-        state.sessions.end(&token);
+    let ended = session::token(&state, &headers).and_then(|token| state.sessions.end(&token));
+    let jar = jar.remove(Cookie::build(session::cookie_name(&state)).path("/").secure(state.secure_cookies).build());
+    let Some(ended) = ended else { return Ok((jar, Redirect::to("/sign-in")).into_response()) };
+    let by = ended.by.as_ref().map_or("password", |on| on.provider.as_str());
+    if let Some(user) = &ended.user {
+        // Leaving works whether it can be written down or not; what cannot is in the log.
+        if let Err(error) = state.events.record(Event::SignOut, None, user, by, state.now()).await {
+            tracing::error!(%error, "a sign-out could not be recorded");
+        }
     }
-    let jar = jar.remove(Cookie::build(session::cookie_name(&state)).path("/").build());
+    if let Some(on) = &ended.by
+        && let Some(provider) = state.providers.iter().find(|provider| provider.config().id == on.provider)
+        && let Some(address) = provider.end_session(on, state.now()).await
+    {
+        let page = SignedOutPage { chrome: Chrome::outside(&state), label: provider.config().label.clone(), address };
+        return Ok((jar, html(&page)?).into_response());
+    }
     Ok((jar, Redirect::to("/sign-in")).into_response())
+}
+
+/// Signed out here, and how to sign out at the provider.
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOutPage {
+    chrome: Chrome,
+    label: String,
+    address: String,
 }
 
 /// A bare form token, for buttons.
