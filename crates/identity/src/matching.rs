@@ -19,7 +19,7 @@ const KEPT_PROBABILITY: f64 = 1e-4;
 /// A guarded pair is never more likely than this: a person decides.
 pub const GUARDED_MOST: f64 = 0.49;
 /// Twins, and parent and child of one name, are guarded where they are at least so likely against one person.
-const GUARD_SHARE: f64 = 0.25;
+const GUARD_SHARE: f64 = 0.7;
 /// A region has at least so many people, though it begin with none.
 pub const REGION_LEAST: usize = 50_000;
 /// What a deterministic rule makes of a pair, at least.
@@ -299,7 +299,13 @@ impl<'a> Matcher<'a> {
     {
         #[expect(clippy::cast_precision_loss, reason = "a frequency to four digits is more than enough")]
         let people = self.index.len().max(1) as f32;
-        Context { lexicon, people, births: self.index.births(), shared }
+        Context { lexicon, people, births: self.index.births(), together: self.index.together(), shared }
+    }
+
+    /// How many of the index should have the name and birthday asked about by chance.
+    pub(crate) fn doubles(&self, question: &Question) -> f64 {
+        let context = self.context(question.lexicon(self.index), &[]);
+        f64::from(crate::compare::doubles(&question.record(), &context))
     }
 
     /// Compare two rows of the index.
@@ -410,8 +416,8 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
-    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, ..] = weighed.classes;
-    let one = one_a + one_b + one_c + one_d;
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, apart] = weighed.classes;
+    let (one, twins) = (one_a + one_b + one_c + one_d, twins + apart);
     if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);
     }

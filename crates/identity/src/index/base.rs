@@ -7,6 +7,7 @@ use crate::{
     keys::{keys, patient_key},
     packed::{Record, pack},
     terms::{Lexicon, Terms},
+    together::Together,
 };
 use fhir::{PatientKey, PersonKey};
 use std::sync::{
@@ -109,6 +110,7 @@ impl Base {
 pub struct Builder {
     terms: Terms,
     births: Births,
+    together: Together,
     attributes: Vec<String>,
     base: Base,
 }
@@ -125,14 +127,22 @@ impl Builder {
     /// For about so many patients.
     pub fn new(expected: usize, attributes: Vec<String>) -> Builder {
         let base = Base { offsets: vec![0], ..Base::default() };
-        Builder { terms: Terms::new(expected / 4), births: Births::default(), attributes, base }
+        Builder {
+            terms: Terms::new(expected / 4),
+            births: Births::default(),
+            together: Together::default(),
+            attributes,
+            base,
+        }
     }
 
     /// Pack one patient onto a pile, on any thread.
     pub fn pack(&self, pile: &mut Packed, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
         let start = pile.words.len();
         pack(facts, &self.attributes, &mut |kind, text| self.terms.add(kind, text), &mut pile.words);
-        self.births.add(pile.words.get(start..).map(Record::read).unwrap_or_default().birth(), true);
+        let record = pile.words.get(start..).map(Record::read).unwrap_or_default();
+        self.births.add(record.birth(), true);
+        self.together.add(&record, Lexicon { terms: &self.terms, local: &[] }, true);
         pile.who.push((patient.0, person.0));
         pile.ends.push(pile.words.len());
     }
@@ -160,7 +170,7 @@ impl Builder {
 
     /// Make the index with so many threads.
     pub fn build_with(self, threads: usize) -> Index {
-        let Builder { terms, births, attributes, mut base } = self;
+        let Builder { terms, births, together, attributes, mut base } = self;
         base.patients.shrink_to_fit();
         base.persons.shrink_to_fit();
         base.offsets.shrink_to_fit();
@@ -171,6 +181,7 @@ impl Builder {
         Index {
             terms,
             births,
+            together,
             attributes,
             base,
             segments: (0..super::SEGMENTS).map(|_| OnceLock::new()).collect(),

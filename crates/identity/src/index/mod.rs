@@ -13,6 +13,7 @@ use crate::{
     keys::{Rule, keys, patient_key},
     packed::{Record, pack},
     terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
+    together::Together,
 };
 use base::Base;
 pub use base::{Builder, Packed};
@@ -35,6 +36,7 @@ const SEGMENT_FIRST: usize = 4096;
 pub struct Index {
     terms: Terms,
     births: Births,
+    together: Together,
     attributes: Vec<String>,
     base: Base,
     segments: Box<[OnceLock<Segment>]>,
@@ -84,6 +86,10 @@ impl Index {
 
     pub(crate) fn births(&self) -> &Births {
         &self.births
+    }
+
+    pub(crate) fn together(&self) -> &Together {
+        &self.together
     }
 
     /// Pack facts as a question.
@@ -251,6 +257,7 @@ impl Index {
                 let record = Record::read(&words);
                 self.births.add(record.birth(), true);
                 let lexicon = Lexicon { terms: &self.terms, local: &[] };
+                self.together.add(&record, lexicon, true);
                 segment.put(*used - start, patient.0, person.0, &words, lexicon);
                 *used += 1;
                 self.live.fetch_add(1, Ordering::Relaxed);
@@ -274,6 +281,7 @@ impl Index {
     fn bury(&self, row: u32) {
         if let Some(record) = self.row(row) {
             self.births.add(record.birth(), false);
+            self.together.add(&record, Lexicon { terms: &self.terms, local: &[] }, false);
             for term in record.terms() {
                 self.terms.count(term, false);
             }
@@ -314,7 +322,7 @@ impl Index {
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
         let segments: usize = self.segments.iter().filter_map(OnceLock::get).map(Segment::bytes).sum();
-        self.terms.bytes() + self.births.bytes() + self.base.bytes() + segments
+        self.terms.bytes() + self.births.bytes() + self.together.bytes() + self.base.bytes() + segments
     }
 
     /// Rows there ever were, dead ones included.
