@@ -1,17 +1,17 @@
 //! The immutable base: rows one after the other, posting lists in one array behind a table of buckets.
 
-use super::Index;
+use super::{Dictionaries, Index};
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{keys, patient_key},
+    keys::{filed_keys, patient_key},
     packed::{Record, pack},
     terms::{Lexicon, Terms},
     together::Together,
 };
 use fhir::{PatientKey, PersonKey};
 use std::sync::{
-    Mutex, OnceLock,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -72,6 +72,28 @@ impl Base {
         }
     }
 
+    /// A base of these rows: patient, person, words; no postings yet.
+    fn of<'w>(rows: impl Iterator<Item = (u64, u64, &'w [u32])>) -> Base {
+        let mut base = Base { offsets: vec![0], ..Base::default() };
+        for (patient, person, words) in rows {
+            base.patients.push(patient);
+            base.persons.push(AtomicU64::new(person));
+            base.words.extend_from_slice(words);
+            base.offsets.push(u32::try_from(base.words.len()).unwrap_or(u32::MAX));
+        }
+        base
+    }
+
+    /// Nobody is dead yet; everybody is posted under their keys.
+    fn finish(&mut self, terms: &Terms, threads: usize) {
+        self.patients.shrink_to_fit();
+        self.persons.shrink_to_fit();
+        self.offsets.shrink_to_fit();
+        self.words.shrink_to_fit();
+        self.dead = (0..self.patients.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        post(self, terms, threads.max(1));
+    }
+
     fn bucket(&self, key: u64) -> usize {
         usize::try_from(key.checked_shr(self.shift).unwrap_or(0)).unwrap_or(0)
     }
@@ -84,7 +106,7 @@ impl Base {
         let wanted = mark(key);
         let stop = rows.len().saturating_add(most).saturating_add(1);
         for (row, mark) in found.iter().zip(marks) {
-            if *mark == wanted {
+            if *mark == wanted && !self.is_dead(*row as usize) {
                 rows.push(*row);
                 if rows.len() >= stop {
                     return;
@@ -171,23 +193,34 @@ impl Builder {
     /// Make the index with so many threads.
     pub fn build_with(self, threads: usize) -> Index {
         let Builder { terms, births, together, attributes, mut base } = self;
-        base.patients.shrink_to_fit();
-        base.persons.shrink_to_fit();
-        base.offsets.shrink_to_fit();
-        base.words.shrink_to_fit();
-        base.dead = (0..base.patients.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        post(&mut base, &terms, threads.max(1));
-        let live = AtomicUsize::new(base.len());
+        base.finish(&terms, threads);
+        Index::with(Arc::new(Dictionaries { terms, births, together }), attributes, base)
+    }
+}
+
+impl Index {
+    fn with(known: Arc<Dictionaries>, attributes: Vec<String>, base: Base) -> Index {
         Index {
-            terms,
-            births,
-            together,
+            known,
             attributes,
+            live: AtomicUsize::new(base.len()),
             base,
             segments: (0..super::SEGMENTS).map(|_| OnceLock::new()).collect(),
             writer: Mutex::new(0),
-            live,
         }
+    }
+
+    /// An index of the same people, all of them in its base: what was added no longer waits in segments, and what is dead
+    /// takes no room. It shares the dictionary, so both may be asked meanwhile. Patients that are put or linked in this one
+    /// while the other is made must be caught up with before it takes its place: see [`Index::catch_up`].
+    pub fn compacted(&self, threads: usize) -> Index {
+        let rows = (0..self.rows()).filter(|row| self.is_live(*row)).filter_map(|row| {
+            let (patient, person) = self.who(row)?;
+            Some((patient.0, person.0, self.words(row)?))
+        });
+        let mut base = Base::of(rows);
+        base.finish(&self.known.terms, threads);
+        Index::with(self.known.clone(), self.attributes.clone(), base)
     }
 }
 
@@ -200,7 +233,7 @@ fn each_key(base: &Base, terms: &Terms, rows: std::ops::Range<usize>, mut with: 
             with(number, patient_key(patient));
         }
         if let Some(words) = base.words(row) {
-            keys(&Record::read(words), lexicon, |_, key| with(number, key));
+            filed_keys(&Record::read(words), lexicon, |_, key| with(number, key));
         }
     }
 }
