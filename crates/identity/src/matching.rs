@@ -92,6 +92,7 @@ pub struct Answer {
 /// Room that decisions reuse.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    keys: Vec<(keys::Rule, u64)>,
     rows: Vec<u32>,
     shared: Vec<(u32, u32)>,
     found: Vec<(u32, Pattern, Weighed)>,
@@ -232,7 +233,8 @@ impl<'a> Matcher<'a> {
     ) -> usize {
         let record = question.record();
         let lexicon = question.lexicon(self.index);
-        let Scratch { rows, shared, found } = scratch;
+        let Scratch { keys: all, rows, shared, found } = scratch;
+        all.clear();
         rows.clear();
         shared.clear();
         found.clear();
@@ -241,10 +243,15 @@ impl<'a> Matcher<'a> {
             .iter()
             .chain(record.emails.iter().step_by(2))
             .chain(record.identifiers.iter().skip(1).step_by(2));
-        keys::keys(&record, lexicon, |rule, key| {
+        keys::keys(&record, lexicon, |rule, key| all.push((rule, key)));
+        let own = all.len();
+        keys::further(&record, lexicon, |rule, key| all.push((rule, key)));
+        self.index.fetch_keys(all);
+        for (number, (rule, key)) in all.iter().copied().enumerate() {
             let before = rows.len();
             let size = self.index.find(rule, key, rows);
-            if rule.counts().is_some()
+            if number < own
+                && rule.counts().is_some()
                 && let Some(word) = words.next()
             {
                 let found = rows.get(before..).unwrap_or_default();
@@ -252,12 +259,10 @@ impl<'a> Matcher<'a> {
                 let size = if found.is_empty() { size } else { self.sharers(*word, found) };
                 shared.push((*word, u32::try_from(size).unwrap_or(u32::MAX)));
             }
-        });
-        keys::further(&record, lexicon, |rule, key| {
-            self.index.find(rule, key, rows);
-        });
+        }
         rows.sort_unstable();
         rows.dedup();
+        self.index.fetch_rows(rows);
         let context = self.context(lexicon, shared);
         let odds = self.scorer.prior_odds();
         let mut compared = 0;

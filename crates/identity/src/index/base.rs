@@ -98,6 +98,23 @@ impl Base {
         usize::try_from(key.checked_shr(self.shift).unwrap_or(0)).unwrap_or(0)
     }
 
+    pub(super) fn start_of(&self, key: u64) -> u32 {
+        self.starts.get(self.bucket(key)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn first_of(&self, key: u64) -> u32 {
+        let start = self.start_of(key) as usize;
+        self.rows.get(start).copied().unwrap_or(0) ^ self.marks.get(start).copied().map_or(0, u32::from)
+    }
+
+    pub(super) fn offset_of(&self, row: u32) -> u32 {
+        self.offsets.get(row as usize).copied().unwrap_or(0)
+    }
+
+    pub(super) fn word_of(&self, row: u32) -> u32 {
+        self.words.get(self.offset_of(row) as usize).copied().unwrap_or(0)
+    }
+
     pub(super) fn find(&self, key: u64, most: usize, rows: &mut Vec<u32>) {
         let bucket = self.bucket(key);
         let (Some(&from), Some(&to)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else { return };

@@ -227,6 +227,19 @@ impl Index {
         found.min(most.saturating_add(1))
     }
 
+    /// Have the processor fetch where these keys' blocks begin, many at a time: reading them one after the other it would
+    /// wait for memory at each.
+    pub(crate) fn fetch_keys(&self, keys: &[(Rule, u64)]) {
+        std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ self.base.start_of(*key)));
+        std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ self.base.first_of(*key)));
+    }
+
+    /// The same for rows.
+    pub(crate) fn fetch_rows(&self, rows: &[u32]) {
+        std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.offset_of(*row)));
+        std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.word_of(*row)));
+    }
+
     fn has_key(&self, row: u32, wanted: u64) -> bool {
         let mut has = false;
         if let Some(record) = self.row(row).filter(|_| !self.is_dead(row)) {
