@@ -5,16 +5,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const FROM: u32 = 1880;
 const YEARS: u32 = 180;
+/// Days of ten years.
+const DAYS_OF_DECADE: f32 = 3652.5;
 
 /// Counts by day.
 #[derive(Debug)]
 pub struct Births {
     days: Box<[AtomicU32]>,
+    decades: [AtomicU32; (YEARS / 10) as usize],
 }
 
 impl Default for Births {
     fn default() -> Self {
-        Births { days: (0..YEARS * 512).map(|_| AtomicU32::new(0)).collect() }
+        Births {
+            days: (0..YEARS * 512).map(|_| AtomicU32::new(0)).collect(),
+            decades: std::array::from_fn(|_| AtomicU32::new(0)),
+        }
     }
 }
 
@@ -30,13 +36,29 @@ impl Births {
         self.slot(birth).map_or(0, |slot| slot.load(Ordering::Relaxed))
     }
 
+    /// Of those born in the decade of a day, the share born on that day; at least half of what it were if all days were alike.
+    pub fn share_of_decade(&self, birth: u32) -> f32 {
+        let alike = 1.0 / DAYS_OF_DECADE;
+        let Some(decade) = self.decade(birth) else { return alike };
+        #[expect(clippy::cast_precision_loss, reason = "a frequency to four digits is more than enough")]
+        let (day, all) = (self.count(birth) as f32, decade.load(Ordering::Relaxed) as f32);
+        ((day + 1.0) / (all + DAYS_OF_DECADE)).max(alike * 0.5)
+    }
+
+    fn decade(&self, birth: u32) -> Option<&AtomicU32> {
+        let year = unpack_birth(birth).0.checked_sub(FROM)?;
+        self.decades.get((year / 10) as usize)
+    }
+
     /// One more, or one fewer.
     pub fn add(&self, birth: u32, more: bool) {
         let Some(slot) = self.slot(birth).filter(|_| birth != 0) else { return };
-        if more {
-            slot.fetch_add(1, Ordering::Relaxed);
-        } else {
-            let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
+        for count in std::iter::once(slot).chain(self.decade(birth)) {
+            if more {
+                count.fetch_add(1, Ordering::Relaxed);
+            } else {
+                let _ = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
+            }
         }
     }
 

@@ -50,8 +50,9 @@ pub(crate) fn explanation(
     for line in &mut lines {
         line.weight = round(line.weight);
         line.frequency = round(line.frequency);
+        line.shared = round(line.shared);
     }
-    let bits = lines.iter().map(|line| line.weight + line.frequency).sum::<f64>();
+    let bits = lines.iter().map(|line| line.weight + line.frequency + line.shared).sum::<f64>();
     Explanation {
         model: model.name.clone(),
         version: model.version,

@@ -9,6 +9,9 @@ use crate::{
 
 /// A name that so many patients have is rare.
 const RARE_MOST: u32 = 50;
+/// A row is filed under its names while so many have them: a name that was rarer when another row came, or is rarer again
+/// by now, finds the same rows.
+const RARE_FILED_MOST: u32 = 100;
 
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +116,17 @@ fn family_keys(term: &Term, mut with: impl FnMut(u32)) {
     }
 }
 
-/// Every key of a row.
-pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule, u64)) {
+/// Every key that a row is filed under.
+pub fn filed_keys(record: &Record<'_>, lexicon: Lexicon<'_>, emit: impl FnMut(Rule, u64)) {
+    keys_of(record, lexicon, RARE_FILED_MOST, emit);
+}
+
+/// Every key of a question.
+pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, emit: impl FnMut(Rule, u64)) {
+    keys_of(record, lexicon, RARE_MOST, emit);
+}
+
+fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: impl FnMut(Rule, u64)) {
     for word in record.nhs {
         emit(Rule::Nhs, key(Rule::Nhs, word & NHS_STEM, 0, 0));
     }
@@ -149,12 +161,12 @@ pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(Rule
     // Rare as a given name and as a family name: somebody else may have it in the other place.
     let rare = |name: &Term, other: crate::terms::Kind| {
         name.text.len() >= 3
-            && name.count() <= RARE_MOST
+            && name.count() <= rare_most
             && lexicon
                 .terms
                 .find(other, &name.text)
                 .and_then(|id| lexicon.get(id))
-                .is_none_or(|term| term.count() <= RARE_MOST)
+                .is_none_or(|term| term.count() <= rare_most)
     };
     let given = record.givens.iter().map(|id| (*id, crate::terms::Kind::Family));
     let family = record.families.iter().map(|id| (*id, crate::terms::Kind::Given));

@@ -22,6 +22,7 @@ mod model;
 mod packed;
 mod terms;
 pub mod text;
+mod together;
 mod train;
 
 pub use batch::{Pair, link_all};

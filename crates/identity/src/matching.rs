@@ -19,7 +19,7 @@ const KEPT_PROBABILITY: f64 = 1e-4;
 /// A guarded pair is never more likely than this: a person decides.
 pub const GUARDED_MOST: f64 = 0.49;
 /// Twins, and parent and child of one name, are guarded where they are at least so likely against one person.
-const GUARD_SHARE: f64 = 0.25;
+const GUARD_SHARE: f64 = 0.7;
 /// A region has at least so many people, though it begin with none.
 pub const REGION_LEAST: usize = 50_000;
 /// What a deterministic rule makes of a pair, at least.
@@ -92,6 +92,7 @@ pub struct Answer {
 /// Room that decisions reuse.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    keys: Vec<(keys::Rule, u64)>,
     rows: Vec<u32>,
     shared: Vec<(u32, u32)>,
     found: Vec<(u32, Pattern, Weighed)>,
@@ -232,7 +233,8 @@ impl<'a> Matcher<'a> {
     ) -> usize {
         let record = question.record();
         let lexicon = question.lexicon(self.index);
-        let Scratch { rows, shared, found } = scratch;
+        let Scratch { keys: all, rows, shared, found } = scratch;
+        all.clear();
         rows.clear();
         shared.clear();
         found.clear();
@@ -241,10 +243,15 @@ impl<'a> Matcher<'a> {
             .iter()
             .chain(record.emails.iter().step_by(2))
             .chain(record.identifiers.iter().skip(1).step_by(2));
-        keys::keys(&record, lexicon, |rule, key| {
+        keys::keys(&record, lexicon, |rule, key| all.push((rule, key)));
+        let own = all.len();
+        keys::further(&record, lexicon, |rule, key| all.push((rule, key)));
+        self.index.fetch_keys(all);
+        for (number, (rule, key)) in all.iter().copied().enumerate() {
             let before = rows.len();
             let size = self.index.find(rule, key, rows);
-            if rule.counts().is_some()
+            if number < own
+                && rule.counts().is_some()
                 && let Some(word) = words.next()
             {
                 let found = rows.get(before..).unwrap_or_default();
@@ -252,12 +259,10 @@ impl<'a> Matcher<'a> {
                 let size = if found.is_empty() { size } else { self.sharers(*word, found) };
                 shared.push((*word, u32::try_from(size).unwrap_or(u32::MAX)));
             }
-        });
-        keys::further(&record, lexicon, |rule, key| {
-            self.index.find(rule, key, rows);
-        });
+        }
         rows.sort_unstable();
         rows.dedup();
+        self.index.fetch_rows(rows);
         let context = self.context(lexicon, shared);
         let odds = self.scorer.prior_odds();
         let mut compared = 0;
@@ -299,7 +304,13 @@ impl<'a> Matcher<'a> {
     {
         #[expect(clippy::cast_precision_loss, reason = "a frequency to four digits is more than enough")]
         let people = self.index.len().max(1) as f32;
-        Context { lexicon, people, births: self.index.births(), shared }
+        Context { lexicon, people, births: self.index.births(), together: self.index.together(), shared }
+    }
+
+    /// How many of the index should have the name and birthday asked about by chance.
+    pub(crate) fn doubles(&self, question: &Question) -> f64 {
+        let context = self.context(question.lexicon(self.index), &[]);
+        f64::from(crate::compare::doubles(&question.record(), &context))
     }
 
     /// Compare two rows of the index.
@@ -410,8 +421,8 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
-    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, ..] = weighed.classes;
-    let one = one_a + one_b + one_c + one_d;
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, apart] = weighed.classes;
+    let (one, twins) = (one_a + one_b + one_c + one_d, twins + apart);
     if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);
     }

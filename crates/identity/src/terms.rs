@@ -113,6 +113,11 @@ impl Term {
         self.kind == other.kind
     }
 
+    /// A hash of the text and its kind: the same in every index.
+    pub(crate) fn own_hash(&self) -> u64 {
+        u64::from(self.hash)
+    }
+
     /// How many patients of the index have it.
     pub fn count(&self) -> u32 {
         self.count.load(Ordering::Relaxed)

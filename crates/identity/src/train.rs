@@ -6,7 +6,7 @@ use crate::{
     compare::{COMPARISONS, MISSING, Pattern, at},
     index::{Index, Question},
     matching::{Matcher, Scratch},
-    model::{CLASSES, Comparison, Level, Model, Scenarios, Scorer, builtin},
+    model::{CLASSES, Comparison, GROWN_UP, Level, Model, ONE_PERSON, Scenarios, Scorer, Thresholds, builtin},
     terms::mix,
 };
 use fhir::PatientKey;
@@ -33,12 +33,41 @@ const START_PAIRS: f64 = 40.0;
 const START_RANDOM: f64 = 400.0;
 /// The prior shares of families are stiffer: few pairs tell of them.
 const START_FAMILIES: f64 = 20.0;
+/// The start's share of namesakes with the same birthday is worth so many of them.
+const START_CHANCE: f64 = 6.0;
+const CHANCE_MOST: f64 = 50.0;
+/// From here on a learnt model links: its probabilities are truer than the built-in model's.
+const LINK_LEARNT: f64 = 0.94;
+/// Of twins who share a home as children so many at most do over 40: what seems more are people known by another name.
+const GROWN_UP_MOST: f64 = 0.03;
+/// Of those asked about so many are not known: too few to learn of their families, and enough.
+const UNKNOWN_FEW: f64 = 0.03;
+const UNKNOWN_ENOUGH: f64 = 0.08;
 /// Stop when no share moves by more.
 const STILL: f64 = 2e-4;
+/// What two people have in common never comes to less than so much of what the start says.
+const ALONG_LEAST: f64 = 0.2;
+/// Of pairs of one person that both have an NHS number, so many at most have two different ones.
+const OTHER_NUMBER_MOST: f64 = 0.004;
 /// No level of one person is rarer than this: a model must not be certain.
 const LEAST: f64 = 2e-5;
 
 type Counts = Vec<[f64; 8]>;
+
+/// One of the sample.
+struct Group {
+    /// Those who may be the same person.
+    patterns: Vec<Pattern>,
+    /// What those are who certainly are not, summed.
+    strangers: Strangers,
+    /// Others of the name and birthday that chance gives.
+    doubles: f64,
+    /// Whether of an age at which twins have left home.
+    grown_up: bool,
+}
+
+/// Of each class of two people, how many.
+type Strangers = [f64; CLASSES - ONE_PERSON];
 
 #[derive(Default)]
 struct Expected {
@@ -46,8 +75,18 @@ struct Expected {
     chance: Counts,
     scenarios: [f64; 4],
     found: f64,
-    /// Unrelated, household, twins, namesakes, neighbours.
-    strangers: [f64; CLASSES - 4],
+    /// Classes of two people, from unrelated on.
+    strangers: Strangers,
+    /// The same of all who are asked about, known or not.
+    of_all: Strangers,
+    /// The twins of those grown up, and how many grown up are asked about.
+    grown_up: (f64, f64),
+    /// How many of those asked about `strangers` are of: where the index holds at most one, of those it does not hold. What
+    /// stands against one person is that the person is not known and the other is a relative: newcomers have relatives
+    /// there more often, or less, than those who are known.
+    of: f64,
+    /// Namesakes with the same birthday that chance gives those asked about.
+    doubles: f64,
 }
 
 /// Learn a model, starting from another.
@@ -60,12 +99,15 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
     }
     let mut model = start.clone();
     model.name = "learnt".to_owned();
+    if start.name == Model::builtin().name {
+        model.thresholds = Thresholds { link: LINK_LEARNT, ..Thresholds::default() };
+    }
     model.learnt_from = Some(training.learnt_from.clone());
     let matcher = Matcher::new(index, &start);
     let mut scratch = Scratch::default();
-    let mut strangers = [0.0_f64; CLASSES - 4];
-    let mut groups: Vec<Vec<Pattern>> = Vec::with_capacity(training.sample.len());
+    let mut groups: Vec<Group> = Vec::with_capacity(training.sample.len());
     for (number, (question, own)) in training.sample.iter().enumerate() {
+        let mut strangers = [0.0_f64; CLASSES - ONE_PERSON];
         matcher.score(question, &mut scratch, |weighed| {
             // Certainly two people: what they are to each other is counted once.
             let [_, _, _, _, rest @ ..] = weighed.classes;
@@ -78,7 +120,13 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
             .found(&scratch)
             .iter()
             .filter(|(row, ..)| own.is_none() || index.who(*row).map(|(patient, _)| patient) != *own);
-        groups.push(others.map(|(_, pattern, _)| *pattern).collect());
+        groups.push(Group {
+            patterns: others.map(|(_, pattern, _)| *pattern).collect(),
+            strangers,
+            doubles: matcher.doubles(question),
+            grown_up: (1..index.births().latest_year().saturating_sub(GROWN_UP))
+                .contains(&(question.record().birth() >> 9)),
+        });
         if number % 256 == 0
             && let Some(progress) = training.progress
         {
@@ -89,10 +137,7 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
     let random = random_pairs(&matcher, training);
     for round in 0..ITERATIONS_MAX {
         let scorer = Scorer::new(&model, index.len(), index.attributes(), index.births().latest_year());
-        let mut expected = expect(&scorer, &model, index, training, &groups, &random);
-        for (sum, more) in expected.strangers.iter_mut().zip(strangers) {
-            *sum += more;
-        }
+        let expected = expect(&scorer, &model, index, training, &groups, &random);
         let moved = maximise(&mut model, &start, index, training, &expected);
         if let Some(progress) = training.progress {
             #[expect(clippy::cast_precision_loss, reason = "a share of the work")]
@@ -100,6 +145,13 @@ pub fn train(index: &Index, start: &Model, training: &Training<'_>) -> Model {
         }
         if moved < STILL {
             break;
+        }
+    }
+    // What two people have in common is written down by the same clerks, with the same slips. Only at the end: while it
+    // is learnt how many twins there are, that their family names are alike tells them from one person badly typed.
+    for (comparison, start) in model.comparisons.iter_mut().zip(&start.comparisons) {
+        for of in FAMILIES {
+            along(comparison, start, of);
         }
     }
     round_shares(&mut model);
@@ -147,7 +199,7 @@ fn expect(
     model: &Model,
     index: &Index,
     training: &Training<'_>,
-    groups: &[Vec<Pattern>],
+    groups: &[Group],
     random: &[Pattern],
 ) -> Expected {
     let comparisons = COMPARISONS + index.attributes().len();
@@ -163,10 +215,14 @@ fn expect(
     let flag = |list: &[bool], comparison: usize| list.get(comparison).copied().unwrap_or(false);
     let known = scorer.known().min(0.98);
     for group in groups {
-        let weighed: Vec<_> = group.iter().map(|pattern| scorer.weigh(pattern)).collect();
+        let weighed: Vec<_> = group.patterns.iter().map(|pattern| scorer.weigh(pattern)).collect();
         let odds = |weighed: &crate::model::Weighed| weighed.factor * scorer.prior_odds();
         let all: f64 = weighed.iter().map(odds).sum();
-        for (pattern, weighed) in group.iter().zip(&weighed) {
+        let unknown = if training.at_most_one { (1.0 - known) / (1.0 - known + all) } else { 1.0 };
+        expected.of += unknown;
+        expected.doubles += unknown * group.doubles;
+        let mut strangers = group.strangers.map(|count| (unknown * count, count));
+        for (pattern, weighed) in group.patterns.iter().zip(&weighed) {
             let one = match training.at_most_one {
                 true => odds(weighed) / (1.0 - known + all),
                 false => weighed.probability(),
@@ -179,8 +235,9 @@ fn expect(
                 *sum += share;
             }
             expected.found += one;
-            for (sum, class) in expected.strangers.iter_mut().zip(rest) {
-                *sum += (1.0 - one) * class / other;
+            for ((sum, all), class) in strangers.iter_mut().zip(rest) {
+                *sum += if training.at_most_one { unknown } else { 1.0 - one } * class / other;
+                *all += (1.0 - one) * class / other;
             }
             if one < 1e-6 {
                 continue;
@@ -191,6 +248,15 @@ fn expect(
             tally(&mut expected.same, pattern, both, |comparison| {
                 !flag(&by_move, comparison) && !flag(&by_name, comparison)
             });
+        }
+        for ((sum, all), (more, more_all)) in expected.strangers.iter_mut().zip(&mut expected.of_all).zip(strangers) {
+            *sum += more;
+            *all += more_all;
+        }
+        if group.grown_up {
+            let [_, _, (twins, _), _, _, _, (apart, _)] = strangers;
+            expected.grown_up.0 += twins + apart;
+            expected.grown_up.1 += unknown;
         }
     }
     for pattern in random {
@@ -222,12 +288,34 @@ fn maximise(model: &mut Model, start: &Model, index: &Index, training: &Training
     let known = mix(expected.found, start.prior.known, 5.0);
     moved = moved.max((known - model.prior.known).abs());
     model.prior.known = if training.at_most_one { known.clamp(0.02, 0.99) } else { known.clamp(0.001, 50.0) };
-    let [_, household, twin, namesake, neighbour, double] = expected.strangers;
-    model.prior.household = mix(household, start.prior.household, START_FAMILIES).min(20.0);
-    model.prior.twin = mix(twin, start.prior.twin, START_FAMILIES).min(1.0);
-    model.prior.namesake = mix(namesake, start.prior.namesake, START_FAMILIES).min(1.0);
-    model.prior.double = mix(double, start.prior.double, START_FAMILIES).min(1.0);
-    model.prior.neighbour = mix(neighbour, start.prior.neighbour, 1.0).min(1000.0);
+    let [_, household, twin, namesake, neighbour, double, apart] = expected.strangers;
+    let [_, household_all, twin_all, namesake_all, neighbour_all, _, apart_all] = expected.of_all;
+    // Of those not known, where there are enough to learn from; where nearly everybody is known, those who seem not to be
+    // are badly typed, and it is reckoned with what holds of all.
+    let enough = ((expected.of / asked - UNKNOWN_FEW) / (UNKNOWN_ENOUGH - UNKNOWN_FEW)).clamp(0.0, 1.0);
+    let of = |count: f64, all: f64, from: f64, stiffness: f64| {
+        let of_all = mix(all, from, stiffness);
+        (1.0 - enough) * of_all + enough * (count + stiffness * of_all) / (expected.of + stiffness)
+    };
+    model.prior.household = of(household, household_all, start.prior.household, START_FAMILIES).min(20.0);
+    model.prior.namesake = of(namesake, namesake_all, start.prior.namesake, START_FAMILIES).min(1.0);
+    model.prior.neighbour = of(neighbour, neighbour_all, start.prior.neighbour, 1.0).min(1000.0);
+    // Twins of an age at which they have left home are reckoned against those of the others.
+    let twin = of(twin + apart, twin_all + apart_all, start.prior.twin, START_FAMILIES);
+    let (twins_old, old) = expected.grown_up;
+    let grown_up = (twins_old + START_FAMILIES * start.prior.twins_grown_up * twin) / (old + START_FAMILIES);
+    let share_old = (old / expected.of.max(f64::MIN_POSITIVE)).min(0.9);
+    let young = (twin - share_old * grown_up) / (1.0 - share_old);
+    model.prior.twin = young.clamp(1e-6, 1.0);
+    model.prior.twins_grown_up = if training.at_most_one {
+        (grown_up / model.prior.twin).clamp(0.005, GROWN_UP_MOST)
+    } else {
+        start.prior.twins_grown_up
+    };
+    // As many namesakes of the same birthday as there are, against as many as the names and ages of those asked about would
+    // give by chance.
+    let chance = (double + START_CHANCE * start.prior.chance) / (expected.doubles + START_CHANCE);
+    model.prior.chance = (enough * chance + (1.0 - enough) * start.prior.chance).clamp(0.5, CHANCE_MOST);
     let [a, b, c, d] = expected.scenarios;
     let from = start.scenarios;
     let all = a + b + c + d + START_FAMILIES;
@@ -256,7 +344,34 @@ fn relearn(comparison: &mut Comparison, start: &Comparison, same: &[f64; 8], cha
         moved = moved.max((m - level.m).abs());
         level.m = m.max(LEAST);
     }
+    // A number is a person's own: that it differs is never learnt to be usual from those who were taken for one person.
+    if numbers && let Some(level) = comparison.levels.iter_mut().find(|level| level.level == "different") {
+        level.m = level.m.min(OTHER_NUMBER_MOST);
+    }
     moved
+}
+
+/// Where a level of two people who are something to each other is kept.
+type Of = fn(&mut Level) -> &mut Option<f64>;
+const FAMILIES: [Of; 4] =
+    [|level| &mut level.household, |level| &mut level.twin, |level| &mut level.namesake, |level| &mut level.double];
+
+/// Of two people, some have one value, as one person has: what was learnt of how one person's values differ holds for them.
+fn along(comparison: &mut Comparison, start: &Comparison, of: Of) {
+    let begin: Vec<(f64, f64)> =
+        start.levels.iter().filter_map(|level| Some((level.m, (*of(&mut level.clone()))?))).collect();
+    let Some((m, share)) = begin.first().copied().filter(|_| begin.len() == start.levels.len()) else { return };
+    let common = (share / m).min(1.0);
+    let now: Vec<f64> = comparison
+        .levels
+        .iter()
+        .zip(&begin)
+        .map(|(level, (m, share))| (share + common * (level.m - m)).max(share * ALONG_LEAST))
+        .collect();
+    let (before, after) = (begin.iter().map(|(_, share)| share).sum::<f64>(), now.iter().sum::<f64>());
+    for (level, share) in comparison.levels.iter_mut().zip(now) {
+        *of(level) = Some(share * before / after);
+    }
 }
 
 /// Six significant digits: enough, and readable.
@@ -270,6 +385,11 @@ fn round_shares(model: &mut Model) {
     for level in model.comparisons.iter_mut().chain(&mut model.attributes).flat_map(|known| &mut known.levels) {
         round(&mut level.m);
         round(&mut level.u);
+        for of in FAMILIES {
+            if let Some(share) = of(level) {
+                round(share);
+            }
+        }
     }
     round(&mut model.prior.known);
     round(&mut model.prior.household);
@@ -277,6 +397,8 @@ fn round_shares(model: &mut Model) {
     round(&mut model.prior.namesake);
     round(&mut model.prior.neighbour);
     round(&mut model.prior.double);
+    round(&mut model.prior.chance);
+    round(&mut model.prior.twins_grown_up);
     let scenarios = &mut model.scenarios;
     round(&mut scenarios.settled);
     round(&mut scenarios.moved);

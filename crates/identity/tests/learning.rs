@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{at, crowd_member, index_of, nhs, person};
+use common::{at, crowd_member, index_of, nhs, person, phone};
 use fhir::PatientKey;
 use identity::{Index, Matcher, Model, PatientFacts, Question, Training, train};
 
@@ -72,6 +72,44 @@ fn golden_explanations() {
 
 fn text(matcher: &Matcher<'_>, a: &PatientFacts, b: &PatientFacts) -> String {
     serde_json::to_string_pretty(&matcher.explain_facts(a, b)).unwrap_or_default()
+}
+
+#[test]
+fn a_telephone_a_digit_apart_is_not_the_telephone() {
+    let (index, model) = (index_of(300, &[]), Model::builtin());
+    let matcher = Matcher::new(&index, &model);
+    let one = phone(at(person("Ann", "Smith1", "1950-03-12", "female"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123");
+    let other = phone(at(person("Ann", "Smith1", "1950-03-12", "female"), "80 Elm Road", "M1 1AE"), "0161 496 0124");
+    let weight = |other: &PatientFacts| {
+        let explanation = matcher.explain_facts(&one, other);
+        let line = explanation.lines.iter().find(|line| line.comparison == "telephone").unwrap();
+        line.weight + line.frequency
+    };
+    let mut same = other.clone();
+    same.phones.clone_from(&one.phones);
+    let (apart, same) = (weight(&other), weight(&same));
+    assert!((0.0..6.0).contains(&apart) && same > apart + 2.0, "{apart} {same}");
+}
+
+#[test]
+fn a_household_is_told_by_its_parts() {
+    let (index, model) = (index_of(3000, &[]), Model::builtin());
+    let matcher = Matcher::new(&index, &model);
+    let ann = phone(at(person("Ann", "Smith1", "1950-03-12", "female"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123");
+    let spouse = PatientFacts {
+        givens: vec!["Frederick".into()],
+        birth: "1948-11-30".parse().ok(),
+        gender: Some("male".into()),
+        ..ann.clone()
+    };
+    let explanation = matcher.explain_facts(&ann, &spouse);
+    for part in ["family-name", "postcode", "street", "telephone"] {
+        let line = explanation.lines.iter().find(|line| line.comparison == part).unwrap();
+        let (given, left) = (line.weight + line.frequency, line.weight + line.frequency + line.shared);
+        assert!(given > 4.0 && left.abs() < 2.0, "what a household shares is taken off again: {part} {given} {left}");
+    }
+    let last = explanation.lines.last().unwrap();
+    assert_eq!((last.comparison.as_str(), last.level.as_str()), ("who-else", "one-household"));
 }
 
 #[test]

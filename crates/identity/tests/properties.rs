@@ -98,6 +98,55 @@ fn an_index_that_grew_answers_as_one_made_in_one_go() {
     assert_alike(&bulk.build(), &grown);
 }
 
+/// What may happen to an index: (what, who, how).
+fn happen(index: &Index, (what, who, how): (u8, u64, u64)) -> PatientKey {
+    let patient = PatientKey(who);
+    match what {
+        0 => {
+            index.remove(patient);
+        }
+        1 => {
+            index.link(patient, PersonKey(how));
+        }
+        _ => index.put(patient, PersonKey(who), &changed(who, how)),
+    }
+    patient
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn an_index_made_anew_answers_as_the_one_it_replaces(
+        before in proptest::collection::vec((0_u8..6, 0_u64..300, 0_u64..128), 0..200),
+        meanwhile in proptest::collection::vec((0_u8..6, 0_u64..300, 0_u64..128), 0..60),
+        after in proptest::collection::vec((0_u8..6, 0_u64..300, 0_u64..128), 0..60),
+    ) {
+        let old = index_of(250, &[]);
+        for step in before {
+            happen(&old, step);
+        }
+        let new = old.compacted(1);
+        prop_assert_eq!(new.added(), 0);
+        let touched: Vec<PatientKey> = meanwhile.into_iter().map(|step| happen(&old, step)).collect();
+        for patient in touched {
+            new.catch_up(&old, patient);
+        }
+        prop_assert_eq!(new.len(), old.len());
+        assert_alike(&old, &new);
+        let persons = |index: &Index| -> Vec<_> {
+            (0..300).map(|who| index.row_of(PatientKey(who)).and_then(|row| index.who(row))).collect()
+        };
+        prop_assert_eq!(persons(&old), persons(&new));
+        // The dictionary is shared, so from here on only the new one lives.
+        for step in after {
+            happen(&new, step);
+        }
+        let again = new.compacted(1);
+        assert_alike(&new, &again);
+    }
+}
+
 #[test]
 fn threads_do_not_change_the_index() {
     let make = |threads: usize| {

@@ -33,9 +33,21 @@ pub struct Waterfall {
 }
 
 /// Comparisons that tell where somebody is.
-const WHEREABOUTS: [&str; 8] =
-    ["postcode", "street", "place", "region", "telephone", "practice", "address", "people-who-live-together"];
+const WHEREABOUTS: [&str; 10] = [
+    "postcode",
+    "street",
+    "place",
+    "region",
+    "telephone",
+    "practice",
+    "address",
+    "what-changed",
+    "who-else",
+    "people-who-live-together",
+];
 
+/// Less is not worth saying.
+const SHARED_LEAST: f64 = 0.5;
 /// Steps shown at most.
 const STEPS_MAX: usize = 40;
 
@@ -53,14 +65,20 @@ pub fn waterfall(body: &str, other: PatientKey, withheld: bool) -> Option<Waterf
     for line in lines.iter().take(STEPS_MAX) {
         let comparison = text(line, "comparison");
         let (weight, frequency) = (number(line, "weight").unwrap_or(0.0), number(line, "frequency").unwrap_or(0.0));
-        // A household's line names what agreed; where the matcher itself withheld, there is only the family name in it.
-        let of_household = comparison == "household" && !matcher_withheld;
+        // A household's line names what agreed, and what a family name weighs depends on who moved; where the matcher itself
+        // withheld, neither knows more than the family name.
+        let of_household = matches!(comparison.as_str(), "household" | "family-name") && !matcher_withheld;
         if withheld && (of_household || WHEREABOUTS.contains(&comparison.as_str())) {
             hidden = true;
             continue;
         }
-        let words = level_words(&comparison, &text(line, "level"), frequency);
-        steps.push(Step { label: label(&comparison), words, bits: weight + frequency, withheld: false });
+        // What is taken off says whether they live together: of a restricted person, not even that.
+        let shared = number(line, "shared").filter(|_| !withheld).unwrap_or(0.0);
+        let mut words = level_words(&comparison, &text(line, "level"), frequency);
+        if shared <= -SHARED_LEAST {
+            words.push_str(&format!(": {:+.1}, less {:.1} that such people share", weight + frequency, -shared));
+        }
+        steps.push(Step { label: label(&comparison), words, bits: weight + frequency + shared, withheld: false });
     }
     if withheld {
         // One line for all of it, whatever there is: how many there are would tell something too.
@@ -132,6 +150,8 @@ fn label(comparison: &str) -> String {
         "email" => "E-mail".into(),
         "place" => "Town".into(),
         "region" => "County".into(),
+        "what-changed" => "What changed".into(),
+        "who-else" => "Who else it may be".into(),
         "people-who-live-together" => "They may live together".into(),
         other => capital(&other.replace('-', " ")),
     }
@@ -146,6 +166,16 @@ fn level_words(comparison: &str, level: &str, frequency: f64) -> String {
     let words = match (comparison, level) {
         ("prior", _) => "how seldom two patients are one person".to_owned(),
         ("people-who-live-together", _) => "family name, address and telephone count once".into(),
+        ("what-changed", "nothing") => "nothing".into(),
+        ("what-changed", "address") => "moved, as few have".into(),
+        ("what-changed", "family-name") => "another family name, as few take".into(),
+        ("what-changed", "family-name-and-address") => "moved, and another family name".into(),
+        ("who-else", "strangers") => "nobody near: a stranger".into(),
+        ("who-else", "one-household") => "two of one household: few of all live together".into(),
+        ("who-else", "twins") => "twins: few have one".into(),
+        ("who-else", "parent-and-child") => "parent and child of one name: there are few".into(),
+        ("who-else", "neighbours") => "neighbours: few of all live so near".into(),
+        ("who-else", "same-name-and-birthday") => "another of the same name and birthday: there are few".into(),
         ("forename", "variant") => "a familiar form of the same name".into(),
         ("forename", "middle") => "one’s middle name is the other’s forename".into(),
         ("forename", "swapped") | ("family-name", "swapped") => "forename and family name swapped".into(),

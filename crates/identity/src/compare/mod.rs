@@ -3,16 +3,19 @@
 mod address;
 mod birth;
 mod names;
+mod namesakes;
 mod numbers;
 
 pub(crate) use address::outward;
 pub use birth::{level as birth_level, years_apart};
+pub(crate) use namesakes::doubles;
 pub(crate) use numbers::verified;
 
 use crate::{
     births::Births,
     packed::Record,
     terms::{Lexicon, NONE},
+    together::Together,
 };
 
 /// A comparison was not possible: one side says nothing.
@@ -121,6 +124,8 @@ pub struct Context<'t> {
     pub people: f32,
     /// How many were born on a day.
     pub births: &'t Births,
+    /// How many have two names together.
+    pub together: &'t Together,
     /// How many have a number (a telephone, an email address, an identifier) of the question: (word, patients).
     pub shared: &'t [(u32, u32)],
 }
@@ -149,6 +154,10 @@ pub struct Pattern {
     pub levels: [u8; COMPARISONS_MAX],
     /// The share of people who have the value that agreed; 0 where the level's average serves.
     pub shares: [f32; COMPARISONS_MAX],
+    /// Of those who have the one name that agrees, how many times as many have the other as among all: names keep company.
+    pub company: f32,
+    /// How many others of the index there should be, by chance, of these names and this day of birth.
+    pub doubles: f32,
     /// Years between the dates of birth, where both are known.
     pub years_apart: u16,
     /// The earlier year of birth, where both are known; else 0.
@@ -157,7 +166,14 @@ pub struct Pattern {
 
 impl Default for Pattern {
     fn default() -> Self {
-        Pattern { levels: [MISSING; COMPARISONS_MAX], shares: [0.0; COMPARISONS_MAX], years_apart: 0, birth_year: 0 }
+        Pattern {
+            levels: [MISSING; COMPARISONS_MAX],
+            shares: [0.0; COMPARISONS_MAX],
+            company: 1.0,
+            doubles: 0.0,
+            years_apart: 0,
+            birth_year: 0,
+        }
     }
 }
 
@@ -211,6 +227,7 @@ pub fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Pattern
     let mut pattern = Pattern::default();
     names::compare(a, b, context, &mut pattern);
     birth::compare(a, b, context, &mut pattern);
+    namesakes::compare(a, b, context, &mut pattern);
     if a.sex() != 0 && b.sex() != 0 {
         let level = if a.sex() == b.sex() { level::yes::SAME } else { level::yes::DIFFERENT };
         pattern.set(at::SEX, level, 0.0);

@@ -164,16 +164,21 @@ fn shares_a_part(a: &str, b: &str) -> bool {
     shared || a.split('-').eq(b.split('-')) || a.bytes().filter(|c| *c != b'-').eq(b.bytes().filter(|c| *c != b'-'))
 }
 
+/// A given name typed where the family name belongs: alone, or with further given names; of a family name of several words,
+/// the first is in the given name's place.
+fn stands_for(given: &str, family: &str) -> bool {
+    given == family
+        || alike(given, family, 4, 0.93)
+        || family.contains('-') && family.split('-').any(|part| part == given)
+}
+
 /// Given and family name stand in each other's place: the share of people who have both names so.
 fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<f32> {
     let crossed = |given: &[u32], family: &[u32]| {
         given.iter().find_map(|given| {
             let name = context.lexicon.get(*given)?;
             let other = family.iter().find(|family| {
-                context
-                    .lexicon
-                    .get(**family)
-                    .is_some_and(|family| name.text == family.text || alike(&name.text, &family.text, 4, 0.93))
+                context.lexicon.get(**family).is_some_and(|family| stands_for(&name.text, &family.text))
             });
             Some((*given, *other?))
         })

@@ -1,16 +1,17 @@
 //! The immutable base: rows one after the other, posting lists in one array behind a table of buckets.
 
-use super::Index;
+use super::{Dictionaries, Index};
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{keys, patient_key},
+    keys::{filed_keys, patient_key},
     packed::{Record, pack},
     terms::{Lexicon, Terms},
+    together::Together,
 };
 use fhir::{PatientKey, PersonKey};
 use std::sync::{
-    Mutex, OnceLock,
+    Arc, Mutex, OnceLock,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -71,8 +72,47 @@ impl Base {
         }
     }
 
+    /// A base of these rows: patient, person, words; no postings yet.
+    fn of<'w>(rows: impl Iterator<Item = (u64, u64, &'w [u32])>) -> Base {
+        let mut base = Base { offsets: vec![0], ..Base::default() };
+        for (patient, person, words) in rows {
+            base.patients.push(patient);
+            base.persons.push(AtomicU64::new(person));
+            base.words.extend_from_slice(words);
+            base.offsets.push(u32::try_from(base.words.len()).unwrap_or(u32::MAX));
+        }
+        base
+    }
+
+    /// Nobody is dead yet; everybody is posted under their keys.
+    fn finish(&mut self, terms: &Terms, threads: usize) {
+        self.patients.shrink_to_fit();
+        self.persons.shrink_to_fit();
+        self.offsets.shrink_to_fit();
+        self.words.shrink_to_fit();
+        self.dead = (0..self.patients.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        post(self, terms, threads.max(1));
+    }
+
     fn bucket(&self, key: u64) -> usize {
         usize::try_from(key.checked_shr(self.shift).unwrap_or(0)).unwrap_or(0)
+    }
+
+    pub(super) fn start_of(&self, key: u64) -> u32 {
+        self.starts.get(self.bucket(key)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn first_of(&self, key: u64) -> u32 {
+        let start = self.start_of(key) as usize;
+        self.rows.get(start).copied().unwrap_or(0) ^ self.marks.get(start).copied().map_or(0, u32::from)
+    }
+
+    pub(super) fn offset_of(&self, row: u32) -> u32 {
+        self.offsets.get(row as usize).copied().unwrap_or(0)
+    }
+
+    pub(super) fn word_of(&self, row: u32) -> u32 {
+        self.words.get(self.offset_of(row) as usize).copied().unwrap_or(0)
     }
 
     pub(super) fn find(&self, key: u64, most: usize, rows: &mut Vec<u32>) {
@@ -83,7 +123,7 @@ impl Base {
         let wanted = mark(key);
         let stop = rows.len().saturating_add(most).saturating_add(1);
         for (row, mark) in found.iter().zip(marks) {
-            if *mark == wanted {
+            if *mark == wanted && !self.is_dead(*row as usize) {
                 rows.push(*row);
                 if rows.len() >= stop {
                     return;
@@ -109,6 +149,7 @@ impl Base {
 pub struct Builder {
     terms: Terms,
     births: Births,
+    together: Together,
     attributes: Vec<String>,
     base: Base,
 }
@@ -125,14 +166,22 @@ impl Builder {
     /// For about so many patients.
     pub fn new(expected: usize, attributes: Vec<String>) -> Builder {
         let base = Base { offsets: vec![0], ..Base::default() };
-        Builder { terms: Terms::new(expected / 4), births: Births::default(), attributes, base }
+        Builder {
+            terms: Terms::new(expected / 4),
+            births: Births::default(),
+            together: Together::default(),
+            attributes,
+            base,
+        }
     }
 
     /// Pack one patient onto a pile, on any thread.
     pub fn pack(&self, pile: &mut Packed, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
         let start = pile.words.len();
         pack(facts, &self.attributes, &mut |kind, text| self.terms.add(kind, text), &mut pile.words);
-        self.births.add(pile.words.get(start..).map(Record::read).unwrap_or_default().birth(), true);
+        let record = pile.words.get(start..).map(Record::read).unwrap_or_default();
+        self.births.add(record.birth(), true);
+        self.together.add(&record, Lexicon { terms: &self.terms, local: &[] }, true);
         pile.who.push((patient.0, person.0));
         pile.ends.push(pile.words.len());
     }
@@ -160,23 +209,35 @@ impl Builder {
 
     /// Make the index with so many threads.
     pub fn build_with(self, threads: usize) -> Index {
-        let Builder { terms, births, attributes, mut base } = self;
-        base.patients.shrink_to_fit();
-        base.persons.shrink_to_fit();
-        base.offsets.shrink_to_fit();
-        base.words.shrink_to_fit();
-        base.dead = (0..base.patients.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        post(&mut base, &terms, threads.max(1));
-        let live = AtomicUsize::new(base.len());
+        let Builder { terms, births, together, attributes, mut base } = self;
+        base.finish(&terms, threads);
+        Index::with(Arc::new(Dictionaries { terms, births, together }), attributes, base)
+    }
+}
+
+impl Index {
+    fn with(known: Arc<Dictionaries>, attributes: Vec<String>, base: Base) -> Index {
         Index {
-            terms,
-            births,
+            known,
             attributes,
+            live: AtomicUsize::new(base.len()),
             base,
             segments: (0..super::SEGMENTS).map(|_| OnceLock::new()).collect(),
             writer: Mutex::new(0),
-            live,
         }
+    }
+
+    /// An index of the same people, all of them in its base: what was added no longer waits in segments, and what is dead
+    /// takes no room. It shares the dictionary, so both may be asked meanwhile. Patients that are put or linked in this one
+    /// while the other is made must be caught up with before it takes its place: see [`Index::catch_up`].
+    pub fn compacted(&self, threads: usize) -> Index {
+        let rows = (0..self.rows()).filter(|row| self.is_live(*row)).filter_map(|row| {
+            let (patient, person) = self.who(row)?;
+            Some((patient.0, person.0, self.words(row)?))
+        });
+        let mut base = Base::of(rows);
+        base.finish(&self.known.terms, threads);
+        Index::with(self.known.clone(), self.attributes.clone(), base)
     }
 }
 
@@ -189,7 +250,7 @@ fn each_key(base: &Base, terms: &Terms, rows: std::ops::Range<usize>, mut with: 
             with(number, patient_key(patient));
         }
         if let Some(words) = base.words(row) {
-            keys(&Record::read(words), lexicon, |_, key| with(number, key));
+            filed_keys(&Record::read(words), lexicon, |_, key| with(number, key));
         }
     }
 }

@@ -10,16 +10,17 @@ mod segment;
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{Rule, keys, patient_key},
+    keys::{Rule, filed_keys, patient_key},
     packed::{Record, pack},
     terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
+    together::Together,
 };
 use base::Base;
 pub use base::{Builder, Packed};
 use fhir::{PatientKey, PersonKey};
 use segment::Segment;
 use std::sync::{
-    Mutex, OnceLock, PoisonError,
+    Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -30,11 +31,18 @@ const SEGMENTS: usize = 14;
 /// Patients in the first segment.
 const SEGMENT_FIRST: usize = 4096;
 
+/// What is counted of all patients, and their texts: shared by an index and the one that is to take its place.
+#[derive(Debug)]
+struct Dictionaries {
+    terms: Terms,
+    births: Births,
+    together: Together,
+}
+
 /// The patients of a region, ready to be compared with.
 #[derive(Debug)]
 pub struct Index {
-    terms: Terms,
-    births: Births,
+    known: Arc<Dictionaries>,
     attributes: Vec<String>,
     base: Base,
     segments: Box<[OnceLock<Segment>]>,
@@ -57,7 +65,7 @@ impl Question {
 
     /// The dictionary with the question's own terms.
     pub fn lexicon<'t>(&'t self, index: &'t Index) -> Lexicon<'t> {
-        Lexicon { terms: &index.terms, local: &self.local }
+        Lexicon { terms: &index.known.terms, local: &self.local }
     }
 }
 
@@ -83,7 +91,11 @@ impl Index {
     }
 
     pub(crate) fn births(&self) -> &Births {
-        &self.births
+        &self.known.births
+    }
+
+    pub(crate) fn together(&self) -> &Together {
+        &self.known.together
     }
 
     /// Pack facts as a question.
@@ -97,7 +109,7 @@ impl Index {
     pub(crate) fn extend_question(&self, question: &mut Question, facts: &PatientFacts) {
         let local = &mut question.local;
         let mut term = |kind: Kind, text: &str| {
-            self.terms.find(kind, text).unwrap_or_else(|| {
+            self.known.terms.find(kind, text).unwrap_or_else(|| {
                 let made = Term::new(kind, text);
                 let place = local
                     .iter()
@@ -215,10 +227,23 @@ impl Index {
         found.min(most.saturating_add(1))
     }
 
+    /// Have the processor fetch where these keys' blocks begin, many at a time: reading them one after the other it would
+    /// wait for memory at each.
+    pub(crate) fn fetch_keys(&self, keys: &[(Rule, u64)]) {
+        std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ self.base.start_of(*key)));
+        std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ self.base.first_of(*key)));
+    }
+
+    /// The same for rows.
+    pub(crate) fn fetch_rows(&self, rows: &[u32]) {
+        std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.offset_of(*row)));
+        std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.word_of(*row)));
+    }
+
     fn has_key(&self, row: u32, wanted: u64) -> bool {
         let mut has = false;
         if let Some(record) = self.row(row).filter(|_| !self.is_dead(row)) {
-            keys(&record, Lexicon { terms: &self.terms, local: &[] }, |_, key| has |= key == wanted);
+            filed_keys(&record, Lexicon { terms: &self.known.terms, local: &[] }, |_, key| has |= key == wanted);
         }
         has
     }
@@ -242,24 +267,55 @@ impl Index {
         let mut used = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.row_of(patient);
         let mut words = Vec::with_capacity(24);
-        pack(facts, &self.attributes, &mut |kind, text| self.terms.add(kind, text), &mut words);
+        pack(facts, &self.attributes, &mut |kind, text| self.known.terms.add(kind, text), &mut words);
+        let record = Record::read(&words);
+        self.known.births.add(record.birth(), true);
+        self.known.together.add(&record, self.lexicon(), true);
+        self.append(&mut used, patient, person, &words);
+        if let Some(old) = old {
+            self.discount(old);
+            self.bury(old);
+        }
+    }
+
+    fn lexicon(&self) -> Lexicon<'_> {
+        Lexicon { terms: &self.known.terms, local: &[] }
+    }
+
+    /// Add a row whose terms are counted.
+    fn append(&self, used: &mut usize, patient: PatientKey, person: PersonKey, words: &[u32]) {
         let mut start = 0;
         for (number, slot) in self.segments.iter().enumerate() {
             let capacity = SEGMENT_FIRST << number;
             if *used < start + capacity {
                 let segment = slot.get_or_init(|| Segment::new(capacity));
-                let record = Record::read(&words);
-                self.births.add(record.birth(), true);
-                let lexicon = Lexicon { terms: &self.terms, local: &[] };
-                segment.put(*used - start, patient.0, person.0, &words, lexicon);
+                segment.put(*used - start, patient.0, person.0, words, self.lexicon());
                 *used += 1;
                 self.live.fetch_add(1, Ordering::Relaxed);
                 break;
             }
             start += capacity;
         }
-        if let Some(old) = old {
-            self.bury(old);
+    }
+
+    /// Know of a patient what `from` knows, an index that shares this one's dictionary: what happened there since
+    /// [`Index::compacted`].
+    pub fn catch_up(&self, from: &Index, patient: PatientKey) {
+        let mut used = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = from.row_of(patient).and_then(|row| Some((from.words(row)?, from.who(row)?.1)));
+        let own = self.row_of(patient);
+        match (theirs, own) {
+            (Some((words, person)), Some(row)) if self.words(row) == Some(words) => {
+                self.point(row, person);
+            }
+            (Some((words, person)), own) => {
+                self.append(&mut used, patient, person, words);
+                if let Some(row) = own {
+                    self.bury(row);
+                }
+            }
+            (None, Some(row)) => self.bury(row),
+            (None, None) => {}
         }
     }
 
@@ -267,17 +323,23 @@ impl Index {
     pub fn remove(&self, patient: PatientKey) -> bool {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(row) = self.row_of(patient) else { return false };
+        self.discount(row);
         self.bury(row);
         true
     }
 
-    fn bury(&self, row: u32) {
+    /// Take a row out of what is counted.
+    fn discount(&self, row: u32) {
         if let Some(record) = self.row(row) {
-            self.births.add(record.birth(), false);
+            self.known.births.add(record.birth(), false);
+            self.known.together.add(&record, self.lexicon(), false);
             for term in record.terms() {
-                self.terms.count(term, false);
+                self.known.terms.count(term, false);
             }
         }
+    }
+
+    fn bury(&self, row: u32) {
         let row = row as usize;
         match row.checked_sub(self.base.len()) {
             None => self.base.bury(row),
@@ -292,7 +354,10 @@ impl Index {
 
     /// Say that a patient is another person from now on.
     pub fn link(&self, patient: PatientKey, person: PersonKey) -> bool {
-        let Some(row) = self.row_of(patient) else { return false };
+        self.row_of(patient).is_some_and(|row| self.point(row, person))
+    }
+
+    fn point(&self, row: u32, person: PersonKey) -> bool {
         let row = row as usize;
         match row.checked_sub(self.base.len()) {
             None => self.base.link(row, person.0),
@@ -306,7 +371,7 @@ impl Index {
         }
     }
 
-    /// How many were added since the base was made: beyond a tenth of all, make the index anew.
+    /// How many were added since the base was made.
     pub fn added(&self) -> usize {
         *self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -314,7 +379,11 @@ impl Index {
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
         let segments: usize = self.segments.iter().filter_map(OnceLock::get).map(Segment::bytes).sum();
-        self.terms.bytes() + self.births.bytes() + self.base.bytes() + segments
+        self.known.terms.bytes()
+            + self.known.births.bytes()
+            + self.known.together.bytes()
+            + self.base.bytes()
+            + segments
     }
 
     /// Rows there ever were, dead ones included.
@@ -323,6 +392,6 @@ impl Index {
     }
 
     pub(crate) fn terms(&self) -> &Terms {
-        &self.terms
+        &self.known.terms
     }
 }

@@ -3,7 +3,7 @@
 
 use super::base::mark;
 use crate::{
-    keys::{keys, patient_key},
+    keys::{filed_keys, patient_key},
     packed::Record,
     terms::{Lexicon, NONE},
 };
@@ -60,7 +60,7 @@ impl Segment {
             return;
         }
         let mut all = vec![patient_key(patient)];
-        keys(&Record::read(words), lexicon, |_, key| all.push(key));
+        filed_keys(&Record::read(words), lexicon, |_, key| all.push(key));
         let number = u32::try_from(place).unwrap_or(NONE);
         // Two keys of one row may share a head: the later one's chain goes on to the earlier one.
         let mut links: Vec<(u16, u32, u32)> = Vec::with_capacity(all.len());
@@ -92,7 +92,7 @@ impl Segment {
             let (row, entry) = (crate::terms::low(at >> 32), crate::terms::low(at));
             let Some(links) = self.links.get(row as usize).and_then(OnceLock::get) else { break };
             let Some((mark, next_row, next_entry)) = links.get(entry as usize) else { break };
-            if *mark == wanted {
+            if *mark == wanted && self.row(row as usize).is_some_and(|row| !row.dead.load(Ordering::Acquire)) {
                 rows.push(row.saturating_add(u32::try_from(first).unwrap_or(NONE)));
             }
             at = u64::from(*next_row) << 32 | u64::from(*next_entry);

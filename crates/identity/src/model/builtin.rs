@@ -12,9 +12,9 @@ type Line = (&'static str, f64, f64, f64, f64, f64, f64, f64, f64, f64);
 const AS: f64 = -1.0;
 
 const FORENAME: &[Line] = &[
-    ("same", 0.880, 0.006, AS, AS, AS, 0.0004, 0.93, AS, 0.96),
-    ("variant", 0.034, 0.0015, AS, AS, AS, 0.0008, 0.02, AS, 0.01),
-    ("slip", 0.026, 0.0012, AS, AS, 0.002, 0.012, 0.01, AS, 0.012),
+    ("same", 0.855, 0.006, AS, AS, AS, 0.0004, 0.91, AS, 0.92),
+    ("variant", 0.040, 0.0015, AS, AS, AS, 0.0008, 0.03, AS, 0.03),
+    ("slip", 0.045, 0.0012, AS, AS, 0.002, 0.012, 0.02, AS, 0.032),
     ("near", 0.014, 0.020, AS, AS, AS, 0.040, 0.006, AS, 0.004),
     ("initial", 0.008, 0.0008, AS, AS, 0.0010, 0.0015, 0.008, AS, 0.004),
     ("middle", 0.012, 0.0020, AS, AS, 0.006, 0.0020, 0.010, AS, 0.002),
@@ -45,10 +45,10 @@ const SEX: &[Line] = &[
 ];
 
 const NHS: &[Line] = &[
-    ("same", 0.970, 0.000_000_1, AS, AS, 0.0002, 0.0006, 0.0002, AS, AS),
+    ("same", 0.986, 0.000_000_1, AS, AS, 0.0002, 0.0006, 0.0002, AS, AS),
     ("slip", 0.008, 0.000_000_5, AS, AS, 0.000_02, 0.0001, 0.000_02, AS, AS),
     ("former", 0.002, 0.000_000_1, AS, AS, 0.000_05, 0.0001, 0.000_05, AS, AS),
-    ("different", 0.020, 0.999_999, AS, AS, 0.9997, 0.9992, 0.9997, AS, AS),
+    ("different", 0.004, 0.999_999, AS, AS, 0.9997, 0.9992, 0.9997, AS, AS),
     ("different-verified", 0.0008, 0.999_999, AS, AS, 0.9997, 0.9992, 0.9997, AS, AS),
 ];
 
@@ -65,10 +65,10 @@ const EMAIL: &[Line] = &[
 ];
 
 const FAMILY: &[Line] = &[
-    ("same", 0.925, 0.0030, AS, 0.02, 0.72, 0.94, 0.97, 0.008, 0.97),
+    ("same", 0.895, 0.0030, AS, 0.02, 0.72, 0.92, 0.94, 0.008, 0.94),
     ("former", 0.008, 0.0008, AS, 0.22, 0.02, 0.005, 0.002, AS, 0.003),
     ("part", 0.015, 0.0006, AS, 0.14, 0.03, 0.015, 0.010, AS, 0.005),
-    ("slip", 0.025, 0.0008, AS, 0.005, 0.018, 0.020, 0.010, AS, 0.012),
+    ("slip", 0.055, 0.0008, AS, 0.005, 0.018, 0.040, 0.040, AS, 0.042),
     ("near", 0.010, 0.0100, AS, 0.010, 0.012, 0.008, 0.004, AS, 0.003),
     ("different", 0.017, 0.985, AS, 0.605, 0.20, 0.012, 0.004, AS, 0.005),
 ];
@@ -164,9 +164,19 @@ pub fn model() -> Model {
         version: VERSION,
         name: "built-in".to_owned(),
         learnt_from: None,
-        prior: Prior { known: 0.8, household: 1.6, twin: 0.025, namesake: 0.03, neighbour: 35.0, double: 0.0005 },
+        prior: Prior {
+            known: 0.85,
+            household: 1.6,
+            twin: 0.06,
+            namesake: 0.03,
+            neighbour: 35.0,
+            double: 0.00005,
+            chance: 5.0,
+            twins_grown_up: 0.3,
+        },
         scenarios: Scenarios { settled: 0.855, moved: 0.12, renamed: 0.010, renamed_and_moved: 0.015 },
-        thresholds: Thresholds::default(),
+        // Its probabilities are rougher than those of a model learnt from the people it judges.
+        thresholds: Thresholds { link: 0.96, ..Thresholds::default() },
         sources: std::collections::BTreeMap::new(),
         comparisons: ALL.iter().map(|(name, lines)| comparison(name, lines)).collect(),
         attributes: Vec::new(),

@@ -9,7 +9,7 @@
 pub mod builtin;
 mod score;
 
-pub use score::{CLASSES, Class, Line, Scorer, Weighed};
+pub use score::{CLASSES, Class, GROWN_UP, Line, ONE_PERSON, Scorer, Weighed};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,8 +62,23 @@ pub struct Prior {
     pub namesake: f64,
     /// How many are neighbours, on average.
     pub neighbour: f64,
-    /// How many have the same name and date of birth, beyond what chance gives, on average.
+    /// How many have the same name and date of birth, whatever the name, on average.
     pub double: f64,
+    /// How many times as many have the same name and date of birth as the number of people of that name and age gives by
+    /// chance.
+    #[serde(default = "as_chance_gives")]
+    pub chance: f64,
+    /// How many twins of over 40 years share a home, or are still registered at one, against children.
+    #[serde(default = "few")]
+    pub twins_grown_up: f64,
+}
+
+fn few() -> f64 {
+    0.2
+}
+
+fn as_chance_gives() -> f64 {
+    1.0
 }
 
 /// Shares of what happens to one person between two records; their sum is 1.
@@ -259,6 +274,8 @@ impl Model {
             self.prior.namesake,
             self.prior.neighbour,
             self.prior.double,
+            self.prior.chance,
+            self.prior.twins_grown_up,
         ];
         let scenarios = self.scenarios;
         let sum = scenarios.settled + scenarios.moved + scenarios.renamed + scenarios.renamed_and_moved;
@@ -301,7 +318,7 @@ mod tests {
         for text in ["", "{}", "[1]", "{\"format\":\"skein-identity-model\",\"version\":1}"] {
             assert!(Model::from_json(text).is_err());
         }
-        let odd = Model::builtin().to_json().replacen("0.88", "1.88", 1);
+        let odd = Model::builtin().to_json().replacen("\"m\": 0.855", "\"m\": 1.855", 1);
         assert!(Model::from_json(&odd).unwrap_err().to_string().contains("forename"));
         let odd = Model::builtin().to_json().replacen("\"swapped\"", "\"swopped\"", 1);
         assert!(Model::from_json(&odd).is_err());

@@ -9,11 +9,13 @@ const LEAST: f64 = 1e-9;
 const LEVELS_MAX: usize = 8;
 /// Patients whose average values are added to a young index's counts.
 const ASSUMED: f64 = 5_000.0;
-/// Years after birth from which twins seldom live together, and how seldom against children.
-const GROWN_UP: u32 = 32;
-const GROWN_UP_TWINS: f64 = 0.2;
+/// Of the 10,000 numbers of one exchange 39 are a slip apart from a given one, and in a small town one telephone in four is of
+/// the same exchange: two strangers' numbers are so at least this often, though a sample should have none.
+const PHONE_SLIP_LEAST: f64 = 1e-3;
 /// How many [`Class`]es there are.
-pub const CLASSES: usize = 10;
+pub const CLASSES: usize = 11;
+/// How many of them are one person.
+pub const ONE_PERSON: usize = 4;
 
 /// What a pair of records may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +40,47 @@ pub enum Class {
     Neighbours,
     /// Two people of one name and birth date.
     Doubles,
+    /// Twins, one of whom is known at another address than the other: they moved, or their parents parted.
+    TwinsApart,
+}
+
+impl Class {
+    /// All of them, in the order of [`Weighed::classes`].
+    pub const ALL: [Class; CLASSES] = [
+        Class::Settled,
+        Class::Moved,
+        Class::Renamed,
+        Class::RenamedAndMoved,
+        Class::Unrelated,
+        Class::Household,
+        Class::Twins,
+        Class::Namesakes,
+        Class::Neighbours,
+        Class::Doubles,
+        Class::TwinsApart,
+    ];
+
+    /// Its word in an explanation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Settled => "nothing",
+            Class::Moved => "address",
+            Class::Renamed => "family-name",
+            Class::RenamedAndMoved => "family-name-and-address",
+            Class::Unrelated => "strangers",
+            Class::Household => "one-household",
+            Class::Twins | Class::TwinsApart => "twins",
+            Class::Namesakes => "parent-and-child",
+            Class::Neighbours => "neighbours",
+            Class::Doubles => "same-name-and-birthday",
+        }
+    }
 }
 
 /// One line of the waterfall.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
-    /// What was compared; `prior` and `people-who-live-together` are no comparisons.
+    /// What was compared; `prior`, `what-changed` and `who-else` are no comparisons.
     pub comparison: String,
     /// The level it reached.
     pub level: String,
@@ -51,6 +88,9 @@ pub struct Line {
     pub weight: f64,
     /// Bits added because the shared value is rarer than average, or taken because it is more usual.
     pub frequency: f64,
+    /// Bits taken off because the two other people that the pair is likeliest to be (of one household, twins, parent and
+    /// child…) would have it so too; added where they would not.
+    pub shared: f64,
 }
 
 /// The odds of a pair.
@@ -79,6 +119,9 @@ pub struct Scorer {
     /// Shares by comparison and level, one for each class.
     tables: Vec<[Row; LEVELS_MAX]>,
     priors: Shares,
+    /// What a pair's expected namesakes of the same birthday add to the prior of [`Class::Doubles`], for each of them.
+    chance: f64,
+    grown_up: f64,
     known: f64,
     latest_year: u32,
     /// Patients whose average value is added to what is counted: so much is known before anybody is.
@@ -106,7 +149,9 @@ fn row(level: &Level, comparison: usize) -> Row {
     let others =
         [None, housed(level.household), housed(level.twin), housed(level.namesake), level.neighbour, level.double];
     let [unrelated, household, twin, namesake, neighbour, double] = others;
-    let own = |share: Option<f64>| share.unwrap_or(level.u).max(LEAST);
+    let least = if comparison == at::PHONE && level.level == "slip" { PHONE_SLIP_LEAST } else { LEAST };
+    let own = |share: Option<f64>| share.unwrap_or(level.u).max(least);
+    let apart = if together { Some(moved) } else { twin };
     Row {
         shares: [
             level.m.max(LEAST),
@@ -119,6 +164,7 @@ fn row(level: &Level, comparison: usize) -> Row {
             own(namesake),
             own(neighbour),
             own(double),
+            own(apart),
         ],
         by_chance: [
             false,
@@ -131,6 +177,7 @@ fn row(level: &Level, comparison: usize) -> Row {
             namesake.is_none(),
             neighbour.is_none(),
             double.is_none(),
+            apart.is_none(),
         ],
     }
 }
@@ -173,14 +220,17 @@ impl Scorer {
             one * scenarios.renamed_and_moved,
             (1.0 - one - household - twin - namesake - neighbour - double).max(0.01),
             household,
-            twin,
+            twin * (1.0 - scenarios.moved),
             namesake,
             neighbour,
             double,
+            twin * scenarios.moved,
         ];
         Scorer {
             tables: comparisons.iter().enumerate().map(table).collect(),
             priors,
+            chance: model.prior.chance / people,
+            grown_up: model.prior.twins_grown_up,
             known: model.prior.known,
             latest_year,
             assumed,
@@ -203,13 +253,14 @@ impl Scorer {
         if level == MISSING { None } else { self.tables.get(comparison)?.get(level as usize) }
     }
 
-    /// The shares of a level: where they are of agreeing by chance, that of the value agreed on, if it is known.
-    fn with_frequency(&self, row: &Row, share: f32) -> Shares {
+    /// The shares of a level: where they are of agreeing by chance, that of the value agreed on, if it is known; `company`
+    /// times as many among those who agree so far.
+    fn with_frequency(&self, row: &Row, share: f32, company: f32) -> Shares {
         let mut shares = row.shares;
         if share > 0.0 {
             let [_, _, _, _, average, ..] = shares;
             let share = (f64::from(share) * self.counted + average * self.assumed) / (self.counted + self.assumed);
-            let share = share.max(LEAST);
+            let share = (share * f64::from(company)).clamp(LEAST, 0.5_f64.max(share));
             for (own, by_chance) in shares.iter_mut().zip(row.by_chance) {
                 if by_chance {
                     *own = share;
@@ -219,19 +270,33 @@ impl Scorer {
         shares
     }
 
+    /// What is to be expected of a pair before anything is compared, its age and the number of its namesakes apart.
+    fn priors_of(&self, pattern: &Pattern) -> Shares {
+        let mut priors = self.priors;
+        let [_, _, _, _, _, _, twins, _, _, doubles, apart] = &mut priors;
+        if pattern.birth_year != 0 {
+            let share = twins_at_home(self.latest_year.saturating_sub(u32::from(pattern.birth_year)), self.grown_up);
+            *twins *= share;
+            *apart *= share;
+        }
+        *doubles += self.chance * f64::from(pattern.doubles);
+        priors
+    }
+
+    /// For each comparison that was made: its place, its level, its shares as the model has them and for the value agreed on.
+    fn made<'p>(&'p self, pattern: &'p Pattern) -> impl Iterator<Item = (usize, u8, Shares, Shares)> + use<'p> {
+        pattern.levels.iter().zip(&pattern.shares).enumerate().filter_map(|(comparison, (&level, &share))| {
+            let plain = self.of(comparison, level)?;
+            // Names keep company: given the family name, the forename is so many times as usual.
+            let company = if comparison == at::FORENAME { pattern.company } else { 1.0 };
+            Some((comparison, level, plain.shares, self.with_frequency(plain, share, company)))
+        })
+    }
+
     /// Weigh a pattern.
     pub fn weigh(&self, pattern: &Pattern) -> Weighed {
-        let mut classes = self.priors;
-        // Twins share a home as children, seldom as grown-ups.
-        if pattern.birth_year != 0
-            && u32::from(pattern.birth_year) + GROWN_UP < self.latest_year
-            && let [_, _, _, _, _, _, twins, ..] = &mut classes
-        {
-            *twins *= GROWN_UP_TWINS;
-        }
-        for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
-            let Some(shares) = self.of(comparison, level) else { continue };
-            let shares = self.with_frequency(shares, share);
+        let mut classes = self.priors_of(pattern);
+        for (_, _, _, shares) in self.made(pattern) {
             for (class, share) in classes.iter_mut().zip(shares) {
                 *class *= share;
             }
@@ -251,7 +316,7 @@ impl Scorer {
                 let level = pattern.level(comparison);
                 let share = pattern.shares.get(comparison).copied().unwrap_or(0.0);
                 let Some(shares) = self.of(comparison, level) else { continue };
-                let [m, _, _, _, u, ..] = self.with_frequency(shares, share);
+                let [m, _, _, _, u, ..] = self.with_frequency(shares, share, 1.0);
                 if m / u > most {
                     most = m / u;
                     best.set(comparison, level, share);
@@ -263,61 +328,85 @@ impl Scorer {
 
     /// The waterfall of a pattern: lines whose weights, with the prior, add up to the log2 odds. Names of levels come from
     /// the model.
+    ///
+    /// One person is a mixture of what may have changed, two people a mixture of what they may be to each other. A line's
+    /// weight is that of the likeliest mixture, and what the mixture itself costs stands in two lines of its own, so that
+    /// the sum is exact: log Σ p·f = Σ w·log f + Σ w·log(p / w), with w = p·f / Σ p·f.
     pub fn lines(&self, model: &Model, attributes: &[String], pattern: &Pattern) -> Vec<Line> {
-        let mut lines = vec![Line {
-            comparison: "prior".into(),
-            level: String::new(),
-            weight: self.prior_odds().log2(),
+        let weighed = self.weigh(pattern);
+        let priors = self.priors_of(pattern);
+        let (one, two) = (portions(&weighed.classes, 0..ONE_PERSON), portions(&weighed.classes, ONE_PERSON..CLASSES));
+        let plain_line = |comparison: &str, level: &str, weight: f64| Line {
+            comparison: comparison.into(),
+            level: level.into(),
+            weight,
             frequency: 0.0,
-        }];
+            shared: 0.0,
+        };
+        let mut lines = vec![plain_line("prior", "", self.prior_odds().log2())];
         let attribute = super::builtin::attribute("");
-        let (mut sum, mut block) = (self.prior_odds().log2(), Vec::new());
-        let (mut block_one, mut block_two) = ([0.0_f64; 4], 0.0);
-        for (comparison, (&level, &share)) in pattern.levels.iter().zip(&pattern.shares).enumerate() {
-            let Some(plain) = self.of(comparison, level) else { continue };
-            let adjusted = self.with_frequency(plain, share);
+        for (comparison, level, plain, adjusted) in self.made(pattern) {
             let (name, levels) = match model.comparisons.get(comparison) {
                 Some(known) => (known.name.as_str(), &known.levels),
                 None => (attributes.get(comparison - COMPARISONS).map_or("", String::as_str), &attribute.levels),
             };
-            let level = levels.get(level as usize).map(|level| level.level.clone()).unwrap_or_default();
-            let [m, moved, renamed, both, u, ..] = plain.shares;
-            let [_, _, _, _, adjusted_u, ..] = adjusted;
-            let frequency = (u / adjusted_u).log2();
-            if (at::FAMILY..COMPARISONS).contains(&comparison) {
-                for (sum, share) in block_one.iter_mut().zip([m, moved, renamed, both]) {
-                    *sum += share.log2();
-                }
-                block_two += adjusted_u.log2();
-                block.push((name.to_owned(), level, frequency));
-            } else {
-                let weight = (m / u).log2();
-                sum += weight + frequency;
-                lines.push(Line { comparison: name.to_owned(), level, weight, frequency });
-            }
-        }
-        if !block.is_empty() {
-            let [a, b, c, d, ..] = self.priors;
-            let all = a + b + c + d;
-            let one: f64 = block_one.iter().zip([a, b, c, d]).map(|(log, prior)| log.exp2() * prior / all).sum();
-            let weight = one.log2() - block_two;
-            let frequency: f64 = block.iter().map(|(_, _, frequency)| frequency).sum();
-            sum += weight;
-            let level: Vec<String> = block.into_iter().map(|(name, level, _)| format!("{name} {level}")).collect();
+            let level = levels.get(level as usize).map_or("", |level| level.level.as_str());
+            let [_, _, _, _, average, ..] = plain;
+            let [_, _, _, _, by_chance, ..] = adjusted;
             lines.push(Line {
-                comparison: "household".into(),
-                level: level.join(", "),
-                weight: weight - frequency,
-                frequency,
+                weight: mean_log2(&one, &plain) - average.log2(),
+                frequency: (average / by_chance).log2(),
+                shared: by_chance.log2() - mean_log2(&two, &adjusted),
+                ..plain_line(name, level, 0.0)
             });
         }
-        let total = (self.weigh(pattern).factor * self.prior_odds()).log2();
-        lines.push(Line {
-            comparison: "people-who-live-together".into(),
-            level: String::new(),
-            weight: total - sum,
-            frequency: 0.0,
-        });
+        let [a, b, c, d, rest @ ..] = self.priors;
+        let (ones, twos) = (a + b + c + d, rest.iter().sum::<f64>());
+        let cost = |portions: &Shares, whole: f64| -> f64 {
+            let each = portions.iter().zip(&priors).filter(|(portion, _)| **portion > 0.0);
+            each.map(|(portion, prior)| portion * (prior.max(f64::MIN_POSITIVE) / whole / portion).log2()).sum()
+        };
+        lines.push(plain_line("what-changed", likeliest(&one), cost(&one, ones)));
+        lines.push(plain_line("who-else", likeliest(&two), -cost(&two, twos)));
         lines
     }
+}
+
+/// From this age on twins have left home, or never will.
+pub const GROWN_UP: u32 = 41;
+
+/// How many twins of an age share a home, against children: fewer with every part of life.
+fn twins_at_home(age: u32, grown_up: f64) -> f64 {
+    match age {
+        0..19 => 1.0,
+        19..33 => grown_up.sqrt().sqrt(),
+        33..GROWN_UP => grown_up.sqrt(),
+        _ => grown_up,
+    }
+}
+
+/// The portions of some classes in their sum; 0 for the others.
+fn portions(classes: &Shares, which: std::ops::Range<usize>) -> Shares {
+    let sum = classes.iter().take(which.end).skip(which.start).sum::<f64>().max(f64::MIN_POSITIVE);
+    let mut portions = [0.0; CLASSES];
+    for (at, (portion, class)) in portions.iter_mut().zip(classes).enumerate() {
+        if which.contains(&at) {
+            *portion = class / sum;
+        }
+    }
+    portions
+}
+
+fn mean_log2(portions: &Shares, shares: &Shares) -> f64 {
+    portions
+        .iter()
+        .zip(shares)
+        .filter(|(portion, _)| **portion > 0.0)
+        .map(|(portion, share)| portion * share.log2())
+        .sum()
+}
+
+fn likeliest(portions: &Shares) -> &'static str {
+    let best = Class::ALL.iter().zip(portions).max_by(|(_, a), (_, b)| a.total_cmp(b));
+    best.map_or("", |(class, _)| class.as_str())
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 /// A name belongs to at most so many groups; further ones are left out.
-pub const GROUPS_MAX: usize = 4;
+pub const GROUPS_MAX: usize = 6;
 
 static TABLE: LazyLock<HashMap<&'static str, [u16; GROUPS_MAX]>> = LazyLock::new(|| {
     let mut table: HashMap<&'static str, [u16; GROUPS_MAX]> = HashMap::new();

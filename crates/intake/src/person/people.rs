@@ -3,22 +3,45 @@
 
 use fhir::{PatientKey, PersonKey};
 use identity::{Builder, Index, Matcher, Model, PatientFacts};
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
 };
 use store::{StoreError, Writer};
 
 /// Room for so many patients to begin with.
 const EXPECTED_LEAST: usize = 1024;
+/// The index is made anew, beside the one in use, when so many patients were added to it since…
+const ADDED_LEAST: usize = 4096;
+/// …and they are more than one in so many of all.
+const ADDED_ONE_IN: usize = 16;
 
 /// The index of people. Readers wait for nobody.
+///
+/// Patients that are added, or whose facts change, lie beside the index's base, and what they replace stays there marked
+/// dead. When there are many of them a thread makes an index of the same people with everybody in its base; between two
+/// batches the applier tells it what has happened since and puts it in the place of the other. Answers do not depend on
+/// when that is.
 #[derive(Debug)]
 pub struct People {
     index: RwLock<Arc<Index>>,
     model: RwLock<Arc<Model>>,
     /// Whether the index was changed since the running batch began.
     changed: AtomicBool,
+    /// The index that is being made.
+    making: Mutex<Option<Making>>,
+    added_least: usize,
+}
+
+#[derive(Debug)]
+struct Making {
+    index: JoinHandle<Index>,
+    /// Who was put or linked since it was begun.
+    since: HashSet<PatientKey>,
 }
 
 impl People {
@@ -33,17 +56,67 @@ impl People {
             None => Model::builtin(),
         };
         let index = RwLock::new(Arc::new(load(writer)?));
-        Ok(People { index, model: RwLock::new(Arc::new(model)), changed: AtomicBool::new(false) })
+        Ok(People {
+            index,
+            model: RwLock::new(Arc::new(model)),
+            changed: AtomicBool::new(false),
+            making: Mutex::new(None),
+            added_least: ADDED_LEAST,
+        })
+    }
+
+    /// For tests: make the index anew when so few were added.
+    #[cfg(test)]
+    pub(crate) fn renewing_after(mut self, added: usize) -> Self {
+        self.added_least = added;
+        self
     }
 
     /// A batch begins.
     pub(crate) fn begin(&self) {
         self.changed.store(false, Ordering::Relaxed);
+        self.renew();
+    }
+
+    /// Put the index that was made in the place of the one in use, or begin to make one if it is time.
+    fn renew(&self) {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = making.take_if(|making| making.index.is_finished()) {
+            // If making it failed the one in use serves on.
+            let Ok(made) = done.index.join() else { return };
+            let old = self.index();
+            for patient in done.since {
+                made.catch_up(&old, patient);
+            }
+            *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
+            // Giving back gigabytes takes a while: nobody waits for it.
+            drop(std::thread::Builder::new().name("people-old".into()).spawn(move || drop(old)));
+        } else if making.is_none() {
+            let index = self.index();
+            if index.added() < self.added_least.max(index.len() / ADDED_ONE_IN) {
+                return;
+            }
+            let make = move || index.compacted(1);
+            *making = std::thread::Builder::new()
+                .name("people-new".into())
+                .spawn(make)
+                .ok()
+                .map(|index| Making { index, since: HashSet::new() });
+        }
+    }
+
+    fn note(&self, patient: PatientKey) {
+        self.changed.store(true, Ordering::Relaxed);
+        if let Some(making) = self.making.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            making.since.insert(patient);
+        }
     }
 
     /// What was put in since the batch began did not become true: load everybody anew.
     pub(crate) fn undo(&self, writer: &Writer) -> Result<(), StoreError> {
         if self.changed.swap(false, Ordering::Relaxed) {
+            // What is being made knows of it too.
+            *self.making.lock().unwrap_or_else(PoisonError::into_inner) = None;
             let index = Arc::new(load(writer)?);
             *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
         }
@@ -71,12 +144,12 @@ impl People {
     }
 
     pub(crate) fn put(&self, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
-        self.changed.store(true, Ordering::Relaxed);
+        self.note(patient);
         self.index().put(patient, person, facts);
     }
 
     pub(crate) fn link(&self, patient: PatientKey, person: PersonKey) {
-        self.changed.store(true, Ordering::Relaxed);
+        self.note(patient);
         self.index().link(patient, person);
     }
 }
@@ -88,4 +161,75 @@ fn load(writer: &Writer) -> Result<Index, StoreError> {
         Ok(())
     })?;
     Ok(builder.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use identity::{Answer, Scratch};
+
+    fn people(added_least: usize) -> People {
+        let index = RwLock::new(Arc::new(Builder::new(16, Vec::new()).build()));
+        let model = RwLock::new(Arc::new(Model::builtin()));
+        let making = Mutex::new(None);
+        People { index, model, changed: AtomicBool::new(false), making, added_least: ADDED_LEAST }
+            .renewing_after(added_least)
+    }
+
+    /// Somebody out of a small crowd, so that many are alike; some patients say something new of themselves later.
+    fn said(step: u64) -> (PatientKey, PatientFacts) {
+        let patient = if step.is_multiple_of(5) { step / 2 } else { step };
+        let given = ["Ann", "Annie", "Bob", "Robert", "Mohammed", "Zoe"];
+        let family = ["Smith", "Smyth", "Jones", "Okonkwo"];
+        let pick =
+            |list: &[&str], n: u64| list.get(usize::try_from(n).unwrap_or(0) % list.len()).map(|s| (*s).to_owned());
+        let facts = PatientFacts {
+            givens: pick(&given, step * 7 / 3).into_iter().collect(),
+            families: pick(&family, step * 5 / 2).into_iter().collect(),
+            birth: format!("19{}-0{}-1{}", 50 + step % 7, 1 + step % 3, step % 4).parse().ok(),
+            gender: Some(if step.is_multiple_of(2) { "female" } else { "male" }.into()),
+            postcode: Some(format!("OL{} 1AA", 1 + step % 6)),
+            ..PatientFacts::default()
+        };
+        (PatientKey(patient), facts)
+    }
+
+    fn shown(answer: &Answer) -> String {
+        let each =
+            answer.candidates.iter().map(|known| format!("{} {} {}", known.patient, known.person, known.probability));
+        format!("{:?} {}", answer.outcome, each.collect::<Vec<_>>().join(", "))
+    }
+
+    /// What every step was decided, links made on the way.
+    fn live(people: &People, steps: u64, wait: bool) -> Vec<String> {
+        let mut scratch = Scratch::default();
+        let mut decided = Vec::new();
+        for step in 0..steps {
+            if wait {
+                while people.making.lock().unwrap().as_ref().is_some_and(|making| !making.index.is_finished()) {
+                    std::thread::yield_now();
+                }
+            }
+            people.begin();
+            let (patient, facts) = said(step);
+            people.put(patient, PersonKey(patient.0), &facts);
+            let answer = people.ask(|matcher| matcher.decide(&facts, Some(patient), None, &mut scratch));
+            if step.is_multiple_of(3)
+                && let Some(best) = answer.candidates.first()
+            {
+                people.link(patient, best.person);
+            }
+            decided.push(shown(&answer));
+        }
+        decided
+    }
+
+    #[test]
+    fn decisions_do_not_depend_on_when_the_index_is_made_anew() {
+        let never = live(&people(usize::MAX), 900, false);
+        let (at_leisure, at_once) = (people(50), people(50));
+        assert_eq!(live(&at_leisure, 900, false), never);
+        assert_eq!(live(&at_once, 900, true), never);
+        assert!(at_once.index().added() < 200, "what was added is in the base: {}", at_once.index().added());
+    }
 }

@@ -1,7 +1,7 @@
 //! A provider that says whatever a test tells it to, and a site that trusts it.
 
 use access::{
-    Accounts, Gate,
+    Accounts,
     outgoing::Outgoing,
     sign_in::{ClaimNames, Credential, Provider, ProviderConfig, RoleRules, SignInKind},
 };

@@ -38,12 +38,12 @@ pub fn run(asked: &Explain) -> Outcome {
         return Ok(());
     }
     let mut sum = 0.0;
-    say::line(&format!("{:<28} {:>8} {:>9} {:>8}  level", "comparison", "weight", "frequency", "sum"));
+    say::line(&format!("{:<20} {:>8} {:>9} {:>8} {:>8}  level", "comparison", "weight", "frequency", "shared", "sum"));
     for line in &explanation.lines {
-        sum += line.weight + line.frequency;
+        sum += line.weight + line.frequency + line.shared;
         say::line(&format!(
-            "{:<28} {:>8.2} {:>9.2} {:>8.2}  {}",
-            line.comparison, line.weight, line.frequency, sum, line.level
+            "{:<20} {:>8.2} {:>9.2} {:>8.2} {:>8.2}  {}",
+            line.comparison, line.weight, line.frequency, line.shared, sum, line.level
         ));
     }
     let ruling = explanation

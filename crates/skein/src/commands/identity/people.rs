@@ -6,7 +6,7 @@ use super::{
     table::{self, Table},
 };
 use fhir::{PatientKey, PersonKey};
-use identity::{Builder, Index, Packed, PatientFacts};
+use identity::{Builder, Index, Packed, PatientFacts, Question};
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
@@ -202,18 +202,22 @@ pub struct Asked {
 ///
 /// # Errors
 /// One line that says what is wrong with the file.
-pub fn asked(mut file: Opened, how: &Plain, progress: &dyn Fn(usize)) -> Result<Asked, String> {
+pub fn asked(mut file: Opened, how: &Plain, threads: usize, progress: &dyn Fn(usize)) -> Result<Asked, String> {
     let plain = file.columns.plain_places();
     let place = file.id_place();
     let ethnicity = file.columns.fields.iter().position(|field| *field == super::columns::Field::Ethnicity);
     let mut asked = Asked { ids: Ids::default(), facts: Vec::new(), ragged: 0, ethnicities: Vec::new() };
     loop {
-        let rows = file.next(PIECE)?;
+        let rows = file.next(PIECE * threads)?;
         if rows.is_empty() {
             break;
         }
         asked.ids.take(&rows, place);
-        asked.facts.extend(rows.iter().map(|values| rows::facts(&file.columns, &plain, how, values)));
+        let columns = &file.columns;
+        let read = |rows: &[Values]| -> Vec<PatientFacts> {
+            rows.iter().map(|values| rows::facts(columns, &plain, how, values)).collect()
+        };
+        asked.facts.extend(on_threads(&rows, threads, &read));
         if let Some(ethnicity) = ethnicity {
             asked.ethnicities.extend(rows.iter().map(|values| values.get(ethnicity).cloned().unwrap_or_default()));
         }
@@ -222,4 +226,18 @@ pub fn asked(mut file: Opened, how: &Plain, progress: &dyn Fn(usize)) -> Result<
     asked.ids.check(&file.path)?;
     asked.ragged = file.ragged();
     Ok(asked)
+}
+
+/// Pack everybody asked about, in order.
+pub fn questions(index: &Index, facts: &[PatientFacts], threads: usize) -> Vec<Question> {
+    on_threads(facts, threads, &|facts: &[PatientFacts]| facts.iter().map(|facts| index.question(facts)).collect())
+}
+
+/// Do a list in pieces, one for each thread; results in order.
+fn on_threads<T: Sync, U: Send>(list: &[T], threads: usize, work: &(dyn Fn(&[T]) -> Vec<U> + Sync)) -> Vec<U> {
+    let each = list.len().div_ceil(threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = list.chunks(each).map(|piece| scope.spawn(move || work(piece))).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
 }

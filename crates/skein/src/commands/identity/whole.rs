@@ -11,8 +11,21 @@ use crate::{
     failure::{Failure, Outcome},
     say,
 };
-use identity::{Matcher, Pair, Question, dedupe as find_duplicates, link_all};
-use std::time::Instant;
+use identity::{Matcher, Pair, dedupe as find_duplicates, link_all};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// What a match came to, and how long its parts took.
+#[derive(Serialize)]
+struct Took {
+    linked: usize,
+    people: usize,
+    /// Both files read, the index made.
+    read_s: f64,
+    learn_s: f64,
+    match_s: f64,
+    write_s: f64,
+}
 
 /// Link one file's people to another's.
 pub fn link(asked: &Match) -> Outcome {
@@ -30,11 +43,12 @@ pub fn link(asked: &Match) -> Outcome {
     let bar = output::counter("reading");
     let (index, ids, mut ragged) =
         people::index(known, &how, threads, &|count| bar.set_position(count as u64)).map_err(Failure::asked)?;
-    let people = people::asked(incoming, &how, &|count| bar.set_position(count as u64)).map_err(Failure::asked)?;
+    let people =
+        people::asked(incoming, &how, threads, &|count| bar.set_position(count as u64)).map_err(Failure::asked)?;
     bar.finish_and_clear();
     ragged += people.ragged;
+    let questions = people::questions(&index, &people.facts, threads);
     let read = begin.elapsed();
-    let questions: Vec<Question> = people.facts.iter().map(|facts| index.question(facts)).collect();
     let model = match chosen {
         Some(model) => model,
         None => {
@@ -49,20 +63,32 @@ pub fn link(asked: &Match) -> Outcome {
     let facts = |at: usize| people.facts.get(at).cloned().unwrap_or_default();
     let pairs = link_all(&matcher, &questions, &facts, threads, &|done| bar.set_position(done as u64));
     bar.finish_and_clear();
+    let matched = begin.elapsed();
     let review = model.thresholds.review;
     output::write(&asked.out, &pairs, &ids, &people.ids, review)?;
     note_ragged(ragged);
-    let words = format!(
-        "{} of {} linked, {}; read in {:.1} s, learnt in {:.1} s, matched in {:.1} s",
-        linked(&pairs),
-        people.ids.len(),
-        in_review(&pairs, review),
-        read.as_secs_f64(),
-        (learnt - read).as_secs_f64(),
-        (begin.elapsed() - learnt).as_secs_f64()
-    );
-    if !asked.json {
-        say::line(&words);
+    let seconds = |from: Duration, to: Duration| ((to - from).as_secs_f64() * 1000.0).round() / 1000.0;
+    let took = Took {
+        linked: linked(&pairs),
+        people: people.ids.len(),
+        read_s: seconds(Duration::ZERO, read),
+        learn_s: seconds(read, learnt),
+        match_s: seconds(learnt, matched),
+        write_s: seconds(matched, begin.elapsed()),
+    };
+    if asked.json {
+        say::line(&serde_json::to_string(&took).unwrap_or_default());
+    } else {
+        say::line(&format!(
+            "{} of {} linked, {}; read in {:.1} s, learnt in {:.1} s, matched in {:.1} s, written in {:.1} s",
+            took.linked,
+            took.people,
+            in_review(&pairs, review),
+            took.read_s,
+            took.learn_s,
+            took.match_s,
+            took.write_s
+        ));
     }
     if let Some(truth) = truth {
         report::print(&truth, &pairs, &ids, &people, asked.json);
