@@ -67,6 +67,15 @@ async function open(page) {
     await page.locator('a[href^="/record/"]').first().click();
     await page.waitForURL(/\/record\//);
   }
+  await reason(page);
+}
+
+/** Nothing may link this user with the person: then the record opens for a reason. */
+async function reason(page) {
+  if (!new URL(page.url()).pathname.endsWith('/why')) return;
+  await page.check('#r-ongoing-care');
+  await page.getByRole('button', { name: 'Open the record' }).click();
+  await page.waitForURL((at) => /^\/record\/[^/]+$/.test(at.pathname));
 }
 
 async function checked(page, what) {

@@ -15,6 +15,8 @@ pub struct Account {
     pub user: User,
     /// The password's hash in PHC form, `$argon2id$…`.
     pub password_hash: String,
+    /// The NHS number of a person whose own record it opens.
+    pub own_record: Option<u64>,
 }
 
 /// The accounts of a region.
@@ -73,7 +75,7 @@ impl Accounts {
     /// [`NoAccounts`] when hashing fails.
     pub fn demo(users: impl IntoIterator<Item = User>, password: &str) -> Result<Self, NoAccounts> {
         let hash = hash_password(password)?;
-        Self::new(users.into_iter().map(|user| Account { user, password_hash: hash.clone() }))
+        Self::new(users.into_iter().map(|user| Account { user, password_hash: hash.clone(), own_record: None }))
     }
 
     /// Whether there is none: then there is no password to ask for.
@@ -89,6 +91,11 @@ impl Accounts {
         let right = password.len() <= PASSWORD_BYTES_MAX
             && Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
         account.filter(|_| right).map(|account| account.user.clone())
+    }
+
+    /// The NHS number of the person whose own record this account opens.
+    pub fn own_record(&self, id: &str) -> Option<u64> {
+        self.of_name.get(id)?.own_record
     }
 
     /// The user of this id, for a session that outlives a request.
@@ -128,7 +135,7 @@ mod tests {
 
     #[test]
     fn accounts_that_cannot_work_are_refused_at_the_start() {
-        let plain = Account { user: user("nurse"), password_hash: "secret".into() };
+        let plain = Account { user: user("nurse"), password_hash: "secret".into(), own_record: None };
         assert!(matches!(Accounts::new([plain]), Err(NoAccounts::NotAHash(name)) if name == "nurse"));
         assert!(matches!(Accounts::demo([user("a"), user("a")], "x"), Err(NoAccounts::Twice(_))));
     }

@@ -116,7 +116,13 @@ pub struct Candidates {
 /// When each `seq` was received, as a time and as the text of an instant.
 type Times = HashMap<u64, (Timestamp, Arc<str>)>;
 
-/// The read side of a region. Clones share connections.
+/// The read side of a region. Clones share connections. Nothing of a record comes out without a permit:
+///
+/// ```compile_fail,E0061
+/// fn without(records: &record::Records) {
+///     let _ = records.read(&record::Filter::default());
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Records {
     derived: Derived,

@@ -313,14 +313,20 @@ pub struct User {
     pub id: String,
     /// The person's name, as the audit trail shows it.
     pub name: String,
-    /// The national role code, e.g. `R8000`.
+    /// The national role code, e.g. `R8000`. Of a person: left out.
+    #[serde(default)]
     pub role_code: String,
     /// The role in words.
+    #[serde(default)]
     pub role_name: String,
     /// The ODS code of the organisation worked for.
+    #[serde(default)]
     pub organisation_code: String,
     /// The organisation's name.
+    #[serde(default)]
     pub organisation_name: String,
+    /// The NHS number of a person, whose own record this account opens. For trying it out: people sign in by a provider.
+    pub nhs_number: Option<String>,
     /// Argon2id, made by `skein hash password`.
     pub password_hash: String,
 }

@@ -7,7 +7,7 @@ use crate::{
     listen, pix, policies, region,
     sign_in::{self, SigningIn},
 };
-use access::{Account, Accounts, Gate, User};
+use access::{Account, Accounts, Gate, User, UserKind};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use intake::{
     Engine,
@@ -212,15 +212,29 @@ fn listener_config(config: &Config, feed: &Feed, address: SocketAddr) -> Listene
 }
 
 fn accounts(config: &Config) -> Outcome<Accounts> {
-    let accounts = config.users.iter().map(|user| Account {
-        user: User::staff(
+    let mut accounts = Vec::new();
+    for user in &config.users {
+        let mut known = User::staff(
             &user.id,
             &user.name,
             (&user.role_code, &user.role_name),
             (&user.organisation_code, &user.organisation_name),
-        ),
-        password_hash: user.password_hash.clone(),
-    });
+        );
+        let wrong = |what: &str| Failure::asked(format!("{}: user \"{}\" {what}", config.file.display(), user.id));
+        let own_record = match &user.nhs_number {
+            Some(number) => {
+                known =
+                    User { kind: UserKind::Person, role_code: "person".into(), role_name: "Person".into(), ..known };
+                let number = fhir::NhsNumber::parse(number).map_err(|_| wrong("has an NHS number that is none"))?;
+                Some(number.as_str().parse().unwrap_or_default())
+            }
+            None if user.role_code.is_empty() || user.organisation_code.is_empty() => {
+                return Err(wrong("needs role_code and organisation_code, or, of a person, nhs_number"));
+            }
+            None => None,
+        };
+        accounts.push(Account { user: known, password_hash: user.password_hash.clone(), own_record });
+    }
     Accounts::new(accounts).map_err(|error| Failure::asked(format!("{}: {error}", config.file.display())))
 }
 

@@ -55,7 +55,21 @@ impl Receipt {
     }
 }
 
-/// Leave to read one person's record, as of one `seq`. Only the gate makes these.
+/// Leave to read one person's record, as of one `seq`. Only the gate makes these: whoever tries does not compile.
+///
+/// ```compile_fail,E0451
+/// fn forged(user: std::sync::Arc<access::User>, former: access::Permit) -> access::Permit {
+///     access::Permit { user, ..former }
+/// }
+/// ```
+///
+/// Nor can what was read under one be had before its entry is on disk:
+///
+/// ```compile_fail,E0616
+/// fn early<T>(sealed: access::Sealed<T>) -> T {
+///     sealed.content
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Permit {
     pub(super) user: Arc<User>,

@@ -58,6 +58,15 @@ pub const ACCOUNTS: &[(&str, &str, &str, &str, &str, &str, &str)] = &[
         "A paramedic: find by name, date of birth and postcode; what matters first",
     ),
     (
+        "receptionist",
+        "Kim Rowe",
+        "R8009",
+        "Receptionist",
+        "X81001",
+        "Church Lane Surgery",
+        "A practice receptionist: who the person is and when they are expected, nothing clinical",
+    ),
+    (
         "social-worker",
         "Peter Adeyemi",
         "R8003",
@@ -74,6 +83,15 @@ pub const ACCOUNTS: &[(&str, &str, &str, &str, &str, &str, &str)] = &[
         "XWP",
         "Wexmoor Shared Record Programme",
         "An integration engineer: the error desk, no people's records",
+    ),
+    (
+        "officer",
+        "Ruth Amadi",
+        "R0001",
+        "Privacy officer",
+        "XWP",
+        "Wexmoor Shared Record Programme",
+        "A privacy officer: broken glass, reasons, questions, objections; what was seen, shown again",
     ),
     (
         "steward",
@@ -113,6 +131,9 @@ pub struct Memory {
     /// The access tokens of the sources that send FHIR, and of the reading app.
     pub tokens: BTreeMap<String, String>,
 }
+
+/// The person of the first story, whose own record this account opens.
+pub const PERSON: &str = "person";
 
 /// The id of the app that may read through the FHIR API.
 pub const APP: &str = "demo-app";
@@ -220,6 +241,16 @@ impl Home {
                  organisation_code = \"{org_code}\"\norganisation_name = \"{org_name}\"\npassword_hash = \"{hash}\"\n"
             );
         }
+        if let Some(highlight) = region.highlights().first() {
+            let _ = write!(
+                toml,
+                "\n[[user]]\nid = \"{PERSON}\"\nname = \"{}\"\nnhs_number = \"{}\"\npassword_hash = \"{hash}\"\n",
+                highlight.name, highlight.nhs_number
+            );
+        }
+        toml.push_str(
+            "\n[[organisation]]\ncode = \"XWP\"\nname = \"Wexmoor Shared Record Programme\"\nkind = \"programme\"\n",
+        );
         let app_hash = tokens.get(APP).map(|token| token_hash(token)).unwrap_or_default();
         let _ = write!(
             toml,
@@ -262,6 +293,10 @@ pub fn accounts() -> Vec<web::DemoAccount> {
             user: User::staff(*id, *name, (role_code, role_name), (org_code, org_name)),
             purpose: (*purpose).into(),
         })
+        .chain([web::DemoAccount {
+            user: User::staff(PERSON, "The person of the first story", ("person", "Person"), ("", "")),
+            purpose: "A person: their own record, who looked at it and why".into(),
+        }])
         .collect()
 }
 

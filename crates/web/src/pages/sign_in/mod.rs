@@ -148,6 +148,16 @@ pub async fn sign_in(
         return page(&state, jar, Some(problem), None, given.then, name, StatusCode::UNAUTHORIZED);
     };
     state.throttle.succeeded(&name);
+    let user = match state.accounts.own_record(&user.id) {
+        Some(number) => match provider::person(&state, number, None).await? {
+            Some(person) => access::User { person: Some(person), ..user },
+            None => {
+                let problem = "No record here is known to be yours yet.".to_owned();
+                return page(&state, jar, Some(problem), None, given.then, name, StatusCode::NOT_FOUND);
+            }
+        },
+        None => user,
+    };
     // A new token at every sign-in: one that was planted before is worth nothing.
     if let Some(old) = session::token(&state, &headers) {
         drop(state.sessions.end(&old));

@@ -216,7 +216,11 @@ async fn users(state: &AppState, provider: &Provider, on: &SignedOn) -> Result<R
 
 /// The one person with this verified NHS number, whose date of birth does not contradict the provider's (NHS tracing rules:
 /// number and date of birth cross-check). Looked for through the gate, by the system that signs people in.
-async fn person(state: &AppState, nhs_number: u64, born: Option<Date>) -> Result<Option<PersonKey>, PageError> {
+pub(super) async fn person(
+    state: &AppState,
+    nhs_number: u64,
+    born: Option<Date>,
+) -> Result<Option<PersonKey>, PageError> {
     let site = state.clone();
     let filter = PeopleFilter { nhs_number: Some(nhs_number), limit: 50, ..PeopleFilter::default() };
     let looked = tokio::task::spawn_blocking(move || -> Result<_, PageError> {
