@@ -3,6 +3,7 @@
 
 mod accounts;
 mod gate;
+pub mod misuse;
 pub mod policy;
 mod user;
 

@@ -53,6 +53,7 @@ pub struct AccessLog {
     pub accesses: Vec<Looked>,
     /// Misuse that was put in.
     pub incidents: Vec<Incident>,
+    town: Town,
 }
 
 impl AccessLog {
@@ -65,7 +66,13 @@ impl AccessLog {
         let seeds = misuse::Seeds { town: &town, staff: &staff, shifts: &shifts, days };
         let incidents = seeds.sow(&mut Dice::new(seed, &[43]), &mut accesses);
         accesses.sort_by_key(|looked| (looked.minute, looked.worker, looked.resident));
-        AccessLog { staff, well_known: town.well_known, residents: town.residents, accesses, incidents }
+        let (well_known, residents) = (town.well_known.clone(), town.residents.clone());
+        AccessLog { staff, well_known, residents, accesses, incidents, town }
+    }
+
+    /// What the data say at a minute that links an organisation with a resident.
+    pub fn relations(&self, organisation: &str, resident: usize, minute: i64) -> Vec<&'static str> {
+        self.town.relations(organisation, resident, minute)
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) struct Tie {
     pub until: i64,
 }
 
+#[derive(Clone, Debug)]
 pub(super) struct Town {
     pub residents: Vec<Resident>,
     pub well_known: Vec<usize>,

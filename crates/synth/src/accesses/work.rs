@@ -186,7 +186,7 @@ impl Work<'_> {
 
     fn emergencies(&mut self, day: i64) {
         let busy = matches!(day % 31, 5 | 19);
-        let arrivals = if busy { 150 } else { self.dice.range(62, 85) };
+        let arrivals = if busy { 120 } else { self.dice.range(62, 85) };
         for _ in 0..arrivals {
             let hour = self.dice.weighted(
                 [2, 1, 1, 1, 1, 1, 2, 3, 5, 6, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 5, 5, 4, 3].map(f64::from).into_iter(),
@@ -206,7 +206,9 @@ impl Work<'_> {
                 (50, |post| post == Post::EmergencyDoctor),
                 (120, |post| matches!(post, Post::EmergencyDoctor | Post::EmergencyNurse)),
             ];
-            for (after, is) in team {
+            // On a busy night they wait.
+            let wait = if night { self.dice.range(0, 180) } else { 0 };
+            for (after, is) in team.map(|(after, is)| (if after > 10 { after + wait } else { after }, is)) {
                 if let Some(worker) = self.on_duty(minute + after, is) {
                     self.open(worker, resident, minute + after, "ongoing-care");
                 }
@@ -239,7 +241,11 @@ impl Work<'_> {
             }
         }
         let due: Vec<(usize, i64, usize)> = self.letters.iter().filter(|(_, at, _)| *at <= day).copied().collect();
+        // A secretary types some thirty letters a day; after a holiday the rest waits.
+        let mut typed = [0; super::staff::CLINICS];
         for (clinic, at, resident) in due {
+            let Some(count) = typed.get_mut(clinic).filter(|count| **count < 30) else { continue };
+            *count += 1;
             let minute = day * DAY + self.dice.range(9 * 60, 16 * 60);
             if let Some(worker) = self.on_duty(minute, |post| post == Post::Secretary(clinic)) {
                 self.letters.retain(|letter| *letter != (clinic, at, resident));
@@ -276,9 +282,14 @@ impl Work<'_> {
                 }
                 self.advice(worker, duty, 0.02);
             }
-            Post::ClinicDoctor(_) => {
+            Post::ClinicDoctor(clinic) => {
                 self.advice(worker, duty, 0.06);
-                self.evening(worker, day, 6, |town, dice, at| town.ill(dice, at));
+                // Letters about patients just seen.
+                let seen = self.letters.iter().filter(|letter| letter.0 == clinic).map(|letter| letter.2);
+                let seen: Vec<usize> = seen.collect();
+                if !seen.is_empty() {
+                    self.evening(worker, day, 6, |_, dice, _| *dice.pick(&seen));
+                }
             }
             Post::Gp(practice) => {
                 self.surgery(worker, practice, duty, (22, 34));
