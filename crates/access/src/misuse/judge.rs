@@ -168,7 +168,7 @@ impl Detector {
         let mut persons: Vec<(&usize, &Pair)> = did.pairs.iter().collect();
         persons.sort_unstable_by_key(|(person, _)| **person);
         if stage == Stage::Confirmed {
-            self.confirm(day, user, &persons);
+            self.confirm(day, user, did.burst.is_some(), &persons);
         }
         let mut most: Vec<Finding> = Vec::new();
         for (person, pair) in &persons {
@@ -235,20 +235,23 @@ impl Detector {
     }
 
     /// Take note of reasons that nothing bore out.
-    fn confirm(&mut self, day: i32, user: usize, persons: &[(&usize, &Pair)]) {
+    fn confirm(&mut self, day: i32, user: usize, burst: bool, persons: &[(&usize, &Pair)]) {
         let Some(who) = self.state.users.get_mut(user) else { return };
         let mut unconfirmed = 0.0;
+        let from = day - self.rules.claims.window_days;
         for (person, pair) in persons {
             let late = self.state.persons.get(**person).is_some_and(|kept| borne_out(kept, who.organisation, day));
             if !pair.related && !late {
-                unconfirmed += 1.0;
+                // Somebody looked at again and again counts once.
+                let known = who.unconfirmed.iter().any(|(of, whom, _)| *of > from && *whom == **person);
+                unconfirmed += if known { 0.0 } else { 1.0 };
                 who.unconfirmed.push_back((day, **person, pair.entries.first().copied().unwrap_or(0)));
             }
         }
         while who.unconfirmed.front().is_some_and(|(of, ..)| *of < day - self.rules.habit_days) {
             who.unconfirmed.pop_front();
         }
-        if let Some(peers) = self.state.peers.get_mut(who.job) {
+        if !burst && let Some(peers) = self.state.peers.get_mut(who.job) {
             peers.unconfirmed += unconfirmed;
             peers.settled += f64::from(u32::try_from(persons.len()).unwrap_or(u32::MAX));
         }
@@ -347,12 +350,12 @@ fn burst(
     did: &UserDay,
 ) -> Option<(bool, u32, u32)> {
     // Nothing is usual yet.
-    if peers.habit.days() < 5 {
+    if peers.habit.days() < 8 {
         return None;
     }
     let (own, job) = (who.habit.most(), peers.habit.most());
     // Somebody new may do what the job does; somebody known, what they did, or most of that.
-    let part = if who.habit.days() < 15 { 1.0 } else { 0.7 };
+    let part = if who.habit.days() < 15 { 1.0 } else { 0.85 };
     let usual = |own: u32, job: u32| f64::from(own).max(part * f64::from(job));
     let all = u32::try_from(did.pairs.len()).unwrap_or(u32::MAX);
     let too_many = |seen: u32, least: u32, usual: f64| seen >= least && f64::from(seen) > rules.burst.times * usual;
@@ -391,11 +394,11 @@ fn many(state: &State, rules: &Rules, day: i32, user: usize) -> Option<(String, 
         return None;
     }
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    let all = of.len();
     let looks = who.looks.iter().filter(|(of, _)| (from + 1..=day).contains(of)).count();
     of.sort_unstable_by_key(|(_, person, _)| *person);
     of.dedup_by_key(|(_, person, _)| *person);
-    if of.len() < rule.many_least || peers.settled < rule.known_looks {
+    let all = of.len();
+    if all < rule.many_least || peers.settled < rule.known_looks {
         return None;
     }
     let others = (peers.settled - count(looks)).max(1.0);
@@ -454,14 +457,16 @@ fn weigh(
     let strange = !pair.related && !borne_out(kept, who.organisation, day);
     let jobless = state.usually_unconfirmed(user) >= rules.claims.usual_share;
     let alone = state.usually_outside(user) >= rules.team.on_their_own && (!strange || jobless);
-    let with = match (team, alone) {
+    let with = match (team || around.close >= 2, alone) {
         (true, _) => " The user looks after other people with those who look after this one.",
         (_, true) => " The user mostly works alone, and is not known to have no part in this person's care.",
         _ => " Nothing links the user with those who look after this person.",
     };
-    let less = |weight: f64, off: f64| if team || alone { weight - off } else { weight };
+    let among = team || around.close >= 2;
+    let less = |weight: f64, off: f64| if among || alone { weight - off } else { weight };
     if pair.name_and_street && !pair.own && !pair.household {
-        let weight = less(rules.close.name_and_street, rules.close.name_and_street_in_team);
+        let off = if among { rules.close.name_and_street_in_team } else { 0.0 };
+        let weight = rules.close.name_and_street - off;
         add(Rule::NameAndStreet, weight, &format!("The same family name in the same street.{with}"));
     }
     if pair.colleague && !pair.own {
@@ -480,7 +485,7 @@ fn weigh(
             add(Rule::Deceased, rules.deceased.weight, &words);
         }
     }
-    if !team && !alone && around.others + 1 >= rules.crowd.users && pair.related {
+    if !team && !around.first && around.others + 1 >= rules.crowd.users && pair.related {
         let (all, outside) = teams.crowd(state, rules, who.organisation, person);
         let share = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
         if outside >= rules.crowd.users && share(outside) >= rules.crowd.share * share(all) {

@@ -8,9 +8,17 @@ use std::collections::HashMap;
 pub(super) struct Around {
     /// How many of the organisation's other users looked.
     pub others: usize,
-    /// The share of their looks that is by users who share people with this one.
+    /// The share of their looks that is by users who share people with this one: lately, or within a day, whichever is more.
     pub share: f64,
+    /// How many of them share a good part of their people with this one.
+    pub close: usize,
+    /// Whether hardly anybody had looked in the week before: those who bring somebody in are no team with those who then
+    /// look after them.
+    pub first: bool,
 }
+
+/// Fewer looks before are few.
+const FEW: u32 = 5;
 
 /// Found out for one day; what is found is kept until the next.
 #[derive(Debug, Default)]
@@ -42,6 +50,10 @@ impl Teams {
         std::mem::take(people)
     }
 
+    fn count(&self, user: usize) -> usize {
+        self.people.get(&user).map_or(0, Vec::len)
+    }
+
     /// How many people both looked at.
     fn shared(&mut self, state: &State, rules: &Rules, one: usize, other: usize) -> usize {
         let key = (one.min(other), one.max(other));
@@ -71,24 +83,43 @@ impl Teams {
     pub(super) fn around(&mut self, state: &State, rules: &Rules, user: usize, person: usize) -> Around {
         let (from, to) = (self.day - rules.team_days, self.day + rules.settle_days);
         let organisation = state.users.get(user).map(|user| user.organisation);
-        let (mut all, mut ours) = (0u32, 0u32);
+        let (mut all, mut ours, mut all_near, mut ours_near) = (0u32, 0u32, 0u32, 0u32);
+        let mut close: Vec<usize> = Vec::new();
+        let (mut before, mut mine) = (0u32, None);
         let mut others: Vec<usize> = Vec::new();
         for (day, other) in state.persons.get(person).into_iter().flat_map(|person| person.looks.iter()) {
             let same = state.users.get(*other).map(|other| other.organisation) == organisation;
+            if *other == user && *day == self.day {
+                mine = Some(before);
+            }
             if *other == user || !same || !(from..=to).contains(day) {
                 continue;
             }
+            let near = u32::from((day - self.day).abs() <= 1);
+            before += u32::from(*day >= self.day - 7);
             all += 1;
+            all_near += near;
             // Of the people shared, this one is none.
-            if self.shared(state, rules, user, *other) > rules.team.shared_people {
+            let shared = self.shared(state, rules, user, *other);
+            if shared > rules.team.shared_people {
                 ours += 1;
+                ours_near += near;
+                let fewer = self.count(user).min(self.count(*other)).max(1);
+                if !close.contains(other) && part(shared, fewer) >= rules.team.close {
+                    close.push(*other);
+                }
             }
             if !others.contains(other) {
                 others.push(*other);
             }
         }
-        let share = if all == 0 { 0.0 } else { f64::from(ours) / f64::from(all) };
-        Around { others: others.len(), share }
+        let share = |ours: u32, all: u32| if all == 0 { 0.0 } else { f64::from(ours) / f64::from(all) };
+        Around {
+            others: others.len(),
+            share: share(ours, all).max(share(ours_near, all_near)),
+            close: close.len(),
+            first: mine.is_some_and(|before| before < FEW),
+        }
     }
 
     /// How many users of the organisation looked at a person within `crowd.days`, and how many of them are outside the team.
@@ -106,9 +137,14 @@ impl Teams {
         }
         // Who is mostly on their own says nothing by being on their own here.
         let outside = |user: &&usize| {
-            state.usually_outside(**user) < rules.team.on_their_own
-                && self.around(state, rules, **user, person).share < rules.team.share
+            let around = self.around(state, rules, **user, person);
+            state.usually_outside(**user) < rules.team.on_their_own && !around.first && around.share < rules.team.share
         };
         (users.len(), users.iter().filter(outside).count())
     }
+}
+
+fn part(some: usize, all: usize) -> f64 {
+    let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    count(some) / count(all)
 }

@@ -6,6 +6,7 @@ use super::{
     town::Town,
 };
 use crate::dice::{Dice, floor, real_i};
+use std::collections::HashMap;
 
 /// On duty: who, from, to.
 pub(super) type Shifts = Vec<(usize, i64, i64)>;
@@ -23,6 +24,8 @@ struct Work<'a> {
     lists: Vec<(Post, Vec<usize>)>,
     /// Clinics held, whose letters are still to be typed: `(clinic, day due, resident)`.
     letters: Vec<(usize, i64, usize)>,
+    /// Who comes to the emergency department today and will be admitted.
+    arriving: Vec<(usize, i64)>,
 }
 
 fn index(n: u64) -> usize {
@@ -39,6 +42,7 @@ pub(super) fn work(dice: &mut Dice, town: &mut Town, staff: &[Worker], days: i64
         wards: vec![Vec::new(); WARDS],
         lists: Vec::new(),
         letters: Vec::new(),
+        arriving: Vec::new(),
     };
     work.begin(days);
     let mut shifts = Vec::new();
@@ -89,8 +93,23 @@ impl Work<'_> {
         self.lists.push((post, list));
     }
 
+    /// Somebody who falls ill and is not in hospital already.
+    fn outside_ill(&mut self, minute: i64) -> usize {
+        loop {
+            let resident = self.town.ill(self.dice, minute);
+            if !self.wards.iter().any(|ward| ward.contains(&resident)) {
+                return resident;
+            }
+        }
+    }
+
     fn admit(&mut self, ward: usize, day: i64) -> usize {
-        let resident = self.town.ill(self.dice, day.max(0) * DAY);
+        let resident = self.outside_ill(day.max(0) * DAY);
+        // Most come by way of the emergency department.
+        if day >= 0 && self.dice.chance(0.7) {
+            let minute = day * DAY + self.dice.range(5 * 60, 10 * 60);
+            self.arriving.push((resident, minute));
+        }
         let stay = floor(self.dice.exponential(6.0)).min(40) + 1;
         self.town.stays.push((resident, ward, day, day + stay));
         // The message of an admission comes soon after, now and then late.
@@ -187,6 +206,8 @@ impl Work<'_> {
     fn emergencies(&mut self, day: i64) {
         let busy = matches!(day % 31, 5 | 19);
         let arrivals = if busy { 120 } else { self.dice.range(62, 85) };
+        let mut hourly: HashMap<(usize, i64), u32> = HashMap::new();
+        let mut admitted = std::mem::take(&mut self.arriving);
         for _ in 0..arrivals {
             let hour = self.dice.weighted(
                 [2, 1, 1, 1, 1, 1, 2, 3, 5, 6, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 5, 5, 4, 3].map(f64::from).into_iter(),
@@ -196,7 +217,7 @@ impl Work<'_> {
                 true => day * DAY + self.dice.range(20 * 60, 24 * 60 - 1),
                 false => day * DAY + i64::try_from(hour).unwrap_or(0) * 60 + self.dice.range(0, 59),
             };
-            let resident = self.town.ill(self.dice, minute);
+            let (resident, minute) = admitted.pop().unwrap_or_else(|| (self.outside_ill(minute), minute));
             let late = if self.dice.chance(0.05) { self.dice.range(60, 200) } else { self.dice.range(0, 12) };
             self.town.tie(resident, "RH1", "attended", minute + late, minute + 31 * DAY);
             // Most come by themselves; a third were brought by an ambulance (whose own work is below).
@@ -210,12 +231,19 @@ impl Work<'_> {
             let wait = if night { self.dice.range(0, 180) } else { 0 };
             for (after, is) in team.map(|(after, is)| (if after > 10 { after + wait } else { after }, is)) {
                 if let Some(worker) = self.on_duty(minute + after, is) {
+                    // Nobody sees more than so many in an hour; the others see the rest, or nobody does.
+                    let seen = hourly.entry((worker, (minute + after) / 60)).or_insert(0);
+                    *seen += 1;
+                    if *seen > 14 {
+                        continue;
+                    }
                     self.open(worker, resident, minute + after, "ongoing-care");
                 }
             }
+            // Whoever is on call for the day.
+            let on_call = |post: Post| post == Post::WardDoctor(index((day % 8).unsigned_abs()));
             if self.dice.chance(0.25)
-                && let Some(worker) =
-                    self.on_duty(minute + 150, |post| matches!(post, Post::Roaming | Post::WardDoctor(_)))
+                && let Some(worker) = self.on_duty(minute + 150, on_call)
             {
                 self.open(worker, resident, minute + 150, "ongoing-care");
             }
@@ -231,7 +259,7 @@ impl Work<'_> {
             let expected = self.dice.range(11, 17);
             for nth in 0..expected {
                 let at = from + 60 + nth * 25;
-                let resident = self.town.ill(self.dice, at);
+                let resident = self.outside_ill(at);
                 self.town.tie(resident, "RH1", "appointment", at - 30 * DAY, at + 30 * DAY);
                 if let Some(desk) = self.on_duty(at - 8, |post| post == Post::ClinicDesk(clinic)) {
                     self.open(desk, resident, at - 8, "ongoing-care");
@@ -241,7 +269,8 @@ impl Work<'_> {
             }
         }
         let due: Vec<(usize, i64, usize)> = self.letters.iter().filter(|(_, at, _)| *at <= day).copied().collect();
-        // A secretary types some thirty letters a day; after a holiday the rest waits.
+        // A secretary types some thirty letters a day; after a holiday the rest waits, or is typed elsewhere.
+        self.letters.retain(|letter| letter.1 > day - 15);
         let mut typed = [0; super::staff::CLINICS];
         for (clinic, at, resident) in due {
             let Some(count) = typed.get_mut(clinic).filter(|count| **count < 30) else { continue };
