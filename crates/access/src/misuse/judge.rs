@@ -457,12 +457,14 @@ fn weigh(
     let strange = !pair.related && !borne_out(kept, who.organisation, day);
     let jobless = state.usually_unconfirmed(user) >= rules.claims.usual_share;
     let alone = state.usually_outside(user) >= rules.team.on_their_own && (!strange || jobless);
-    let with = match (team || around.close >= 2, alone) {
-        (true, _) => " The user looks after other people with those who look after this one.",
+    // One of several who were the first to see somebody come in.
+    let brought_in = around.first && around.near >= 2 && !strange;
+    let with = match (team || around.close >= 2 || brought_in, alone) {
+        (true, _) => " The user is one of those who look after this person, as far as can be seen.",
         (_, true) => " The user mostly works alone, and is not known to have no part in this person's care.",
         _ => " Nothing links the user with those who look after this person.",
     };
-    let among = team || around.close >= 2;
+    let among = team || around.close >= 2 || brought_in;
     let less = |weight: f64, off: f64| if among || alone { weight - off } else { weight };
     if pair.name_and_street && !pair.own && !pair.household {
         let off = if among { rules.close.name_and_street_in_team } else { 0.0 };
@@ -485,7 +487,7 @@ fn weigh(
             add(Rule::Deceased, rules.deceased.weight, &words);
         }
     }
-    if !team && !around.first && around.others + 1 >= rules.crowd.users && pair.related {
+    if around.may_be_crowd(rules) && around.others + 1 >= rules.crowd.users && pair.related {
         let (all, outside) = teams.crowd(state, rules, who.organisation, person);
         let share = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
         if outside >= rules.crowd.users && share(outside) >= rules.crowd.share * share(all) {

@@ -52,7 +52,7 @@ part!(
 );
 part!(
     /// Who looks after somebody together.
-    Team { share: f64, shared_people: usize, close: f64, on_their_own: f64 }
+    Team { share: f64, share_in_crowd: f64, shared_people: usize, close: f64, on_their_own: f64 }
 );
 part!(
     /// Reasons that nothing bears out.
@@ -139,6 +139,7 @@ impl Rules {
         }
         let shares = [
             ("team.share", rules.team.share),
+            ("team.share_in_crowd", rules.team.share_in_crowd),
             ("team.close", rules.team.close),
             ("team.on_their_own", rules.team.on_their_own),
             ("claims.usual_share", rules.claims.usual_share),

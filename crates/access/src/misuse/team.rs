@@ -10,11 +10,27 @@ pub(super) struct Around {
     pub others: usize,
     /// The share of their looks that is by users who share people with this one: lately, or within a day, whichever is more.
     pub share: f64,
+    /// The same, lately.
+    pub lately: f64,
+    /// How many others looked within a day.
+    pub near: usize,
     /// How many of them share a good part of their people with this one.
     pub close: usize,
     /// Whether hardly anybody had looked in the week before: those who bring somebody in are no team with those who then
     /// look after them.
     pub first: bool,
+}
+
+impl Around {
+    /// Whether the user counts among the outsiders that make a crowd. Within a day, a crowd itself is many of the others.
+    pub(super) fn outside(self, rules: &Rules) -> bool {
+        !self.first && self.lately < rules.team.share && self.share < rules.team.share_in_crowd
+    }
+
+    /// Whether the user, once there is a crowd, may be part of it.
+    pub(super) fn may_be_crowd(self, rules: &Rules) -> bool {
+        !self.first && self.share < rules.team.share_in_crowd
+    }
 }
 
 /// Fewer looks before are few.
@@ -86,7 +102,7 @@ impl Teams {
         let (mut all, mut ours, mut all_near, mut ours_near) = (0u32, 0u32, 0u32, 0u32);
         let mut close: Vec<usize> = Vec::new();
         let (mut before, mut mine) = (0u32, None);
-        let mut others: Vec<usize> = Vec::new();
+        let (mut others, mut near_others): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
         for (day, other) in state.persons.get(person).into_iter().flat_map(|person| person.looks.iter()) {
             let same = state.users.get(*other).map(|other| other.organisation) == organisation;
             if *other == user && *day == self.day {
@@ -112,11 +128,16 @@ impl Teams {
             if !others.contains(other) {
                 others.push(*other);
             }
+            if near > 0 && !near_others.contains(other) {
+                near_others.push(*other);
+            }
         }
         let share = |ours: u32, all: u32| if all == 0 { 0.0 } else { f64::from(ours) / f64::from(all) };
         Around {
             others: others.len(),
             share: share(ours, all).max(share(ours_near, all_near)),
+            lately: share(ours, all),
+            near: near_others.len(),
             close: close.len(),
             first: mine.is_some_and(|before| before < FEW),
         }
@@ -138,7 +159,7 @@ impl Teams {
         // Who is mostly on their own says nothing by being on their own here.
         let outside = |user: &&usize| {
             let around = self.around(state, rules, **user, person);
-            state.usually_outside(**user) < rules.team.on_their_own && !around.first && around.share < rules.team.share
+            state.usually_outside(**user) < rules.team.on_their_own && around.outside(rules)
         };
         (users.len(), users.iter().filter(outside).count())
     }
