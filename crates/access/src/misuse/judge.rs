@@ -201,6 +201,10 @@ impl Detector {
         if let Some(who) = self.state.users.get_mut(user) {
             who.settled += settled;
             who.outside += outside;
+            if let Some(peers) = self.state.peers.get_mut(who.job) {
+                peers.looked_around += settled;
+                peers.outside += outside;
+            }
         }
     }
 

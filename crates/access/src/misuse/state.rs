@@ -98,6 +98,9 @@ pub(super) struct Peers {
     /// Looks at persons by day that are settled, and unconfirmed ones among them.
     pub settled: f64,
     pub unconfirmed: f64,
+    /// The same of looks whose surroundings are known, and those outside a team among them.
+    pub looked_around: f64,
+    pub outside: f64,
 }
 
 /// A person.
@@ -288,7 +291,11 @@ impl State {
 
     /// The share of a user's looks that are usually outside any team: of those who work on their own.
     pub(super) fn usually_outside(&self, user: usize) -> f64 {
-        self.users.get(user).map_or(0.0, |who| (who.outside + 1.0) / (who.settled + 10.0))
+        let Some(who) = self.users.get(user) else { return 0.0 };
+        // Of somebody new, what is usual for the job.
+        let peers = self.peers.get(who.job);
+        let usual = peers.map_or(0.1, |peers| (peers.outside + 1.0) / (peers.looked_around + 10.0));
+        (who.outside + 10.0 * usual) / (who.settled + 10.0)
     }
 
     /// The share of a job's looks that nothing bears out.
