@@ -10,6 +10,9 @@ use fhir::PersonKey;
 use jiff::{Timestamp, civil::Date};
 use std::collections::HashMap;
 
+/// An item is raised again when it weighs so much more than it did.
+const AGAIN: f64 = 0.75;
+
 /// What was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -219,7 +222,7 @@ impl Detector {
     ) {
         let score = score(&findings);
         let before = self.raised.get(&(day, user, person)).copied();
-        if score < self.rules.raise || before.is_some_and(|before| score < before + 0.5) {
+        if score < self.rules.raise || before.is_some_and(|before| score < before + AGAIN) {
             return;
         }
         self.raised.insert((day, user, person), score);
