@@ -200,6 +200,14 @@ impl Detector {
             settled += 1.0;
             outside += if around.share < self.rules.team.share { 1.0 } else { 0.0 };
             pair.around = Some(around);
+            // Who looked after somebody lately goes on doing so: letters, telephone calls.
+            let Some(kept) = self.state.persons.get_mut(*person) else { continue };
+            let since = day - self.rules.team_days;
+            pair.carer = kept.carers.iter().any(|(of, last)| *of == user && *last >= since);
+            if pair.related && around.share >= self.rules.team.share {
+                kept.carers.retain(|(of, last)| *of != user && *last >= since);
+                kept.carers.push((user, day));
+            }
         }
         if let Some(who) = self.state.users.get_mut(user) {
             who.settled += settled;
@@ -462,16 +470,18 @@ fn weigh(
     let around = pair.around.unwrap_or_default();
     let team = around.share >= rules.team.share;
     let strange = !pair.related && !borne_out(kept, who.organisation, day);
-    let jobless = state.usually_unconfirmed(user) >= rules.claims.usual_share;
+    // Until a job is known, nothing is held against it.
+    let unknown = state.peers.get(who.job).is_none_or(|peers| peers.settled < rules.claims.known_looks);
+    let jobless = unknown || state.usually_unconfirmed(user) >= rules.claims.usual_share;
     let alone = state.usually_outside(user) >= rules.team.on_their_own && (!strange || jobless);
     // One of several who were the first to see somebody come in.
     let brought_in = around.first && around.near >= 2 && !strange;
-    let with = match (team || around.close >= 2 || brought_in, alone) {
+    let with = match (team || around.close >= 2 || brought_in || pair.carer, alone) {
         (true, _) => " The user is one of those who look after this person, as far as can be seen.",
         (_, true) => " The user mostly works alone, and is not known to have no part in this person's care.",
         _ => " Nothing links the user with those who look after this person.",
     };
-    let among = team || around.close >= 2 || brought_in;
+    let among = team || around.close >= 2 || brought_in || pair.carer;
     let less = |weight: f64, off: f64| if among || alone { weight - off } else { weight };
     if pair.name_and_street && !pair.own && !pair.household {
         let off = if among { rules.close.name_and_street_in_team } else { 0.0 };
@@ -494,7 +504,7 @@ fn weigh(
             add(Rule::Deceased, rules.deceased.weight, &words);
         }
     }
-    if around.may_be_crowd(rules) && around.others + 1 >= rules.crowd.users && pair.related {
+    if !pair.carer && around.may_be_crowd(rules) && around.others + 1 >= rules.crowd.users && pair.related {
         let (all, outside) = teams.crowd(state, rules, who.organisation, person);
         let share = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
         if outside >= rules.crowd.users && share(outside) >= rules.crowd.share * share(all) {

@@ -111,6 +111,8 @@ pub(super) struct Person {
     pub looks: VecDeque<(i32, usize)>,
     /// When each organisation was last known to be related.
     pub related: Vec<(usize, i32)>,
+    /// Users who were found to be of the team, and when last.
+    pub carers: Vec<(usize, i32)>,
 }
 
 /// What a user did with one person on one day.
@@ -130,6 +132,8 @@ pub(super) struct Pair {
     pub hours: u64,
     /// What others of the organisation have to do with the person, once that is settled.
     pub around: Option<Around>,
+    /// Whether the user was of the team lately.
+    pub carer: bool,
 }
 
 /// What a user did on one day.
@@ -276,7 +280,7 @@ impl State {
     fn person(&mut self, key: PersonKey) -> usize {
         let (person, new) = place(&mut self.person_keys, &key);
         if new {
-            self.persons.push(Person { key, looks: VecDeque::new(), related: Vec::new() });
+            self.persons.push(Person { key, looks: VecDeque::new(), related: Vec::new(), carers: Vec::new() });
         }
         person
     }
