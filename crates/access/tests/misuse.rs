@@ -34,6 +34,11 @@ fn person(n: usize) -> PersonKey {
     PersonKey(n as u64 + 1)
 }
 
+/// Keys and entries count from 1.
+fn place(n: u64) -> usize {
+    usize::try_from(n).unwrap() - 1
+}
+
 fn home(log: &AccessLog, n: usize) -> Home {
     let who = &log.residents[n];
     Home {
@@ -136,7 +141,7 @@ impl Figures {
 fn judge(log: &AccessLog, detector: &mut Detector, day: i64, items: &mut Vec<Item>) {
     let minute = day * 24 * 60 + 120;
     for (organisation, key) in detector.unconfirmed(at(minute)) {
-        if !log.relations(&organisation, key.0 as usize - 1, minute).is_empty() {
+        if !log.relations(&organisation, place(key.0), minute).is_empty() {
             detector.related(&organisation, key, at(minute));
         }
     }
@@ -169,7 +174,7 @@ fn figures(seed: u64) -> Figures {
     let mut found: BTreeSet<usize> = BTreeSet::new();
     let mut seen: HashSet<(String, Option<PersonKey>, String)> = HashSet::new();
     for item in &items {
-        let entries: Vec<&Looked> = item.entries.iter().map(|n| &log.accesses[*n as usize - 1]).collect();
+        let entries: Vec<&Looked> = item.entries.iter().map(|n| &log.accesses[place(*n)]).collect();
         let bad: BTreeSet<usize> = entries.iter().filter_map(|looked| looked.incident).collect();
         let bad_entries = entries.iter().filter(|looked| looked.incident.is_some()).count();
         // An item is right when at least a third of what it shows is misuse.

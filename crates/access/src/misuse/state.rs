@@ -15,7 +15,7 @@ const ENTRIES_MAX: usize = 50;
 pub(super) fn day_hour(at: Timestamp) -> (i32, usize) {
     let local = at.to_zoned(london().clone());
     let date = local.date();
-    let day = i32::try_from(jiff::civil::date(1970, 1, 1).until(date).map_or(0, |span| span.get_days())).unwrap_or(0);
+    let day = jiff::civil::date(1970, 1, 1).until(date).map_or(0, |span| span.get_days());
     let hour = usize::try_from(local.hour()).unwrap_or(0);
     let weekend = matches!(date.weekday(), jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday);
     (day, if weekend { hour + 24 } else { hour })

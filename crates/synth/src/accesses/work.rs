@@ -11,6 +11,8 @@ use std::collections::HashMap;
 /// On duty: who, from, to.
 pub(super) type Shifts = Vec<(usize, i64, i64)>;
 
+type Fits = fn(Post) -> bool;
+
 struct Work<'a> {
     dice: &'a mut Dice,
     town: &'a mut Town,
@@ -221,7 +223,7 @@ impl Work<'_> {
             let late = if self.dice.chance(0.05) { self.dice.range(60, 200) } else { self.dice.range(0, 12) };
             self.town.tie(resident, "RH1", "attended", minute + late, minute + 31 * DAY);
             // Most come by themselves; a third were brought by an ambulance (whose own work is below).
-            let team: [(i64, fn(Post) -> bool); 4] = [
+            let team: [(i64, Fits); 4] = [
                 (2, |post| post == Post::EmergencyDesk),
                 (15, |post| post == Post::EmergencyNurse),
                 (50, |post| post == Post::EmergencyDoctor),
