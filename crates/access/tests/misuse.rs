@@ -170,6 +170,7 @@ fn feed(log: &AccessLog) -> (Vec<Item>, f64) {
 fn figures(seed: u64) -> Figures {
     let log = AccessLog::new(seed, QUARTER);
     let (items, per_second) = feed(&log);
+    println!("seed {seed}: {} users, {} residents", log.staff.len(), log.residents.len());
     let mut figures = Figures { accesses: log.accesses.len(), per_second, ..Figures::default() };
     let mut found: BTreeSet<usize> = BTreeSet::new();
     let mut seen: HashSet<(String, Option<PersonKey>, String)> = HashSet::new();

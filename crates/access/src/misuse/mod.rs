@@ -2,7 +2,8 @@
 //!
 //! Feed a [`Detector`] with every access in order ([`Detector::see`]), ask it now and then what to put on the privacy
 //! officer's desk ([`Detector::judge`]). It keeps what it needs of the last [`Rules::habit_days`] in memory; after a restart
-//! it is fed the audit of those days again. What is noticed and how it is weighed is told in `docs/govern-it/misuse.md`.
+//! it is fed the audit of those days again, judged day by day; an item whose user, person and day are on the desk already is
+//! then passed over. What is noticed and how it is weighed is told in `docs/govern-it/misuse.md`.
 
 mod access;
 mod judge;

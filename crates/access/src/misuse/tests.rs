@@ -284,3 +284,32 @@ fn rules_out_of_range_are_refused_with_their_name() {
         assert!(error.starts_with("misuse.toml: ") && error.contains(says), "{error}");
     }
 }
+
+#[test]
+fn an_audit_entry_is_an_access_when_staff_were_let_in() {
+    let body = r#"{"action":"open-page","page":"summary","outcome":"permitted","user":{"id":"nurse","name":"Nura Hale",
+        "role_code":"R8001","role_name":"Nurse","org_code":"RH1","org_name":"Hospital"},"via":{},"policy":"p","situation":
+        {"organisation_kind":"hospital","access":{"purpose":"TREAT","relationships":["admitted"],"claimed":"consent"}}}"#;
+    let entry = store::audit::AuditEntry {
+        n: 7,
+        at: at(0, 9, 0),
+        person: Some(PersonKey(5)),
+        user: "nurse".into(),
+        body: body.into(),
+    };
+    let of = |body: &str| Access::of(&entry, &crate::Recorded::read(body).unwrap(), "ward-nurse");
+    let expected =
+        Access { n: 7, name: "Nura Hale".into(), claimed: "consent".into(), ..look("nurse", 5, at(0, 9, 0)) };
+    assert_eq!(of(body), Some(expected));
+    for (from, to) in [("permitted", "refused"), ("open-page", "find-people"), (r#""id":"#, r#""kind":"system","id":"#)]
+    {
+        assert_eq!(of(&body.replace(from, to)), None, "{to}");
+    }
+}
+
+#[test]
+fn fed_the_same_again_it_says_the_same_again() {
+    let about = About { works_for: Some("RH1".into()), ..About::default() };
+    let run = || Hospital::after(look("w1n0", 201, at(DAYS, 10, 0)), &about);
+    assert_eq!(run(), run());
+}
