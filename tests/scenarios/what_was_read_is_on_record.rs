@@ -50,7 +50,7 @@ fn a_flipped_byte_is_found() {
         ("person", "UPDATE entry SET person = person + 1 WHERE n = 3"),
         ("no person", "UPDATE entry SET person = NULL WHERE n = 3"),
         ("user", "UPDATE entry SET user = 'readeq' WHERE n = 3"),
-        ("body", "UPDATE entry SET body = replace(body, 'reader', 'readeq') WHERE n = 3"),
+        ("body", "UPDATE entry SET body = '[' || substr(body, 2) WHERE n = 3"),
         ("last byte", "UPDATE entry SET body = substr(body, 1, length(body) - 1) || ' ' WHERE n = 3"),
         ("hash", "UPDATE entry SET hash = zeroblob(32) WHERE n = 3"),
         ("removed", "DELETE FROM entry WHERE n = 3"),

@@ -5,6 +5,7 @@ mod accounts;
 mod audit_event;
 mod gate;
 pub mod jwt;
+pub mod misuse;
 pub mod outgoing;
 pub mod policy;
 mod random;

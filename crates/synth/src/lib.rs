@@ -4,6 +4,7 @@
 //! Begin with [`Region`]. What it contains, where the rates come from and what it leaves out is told in
 //! `docs/synthetic-region.md`.
 
+mod accesses;
 mod clinical;
 mod dice;
 mod highlights;
@@ -20,6 +21,7 @@ mod when;
 mod wire;
 mod write;
 
+pub use accesses::{AccessLog, Incident, Looked, MisuseKind, Post, Resident, Worker};
 pub use highlights::Highlight;
 pub use linkage::{NoTestSet, PEOPLE_MAX, TestSet, TestSetWritten};
 pub use live::Live;
