@@ -39,6 +39,9 @@ pub struct Config {
     /// Local accounts.
     #[serde(default, rename = "user")]
     pub users: Vec<User>,
+    /// What is known for noticing misuse.
+    #[serde(default)]
+    pub misuse: Misuse,
     /// Organisations beside those of the sources: whose staff sign in, and what they are.
     #[serde(default, rename = "organisation")]
     pub organisations: Vec<Organisation>,
@@ -340,6 +343,17 @@ pub enum Reach {
     Organisation,
     /// Everybody's: for the region's own systems.
     Region,
+}
+
+/// `[misuse]`: files of the region's own; relative to this file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Misuse {
+    /// Who works here: CSV with the columns `id` (of the user) and `nhs_number`. Without, nobody is known to look at their own
+    /// record, household or colleague.
+    pub staff: Option<PathBuf>,
+    /// Whom many would like to look at: CSV with the column `nhs_number`.
+    pub well_known: Option<PathBuf>,
 }
 
 /// `[[organisation]]`: one that sends nothing itself.

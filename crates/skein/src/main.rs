@@ -10,6 +10,7 @@ mod edge;
 mod failure;
 mod listen;
 mod logging;
+mod misuse;
 mod pix;
 mod policies;
 mod region;

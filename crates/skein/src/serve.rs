@@ -4,7 +4,7 @@ use crate::{
     config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Tls},
     edge,
     failure::{Failure, Outcome},
-    listen, pix, policies, region,
+    listen, misuse, pix, policies, region,
     sign_in::{self, SigningIn},
 };
 use access::{Account, Accounts, Gate, User, UserKind};
@@ -101,9 +101,14 @@ impl Server {
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
         let app = app(&self.config, &self.engine, gate.clone(), self.setting, standings)?;
         let mut feeds = JoinSet::new();
+        let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
             feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
         }
+        let (rules, lists) = misuse::open(&self.config)?;
+        let (derived, audit) = (self.engine.derived().clone(), self.engine.audit().clone());
+        let watch = misuse::Watch { gate: watched, derived, audit, clock: clock.clone(), rules, lists };
+        feeds.spawn(watch.run(stop.clone()));
         for (update, standing) in updates {
             feeds.spawn(update.follow(standing, stop.clone()));
         }
@@ -163,6 +168,7 @@ pub fn check(config: &Config) -> Outcome {
         }
     }
     policies::check(config)?;
+    misuse::open(config)?;
     sign_in::open(config)?;
     accounts(config).map(|_| ())
 }

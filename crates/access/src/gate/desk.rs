@@ -26,6 +26,8 @@ pub struct Look {
     pub organisation: String,
     /// Whether it was a system that asked.
     pub system: bool,
+    /// Whether it was the person.
+    pub own: bool,
     /// What was opened: `page summary`, `everything`.
     pub what: String,
     /// Why: relationships by name; the reason's code.
@@ -296,7 +298,7 @@ impl Gate {
 /// What of an entry the person sees; None: it was no look at the record.
 fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
     let what = match recorded.action.as_str() {
-        "open-page" => format!("page {}", recorded.page),
+        "open-page" => format!("page “{}”", recorded.page),
         "read-resources" => recorded.what.clone(),
         "open-origin" => "a source’s message".to_owned(),
         "break-glass" => "broke the glass".to_owned(),
@@ -320,6 +322,7 @@ fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
         role: recorded.user.role_name.clone(),
         organisation: recorded.user.org_name.clone(),
         system: recorded.user.kind == UserKind::System,
+        own: recorded.user.kind == UserKind::Person,
         what,
         why,
         glass: recorded.action == "break-glass" || access.is_some_and(|access| access.glass),

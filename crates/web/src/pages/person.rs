@@ -105,7 +105,11 @@ fn row(look: Look, reason: &dyn Fn(&str) -> Option<String>) -> Row {
     Row {
         n: look.n,
         at: when::date_time(look.at),
-        who: if look.system { "A computer system".into() } else { look.role },
+        who: match () {
+            () if look.own => "You".into(),
+            () if look.system => "A computer system".into(),
+            () => look.role,
+        },
         organisation: look.organisation,
         what: look.what,
         why: why.join("; "),

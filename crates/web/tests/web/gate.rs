@@ -260,7 +260,7 @@ async fn a_person_sees_their_own_record_and_who_looked_and_is_answered() {
     results.says_not("Note for colleagues");
     assert!(!results.body.contains("NOPAT"));
     let looked = ann.get(&region.record("/who-looked")).await.expect(200);
-    looked.says("doctor , XWA").says("you were in hospital there").says("page problems");
+    looked.says("doctor , XWA").says("you were in hospital there").says("page “problems”");
     let n = looked.body.split("id=\"e").skip(1).filter_map(|rest| rest.split_once('"'));
     let n = n.filter(|(_, rest)| rest.contains("doctor")).map(|(n, _)| n.to_owned()).next().expect("an entry");
     let asked = [("n", n.as_str()), ("words", "Why did a doctor look?")];
