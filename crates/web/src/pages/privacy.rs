@@ -1,7 +1,10 @@
 //! The privacy officer's desk: what was opened for a reason or through broken glass, suspicions, questions; each entry with
 //! all it rests on, what was shown made again, and objections.
 
-use super::{Chrome, Here, frame, html};
+use super::{
+    Chrome, Here, frame, html,
+    why::{Who, who_is},
+};
 use crate::{error::PageError, replay, session::SignedIn, state::AppState};
 use access::{Action, AuditEntry, Matter, MatterKind, PrivacyPermit, Recorded};
 use askama::Template;
@@ -294,8 +297,8 @@ pub async fn shown(
         None => "Nothing was written down to compare it with.",
     };
     let note = format!(
-        "<aside class=\"demo\" aria-label=\"Shown again\"><p class=\"page\"><b>Shown again:</b> what {} saw at {}. {verdict} \
-         <a href=\"/privacy/entry/{n}\">Back to the entry</a></p></aside>",
+        "<aside class=\"page\" aria-label=\"Shown again\"><div class=\"why\"><p><b>Shown again:</b> what {} saw at {}. {verdict} \
+         <a href=\"/privacy/entry/{n}\">Back to the entry</a></p></div></aside>",
         escaped(&again.user.name),
         when::date_time(again.at)
     );
@@ -326,6 +329,8 @@ struct Objection {
 struct PersonPage {
     chrome: Chrome,
     person: PersonKey,
+    name: String,
+    born: String,
     rows: Vec<AccessRow>,
     objections: Vec<Objection>,
     labels: Vec<(String, String)>,
@@ -382,7 +387,8 @@ async fn person_page(
     let policies = state.gate.policies();
     let labels = policies.labels().all().map(|(name, title)| (name.to_owned(), title.to_owned())).collect();
     let chrome = Chrome::new(state, who, Here::Privacy);
-    html(&PersonPage { chrome, person, rows, objections: objections.collect(), labels, problem })
+    let Who { name, born } = who_is(state, &who.user, person).await?;
+    html(&PersonPage { chrome, person, name, born, rows, objections: objections.collect(), labels, problem })
 }
 
 fn words(objection: &access::SaidBearing) -> String {

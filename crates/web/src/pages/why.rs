@@ -3,7 +3,7 @@
 
 use super::{Chrome, Here, frame, html};
 use crate::{error::PageError, session::SignedIn, state::AppState};
-use access::{Action, Needed, Refusal};
+use access::{Action, Needed, Refusal, User};
 use askama::Template;
 use axum::{
     Form,
@@ -28,9 +28,33 @@ struct WhyPage {
 }
 
 /// Whose record it is, as far as finding tells.
-struct Who {
-    name: String,
-    born: String,
+pub struct Who {
+    /// As in the banner.
+    pub name: String,
+    /// Date of birth.
+    pub born: String,
+}
+
+/// Who a person is: enough to know that it is the right one, without opening the record. That it was asked is recorded.
+pub async fn who_is(state: &AppState, user: &Arc<User>, person: PersonKey) -> Result<Who, PageError> {
+    let (site, user) = (state.clone(), Arc::clone(user));
+    let look = move || {
+        let permit = site.gate.find(&user, &Action::FindPeople { criteria: vec!["opaque-id".into()] }, site.now())?;
+        Ok::<_, PageError>(site.records.candidates(&permit, &[Selector::Person(person)], true)?)
+    };
+    let look = tokio::task::spawn_blocking(look).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let candidates = look?.release().await?;
+    let resources = candidates.people.iter().flat_map(|(_, items)| items).filter_map(|item| item.resource().ok());
+    let mut who = Who { name: "Name not known".into(), born: "Not Known".into() };
+    for patient in resources {
+        if let Some(name) = text::best_name(patient.list("name")) {
+            who.name = name.banner();
+        }
+        if let Some(born) = patient.str_at("/birthDate").and_then(record::when::When::parse) {
+            who.born = born.day_text();
+        }
+    }
+    Ok(who)
 }
 
 /// What the reader wrote.
@@ -62,26 +86,9 @@ async fn page(
     given: Reason,
 ) -> Result<Response, PageError> {
     let (site, user) = (state.clone(), Arc::clone(&signed_in.user));
-    let look = move || {
-        let now = site.now();
-        let needed = site.gate.needed(&user, person, now)?;
-        let permit = site.gate.find(&user, &Action::FindPeople { criteria: vec!["opaque-id".into()] }, now)?;
-        let sealed = site.records.candidates(&permit, &[Selector::Person(person)], true)?;
-        Ok::<_, PageError>((needed, sealed))
-    };
-    let look = tokio::task::spawn_blocking(look).await.map_err(|error| PageError::Fault(error.to_string()))?;
-    let (needed, sealed) = look?;
-    let candidates = sealed.release().await?;
-    let resources = candidates.people.iter().flat_map(|(_, items)| items).filter_map(|item| item.resource().ok());
-    let mut who = Who { name: "Name not known".into(), born: "Not Known".into() };
-    for patient in resources {
-        if let Some(name) = text::best_name(patient.list("name")) {
-            who.name = name.banner();
-        }
-        if let Some(born) = patient.str_at("/birthDate").and_then(record::when::When::parse) {
-            who.born = born.day_text();
-        }
-    }
+    let needed = tokio::task::spawn_blocking(move || site.gate.needed(&user, person, site.now()));
+    let needed = needed.await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let who = who_is(state, &signed_in.user, person).await?;
     let chrome = Chrome::new(state, signed_in, Here::Elsewhere);
     let (status, problem) = problem.map_or((StatusCode::OK, None), |(status, words)| (status, Some(words)));
     Ok((status, html(&WhyPage { chrome, person, who, needed, problem, given })?).into_response())

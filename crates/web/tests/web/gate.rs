@@ -108,6 +108,7 @@ async fn objection_reaches_everything_in_time() {
     }
     assert_eq!(region.pages.api(&everything).await.0, 200);
     let form = officer.get(&person).await.expect(200);
+    form.says("SMITH, Ann").says("02-Jan-1950");
     officer.fill(&form, &format!("{person}/objection"), &[("words", "")]).await.expect(400).says("who told you");
     let begun = Instant::now();
     officer.fill(&form, &format!("{person}/objection"), &[("words", "Told by letter")]).await.expect(303);
