@@ -361,3 +361,94 @@ async fn the_trail_is_read_as_audit_events_by_those_who_watch_over_it() {
         assert_eq!(region.pages.api_as("watching", path).await.0, code, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_output_reveals_where_a_restricted_person_lives() {
+    let number = fhir::NhsNumber::from_stem(943_476_600).or_else(|| fhir::NhsNumber::from_stem(943_476_601));
+    let number = number.unwrap().as_str().to_owned();
+    let region = Governed::new().await;
+    region.pages.restrict("gp2", "r1", &number).await;
+    let engine = &region.pages.engine;
+    let patient = engine.region().patient("gp2", "r1");
+    let snapshot = engine.derived().snapshot().unwrap();
+    let person = snapshot.person_of(patient, snapshot.seq()).unwrap().unwrap();
+    drop(snapshot);
+    let secrets = ["SECRET LANE", "Secret Lane", "secret lane", "LS1 4AP", "LS14AP", "01130001122", "0113 000 1122"];
+    let mut walked = 0;
+    let mut look = |what: &str, body: &str| {
+        walked += 1;
+        for secret in secrets {
+            assert!(!body.contains(secret), "{secret} in {what}: {body}");
+        }
+    };
+    let doctor = region.pages.visitor("doctor").await;
+    let why = doctor.get(&format!("/record/{person}/why")).await.expect(200);
+    look("why", &why.body);
+    doctor.fill(&why, &format!("/record/{person}/why"), &[("reason", "ongoing-care")]).await.expect(303);
+    let item = format!("/item/Patient/{patient}");
+    let sections = [
+        "",
+        "/sources",
+        "/report",
+        "/results",
+        "/results/reports",
+        "/letters",
+        "/plans",
+        "/contacts",
+        "/problems",
+        "/medicines",
+        "/allergies",
+        "/visits",
+        "/vaccinations",
+        "/procedures",
+        "/alerts",
+        "/referrals",
+        "/other",
+        "/who-looked",
+        &item,
+    ];
+    for section in sections {
+        let page = doctor.get(&format!("/record/{person}{section}")).await;
+        assert!(page.status == 200 || page.status == 403, "{section}: {}", page.status);
+        look(section, &page.body);
+    }
+    let why = doctor.get(&format!("/record/{person}/why")).await.expect(200);
+    let glass = [("glass", "yes"), ("reason", "vital-interests"), ("words", "Unconscious, nobody to ask")];
+    doctor.fill(&why, &format!("/record/{person}/why"), &glass).await.expect(303);
+    for section in sections {
+        look("through broken glass", &doctor.get(&format!("/record/{person}{section}")).await.body);
+    }
+    let find = doctor.get("/").await.expect(200);
+    let asked = [("family", "Smith"), ("day", "2"), ("month", "1"), ("year", "1950"), ("postcode", "")];
+    let found = doctor.fill(&find, "/find", &asked).await;
+    if let Some(to) = &found.location {
+        look("found", &doctor.get(to).await.body);
+    }
+    let officer = region.pages.visitor("officer").await;
+    let about = officer.get(&format!("/privacy/person/{person}")).await.expect(200);
+    look("privacy person", &about.body);
+    for kind in ["glass", "claims", "misuse", "questions"] {
+        look("privacy desk", &officer.get(&format!("/privacy?kind={kind}")).await.body);
+    }
+    for entry in about.links("/privacy/entry/") {
+        look("privacy entry", &officer.get(&entry).await.body);
+        look("shown again", &officer.get(&format!("{entry}/shown")).await.body);
+    }
+    for path in [
+        format!("/Patient/{patient}"),
+        format!("/Patient/{patient}/_history"),
+        format!("/Patient/{patient}/$everything"),
+        format!("/Person/{person}"),
+        format!("/Patient?identifier={}|{number}", fhir::nhs::SYSTEM),
+        format!("/Patient/$ihe-pix?sourceIdentifier={}|{number}", fhir::nhs::SYSTEM),
+        "/Patient?family=Smith&birthdate=1950-01-02".to_owned(),
+    ] {
+        look(&path, &region.pages.api(&path).await.1.to_string());
+    }
+    look("AuditEvent", &region.pages.api_as("watching", "/AuditEvent?_count=1000").await.1.to_string());
+    let audit = store::audit::AuditReader::open(&store::Folder::visit(engine.folder()).unwrap()).unwrap();
+    for entry in audit.after(0, 10_000).unwrap() {
+        look("the audit trail", &entry.body);
+    }
+    assert!(walked > 100, "{walked}");
+}
