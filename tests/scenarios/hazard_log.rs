@@ -31,7 +31,8 @@ struct Control {
     tests: Vec<String>,
 }
 
-fn repository() -> PathBuf {
+/// Where the repository is.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
@@ -41,7 +42,7 @@ fn log() -> Log {
 }
 
 /// The names of all tests of the repository: Rust's by attribute, the browser's by their title.
-fn tests_of_the_repository() -> BTreeSet<String> {
+pub fn tests_of_the_repository() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in ["crates", "tests"] {
         collect(&repository().join(folder), &mut names);

@@ -24,6 +24,7 @@ mod loading_and_sending;
 mod merge_and_undo;
 mod people_in_hl7v2;
 mod policies_follow_their_files;
+mod security_documents;
 mod stewards_at_the_terminal;
 mod synthea_history_opens_whole;
 mod the_demonstration;

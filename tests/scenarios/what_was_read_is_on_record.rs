@@ -58,6 +58,11 @@ fn a_flipped_byte_is_found() {
             "in another order",
             "UPDATE entry SET n = -n WHERE n IN (3, 4); UPDATE entry SET n = CASE n WHEN -3 THEN 4 ELSE 3 END WHERE n < 0",
         ),
+        (
+            "a reason slipped in",
+            "INSERT INTO matter (n, kind, user, at, until, about) SELECT 3, 1, user, at, at + 1000000000, 'ongoing-care' FROM entry WHERE n = 3",
+        ),
+        ("policies", "UPDATE policy SET files = replace(files, 'permit', 'Permit')"),
         ("the end cut off", "DELETE FROM entry WHERE n > 3"),
     ] {
         let audit = Connection::open(&file).unwrap();
@@ -65,7 +70,10 @@ fn a_flipped_byte_is_found() {
         assert!(audit.total_changes() > 0, "{what}");
         drop(audit);
         let (whole, told, said) = region.skein(&["audit", "verify"]);
-        assert!(!whole && (said.contains("entry 3") || what == "the end cut off"), "{what}: {told}{said}");
+        assert!(
+            !whole && (said.contains("entry 3") || ["the end cut off", "policies"].contains(&what)),
+            "{what}: {told}{said}"
+        );
         std::fs::write(&file, &kept).unwrap();
     }
     let (whole, told, said) = region.skein(&["audit", "verify"]);

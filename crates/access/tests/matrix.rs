@@ -299,6 +299,21 @@ fn each_desk_is_for_its_own_people() {
 }
 
 #[test]
+fn an_organisation_nobody_knows_gives_no_rights_to_records() {
+    let policies = Policies::builtin().unwrap();
+    for role in ["R8000", "R8001", "R8003", "R8004", "R8006", "R8008", "R8009", "pharmacist"] {
+        let user = access::User::staff("x", "X", (role, role), ("UNKNOWN", "Unknown"));
+        for way in Way::all() {
+            let ruling = policies.record(&user, "", Door::Open, &way.access());
+            assert!(!ruling.allowed, "{role} / {}", way.name());
+        }
+        for desk in [Desk::Find, Desk::Errors, Desk::Administer, Desk::WhoIsWho, Desk::Privacy] {
+            assert!(!policies.desk(&user, "", desk).allowed, "{role} / {}", desk.name());
+        }
+    }
+}
+
+#[test]
 fn a_role_nobody_knows_may_do_nothing_and_nobody_claims_to_be_a_person_or_system() {
     let policies = Policies::builtin().unwrap();
     for role in ["R9999", "", "person", "system"] {

@@ -168,7 +168,9 @@ impl Records {
             let start = items.len();
             let source = self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
             let read = items.split_off(start);
-            items.extend(read.into_iter().filter(|item| sees(permit, item, &source)));
+            let shut = self.shut_files(&snapshot, permit, *patient, &source, &read)?;
+            let open = |item: &Item| item.kind != ResourceType::Binary || !shut.contains(&item.id);
+            items.extend(read.into_iter().filter(|item| open(item) && sees(permit, item, &source)));
         }
         Ok(permit.seal(items))
     }
@@ -304,8 +306,13 @@ impl Records {
             Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
             None => None,
         };
-        let source = snapshot.source_of(id.patient)?.unwrap_or_default();
-        Ok(permit.seal(item.filter(|item| sees(permit, item, &source))))
+        let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
+        let Some(item) = item else { return Ok(permit.seal(None)) };
+        if !self.reaches(&snapshot, permit, &item)? || !self.newest_is_seen(&snapshot, permit, id, kind, &source)? {
+            return Ok(permit.seal(None));
+        }
+        let shut = self.shut_files(&snapshot, permit, id.patient, &source, std::slice::from_ref(&item))?;
+        Ok(permit.seal(Some(item).filter(|item| !shut.contains(&item.id) && sees(permit, item, &source))))
     }
 
     /// Every version of one resource up to the permit's `seq`, newest first.
@@ -319,11 +326,19 @@ impl Records {
             return Ok(permit.seal(Vec::new()));
         }
         let snapshot = self.derived.snapshot()?;
-        let source = snapshot.source_of(id.patient)?.unwrap_or_default();
+        let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
         let mut items = Vec::new();
+        if !self.newest_is_seen(&snapshot, permit, id, kind, &source)? {
+            return Ok(permit.seal(items));
+        }
         for row in snapshot.versions(id, kind)? {
             if row.seq <= permit.seq() {
                 let item = self.lone_item(&snapshot, row, permit.seq())?;
+                if !self.reaches(&snapshot, permit, &item)?
+                    || !self.shut_files(&snapshot, permit, id.patient, &source, std::slice::from_ref(&item))?.is_empty()
+                {
+                    continue;
+                }
                 items.extend(Some(item).filter(|item| sees(permit, item, &source)));
             }
         }
@@ -343,6 +358,71 @@ impl Records {
             }
         }
         Ok(item)
+    }
+
+    /// Whether the reader sees what a resource says now: what was labelled later does not stay open in its former versions.
+    /// Of what is shown again, what it said then counts.
+    fn newest_is_seen(
+        &self,
+        snapshot: &Snapshot,
+        permit: &Permit,
+        id: ResourceId,
+        kind: ResourceType,
+        source: &str,
+    ) -> Result<bool, StoreError> {
+        let newest = snapshot.versions(id, kind)?.into_iter().find(|row| self.as_at.is_none_or(|seq| row.seq <= seq));
+        let Some(newest) = newest else { return Ok(true) };
+        let newest = self.lone_item(snapshot, newest, permit.seq())?;
+        Ok(permit.sight().would_see(id, kind, source, &newest.json))
+    }
+
+    /// Whether an item is of this record: a visit that its source moved brings what hangs on it, and nothing else of the
+    /// patient it was recorded under; and what hangs on one that was moved away is gone.
+    fn reaches(&self, snapshot: &Snapshot, permit: &Permit, item: &Item) -> Result<bool, StoreError> {
+        let own = permit.patients().contains(&item.id.patient);
+        for patient in permit.patients() {
+            for moved in snapshot.moves(*patient, permit.seq())? {
+                if moved.visit.patient == item.id.patient && hangs_on(item, moved.visit) {
+                    return Ok(permit.patients().contains(&moved.target));
+                }
+            }
+        }
+        Ok(own)
+    }
+
+    /// The files among `items` that are withheld because every document that refers to them is: a letter's PDF is as
+    /// sensitive as the letter.
+    fn shut_files(
+        &self,
+        snapshot: &Snapshot,
+        permit: &Permit,
+        patient: PatientKey,
+        source: &Arc<str>,
+        items: &[Item],
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let files: Vec<ResourceId> =
+            items.iter().filter(|item| item.kind == ResourceType::Binary).map(|item| item.id).collect();
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut documents = Vec::new();
+        let kinds = [ResourceType::DocumentReference, ResourceType::DiagnosticReport, ResourceType::Media];
+        let all = Filter { deleted: true, ..Filter::default() };
+        let plain = Overlay { survivor: None, secrets: None };
+        snapshot.each_row(patient, &kinds, permit.seq(), |row| {
+            self.push(snapshot, row, source, &all, plain, &mut documents)
+        })?;
+        let mut shut = Vec::new();
+        for file in files {
+            let named = format!("Binary/{file}");
+            let refers = |item: &&Item| memchr::memmem::find(&item.json, named.as_bytes()).is_some();
+            let mut referring = documents.iter().filter(refers).peekable();
+            let seen = |item: &Item| permit.sight().would_see(item.id, item.kind, source, &item.json);
+            if referring.peek().is_some() && !referring.any(seen) {
+                shut.push(file);
+            }
+        }
+        Ok(shut)
     }
 
     fn belongs(&self, permit: &Permit, id: ResourceId) -> Result<bool, StoreError> {
@@ -444,7 +524,8 @@ impl Records {
                 None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
             }
         }
-        Ok(permit.seal(found))
+        let people: Vec<PersonKey> = found.iter().map(|hit| hit.person).collect();
+        permit.seal_found(found, &people)
     }
 
     /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
@@ -517,7 +598,8 @@ impl Records {
                 people.push((person, items));
             }
         }
-        Ok(permit.seal(Candidates { people, seq, cut }))
+        let keys: Vec<PersonKey> = people.iter().map(|(person, _)| *person).collect();
+        permit.seal_found(Candidates { people, seq, cut }, &keys)
     }
 
     /// The person a resource belongs to now. Says nothing about the person.

@@ -96,6 +96,18 @@ fn chained(before: &[u8], n: i64, at: i64, person: i64, user: &[u8], body: &[u8]
     *hasher.finalize().as_bytes()
 }
 
+/// What tells policy files from any others: sixteen hexadecimal digits of a hash over their names and texts.
+pub fn policy_version(files: &std::collections::BTreeMap<String, String>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in files {
+        for part in [name, text] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().chars().take(16).collect()
+}
+
 fn stopped() -> StoreError {
     StoreError::Stopped("the audit is closed".into())
 }
@@ -324,6 +336,20 @@ impl AuditReader {
         Ok(last.cast_unsigned())
     }
 
+    /// Policies are what their version says.
+    fn verify_policies(&self) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare("SELECT version, files FROM policy")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (version, files): (String, String) = (row.get(0)?, row.get(1)?);
+            let files: Option<std::collections::BTreeMap<String, String>> = serde_json::from_str(&files).ok();
+            if files.map(|files| policy_version(&files)).as_deref() != Some(version.as_str()) {
+                return Err(StoreError::Corrupt(format!("the policies kept as version {version} were changed")));
+            }
+        }
+        Ok(())
+    }
+
     /// The text of policies by their version.
     pub fn policy(&self, version: &str) -> Result<Option<String>, StoreError> {
         Ok(self
@@ -361,6 +387,8 @@ impl AuditReader {
                 }
             }
         }
+        self.verify_matters()?;
+        self.verify_policies()?;
         match heads.next() {
             Some(head) => Err(StoreError::Corrupt(format!(
                 "the audit trail ends at entry {count}, and a head was signed at entry {}: its end was cut off",

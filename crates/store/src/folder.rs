@@ -21,7 +21,9 @@ impl Folder {
     pub fn hold(path: &Path) -> Result<Self, StoreError> {
         let shown = path.display();
         if !path.is_dir() {
-            std::fs::create_dir_all(path)
+            // Nobody else on this machine reads what is kept here.
+            std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
+                .create(path)
                 .map_err(|e| StoreError::Unusable(format!("cannot make the data folder {shown}: {e}")))?;
         }
         let lock = File::options()

@@ -216,6 +216,9 @@ impl Gate {
         let matter = matter.filter(|matter| matter.settled.is_none());
         let matter =
             matter.ok_or_else(|| Refusal::NoReason("There is nothing here that waits to be settled.".into()))?;
+        if matter.user == user.id {
+            return Err(Refusal::NotAllowed("It is about yourself: somebody else settles it.".into()));
+        }
         let action = Action::Settle { ended: ended.to_owned() };
         let permit = self.privacy(user, matter.person, &Action::Privacy { what: format!("settle {n}") }, now)?;
         permit.recorded().await?;
@@ -298,6 +301,7 @@ impl Gate {
 /// What of an entry the person sees; None: it was no look at the record.
 fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
     let what = match recorded.action.as_str() {
+        "found" => "found you in a search".to_owned(),
         "open-page" => format!("page “{}”", recorded.page),
         "read-resources" => recorded.what.clone(),
         "open-origin" => "a source’s message".to_owned(),

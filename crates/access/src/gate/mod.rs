@@ -357,7 +357,7 @@ impl Gate {
     /// [`Refusal`]; a refused attempt is recorded as well.
     pub fn find(&self, user: &User, action: &Action, now: Timestamp) -> Result<FindPermit, Refusal> {
         let (user, receipt) = self.work(user, action.desk().unwrap_or(Desk::Find), None, action, now)?;
-        Ok(FindPermit { user, receipt })
+        Ok(FindPermit { user, receipt, audit: self.audit.clone(), at: now })
     }
 
     /// Ask to work at the error desk. The messages there are about people, so this is recorded too.

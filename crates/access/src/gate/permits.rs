@@ -3,8 +3,10 @@
 use super::{Refusal, sight::Sight};
 use crate::User;
 use fhir::{PatientKey, PersonKey};
+use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
 use store::StoreError;
+use store::audit::{Audit, NewAuditEntry};
 use tokio::sync::{oneshot, watch};
 
 pub(super) type Pending = oneshot::Receiver<Result<u64, StoreError>>;
@@ -84,13 +86,14 @@ pub struct Permit {
 #[must_use = "release it to get what was read"]
 pub struct Sealed<T> {
     content: T,
-    receipt: Arc<Receipt>,
+    /// The permit's entry first, then what was written under it.
+    receipts: Vec<Arc<Receipt>>,
     sight: Option<Arc<Sight>>,
 }
 
 impl<T> Sealed<T> {
     fn under(content: T, receipt: &Arc<Receipt>) -> Self {
-        Sealed { content, receipt: Arc::clone(receipt), sight: None }
+        Sealed { content, receipts: vec![Arc::clone(receipt)], sight: None }
     }
 
     /// The content, once what was shown of a record, and that it was shown, is on disk.
@@ -106,21 +109,24 @@ impl<T> Sealed<T> {
             // Entries are written in the order they are handed in: when this one is on disk, so is the permit's.
             Receipt::new(pending).wait().await?;
         }
-        self.receipt.wait().await?;
+        for receipt in &self.receipts {
+            receipt.wait().await?;
+        }
         Ok(self.content)
     }
 
     /// Put two things read under one permit together, still under its seal. None for two permits: each has its own entry to
     /// wait for.
     pub fn and<V, U>(self, other: Sealed<V>, work: impl FnOnce(T, V) -> U) -> Option<Sealed<U>> {
-        let Sealed { content, receipt, sight } = self;
-        let one = Arc::ptr_eq(&receipt, &other.receipt);
-        one.then(|| Sealed { content: work(content, other.content), receipt, sight: sight.or(other.sight) })
+        let Sealed { content, mut receipts, sight } = self;
+        let one = receipts.first().zip(other.receipts.first()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+        receipts.extend(other.receipts.into_iter().skip(1));
+        one.then(|| Sealed { content: work(content, other.content), receipts, sight: sight.or(other.sight) })
     }
 
     /// Work on the content without letting it out.
     pub fn map<U>(self, work: impl FnOnce(T) -> U) -> Sealed<U> {
-        Sealed { content: work(self.content), receipt: self.receipt, sight: self.sight }
+        Sealed { content: work(self.content), receipts: self.receipts, sight: self.sight }
     }
 }
 
@@ -152,7 +158,7 @@ impl Permit {
 
     /// Put something read under this permit under seal.
     pub fn seal<T>(&self, content: T) -> Sealed<T> {
-        Sealed { content, receipt: self.receipt.clone(), sight: Some(self.sight.clone()) }
+        Sealed { content, receipts: vec![self.receipt.clone()], sight: Some(self.sight.clone()) }
     }
 
     /// The number of the audit entry, once it is on disk.
@@ -189,9 +195,53 @@ macro_rules! desk_permit {
     };
 }
 
-desk_permit! {
-    /// Leave to look for people. Only the gate makes these.
-    FindPermit
+/// Leave to look for people. Only the gate makes these. Whom it found is written down when they are sealed.
+#[derive(Clone)]
+pub struct FindPermit {
+    pub(super) user: Arc<User>,
+    pub(super) receipt: Arc<Receipt>,
+    pub(super) audit: Audit,
+    pub(super) at: Timestamp,
+}
+
+impl FindPermit {
+    /// Who asked.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Put something that names nobody under seal.
+    pub fn seal<T>(&self, content: T) -> Sealed<T> {
+        Sealed::under(content, &self.receipt)
+    }
+
+    /// Put under seal what tells of these people: that it does is on disk before it can be had.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written down.
+    pub fn seal_found<T>(&self, content: T, people: &[PersonKey]) -> Result<Sealed<T>, StoreError> {
+        if people.is_empty() {
+            return Ok(self.seal(content));
+        }
+        let keys: Vec<String> = people.iter().map(ToString::to_string).collect();
+        let mut last = None;
+        // One entry a person, so that each person's own trail has it.
+        for person in people {
+            let body = serde_json::json!({"action": "found", "outcome": "permitted", "user": &*self.user, "among": keys.len()});
+            let (person, user, body) = (Some(*person), self.user.id.clone(), body.to_string());
+            last = Some(self.audit.append(NewAuditEntry {
+                at: self.at,
+                person,
+                user,
+                body,
+                ..NewAuditEntry::default()
+            })?);
+        }
+        // Entries are written in the order they are handed in: with the last, all are on disk.
+        let mut sealed = self.seal(content);
+        sealed.receipts.extend(last.map(Receipt::new));
+        Ok(sealed)
+    }
 }
 desk_permit! {
     /// Leave to work at the error desk. Only the gate makes these.

@@ -7,7 +7,10 @@ use crate::{
 };
 use fhir::PersonKey;
 use jiff::{SignedDuration, Timestamp};
-use store::audit::{MatterKind, NewMatter};
+use store::{
+    StoreError,
+    audit::{MatterKind, NewMatter},
+};
 
 /// Words of a reason are cut at this many characters.
 const WORDS_MAX: usize = 1000;
@@ -115,11 +118,16 @@ impl Gate {
             false => (settings.claims_per_day(), settings.claim_for()),
         };
         let day = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
-        if self.audit.read(|audit| audit.count_by(&user.id, kind, day))? >= most {
+        let of_reason = known.per_day.filter(|_| !glass);
+        let often = |reason, most| {
+            Ok::<_, StoreError>(self.audit.read(|audit| audit.count_by(&user.id, kind, reason, day))? >= most)
+        };
+        let too_often = often(None, most)? || of_reason.is_some_and(|most| often(Some(reason), most).unwrap_or(true));
+        if too_often {
             drop(self.record(user, about, &action, Outcome::Refused, now)?);
             let sentence = match glass {
                 true => format!("You have broken the glass {most} times in 24 hours. Ask the privacy officer."),
-                false => format!("You have given a reason {most} times in 24 hours. Ask the privacy officer."),
+                false => "You have given this reason too often in 24 hours. Ask the privacy officer.".to_owned(),
             };
             return Err(Refusal::NotAllowed(sentence));
         }

@@ -117,13 +117,6 @@ impl PolicyFiles {
 
     /// What tells these files from any others: sixteen hexadecimal digits.
     pub fn version(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for (name, text) in &self.files {
-            for part in [name, text] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part.as_bytes());
-            }
-        }
-        hasher.finalize().to_hex().chars().take(16).collect()
+        store::audit::policy_version(&self.files)
     }
 }

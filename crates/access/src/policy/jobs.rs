@@ -45,7 +45,8 @@ impl Jobs {
         &self.jobs
     }
 
-    /// The place of a user's job among them. A person and a system are what they are, whatever role they claim.
+    /// The place of a user's job among them. A person and a system are what they are, whatever role they claim. Whoever is to
+    /// see records works for an organisation that is known here: an unknown one leads to no such job.
     pub fn of(&self, user: &User, organisation_kind: &str) -> Option<usize> {
         let role = match user.kind {
             UserKind::Staff => match user.role_code.as_str() {
@@ -58,6 +59,7 @@ impl Jobs {
         };
         self.jobs.iter().position(|job| {
             job.roles.iter().any(|known| known == role)
+                && (user.kind != UserKind::Staff || job.groups.is_empty() || !organisation_kind.is_empty())
                 && (job.organisations.is_empty() || job.organisations.iter().any(|kind| kind == organisation_kind))
         })
     }

@@ -101,7 +101,7 @@ pub fn user(policies: &Policies, job: &str) -> Option<(User, String)> {
         _ => UserKind::Staff,
     };
     let user = User { kind, ..User::staff("matrix", "", (role, &job.title), ("X", "")) };
-    Some((user, job.organisations.first().cloned().unwrap_or_default()))
+    Some((user, job.organisations.first().cloned().unwrap_or_else(|| "hospital".to_owned())))
 }
 
 /// Whether somebody in a job who comes this way sees entries like this.

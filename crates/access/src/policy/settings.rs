@@ -16,6 +16,9 @@ pub struct Reason {
     /// Whether more must be written.
     #[serde(default)]
     pub words: bool,
+    /// How often a user may give it in 24 hours; left out: as often as any.
+    #[serde(default)]
+    pub per_day: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

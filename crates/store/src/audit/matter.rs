@@ -131,12 +131,20 @@ impl AuditReader {
         )
     }
 
-    /// How many of a kind a user opened since a time.
-    pub fn count_by(&self, user: &str, kind: MatterKind, since: Timestamp) -> Result<u32, StoreError> {
+    /// How many of a kind a user opened since a time; `about`: with this reason alone.
+    pub fn count_by(
+        &self,
+        user: &str,
+        kind: MatterKind,
+        about: Option<&str>,
+        since: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let sql =
+            "SELECT count(*) FROM matter WHERE user = ?1 AND kind = ?2 AND at >= ?3 AND (?4 IS NULL OR about = ?4)";
         Ok(self
             .connection
-            .prepare_cached("SELECT count(*) FROM matter WHERE user = ?1 AND kind = ?2 AND at >= ?3")?
-            .query_row(params![user, kind as u8, since.as_microsecond()], |row| row.get(0))?)
+            .prepare_cached(sql)?
+            .query_row(params![user, kind as u8, since.as_microsecond(), about], |row| row.get(0))?)
     }
 
     /// What was opened of a kind, newest first: what waits, or what is settled.
@@ -164,5 +172,46 @@ impl AuditReader {
     /// What was opened about an entry: questions and suspicions.
     pub fn matters_of(&self, of: u64) -> Result<Vec<Matter>, StoreError> {
         self.matters_where("of = ?1 ORDER BY n", [of.cast_signed()])
+    }
+
+    /// The index of matters against the entries it is made of: none slipped in, none changed.
+    pub(super) fn verify_matters(&self) -> Result<(), StoreError> {
+        let sql = "SELECT m.n, m.kind, m.user = e.user AND m.person IS e.person AND m.at = e.at, m.about, e.body, m.outcome, s.body
+                   FROM matter m LEFT JOIN entry e ON e.n = m.n LEFT JOIN entry s ON s.n = m.settled";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let n: i64 = row.get(0)?;
+            let wrong = || StoreError::Corrupt(format!("what audit entry {n} opened is not what the entry says"));
+            let (kind, same, about): (u8, Option<bool>, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let (body, outcome, settled): (Option<String>, Option<String>, Option<String>) =
+                (row.get(4)?, row.get(5)?, row.get(6)?);
+            let read =
+                |text: Option<String>| text.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+            let entry = read(body).ok_or_else(wrong)?;
+            let said = |name: &str| entry.get(name).and_then(serde_json::Value::as_str);
+            let action = match MatterKind::from_code(kind) {
+                Some(MatterKind::Claim) => ("claim", Some("reason")),
+                Some(MatterKind::Glass) => ("break-glass", Some("reason")),
+                Some(MatterKind::Misuse) => ("suspect", Some("rule")),
+                Some(MatterKind::Question) => ("ask-about", None),
+                None => return Err(wrong()),
+            };
+            let as_said = said("action") == Some(action.0)
+                && said("outcome") == Some("permitted")
+                && action.1.is_none_or(|name| said(name) == Some(about.as_str()));
+            let ended = match (&outcome, read(settled)) {
+                (None, None) => true,
+                (Some(outcome), Some(settled)) => {
+                    settled.get("ended").and_then(serde_json::Value::as_str) == Some(outcome.as_str())
+                        && settled.get("of").and_then(serde_json::Value::as_i64) == Some(n)
+                }
+                _ => false,
+            };
+            if same != Some(true) || !as_said || !ended {
+                return Err(wrong());
+            }
+        }
+        Ok(())
     }
 }

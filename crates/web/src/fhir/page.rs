@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, hash_map::RandomState},
     hash::{BuildHasher, Hasher},
-    sync::Mutex,
+    sync::{LazyLock, Mutex},
 };
 
 /// The name of the parameter that continues a search.
@@ -41,17 +41,53 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// As it stands in a link.
+    /// As it stands in a link, sealed: nobody writes one by hand to read a state of the record that was hidden since.
     pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        let sign = SEAL.sign(&bytes);
+        bytes.extend(sign);
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// As it is read from one.
     pub fn decode(text: &str) -> Result<Self, ApiError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
-            ApiError::bad(IssueType::Value, "this is no link of ours: follow Bundle.link as it is").at(PAGE)
+        let read = bytes.and_then(|bytes| {
+            let (said, sign) = bytes.split_last_chunk::<SEAL_BYTES>().map(|(said, sign)| (said, *sign))?;
+            (SEAL.sign(said) == blake3::Hash::from_bytes(sign).as_bytes().to_owned())
+                .then(|| serde_json::from_slice(said).ok())?
+        });
+        read.ok_or_else(|| {
+            let text =
+                "this is no link of ours, or from before a restart: follow Bundle.link as it is, or search again";
+            ApiError::bad(IssueType::Value, text).at(PAGE)
         })
+    }
+}
+
+/// Bytes of a seal.
+const SEAL_BYTES: usize = 32;
+
+/// What links are sealed with: another one after each start.
+static SEAL: LazyLock<Seal> = LazyLock::new(Seal::new);
+
+struct Seal {
+    key: [u8; 32],
+}
+
+impl Seal {
+    fn new() -> Self {
+        let mut key = [0; 32];
+        // Without random numbers nothing else here starts either; a key of zeros seals nothing that is not checked by the
+        // gate as well.
+        if getrandom::fill(&mut key).is_err() {
+            tracing::error!("the system gives no random numbers: links of the FHIR API are not sealed");
+        }
+        Seal { key }
+    }
+
+    fn sign(&self, said: &[u8]) -> [u8; SEAL_BYTES] {
+        *blake3::keyed_hash(&self.key, said).as_bytes()
     }
 }
 

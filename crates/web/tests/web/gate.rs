@@ -108,7 +108,8 @@ async fn objection_reaches_everything_in_time() {
     }
     assert_eq!(region.pages.api(&everything).await.0, 200);
     let form = officer.get(&person).await.expect(200);
-    form.says("SMITH, Ann").says("02-Jan-1950");
+    form.says("02-Jan-1950");
+    assert!(form.text().to_lowercase().contains("smith, ann"), "whose record it is: {}", form.text());
     officer.fill(&form, &format!("{person}/objection"), &[("words", "")]).await.expect(400).says("who told you");
     let begun = Instant::now();
     officer.fill(&form, &format!("{person}/objection"), &[("words", "Told by letter")]).await.expect(303);
@@ -451,4 +452,73 @@ async fn no_output_reveals_where_a_restricted_person_lives() {
         look("the audit trail", &entry.body);
     }
     assert!(walked > 100, "{walked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_labelled_later_is_not_open_in_its_former_versions_and_a_file_is_as_sensitive_as_its_letter() {
+    let region = Governed::new().await;
+    let file =
+        json!({"resourceType": "Binary", "id": "b1", "contentType": "text/plain", "data": "U2VjcmV0IGxldHRlcg=="});
+    let letter = |label: bool| {
+        let mut letter = json!({"resourceType": "DocumentReference", "id": "d2", "status": "current",
+            "subject": {"reference": "Patient/p1"}, "date": "2026-01-08T10:00:00Z", "type": {"text": "Letter of the clinic"},
+            "content": [{"attachment": {"contentType": "text/plain", "url": "Binary/b1"}}]});
+        if label {
+            letter["meta"] = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
+        }
+        letter
+    };
+    let engine = &region.pages.engine;
+    take(engine, "gp", &[file, letter(false)]).await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    let id = region.id("gp", "p1", "DocumentReference", "d2");
+    doctor.get(&region.record(&format!("/letters/{id}"))).await.expect(200);
+    let patient = engine.region().patient("rxx", "RXX|1001");
+    let everything = format!("/Patient/{patient}/$everything");
+    assert!(region.pages.api_as("ward", &everything).await.1.to_string().contains("U2VjcmV0IGxldHRlcg"));
+    let (_, first) = region.pages.api_as("ward", &format!("{everything}?_count=2")).await;
+    let next = first["link"].as_array().unwrap().iter().find(|link| link["relation"] == "next").unwrap();
+    let next = next["url"].as_str().unwrap().split("/fhir").nth(1).unwrap().to_owned();
+    take(engine, "gp", &[letter(true)]).await;
+    for page in [
+        format!("/letters/{id}"),
+        format!("/item/DocumentReference/{id}"),
+        format!("/item/DocumentReference/{id}?version=1"),
+        format!("/file/DocumentReference/{id}/0"),
+    ] {
+        doctor.get(&region.record(&page)).await.expect(404);
+    }
+    for path in [
+        format!("/DocumentReference/{id}"),
+        format!("/DocumentReference/{id}/_history"),
+        format!("/DocumentReference/{id}/_history/1"),
+        everything.clone(),
+        format!("/Binary/{}", region.id("gp", "p1", "Binary", "b1")),
+    ] {
+        let (_, answer) = region.pages.api_as("ward", &path).await;
+        assert!(
+            !answer.to_string().contains("U2VjcmV0IGxldHRlcg") && !answer.to_string().contains("Letter of the clinic"),
+            "{path}: {answer}"
+        );
+    }
+    // A link of ours goes on; one that was written by hand does not.
+    assert_eq!(region.pages.api_as("ward", &next).await.0, 200);
+    let (path, page) = next.split_once("_page=").unwrap();
+    let mut forged = page.to_owned();
+    let last = forged.pop().unwrap();
+    forged.push(if last == 'A' { 'B' } else { 'A' });
+    assert_eq!(region.pages.api_as("ward", &format!("{path}_page={forged}")).await.0, 400);
+    region.pages.visitor("gp").await.get(&region.record(&format!("/letters/{id}"))).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_search_found_is_in_that_persons_own_trail() {
+    let region = Governed::new().await;
+    let stranger = region.pages.visitor("stranger").await;
+    let find = stranger.get("/").await.expect(200);
+    stranger.fill(&find, "/find", &[("nhs", NHS)]).await.expect(303);
+    stranger.get(&stranger.fill(&find, "/find", &[("nhs", NHS)]).await.to()).await;
+    let ann = region.pages.visitor("ann").await;
+    ann.get(&region.record("/who-looked")).await.expect(200).says("stranger , XWB").says("found you in a search");
 }

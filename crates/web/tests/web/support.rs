@@ -103,7 +103,11 @@ pub fn hash(token: &str) -> String {
 pub fn gate(engine: &Engine) -> Gate {
     let rule = "@id(\"tests-look-after-all\") permit (principal in Skein::Job::\"care\", action == Skein::Action::\"open\", resource);";
     let policies = access::policy::PolicyFiles::builtin().with("90-tests.cedar", rule);
-    let config = access::GateConfig { policies: Some(policies), ..access::GateConfig::default() };
+    let organisation =
+        |code: &str| access::Organisation { code: code.into(), name: code.into(), kind: "hospital".into() };
+    let organisations =
+        ["XWP", "XWC", "XWA", "XWB", "X26", "RXX", "RYY", "RAA", "RBB", "X900"].map(organisation).to_vec();
+    let config = access::GateConfig { policies: Some(policies), organisations };
     Gate::new(engine.derived().clone(), engine.audit().clone(), config, Timestamp::UNIX_EPOCH).unwrap()
 }
 

@@ -144,6 +144,10 @@ pub async fn sign_in(
     let Some(user) = verify.await.map_err(|error| PageError::Fault(error.to_string()))? else {
         state.throttle.failed(&name, &peer.0, now);
         tracing::info!("a sign-in failed");
+        // What was typed may be a password in the wrong field: only a name that is an account's is kept.
+        let known = state.accounts.user(&name).cloned();
+        let known = known.unwrap_or_else(|| access::User { id: "unknown".into(), ..access::User::default() });
+        state.events.record(Event::SignInRefused, Some("wrong-password"), &known, "password", state.now()).await?;
         let problem = "The user name or the password is not right.".to_owned();
         return page(&state, jar, Some(problem), None, given.then, name, StatusCode::UNAUTHORIZED);
     };
