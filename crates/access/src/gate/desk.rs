@@ -105,7 +105,6 @@ impl Gate {
     ///
     /// # Errors
     /// The store's.
-    #[expect(clippy::type_complexity, reason = "entries, how far, whether more")]
     pub fn entries_after(
         &self,
         permit: &PrivacyPermit,

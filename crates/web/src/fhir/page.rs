@@ -54,7 +54,8 @@ impl Cursor {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let read = bytes.and_then(|bytes| {
             let (said, sign) = bytes.split_last_chunk::<SEAL_BYTES>().map(|(said, sign)| (said, *sign))?;
-            (SEAL.sign(said) == blake3::Hash::from_bytes(sign).as_bytes().to_owned())
+            // Hashes are compared in a time that tells nothing.
+            (blake3::Hash::from_bytes(SEAL.sign(said)) == blake3::Hash::from_bytes(sign))
                 .then(|| serde_json::from_slice(said).ok())?
         });
         read.ok_or_else(|| {
