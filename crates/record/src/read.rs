@@ -645,6 +645,12 @@ impl Records {
         Ok(items)
     }
 
+    /// Whether the whereabouts of whoever this patient is are restricted.
+    pub fn whereabouts_restricted(&self, patient: PatientKey) -> Result<bool, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        Ok(withhold::secrets_of(&snapshot, patient, snapshot.seq())?.is_some())
+    }
+
     /// Every source, its profile and its last sign of life.
     pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
         let snapshot = self.derived.snapshot()?;

@@ -224,6 +224,7 @@ struct OnePage {
     marked: bool,
     open: bool,
     editable: Option<String>,
+    withheld: bool,
 }
 
 /// What to say above a message.
@@ -242,7 +243,11 @@ pub async fn show(
 ) -> Result<Html<String>, PageError> {
     let (problem, entry) = read(&state, &who, pos, "show").await?;
     let findings = findings(&problem);
-    let (rows, marked) = marked_rows(&entry.body, &findings);
+    let withheld = restricted(&state, &problem, &entry.body).await?;
+    let (rows, marked) = match withheld {
+        true => (masked_rows(&entry.body), false),
+        false => marked_rows(&entry.body, &findings),
+    };
     let text = origin::decode(&entry.body);
     let open = !matches!(problem.status, ProblemStatus::Resolved);
     let page = OnePage {
@@ -263,7 +268,8 @@ pub async fn show(
         rows,
         marked,
         open,
-        editable: (open && entry.body.len() <= EDITABLE_BYTES_MAX)
+        withheld,
+        editable: (open && !withheld && entry.body.len() <= EDITABLE_BYTES_MAX)
             .then(|| text.replace("\r\n", "\n").replace('\r', "\n")),
     };
     html(&page)
@@ -293,6 +299,36 @@ async fn read(state: &AppState, who: &SignedIn, pos: u64, what: &str) -> Result<
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release().await?.ok_or(PageError::NotFound)
+}
+
+/// Whether a message is about somebody whose whereabouts are restricted: as the record knows, or as the message itself says
+/// (PD1-12 protection indicator; FHIR confidentiality R or V).
+async fn restricted(state: &AppState, problem: &Problem, body: &[u8]) -> Result<bool, PageError> {
+    let text = origin::decode(body);
+    let protected = |line: &str| line.starts_with("PD1|") && line.split('|').nth(12).is_some_and(|field| field == "Y");
+    let labelled = text.contains("v3-Confidentiality")
+        && ["\"R\"", "\"V\""]
+            .iter()
+            .any(|code| text.contains(&format!("\"code\":{code}")) || text.contains(&format!("\"code\": {code}")));
+    if labelled || origin::lines(&text).into_iter().any(protected) {
+        return Ok(true);
+    }
+    let Some(patient) = problem.lane else { return Ok(false) };
+    let site = state.clone();
+    let known = tokio::task::spawn_blocking(move || site.records.whereabouts_restricted(patient));
+    Ok(known.await.map_err(|error| PageError::Fault(error.to_string()))??)
+}
+
+/// The message's rows without what they say: which segments there are.
+fn masked_rows(body: &[u8]) -> Vec<Row> {
+    let text = origin::decode(body);
+    let masked =
+        |line: &str| format!("{}|…", line.chars().take(3).filter(char::is_ascii_alphanumeric).collect::<String>());
+    let lines: Vec<String> = match text.trim_start().starts_with('{') {
+        true => vec!["{ … }".to_owned()],
+        false => origin::lines(&text).into_iter().map(masked).collect(),
+    };
+    lines.iter().map(|line| Row { pieces: origin::pieces(line), here: false }).collect()
 }
 
 /// The message's rows with the places of its findings marked.

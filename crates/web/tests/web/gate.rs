@@ -451,6 +451,16 @@ async fn no_output_reveals_where_a_restricted_person_lives() {
     for entry in audit.after(0, 10_000).unwrap() {
         look("the audit trail", &entry.body);
     }
+    // A message that is stopped on the error desk is no way round it, known person or not.
+    let pid = "SMITH^ANN||19520231|2||||^^^^LS1 4AP^^H^7 SECRET LANE";
+    region.pages.hear("A31", "rxx", "9901", None, pid, "PD1||||||||||||Y\r").await;
+    let engineer = region.pages.visitor("engineer").await;
+    let desk = engineer.get("/errors").await.expect(200);
+    look("the error desk", &desk.body);
+    for message in desk.links("/errors/") {
+        let page = engineer.get(&message).await;
+        look("a message of the error desk", &page.body);
+    }
     assert!(walked > 100, "{walked}");
 }
 
