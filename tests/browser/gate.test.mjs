@@ -190,3 +190,12 @@ test('a person sees their own record and who looked, and asks', { timeout: 120_0
   await officer.context().close();
   await page.context().close();
 });
+
+test('an administrator sees who may use the region', { timeout: 60_000 }, async () => {
+  const page = await signedIn('engineer');
+  await page.goto(`${url}/admin`);
+  const text = await main(page);
+  for (const words of ['receptionist', 'demo-app', 'everybody', 'X81001']) assert.ok(text.includes(words), words);
+  await checked(page, 'who may use the region');
+  await page.context().close();
+});

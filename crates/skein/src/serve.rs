@@ -1,7 +1,7 @@
 //! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
 
 use crate::{
-    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Tls},
+    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Reach, Tls},
     edge,
     failure::{Failure, Outcome},
     listen, misuse, pix, policies, region,
@@ -250,6 +250,48 @@ fn gate(config: &Config, engine: &Engine, now: jiff::Timestamp) -> Outcome<Gate>
     Gate::new(derived, audit, policies::gate_config(config)?, now).map_err(|error| Failure::asked(error.to_string()))
 }
 
+/// Whom the configuration names, for the administrator's desk. No secret, and no NHS number, is in it.
+fn named(config: &Config) -> web::Named {
+    let organisation = |code: &str, name: &str| format!("{code} {name}").trim().to_owned();
+    let users = config.users.iter().map(|user| web::Listed {
+        id: user.id.clone(),
+        name: user.name.clone(),
+        organisation: organisation(&user.organisation_code, &user.organisation_name),
+        may: match user.nhs_number {
+            Some(_) => "person (own record)".into(),
+            None => format!("{} {}", user.role_code, user.role_name),
+        },
+    });
+    let clients = config.clients.iter().map(|client| {
+        let reach = match client.reach {
+            Reach::Organisation => "its organisation’s patients",
+            Reach::Region => "everybody",
+        };
+        let scopes = if client.scopes.is_empty() { "all scopes".to_owned() } else { client.scopes.join(" ") };
+        let token = if client.token_hash.is_some() { "lasting token" } else { "short tokens" };
+        let activities = client.activities.join(" ");
+        web::Listed {
+            id: client.id.clone(),
+            name: client.name.clone(),
+            organisation: organisation(&client.organisation_code, &client.organisation_name),
+            may: [reach, &scopes, token, &activities]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
+        }
+    });
+    let feeds = config.feeds.iter().map(|feed| {
+        let over = match (&feed.mllp, &feed.tls) {
+            (Some(address), Some(_)) => format!("HL7 v2 at {address}, TLS"),
+            (Some(address), None) => format!("HL7 v2 at {address}, plain"),
+            (None, _) => "FHIR, by token".to_owned(),
+        };
+        web::Listed { id: feed.name.clone(), name: feed.source.clone(), may: over, ..web::Listed::default() }
+    });
+    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect() }
+}
+
 /// Everything that HTTP serves.
 fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: Vec<pix::Standing>) -> Outcome<Router> {
     let journal = engine.clone();
@@ -266,6 +308,7 @@ fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: 
         session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
+        named: named(config),
         demo: setting.demo,
     });
     Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, ..api(config) })

@@ -17,6 +17,7 @@ mod state;
 mod throttle;
 mod via;
 
+pub use pages::{Listed, Named};
 pub use session::SessionLimits;
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
 

@@ -3,6 +3,7 @@
 use crate::{
     error::PageError,
     flows::Flows,
+    pages::Named,
     session::{SessionLimits, Sessions},
     sources::Profiles,
     throttle::Throttle,
@@ -37,6 +38,8 @@ pub struct SiteConfig {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether cookies are marked `Secure`: yes wherever browsers reach us over TLS.
     pub secure_cookies: bool,
+    /// Whom the configuration names, for the administrator's desk.
+    pub named: Named,
     /// Set in the demonstration: every page says so.
     pub demo: Option<Demo>,
 }
@@ -84,6 +87,7 @@ pub struct Site {
     /// The read side.
     pub records: Records,
     pub(crate) engine: Option<Engine>,
+    pub(crate) named: Named,
     /// Who may sign in with a password.
     pub accounts: Accounts,
     /// Identity providers.
@@ -112,6 +116,7 @@ impl AppState {
             gate: config.gate,
             records: config.records,
             engine: Some(config.engine),
+            named: config.named,
             accounts: config.accounts,
             providers: config.providers.into_iter().map(Arc::new).collect(),
             secure_cookies: config.secure_cookies,
@@ -147,6 +152,7 @@ impl AppState {
             gate: ground.gate,
             records: ground.records,
             engine: None,
+            named: Named::default(),
             accounts: Accounts::none(),
             providers: Vec::new(),
             secure_cookies: false,

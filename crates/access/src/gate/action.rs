@@ -73,6 +73,11 @@ pub enum Action {
     },
     /// Sign out.
     SignOut,
+    /// Look at who may use the region, or end somebody's sessions.
+    Administer {
+        /// `show`, or `sign-out` and a user's id.
+        what: String,
+    },
     /// Bring other policies into force.
     ChangePolicies {
         /// The version before.

@@ -399,6 +399,23 @@ impl Gate {
         Ok(PrivacyPermit { user, receipt })
     }
 
+    /// Ask to see who may use the region, or to end somebody's sessions.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn administer(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
+        let (user, receipt) = self.work(user, Desk::Administer, None, action, now)?;
+        Ok(DeskPermit { user, receipt })
+    }
+
+    /// The organisations that are known, by code.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn organisations(&self) -> Result<Vec<Organisation>, StoreError> {
+        Ok(self.directory.current(&self.derived.snapshot()?)?.all())
+    }
+
     /// Ask to read the audit trail as a system that watches over it.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub struct Organisation {
 #[derive(Debug, Default)]
 pub(super) struct Organisations {
     kinds: HashMap<String, String>,
+    names: HashMap<String, String>,
     /// ODS code of a source, and whether it is a practice.
     sources: HashMap<String, (String, bool)>,
     mark: i64,
@@ -31,6 +32,18 @@ impl Organisations {
     /// What an organisation is; empty when nobody knows.
     pub(super) fn kind(&self, code: &str) -> &str {
         self.kinds.get(code).map_or("", String::as_str)
+    }
+
+    /// All of them, by code.
+    pub(super) fn all(&self) -> Vec<Organisation> {
+        let one = |(code, kind): (&String, &String)| Organisation {
+            code: code.clone(),
+            name: self.names.get(code).cloned().unwrap_or_default(),
+            kind: kind.clone(),
+        };
+        let mut all: Vec<Organisation> = self.kinds.iter().map(one).collect();
+        all.sort_by(|a, b| a.code.cmp(&b.code));
+        all
     }
 
     pub(super) fn sources_of(&self, code: &str) -> Vec<String> {
@@ -89,11 +102,14 @@ impl Directory {
             let kind = kind_name(profile.kind).to_owned();
             if !code.is_empty() && (!made.kinds.contains_key(&code) || kind == "hospital" || kind == "gp") {
                 made.kinds.insert(code.clone(), kind);
+                made.names.insert(code.clone(), profile.name.clone());
             }
             made.sources.insert(source.name, (code, profile.kind == SourceKind::Gp));
         }
         for organisation in &self.configured {
-            made.kinds.insert(organisation.code.to_ascii_uppercase(), organisation.kind.clone());
+            let code = organisation.code.to_ascii_uppercase();
+            made.names.insert(code.clone(), organisation.name.clone());
+            made.kinds.insert(code, organisation.kind.clone());
         }
         let made = Arc::new(made);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);

@@ -1,5 +1,6 @@
 //! The pages. A handler takes what was asked, opens what it needs through the gate, and fills a template.
 
+mod admin;
 mod desk;
 mod find;
 mod frame;
@@ -17,6 +18,7 @@ mod status;
 mod summary;
 mod why;
 
+pub use admin::{Listed, Named};
 pub use frame::Comparable;
 
 use crate::{
@@ -86,6 +88,8 @@ pub fn router(state: AppState) -> Router {
         .route("/identity/person/{person}", get(identity::person::show))
         .route("/identity/person/{person}/split", post(identity::person::split))
         .route("/me", get(person::me))
+        .route("/admin", get(admin::show))
+        .route("/admin/sign-out", post(admin::sign_out))
         .route("/privacy", get(privacy::desk))
         .route("/privacy/entry/{n}", get(privacy::entry).post(privacy::settle))
         .route("/privacy/entry/{n}/shown", get(privacy::shown))
@@ -124,6 +128,7 @@ struct Desks {
     errors: bool,
     identity: bool,
     privacy: bool,
+    admin: bool,
     find: bool,
     own: bool,
 }
@@ -135,6 +140,7 @@ impl Desks {
             errors: may(Desk::Errors),
             identity: may(Desk::WhoIsWho),
             privacy: may(Desk::Privacy),
+            admin: may(Desk::Administer),
             find: may(Desk::Find),
             own: user.kind == UserKind::Person,
         }
@@ -152,6 +158,8 @@ pub enum Here {
     Identity,
     /// Who looked.
     Privacy,
+    /// Who may use the region.
+    Admin,
     /// The status page.
     Status,
     /// A record, or none of these.
@@ -190,6 +198,9 @@ impl Chrome {
         let mut links = Vec::new();
         if self.desks.errors {
             links.push(("/errors", "Error desk", self.here == Here::Desk));
+        }
+        if self.desks.admin {
+            links.push(("/admin", "Who may", self.here == Here::Admin));
         }
         if self.desks.identity {
             links.push(("/identity", "Who is who", self.here == Here::Identity));

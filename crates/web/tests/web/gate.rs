@@ -532,3 +532,22 @@ async fn whom_a_search_found_is_in_that_persons_own_trail() {
     let ann = region.pages.visitor("ann").await;
     ann.get(&region.record("/who-looked")).await.expect(200).says("stranger , XWB").says("found you in a search");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_administrator_sees_who_may_and_ends_sessions_and_nobody_else_does() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let doctor = region.pages.visitor("doctor").await;
+    doctor.get(&region.record("")).await.expect(200);
+    for other in ["doctor", "officer", "receptionist", "ann"] {
+        region.pages.visitor(other).await.get("/admin").await.expect(403);
+    }
+    let engineer = region.pages.visitor("engineer").await;
+    let page = engineer.get("/admin").await.expect(200);
+    page.says("Policies in force").says("X81001").says("gp of the region").says("ambulance");
+    engineer.fill(&page, "/admin/sign-out", &[("user", "nobody")]).await.expect(303);
+    let to = engineer.fill(&page, "/admin/sign-out", &[("user", "doctor")]).await.expect(303).to();
+    assert!(!to.ends_with("=0"), "{to}");
+    engineer.get(&to).await.expect(200).says("ended");
+    assert!(doctor.get(&region.record("")).await.expect(303).to().starts_with("/sign-in"));
+}

@@ -137,6 +137,7 @@ impl Governed {
             session_limits: web::SessionLimits::default(),
             clock: Arc::new(Timestamp::now),
             secure_cookies: false,
+            named: web::Named::default(),
             demo: None,
         });
         let reader = |token: &str, user: User| web::fhir::Reader { token_hash: hash(token), user, scopes: None };

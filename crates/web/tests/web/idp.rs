@@ -251,6 +251,7 @@ impl Trusting {
             session_limits: web::SessionLimits::default(),
             clock: Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap()),
             secure_cookies: true,
+            named: web::Named::default(),
             demo: None,
         });
         Trusting { router: web::router(state, api), clock, engine, _folder: folder }

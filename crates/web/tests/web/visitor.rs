@@ -139,6 +139,7 @@ impl Pages {
             providers: Vec::new(),
             session_limits: web::SessionLimits::default(),
             secure_cookies: false,
+            named: web::Named::default(),
             demo: None,
         });
         let reader = web::fhir::Reader {
