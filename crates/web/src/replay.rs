@@ -7,14 +7,16 @@ use crate::{
     session::{Beginner, cookie_name},
     state::AppState,
 };
-use access::{AuditEntry, PrivacyPermit, Replayed, Shown};
+use access::{Action, AuditEntry, Gate, PrivacyPermit, Replayed, Shown};
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
     response::Html,
 };
+use fhir::PersonKey;
 use jiff::Timestamp;
 use pages::Comparable;
+use record::{Filter, Records};
 use std::sync::Arc;
 use tower::ServiceExt;
 
@@ -34,6 +36,8 @@ pub struct Again {
     pub at: Timestamp,
     /// The page's address.
     pub page: String,
+    /// Of a reading through the API: what is read again now.
+    pub read: Option<Shown>,
 }
 
 /// A page larger than this is not shown again.
@@ -48,9 +52,12 @@ pub async fn again(ground: &Ground, permit: &PrivacyPermit, entry: &AuditEntry) 
     let (permit, entry) = (permit.clone(), entry.clone());
     let replayed = tokio::task::spawn_blocking(move || gate.replay(&permit, &entry));
     let replayed = replayed.await.map_err(|error| PageError::Fault(error.to_string()))??;
-    let Replayed { gate, user, at, page, shown, seq } = replayed;
-    let mut made = Again { html: None, same: None, shown, user: Arc::clone(&user), at, page };
+    let Replayed { gate, user, at, page, shown, seq, person, what } = replayed;
+    let mut made = Again { html: None, same: None, shown, user: Arc::clone(&user), at, page, read: None };
     if made.page.is_empty() {
+        if what.starts_with("everything") {
+            read_again(&mut made, gate, ground.records.as_at(seq), person).await?;
+        }
         return Ok(made);
     }
     let ground = Ground { gate, records: ground.records.as_at(seq), region_name: ground.region_name.clone() };
@@ -75,4 +82,20 @@ pub async fn again(ground: &Ground, permit: &PrivacyPermit, entry: &AuditEntry) 
         sent.map(|sent| html.hash().is_some_and(|hash| blake3::Hash::from_bytes(hash).to_hex().as_str() == sent));
     made.html = Some(html.0);
     Ok(made)
+}
+
+/// Read a whole record again, as a system read it, and compare which versions that gives. A reading that was narrowed
+/// (`_type`, `_since`) gives fewer than this, and cannot be told from one that went wrong: then nothing is claimed.
+async fn read_again(made: &mut Again, gate: Gate, records: Records, person: PersonKey) -> Result<(), PageError> {
+    let (user, at) = (Arc::clone(&made.user), made.at);
+    let work = move || {
+        let permit = gate.open(&user, person, &Action::ReadResources { what: String::new() }, at)?;
+        drop(records.read(&permit, &Filter::default())?);
+        Ok::<_, PageError>(permit.sight().so_far(None))
+    };
+    let read = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let same = made.shown.as_ref().zip(read.as_ref()).is_some_and(|(then, now)| then.versions == now.versions);
+    made.same = same.then_some(true);
+    made.read = read;
+    Ok(())
 }

@@ -285,7 +285,7 @@ impl Gate {
         let patients = snapshot.patients_of(person, seq)?;
         let about = About { person: Some(person), seq: Some(seq), patients: &patients, ..About::default() };
         if patients.is_empty() {
-            drop(self.record(user, about, action, Outcome::NotFound, now)?);
+            on_disk(self.record(user, about, action, Outcome::NotFound, now)?)?;
             return Err(Refusal::NoSuchPerson);
         }
         let situation = self.situation(&snapshot, user, person, &patients, now)?;
@@ -297,7 +297,7 @@ impl Gate {
         let access = self.access_id();
         let about = About { situation: Some(&situation), ruling: Some(&ruling), access: &access, ..about };
         if !ruling.allowed {
-            drop(self.record(user, about, action, Outcome::Refused, now)?);
+            on_disk(self.record(user, about, action, Outcome::Refused, now)?)?;
             return Err(self.refusal(&policies, user, person, &situation, &ruling));
         }
         let pending = self.record(user, about, action, Outcome::Permitted, now)?;
@@ -343,7 +343,7 @@ impl Gate {
         let ruling = self.ask_desk(user, desk)?;
         let entry = About { person: about, ruling: Some(&ruling), ..About::default() };
         if !ruling.allowed {
-            drop(self.record(user, entry, action, Outcome::Refused, now)?);
+            on_disk(self.record(user, entry, action, Outcome::Refused, now)?)?;
             let otherwise = "Your role does not do this.";
             return Err(Refusal::NotAllowed(ruling.because.as_deref().unwrap_or(otherwise).to_owned()));
         }
@@ -433,4 +433,20 @@ impl Gate {
     pub async fn note(&self, user: &User, action: &Action, outcome: Outcome, now: Timestamp) -> Result<u64, Refusal> {
         Receipt::new(self.record(user, About::default(), action, outcome, now)?).wait().await
     }
+}
+
+/// Wait until a refusal is on disk, so that none is answered unrecorded. A commit takes a few milliseconds, and refusals are
+/// rare: for these alone a thread may wait.
+fn on_disk(mut pending: Pending) -> Result<(), Refusal> {
+    /// Half a minute, as for everything that waits for the audit.
+    const TRIES_MAX: u32 = 30_000;
+    use tokio::sync::oneshot::error::TryRecvError;
+    for _ in 0..TRIES_MAX {
+        match pending.try_recv() {
+            Ok(written) => return written.map(|_| ()).map_err(Refusal::NotRecorded),
+            Err(TryRecvError::Closed) => break,
+            Err(TryRecvError::Empty) => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    }
+    Err(Refusal::NotRecorded(StoreError::Stopped("the audit did not answer".into())))
 }

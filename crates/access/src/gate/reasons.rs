@@ -109,7 +109,7 @@ impl Gate {
             ..About::default()
         };
         if !ruling.allowed {
-            drop(self.record(user, about, &action, Outcome::Refused, now)?);
+            Receipt::new(self.record(user, about, &action, Outcome::Refused, now)?).wait().await?;
             let otherwise = "Your role does not open records for a reason of its own.";
             return Err(Refusal::NotAllowed(ruling.because.as_deref().unwrap_or(otherwise).to_owned()));
         }
@@ -124,7 +124,7 @@ impl Gate {
         };
         let too_often = often(None, most)? || of_reason.is_some_and(|most| often(Some(reason), most).unwrap_or(true));
         if too_often {
-            drop(self.record(user, about, &action, Outcome::Refused, now)?);
+            Receipt::new(self.record(user, about, &action, Outcome::Refused, now)?).wait().await?;
             let sentence = match glass {
                 true => format!("You have broken the glass {most} times in 24 hours. Ask the privacy officer."),
                 false => "You have given this reason too often in 24 hours. Ask the privacy officer.".to_owned(),

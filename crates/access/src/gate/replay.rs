@@ -43,6 +43,10 @@ pub struct Replayed {
     pub shown: Option<Shown>,
     /// The `seq` the record was read at.
     pub seq: u64,
+    /// Whose record.
+    pub person: PersonKey,
+    /// What was asked of the API; empty: it was a page.
+    pub what: String,
 }
 
 impl Again {
@@ -118,7 +122,7 @@ impl Gate {
             ..self.clone()
         };
         let shown = self.shown_of(&recorded.access, entry)?;
-        Ok(Replayed { gate, user, at: entry.at, page: recorded.via.page, shown, seq })
+        Ok(Replayed { gate, user, at: entry.at, page: recorded.via.page, shown, seq, person, what: recorded.what })
     }
 
     /// What was written down of what an access showed: it stands soon after.

@@ -143,7 +143,17 @@ fn replay(config: Config, number: u64, out: Option<&Path>) -> Outcome {
         None => say::line("what was shown was not written down"),
     }
     let Some(html) = made.html else {
-        return Err(Failure::found("this access was not of a page: its entry names what was shown"));
+        return match (made.same, made.read) {
+            (Some(true), Some(read)) => {
+                say::line(&format!(
+                    "the {} versions of resources read again are the same as were sent ({} ms)",
+                    read.items,
+                    took.as_millis()
+                ));
+                Ok(())
+            }
+            _ => Err(Failure::found("this access asked for a part of the record: its entry names what was shown")),
+        };
     };
     if let Some(file) = out {
         std::fs::write(file, &html).map_err(|error| Failure::asked(format!("{}: {error}", file.display())))?;

@@ -80,7 +80,7 @@ pub async fn show(
             job.map(|job| job.title.clone())
         };
         let mut users = site.named.users.clone();
-        for listed in &mut users {
+        for listed in users.iter_mut().filter(|listed| !listed.organisation.is_empty()) {
             // What the policies make of the role, which the configuration does not say.
             let role = listed.may.split(' ').next().unwrap_or_default().to_owned();
             let made = job(listed, &role).unwrap_or_else(|| "no rights: unknown role or organisation".into());

@@ -290,7 +290,16 @@ pub async fn shown(
         records: state.records.clone(),
     };
     let again = replay::again(&ground, &permit, &entry).await?;
-    let html = again.html.ok_or_else(|| PageError::Bad("This access was not of a page.".into()))?;
+    let html = again.html.ok_or_else(|| {
+        PageError::Bad(match (again.same, &again.read) {
+            (Some(true), Some(read)) => format!(
+                "This access was through the API: {} versions of resources, read again just now, are the same as were sent. \
+                 The entry after it names the first of them.",
+                read.items
+            ),
+            _ => "This access was through the API, and asked for a part: the entry after it says what was shown.".into(),
+        })
+    })?;
     let verdict = match again.same {
         Some(true) => "It is the same as what was sent, letter for letter.",
         Some(false) => "It is not the same as what was sent: Skein itself has changed since, or something is wrong.",

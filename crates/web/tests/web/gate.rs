@@ -242,6 +242,19 @@ async fn replay_equals_what_was_shown() {
         }
     }
     assert_eq!(shown, 2, "both pages can be shown again: {entries:?}");
+    // What a system read is read again, and compared by its versions.
+    let patient = region.pages.engine.region().patient("gp", "p1");
+    let audit = region.pages.engine.audit();
+    let before = audit.read(|audit| audit.last()).unwrap();
+    let form = officer.get(&person).await.expect(200);
+    let end = [("withdraw", form.field("withdraw")), ("words", "Told at the desk".to_owned())];
+    let end: Vec<(&str, &str)> = end.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    officer.fill(&form, &format!("{person}/objection"), &end).await.expect(303);
+    assert_eq!(region.pages.api(&format!("/Patient/{patient}/$everything")).await.0, 200);
+    let entries_of_api = audit.read(|audit| audit.after(before, 50)).unwrap();
+    let read = entries_of_api.iter().find(|entry| entry.body.contains("\"read-resources\"")).expect("the reading");
+    take(&region.pages.engine, "gp", &[json!({"resourceType": "Condition", "id": "c77", "subject": {"reference": "Patient/p1"}, "code": {"text": "News"}})]).await;
+    officer.get(&format!("/privacy/entry/{}/shown", read.n)).await.expect(400).says("the same as were sent");
     // It writes what the officer did, and nothing as if the doctor had looked once more.
     let after = officer.get(&person).await.expect(200);
     assert_eq!(after.body.matches("open-page problems").count(), 2, "{}", after.text());
