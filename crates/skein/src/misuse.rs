@@ -141,10 +141,11 @@ impl Watch {
                 tracing::error!(%error, "misuse is not watched for: the audit trail cannot be read");
                 return;
             }
-            let mut judged = Instant::now();
+            // What the trail holds at the start is judged when it has been read.
+            let mut judged: Option<Instant> = None;
             while !stop.is_cancelled() {
                 let now = (watching.watch.clock)();
-                let due = judged.elapsed() >= JUDGE;
+                let due = judged.is_none_or(|at| at.elapsed() >= JUDGE);
                 let outcome = watching.read(&runtime).and_then(|()| match due {
                     true => watching.judge(now, &runtime),
                     false => Ok(()),
@@ -153,7 +154,7 @@ impl Watch {
                     tracing::error!(%error, "looking for misuse failed; it is tried again");
                 }
                 if due {
-                    judged = Instant::now();
+                    judged = Some(Instant::now());
                 }
                 let until = Instant::now() + LOOK;
                 while Instant::now() < until && !stop.is_cancelled() {
