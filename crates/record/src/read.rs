@@ -1,11 +1,13 @@
 //! Reading a person's record under a permit.
 
 mod cross;
+mod people;
+mod reach;
 
 pub use cross::{CrossReferences, Source};
 
 use crate::withhold::{self, Secrets, WITHHELD};
-use access::{FindPermit, Permit, Sealed};
+use access::{Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
 use identity::PatientFacts;
 use jiff::Timestamp;
@@ -360,71 +362,6 @@ impl Records {
         Ok(item)
     }
 
-    /// Whether the reader sees what a resource says now: what was labelled later does not stay open in its former versions.
-    /// Of what is shown again, what it said then counts.
-    fn newest_is_seen(
-        &self,
-        snapshot: &Snapshot,
-        permit: &Permit,
-        id: ResourceId,
-        kind: ResourceType,
-        source: &str,
-    ) -> Result<bool, StoreError> {
-        let newest = snapshot.versions(id, kind)?.into_iter().find(|row| self.as_at.is_none_or(|seq| row.seq <= seq));
-        let Some(newest) = newest else { return Ok(true) };
-        let newest = self.lone_item(snapshot, newest, permit.seq())?;
-        Ok(permit.sight().would_see(id, kind, source, &newest.json))
-    }
-
-    /// Whether an item is of this record: a visit that its source moved brings what hangs on it, and nothing else of the
-    /// patient it was recorded under; and what hangs on one that was moved away is gone.
-    fn reaches(&self, snapshot: &Snapshot, permit: &Permit, item: &Item) -> Result<bool, StoreError> {
-        let own = permit.patients().contains(&item.id.patient);
-        for patient in permit.patients() {
-            for moved in snapshot.moves(*patient, permit.seq())? {
-                if moved.visit.patient == item.id.patient && hangs_on(item, moved.visit) {
-                    return Ok(permit.patients().contains(&moved.target));
-                }
-            }
-        }
-        Ok(own)
-    }
-
-    /// The files among `items` that are withheld because every document that refers to them is: a letter's PDF is as
-    /// sensitive as the letter.
-    fn shut_files(
-        &self,
-        snapshot: &Snapshot,
-        permit: &Permit,
-        patient: PatientKey,
-        source: &Arc<str>,
-        items: &[Item],
-    ) -> Result<Vec<ResourceId>, StoreError> {
-        let files: Vec<ResourceId> =
-            items.iter().filter(|item| item.kind == ResourceType::Binary).map(|item| item.id).collect();
-        if files.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut documents = Vec::new();
-        let kinds = [ResourceType::DocumentReference, ResourceType::DiagnosticReport, ResourceType::Media];
-        let all = Filter { deleted: true, ..Filter::default() };
-        let plain = Overlay { survivor: None, secrets: None };
-        snapshot.each_row(patient, &kinds, permit.seq(), |row| {
-            self.push(snapshot, row, source, &all, plain, &mut documents)
-        })?;
-        let mut shut = Vec::new();
-        for file in files {
-            let named = format!("Binary/{file}");
-            let refers = |item: &&Item| memchr::memmem::find(&item.json, named.as_bytes()).is_some();
-            let mut referring = documents.iter().filter(refers).peekable();
-            let seen = |item: &Item| permit.sight().would_see(item.id, item.kind, source, &item.json);
-            if referring.peek().is_some() && !referring.any(seen) {
-                shut.push(file);
-            }
-        }
-        Ok(shut)
-    }
-
     fn belongs(&self, permit: &Permit, id: ResourceId) -> Result<bool, StoreError> {
         if permit.patients().contains(&id.patient) {
             return Ok(true);
@@ -495,111 +432,6 @@ impl Records {
             }
         }
         Ok(sources)
-    }
-
-    /// Look for people.
-    pub fn find_people(
-        &self,
-        permit: &FindPermit,
-        filter: &PeopleFilter,
-    ) -> Result<Sealed<Vec<PersonHit>>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
-        let mut found: Vec<PersonHit> = Vec::new();
-        for hit in snapshot.find_patients(filter)? {
-            let Some(mut facts) = hit.row.facts else { continue };
-            let mut source = hit.row.source;
-            if let Some(secrets) = withhold::secrets_of_person(&snapshot, hit.person, snapshot.seq())? {
-                // To be found by a postcode would tell it.
-                if filter.postcode.is_some() {
-                    continue;
-                }
-                facts.hide_whereabouts();
-                if secrets.hides(&source) {
-                    source = WITHHELD.to_owned();
-                }
-            }
-            let patient = FoundPatient { patient: hit.row.patient, source, facts };
-            match found.iter_mut().find(|known| known.person == hit.person) {
-                Some(known) => known.patients.push(patient),
-                None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
-            }
-        }
-        let people: Vec<PersonKey> = found.iter().map(|hit| hit.person).collect();
-        permit.seal_found(found, &people)
-    }
-
-    /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
-    pub fn found_patients(
-        &self,
-        permit: &FindPermit,
-        patients: &[PatientKey],
-        at: u64,
-    ) -> Result<Sealed<Vec<Item>>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
-        let mut items = Vec::with_capacity(patients.len());
-        for patient in patients {
-            if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, at)?
-                && !row.deleted
-            {
-                items.push(self.lone_item(&snapshot, row, at)?);
-            }
-        }
-        Ok(permit.seal(items))
-    }
-
-    /// The Patient resources of people who may be meant, person by person.
-    pub fn candidates(
-        &self,
-        permit: &FindPermit,
-        selectors: &[Selector],
-        whole_people: bool,
-    ) -> Result<Sealed<Candidates>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
-        let seq = snapshot.seq();
-        let mut chosen: Vec<(PersonKey, Vec<PatientKey>)> = Vec::new();
-        let mut cut = false;
-        let mut choose =
-            |person: PersonKey, patient: PatientKey| match chosen.iter_mut().find(|(known, _)| *known == person) {
-                Some((_, patients)) if patients.contains(&patient) => {}
-                Some((_, patients)) => patients.push(patient),
-                None => chosen.push((person, vec![patient])),
-            };
-        for selector in selectors {
-            match selector {
-                Selector::Patient(patient) => {
-                    if let Some(person) = snapshot.person_of(*patient, seq)? {
-                        choose(person, *patient);
-                    }
-                }
-                Selector::Person(person) => {
-                    snapshot.patients_of(*person, seq)?.into_iter().for_each(|patient| choose(*person, patient));
-                }
-                Selector::Indexed(filter) => {
-                    let hits = snapshot.find_patients(filter)?;
-                    cut |= hits.len() >= filter.limit;
-                    hits.into_iter().for_each(|hit| choose(hit.person, hit.row.patient));
-                }
-            }
-        }
-        let mut people = Vec::with_capacity(chosen.len());
-        for (person, mut patients) in chosen {
-            if whole_people {
-                patients = snapshot.patients_of(person, seq)?;
-            }
-            let mut items = Vec::with_capacity(patients.len());
-            for patient in patients {
-                if let Some(row) = snapshot.row(ResourceId::of_patient(patient), ResourceType::Patient, seq)?
-                    && !row.deleted
-                {
-                    items.push(self.lone_item(&snapshot, row, seq)?);
-                }
-            }
-            if !items.is_empty() {
-                people.push((person, items));
-            }
-        }
-        let keys: Vec<PersonKey> = people.iter().map(|(person, _)| *person).collect();
-        permit.seal_found(Candidates { people, seq, cut }, &keys)
     }
 
     /// The person a resource belongs to now. Says nothing about the person.

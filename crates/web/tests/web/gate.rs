@@ -564,3 +564,34 @@ async fn the_administrator_sees_who_may_and_ends_sessions_and_nobody_else_does()
     engineer.get(&to).await.expect(200).says("ended");
     assert!(doctor.get(&region.record("")).await.expect(303).to().starts_with("/sign-in"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_settles_a_matter_about_themselves() {
+    let region = Governed::new().await;
+    region.admit().await;
+    let engine = &region.pages.engine;
+    let now = jiff::Timestamp::now();
+    let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
+    let gate = access::Gate::new(derived, audit, access::GateConfig::default(), now).unwrap();
+    let doctor = access::User::staff("both", "Both", ("R8000", "Doctor"), ("XWA", "XWA"));
+    let officer = |id: &str| access::User::staff(id, id, ("R0001", "Privacy officer"), ("XWP", "XWP"));
+    let words = "Unconscious, nobody to ask";
+    let n = gate.give_reason(&doctor, region.person, true, "vital-interests", words, now).await.unwrap();
+    let own = gate.settle(&officer("both"), n, "justified", "It was needed", now).await;
+    assert!(matches!(own, Err(access::Refusal::NotAllowed(_))), "{own:?}");
+    gate.settle(&officer("another"), n, "justified", "It was needed", now).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_failed_is_in_the_trail_without_what_was_typed() {
+    let region = Governed::new().await;
+    let before = region.pages.engine.audit().read(|audit| audit.last()).unwrap();
+    for name in ["doctor", "my-secret-password-in-the-wrong-field"] {
+        region.pages.try_sign_in(name, "wrong").await.expect(401);
+    }
+    let entries = region.pages.engine.audit().read(|audit| audit.after(before, 100)).unwrap();
+    let refused: Vec<&str> =
+        entries.iter().filter(|e| e.body.contains("wrong-password")).map(|e| e.user.as_str()).collect();
+    assert_eq!(refused, ["doctor", "unknown"]);
+    assert!(entries.iter().all(|entry| !entry.body.contains("my-secret")), "{entries:?}");
+}

@@ -254,6 +254,19 @@ impl Pages {
         (Page { status: parts.status, body: String::from_utf8_lossy(&body).into_owned(), location }, cookies)
     }
 
+    /// Try to sign in with a password.
+    pub async fn try_sign_in(&self, name: &str, password: &str) -> Page {
+        let (form, cookies) = self.send(Request::get("/sign-in").body(Body::empty()).unwrap()).await;
+        let fields = [("form_token", form.field("form_token")), ("name", name.into()), ("password", password.into())];
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let request = Request::post("/sign-in")
+            .header(header::COOKIE, cookies.join("; "))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(encoded(&fields)))
+            .unwrap();
+        self.send(request).await.0
+    }
+
     /// Sign in; gives the visitor and where they are led.
     pub async fn sign_in(&self, name: &str) -> (Visitor<'_>, String) {
         let (form, cookies) = self.send(Request::get("/sign-in").body(Body::empty()).unwrap()).await;

@@ -1,0 +1,114 @@
+//! Looking for people: what a search may show, and who may be meant.
+
+use super::{Candidates, FoundPatient, Item, PersonHit, Records, Selector};
+use crate::withhold::{self, WITHHELD};
+use access::{FindPermit, Sealed};
+use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
+use store::{PeopleFilter, StoreError};
+
+impl Records {
+    /// Look for people.
+    pub fn find_people(
+        &self,
+        permit: &FindPermit,
+        filter: &PeopleFilter,
+    ) -> Result<Sealed<Vec<PersonHit>>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut found: Vec<PersonHit> = Vec::new();
+        for hit in snapshot.find_patients(filter)? {
+            let Some(mut facts) = hit.row.facts else { continue };
+            let mut source = hit.row.source;
+            if let Some(secrets) = withhold::secrets_of_person(&snapshot, hit.person, snapshot.seq())? {
+                // To be found by a postcode would tell it.
+                if filter.postcode.is_some() {
+                    continue;
+                }
+                facts.hide_whereabouts();
+                if secrets.hides(&source) {
+                    source = WITHHELD.to_owned();
+                }
+            }
+            let patient = FoundPatient { patient: hit.row.patient, source, facts };
+            match found.iter_mut().find(|known| known.person == hit.person) {
+                Some(known) => known.patients.push(patient),
+                None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
+            }
+        }
+        let people: Vec<PersonKey> = found.iter().map(|hit| hit.person).collect();
+        permit.seal_found(found, &people)
+    }
+
+    /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
+    pub fn found_patients(
+        &self,
+        permit: &FindPermit,
+        patients: &[PatientKey],
+        at: u64,
+    ) -> Result<Sealed<Vec<Item>>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut items = Vec::with_capacity(patients.len());
+        for patient in patients {
+            if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, at)?
+                && !row.deleted
+            {
+                items.push(self.lone_item(&snapshot, row, at)?);
+            }
+        }
+        Ok(permit.seal(items))
+    }
+
+    /// The Patient resources of people who may be meant, person by person.
+    pub fn candidates(
+        &self,
+        permit: &FindPermit,
+        selectors: &[Selector],
+        whole_people: bool,
+    ) -> Result<Sealed<Candidates>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let seq = snapshot.seq();
+        let mut chosen: Vec<(PersonKey, Vec<PatientKey>)> = Vec::new();
+        let mut cut = false;
+        let mut choose =
+            |person: PersonKey, patient: PatientKey| match chosen.iter_mut().find(|(known, _)| *known == person) {
+                Some((_, patients)) if patients.contains(&patient) => {}
+                Some((_, patients)) => patients.push(patient),
+                None => chosen.push((person, vec![patient])),
+            };
+        for selector in selectors {
+            match selector {
+                Selector::Patient(patient) => {
+                    if let Some(person) = snapshot.person_of(*patient, seq)? {
+                        choose(person, *patient);
+                    }
+                }
+                Selector::Person(person) => {
+                    snapshot.patients_of(*person, seq)?.into_iter().for_each(|patient| choose(*person, patient));
+                }
+                Selector::Indexed(filter) => {
+                    let hits = snapshot.find_patients(filter)?;
+                    cut |= hits.len() >= filter.limit;
+                    hits.into_iter().for_each(|hit| choose(hit.person, hit.row.patient));
+                }
+            }
+        }
+        let mut people = Vec::with_capacity(chosen.len());
+        for (person, mut patients) in chosen {
+            if whole_people {
+                patients = snapshot.patients_of(person, seq)?;
+            }
+            let mut items = Vec::with_capacity(patients.len());
+            for patient in patients {
+                if let Some(row) = snapshot.row(ResourceId::of_patient(patient), ResourceType::Patient, seq)?
+                    && !row.deleted
+                {
+                    items.push(self.lone_item(&snapshot, row, seq)?);
+                }
+            }
+            if !items.is_empty() {
+                people.push((person, items));
+            }
+        }
+        let keys: Vec<PersonKey> = people.iter().map(|(person, _)| *person).collect();
+        permit.seal_found(Candidates { people, seq, cut }, &keys)
+    }
+}
