@@ -1,54 +1,27 @@
 // A data steward's work in a real browser: the queue, deciding by keyboard alone, taking it back, splitting a person. Every
 // page and state on the way is checked by axe at 1280 and at 320 px.
 //
-// SKEIN_URL: a running `skein demo`. SKEIN_DEMO_OUT: what it printed. SKEIN_CHROMIUM: the browser.
-import { AxeBuilder } from '@axe-core/playwright';
+// harness.mjs says what it needs around it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { demonstration, filled, launch, looksRight, reason, signIn } from './harness.mjs';
 
-const url = process.env.SKEIN_URL?.replace(/\/$/, '');
-assert.ok(url, 'SKEIN_URL is not set: run ./test, which starts a demonstration region');
-assert.ok(process.env.SKEIN_DEMO_OUT, 'SKEIN_DEMO_OUT is not set: run ./test');
-const printed = readFileSync(process.env.SKEIN_DEMO_OUT, 'utf8');
-const password = /password "([^"]+)"/.exec(printed)?.[1] ?? 'demo';
+const region = demonstration();
+const { url, printed } = region;
 const feeds = [...printed.matchAll(/^feed (\S+) at ([\d.]+):(\d+)/gm)].map(([, name, host, port]) => ({ name, host, port: Number(port) }));
 assert.ok(feeds.length >= 2, 'the demonstration named no two feeds');
 
-const wide = { width: 1280, height: 900 };
-const phone = { width: 320, height: 640 };
 let browser;
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.SKEIN_CHROMIUM || '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-  const page = await signedIn('doctor');
-  for (;;) {
-    const progress = await page.evaluate(async () => (await fetch('/status/progress')).json());
-    const loaded = progress.total === null || (progress.total > 0 && progress.done >= progress.total);
-    if (loaded && progress.head > 0 && progress.applied >= progress.head) break;
-    await page.waitForTimeout(500);
-  }
-  await page.context().close();
+  browser = await launch();
+  await filled(browser, region);
 }, { timeout: 600_000 });
 
 after(async () => browser?.close());
 
-async function signedIn(name, options = {}) {
-  const context = await browser.newContext({ viewport: wide, ...options });
-  const page = await context.newPage();
-  await page.goto(`${url}/sign-in`);
-  await page.fill('#name', name);
-  await page.fill('#password', password);
-  await page.locator('form', { has: page.locator('#password') }).locator('button[type=submit]').click();
-  await page.waitForURL((at) => !at.pathname.startsWith('/sign-in'));
-  return page;
-}
+const signedIn = (name, options) => signIn(browser, region, name, options);
 
 /** A test NHS number of the 999 range that nobody of the region has: nine digits, then the check digit. */
 function number(nine) {
@@ -102,20 +75,7 @@ async function waiting(page, atLeast) {
 }
 
 async function checked(page, what) {
-  for (const viewport of [wide, phone]) {
-    await page.setViewportSize(viewport);
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
-    const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join('; ')}`);
-    assert.deepEqual(found, [], `${what} at ${viewport.width} px`);
-    if (process.env.SKEIN_SHOTS) {
-      const name = what.replaceAll(/[^a-z]+/gi, '-');
-      await page.screenshot({ path: `${process.env.SKEIN_SHOTS}/${name}-${viewport.width}.png`, fullPage: true });
-    }
-  }
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(overflow <= 0, `${what} scrolls sideways by ${overflow} px at 320 px`);
-  await page.setViewportSize(wide);
+  await looksRight(page, what);
   assert.doesNotMatch(page.url(), /999\d{7}/, `${what} has an NHS number in its address`);
 }
 
@@ -209,12 +169,7 @@ test('a doctor reports a record, and a steward decides without scripts', { timeo
   await doctor.fill('#nhs', nhs);
   await doctor.getByRole('button', { name: 'Find by number' }).click();
   await doctor.waitForURL(/\/record\//);
-  // Nothing links this doctor with the person: the record opens for a reason.
-  if (new URL(doctor.url()).pathname.endsWith('/why')) {
-    await doctor.check('#r-ongoing-care');
-    await doctor.getByRole('button', { name: 'Open the record' }).click();
-    await doctor.waitForURL((at) => /^\/record\/[^/]+$/.test(at.pathname));
-  }
+  await reason(doctor);
   await doctor.goto(`${doctor.url()}/sources`);
   await doctor.getByRole('link', { name: /Report it/ }).click();
   await checked(doctor, 'reporting a record');

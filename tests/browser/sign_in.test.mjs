@@ -3,7 +3,6 @@
 // and at 320 px.
 //
 // SKEIN_BIN: the program. SKEIN_CHROMIUM: the browser. SKEIN_SHOTS: a folder for pictures, if they are wanted.
-import { AxeBuilder } from '@axe-core/playwright';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,12 +10,10 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch, looksRight, wide } from './harness.mjs';
 import { accounts, freePort, startProvider } from './provider.mjs';
 
 assert.ok(process.env.SKEIN_BIN, 'SKEIN_BIN is not set: run ./test, which builds the program');
-const wide = { width: 1280, height: 900 };
-const phone = { width: 320, height: 640 };
 const number = '9994001000';
 let browser, provider, skein, server, folder;
 
@@ -99,11 +96,7 @@ assurance_min = 9
   accounts.other = { ...accounts.iris, name: 'Ivo Other', birthdate: '1988-01-01' };
   accounts.unproven = { ...accounts.iris, identity_proofing_level: 'P5' };
   accounts.unknown = { name: 'Una Known', nhs_number: '9990000018', birthdate: '1990-01-01', identity_proofing_level: 'P9' };
-  browser = await chromium.launch({
-    executablePath: process.env.SKEIN_CHROMIUM || '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
+  browser = await launch();
 }, { timeout: 120_000 });
 
 after(async () => {
@@ -130,19 +123,7 @@ function mllp(port, message) {
 }
 
 async function checked(page, what) {
-  for (const viewport of [wide, phone]) {
-    await page.setViewportSize(viewport);
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
-    const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join('; ')}`);
-    assert.deepEqual(found, [], `${what} at ${viewport.width} px`);
-    if (process.env.SKEIN_SHOTS) {
-      await page.screenshot({ path: `${process.env.SKEIN_SHOTS}/${what.replaceAll(/[^a-z]+/gi, '-')}-${viewport.width}.png`, fullPage: true });
-    }
-  }
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(overflow <= 0, `${what} scrolls sideways by ${overflow} px at 320 px`);
-  await page.setViewportSize(wide);
+  await looksRight(page, what);
   assert.ok(!page.url().includes(number), `${what} has an NHS number in its address`);
   assert.doesNotMatch(page.url(), /code=|state=/, `${what} keeps the provider's answer in its address`);
 }

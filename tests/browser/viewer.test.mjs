@@ -1,61 +1,28 @@
 // A clinician's way through the viewer, in a real browser: sign in, find, open, read a letter. Every page on the way is
 // checked by axe at 1280 and at 320 px, and must not scroll sideways at 320.
 //
-// SKEIN_URL: a running `skein demo`. SKEIN_DEMO_OUT: what it printed. SKEIN_CHROMIUM: the browser.
-import { AxeBuilder } from '@axe-core/playwright';
+// harness.mjs says what it needs around it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { demonstration, filled, launch, looksRight, reason, signIn, wide } from './harness.mjs';
 
-const url = process.env.SKEIN_URL?.replace(/\/$/, '');
-assert.ok(url, 'SKEIN_URL is not set: run ./test, which starts a demonstration region');
-assert.ok(process.env.SKEIN_DEMO_OUT, 'SKEIN_DEMO_OUT is not set: run ./test');
-const printed = readFileSync(process.env.SKEIN_DEMO_OUT, 'utf8');
+const region = demonstration();
+const { url, printed } = region;
 // "1. 96 years old and has fallen: find NHS number 999 693 7909 (BAKER, Margaret, born 01-Nov-1935)"
 const story = /find NHS number ([\d ]{12}) \(([^,]+), ([^,]+), born ([\w-]+)\)/.exec(printed);
 assert.ok(story, 'the demonstration named nobody to find');
 const [, number, family, given, born] = story;
-const password = /password "([^"]+)"/.exec(printed)?.[1] ?? 'demo';
 
 let browser;
-const wide = { width: 1280, height: 900 };
-const phone = { width: 320, height: 640 };
 
 before(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.SKEIN_CHROMIUM || '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-  await filled();
+  browser = await launch();
+  await filled(browser, region);
 }, { timeout: 600_000 });
 
 after(async () => browser?.close());
 
-async function signedIn(name, options = {}) {
-  const context = await browser.newContext({ viewport: wide, ...options });
-  const page = await context.newPage();
-  await page.goto(`${url}/sign-in`);
-  await page.fill('#name', name);
-  await page.fill('#password', password);
-  await page.locator('form', { has: page.locator('#password') }).locator('button[type=submit]').click();
-  await page.waitForURL((at) => !at.pathname.startsWith('/sign-in'));
-  return page;
-}
-
-/** Wait until the region's history is loaded: what a test finds must not depend on how fast the machine is. */
-async function filled() {
-  const page = await signedIn('doctor');
-  for (;;) {
-    const progress = await page.evaluate(async () => (await fetch('/status/progress')).json());
-    // No total: loading is over.
-    const loaded = progress.total === null || (progress.total > 0 && progress.done >= progress.total);
-    if (loaded && progress.head > 0 && progress.applied >= progress.head) break;
-    await page.waitForTimeout(500);
-  }
-  await page.context().close();
-}
+const signedIn = (name, options) => signIn(browser, region, name, options);
 
 async function open(page) {
   await page.goto(`${url}/`);
@@ -70,26 +37,8 @@ async function open(page) {
   await reason(page);
 }
 
-/** Nothing may link this user with the person: then the record opens for a reason. */
-async function reason(page) {
-  if (!new URL(page.url()).pathname.endsWith('/why')) return;
-  await page.check('#r-ongoing-care');
-  await page.getByRole('button', { name: 'Open the record' }).click();
-  await page.waitForURL((at) => /^\/record\/[^/]+$/.test(at.pathname));
-}
-
 async function checked(page, what) {
-  for (const viewport of [wide, phone]) {
-    await page.setViewportSize(viewport);
-    // Documents in frames are other people's work: the page around them is ours.
-    const { violations } = await new AxeBuilder({ page }).exclude('iframe')
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
-    const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join('; ')}`);
-    assert.deepEqual(found, [], `${what} at ${viewport.width} px`);
-  }
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(overflow <= 0, `${what} scrolls sideways by ${overflow} px at 320 px`);
-  await page.setViewportSize(wide);
+  await looksRight(page, what, { frames: true });
   assert.ok(!page.url().replaceAll(/\D/g, '').includes(number.replaceAll(' ', '')), `${what} has an NHS number in its address`);
 }
 
