@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod apply;
+mod caseload;
 mod consent;
 mod engine;
 pub mod listener;
@@ -13,10 +14,11 @@ pub mod sender;
 mod sink;
 mod wire;
 
+pub use caseload::{CaseloadAct, CaseloadDecision, caseload_decision};
 pub use consent::{ConsentAct, ConsentDecision};
 pub use engine::{
-    Applied, Engine, EngineConfig, Progress, TakenFhir, Written, consent_decision, discard, link_decision, model_entry,
-    resubmission,
+    Applied, Engine, EngineConfig, Progress, TakenFhir, Written, caseload_entry, consent_decision, discard,
+    link_decision, model_entry, resubmission, telling_entry,
 };
 pub use mapping::bundle;
 pub use mapping::{

@@ -222,6 +222,8 @@ pub fn map(
             | EntryKind::Model
             | EntryKind::Profile
             | EntryKind::Consent
+            | EntryKind::Caseload
+            | EntryKind::Telling
     );
     Ok(Mapped {
         pos: entry.pos,
@@ -264,6 +266,8 @@ fn change_set(region: &Region, profiles: &Profiles, entry: &Entry, find: &dyn Fi
         | EntryKind::Link
         | EntryKind::Model
         | EntryKind::Profile
-        | EntryKind::Consent => Ok(Wired::plain(ChangeSet::default(), "")),
+        | EntryKind::Consent
+        | EntryKind::Caseload
+        | EntryKind::Telling => Ok(Wired::plain(ChangeSet::default(), "")),
     }
 }

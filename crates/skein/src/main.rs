@@ -11,6 +11,7 @@ mod failure;
 mod listen;
 mod logging;
 mod misuse;
+mod notify;
 mod pix;
 mod policies;
 mod region;

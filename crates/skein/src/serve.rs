@@ -4,7 +4,7 @@ use crate::{
     config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Reach, Tls},
     edge,
     failure::{Failure, Outcome},
-    listen, misuse, pix, policies, region,
+    listen, misuse, notify, pix, policies, region,
     sign_in::{self, SigningIn},
 };
 use access::{Account, Accounts, Gate, User, UserKind};
@@ -99,7 +99,9 @@ impl Server {
         let standings = updates.iter().map(|(_, standing)| standing.clone()).collect();
         let queries: Vec<_> = self.config.feeds.iter().filter(|feed| feed.mllp.is_some()).collect();
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
-        let app = app(&self.config, &self.engine, gate.clone(), self.setting, standings)?;
+        let (follower, notices) = notify::open(&self.engine)?;
+        let telling = notify::follow(follower, self.engine.clone(), clock.clone(), stop.clone())?;
+        let app = app(&self.config, &self.engine, gate.clone(), notices, self.setting, standings)?;
         let mut feeds = JoinSet::new();
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
@@ -134,7 +136,11 @@ impl Server {
         stop.cancel();
         while feeds.join_next().await.is_some() {}
         let engine = self.engine;
-        let _ = tokio::task::spawn_blocking(move || engine.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            let _ = telling.join();
+            engine.stop();
+        })
+        .await;
         served
     }
 }
@@ -293,7 +299,14 @@ fn named(config: &Config) -> web::Named {
 }
 
 /// Everything that HTTP serves.
-fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: Vec<pix::Standing>) -> Outcome<Router> {
+fn app(
+    config: &Config,
+    engine: &Engine,
+    gate: Gate,
+    notices: ::notify::Notices,
+    setting: Setting,
+    updates: Vec<pix::Standing>,
+) -> Outcome<Router> {
     let journal = engine.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
@@ -303,6 +316,7 @@ fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: 
         gate,
         records,
         engine: engine.clone(),
+        notices: Some(notices),
         accounts: accounts(config)?,
         providers,
         session_limits: sessions,

@@ -41,7 +41,7 @@ const PLAIN: &[(&str, &str, &str)] = &[
     ("move", "patient, local, seq_from, seq_to, target, happened", "patient, local, seq_from"),
     ("identifier", "hash, patient, kind, local", "hash, patient, kind, local"),
     ("domain", "system", "system"),
-    ("applied", "seq, received, source, patients", "seq"),
+    ("applied", "seq, received, source, patients, decision, touched", "seq"),
     ("problem", "pos, source, feed, received, status, lane, findings, title, resolved_by", "pos"),
     ("lane", "patient, pos", "patient"),
 ];

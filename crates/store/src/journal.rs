@@ -50,6 +50,10 @@ pub enum EntryKind {
     Model = 7,
     /// What a person wants done with the record, told to the region itself: an objection, or its end; `about` says it.
     Consent = 8,
+    /// Who is put on a caseload, or taken off it, here rather than by a source; `about` says it.
+    Caseload = 9,
+    /// What was decided about telling others: a team and its rules, a notice acknowledged, a subscription; `about` says it.
+    Telling = 10,
 }
 
 impl EntryKind {
@@ -68,6 +72,8 @@ impl EntryKind {
             6 => EntryKind::Link,
             7 => EntryKind::Model,
             8 => EntryKind::Consent,
+            9 => EntryKind::Caseload,
+            10 => EntryKind::Telling,
             _ => return None,
         })
     }

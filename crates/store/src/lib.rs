@@ -25,7 +25,7 @@ pub use derived::{Derived, Sample};
 pub use error::StoreError;
 pub use folder::Folder;
 pub use read::{
-    LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
+    FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
     SourceRow, identifier_hash,
 };
 pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};

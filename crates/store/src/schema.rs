@@ -5,7 +5,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::{path::Path, time::Duration};
 
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 3;
+pub(crate) const DERIVED_VERSION: i64 = 4;
 /// The version of the journal's tables.
 pub(crate) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
@@ -160,10 +160,13 @@ CREATE TABLE IF NOT EXISTS identifier (
 ) WITHOUT ROWID;
 -- The systems that patients' identifiers are of, NHS numbers apart: the identifier domains this region knows.
 CREATE TABLE IF NOT EXISTS domain (system TEXT PRIMARY KEY) WITHOUT ROWID;
--- The change feed: one row a journal entry, with the patients it touched.
+-- The change feed: one row a journal entry, with the patients it touched, and the resources it changed of which somebody
+-- may have to hear.
 CREATE TABLE IF NOT EXISTS applied (
   seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, source INTEGER NOT NULL,
-  patients BLOB                        -- keys, 8 bytes each, little-endian
+  patients BLOB,                       -- keys, 8 bytes each, little-endian
+  decision INTEGER NOT NULL DEFAULT 0, -- 1: decided here, not sent by a source
+  touched BLOB                         -- type (1 byte), patient and local (8 bytes each, little-endian), each once
 );
 -- The error desk: messages that could not be processed, those waiting behind them, and those processed with a remark.
 CREATE TABLE IF NOT EXISTS problem (

@@ -14,6 +14,7 @@ use access::{
 };
 use intake::Engine;
 use jiff::Timestamp;
+use notify::Notices;
 use record::Records;
 use std::{ops::Deref, sync::Arc, time::Instant};
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ pub struct SiteConfig {
     pub records: Records,
     /// Intake, for the error desk and progress.
     pub engine: Engine,
+    /// Caseloads, notices, windows and boards.
+    pub notices: Option<Notices>,
     /// Who may sign in with a password.
     pub accounts: Accounts,
     /// Identity providers, in the order of their buttons.
@@ -87,6 +90,7 @@ pub struct Site {
     /// The read side.
     pub records: Records,
     pub(crate) engine: Option<Engine>,
+    pub(crate) notices: Option<Notices>,
     pub(crate) named: Named,
     /// Who may sign in with a password.
     pub accounts: Accounts,
@@ -116,6 +120,7 @@ impl AppState {
             gate: config.gate,
             records: config.records,
             engine: Some(config.engine),
+            notices: config.notices,
             named: config.named,
             accounts: config.accounts,
             providers: config.providers.into_iter().map(Arc::new).collect(),
@@ -152,6 +157,7 @@ impl AppState {
             gate: ground.gate,
             records: ground.records,
             engine: None,
+            notices: None,
             named: Named::default(),
             accounts: Accounts::none(),
             providers: Vec::new(),
@@ -176,6 +182,16 @@ impl Site {
         self.engine
             .as_ref()
             .ok_or_else(|| PageError::NotNow("Nothing is processed while something is shown again.".into()))
+    }
+
+    /// Caseloads, notices, windows and boards.
+    ///
+    /// # Errors
+    /// When this site only shows again what was.
+    pub fn notices(&self) -> Result<&Notices, PageError> {
+        self.notices
+            .as_ref()
+            .ok_or_else(|| PageError::NotNow("Nobody is told anything while something is shown again.".into()))
     }
 
     /// The time now.

@@ -66,6 +66,21 @@ pub enum Action {
         /// `object` or `withdraw`.
         what: String,
     },
+    /// See or work on what a team is told, or where the people of a caseload are.
+    Worklist {
+        /// `inbox`, `window`, `board`, `acknowledge` … and the key of the team or the caseload.
+        what: String,
+    },
+    /// Put people on a caseload, or take them off it.
+    Caseload {
+        /// `add` or `remove`, and the caseload's key.
+        what: String,
+    },
+    /// Send word of an event to a system or over another channel.
+    Notify {
+        /// The channel, and the subscription or team.
+        what: String,
+    },
     /// Sign in.
     SignIn {
         /// `local`, or the provider's id.

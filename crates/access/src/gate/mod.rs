@@ -314,6 +314,62 @@ impl Gate {
         })
     }
 
+    /// Ask to show a line about a person in a list of many: None when the gate would not open the record to this user,
+    /// which is then no attempt of anybody's and stands nowhere. What is shown is written down as for any access.
+    ///
+    /// # Errors
+    /// [`Refusal::NotRecorded`].
+    pub fn glimpse(
+        &self,
+        user: &Arc<User>,
+        person: PersonKey,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<Option<Permit>, Refusal> {
+        let snapshot = self.derived.snapshot()?;
+        let seq = snapshot.seq();
+        let patients = snapshot.patients_of(person, seq)?;
+        if patients.is_empty() {
+            return Ok(None);
+        }
+        let situation = self.situation(&snapshot, user, person, &patients, now)?;
+        let policies = self.policies();
+        let ruling = policies.record(user, &situation.organisation_kind, Door::Open, &situation.access);
+        if !ruling.allowed {
+            return Ok(None);
+        }
+        let access = self.access_id();
+        let about = About {
+            person: Some(person),
+            seq: Some(seq),
+            patients: &patients,
+            situation: Some(&situation),
+            ruling: Some(&ruling),
+            access: &access,
+            ..About::default()
+        };
+        let pending = self.record(user, about, action, Outcome::Permitted, now)?;
+        let audit = Some(self.audit.clone());
+        let sight = Sight::new(policies, situation, Arc::clone(user), person, access, now, audit);
+        Ok(Some(Permit {
+            user: Arc::clone(user),
+            person,
+            patients: patients.into(),
+            seq,
+            receipt: Receipt::new(pending),
+            sight: Arc::new(sight),
+        }))
+    }
+
+    /// Ask to see what teams are told and where the people of caseloads are, or to work on it.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub fn worklist(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
+        let (user, receipt) = self.work(user, Desk::Worklist, None, action, now)?;
+        Ok(DeskPermit { user, receipt })
+    }
+
     fn refusal(
         &self,
         policies: &Policies,

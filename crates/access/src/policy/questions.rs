@@ -124,6 +124,8 @@ pub enum Desk {
     CrossReference,
     /// The audit trail, for systems that watch over it.
     AuditTrail,
+    /// What teams are told, and where the people of caseloads are.
+    Worklist,
 }
 
 impl Desk {
@@ -137,6 +139,7 @@ impl Desk {
             Desk::Administer => "administer",
             Desk::CrossReference => "crossReference",
             Desk::AuditTrail => "auditTrail",
+            Desk::Worklist => "worklist",
         }
     }
 }

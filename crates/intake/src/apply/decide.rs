@@ -6,7 +6,7 @@ use super::{
     not_folded,
 };
 use crate::{
-    consent,
+    caseload, consent,
     mapped::{self, Mapped},
     person::{self, LinkDecision},
 };
@@ -67,6 +67,12 @@ impl Applier {
                 let touched = consent::carry_out(&mut self.writer, entry)?;
                 self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
             }
+            EntryKind::Caseload => {
+                let touched = caseload::carry_out(&mut self.writer, entry)?;
+                self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
+            }
+            // Carried out by whoever follows the change feed: the record is the same without it.
+            EntryKind::Telling => self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &[]),
             EntryKind::Hl7v2 | EntryKind::Fhir => Ok(()),
         }
     }

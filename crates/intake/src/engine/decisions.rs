@@ -1,6 +1,6 @@
 //! Decisions as journal entries: what a person did at the error desk or about a link.
 
-use crate::{apply, consent::ConsentDecision, person::LinkDecision};
+use crate::{apply, caseload::CaseloadDecision, consent::ConsentDecision, person::LinkDecision};
 use jiff::Timestamp;
 use store::{
     Problem,
@@ -47,6 +47,17 @@ pub fn link_decision(decision: &LinkDecision, now: Timestamp) -> NewEntry {
 pub fn consent_decision(decision: &ConsentDecision, now: Timestamp) -> NewEntry {
     let about = serde_json::to_string(decision).unwrap_or_default();
     self::decision(EntryKind::Consent, "skein", "consent", about, Vec::new(), now)
+}
+
+/// The journal entry of who is put on a caseload or taken off it.
+pub fn caseload_entry(decision: &CaseloadDecision, now: Timestamp) -> NewEntry {
+    let about = serde_json::to_string(decision).unwrap_or_default();
+    self::decision(EntryKind::Caseload, "skein", "caseloads", about, Vec::new(), now)
+}
+
+/// The journal entry of a decision about telling others, which is this JSON.
+pub fn telling_entry(about: String, now: Timestamp) -> NewEntry {
+    self::decision(EntryKind::Telling, "skein", "telling", about, Vec::new(), now)
 }
 
 /// The journal entry of the model that weighs who is who from then on.

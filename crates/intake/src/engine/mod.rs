@@ -6,11 +6,14 @@ mod pipeline;
 
 use crate::{
     apply::Applier,
+    caseload::CaseloadDecision,
     consent::ConsentDecision,
     person::{LinkDecision, People},
     wire,
 };
-pub use decisions::{consent_decision, discard, link_decision, model as model_entry, resubmission};
+pub use decisions::{
+    caseload_entry, consent_decision, discard, link_decision, model as model_entry, resubmission, telling_entry,
+};
 use fhir::{Region, ResourceId, ResourceType};
 use jiff::Timestamp;
 pub(crate) use mappers::Mappers;
@@ -374,6 +377,16 @@ impl Engine {
     /// it holds everywhere.
     pub async fn decide_consent(&self, decision: &ConsentDecision, now: Timestamp) -> Result<u64, StoreError> {
         Ok(stored(self.submit(consent_decision(decision, now)).await?))
+    }
+
+    /// Put who is on a caseload in the journal. Gives its position; [`Engine::wait_applied`] on it, then it holds.
+    pub async fn decide_caseload(&self, decision: &CaseloadDecision, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(stored(self.submit(caseload_entry(decision, now)).await?))
+    }
+
+    /// Put a decision about telling others in the journal. Gives its position.
+    pub async fn decide_telling(&self, about: String, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(stored(self.submit(telling_entry(about, now)).await?))
     }
 
     /// Finish what is in hand and close the files.

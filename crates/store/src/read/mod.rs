@@ -1,12 +1,15 @@
 //! Reading the derived state: consistent, as of now or as of any `seq`.
 
 mod desk;
+mod feed;
 mod identity;
 mod people;
 
 use crate::{Derived, Rendering, StoreError};
 pub(crate) use desk::problem_row;
 pub use desk::{Problem, ProblemStatus};
+pub use feed::FeedRow;
+pub(crate) use feed::is_told_of;
 use fhir::{PatientKey, ResourceId, ResourceType};
 pub use identity::QueueMark;
 pub(crate) use identity::{assertions_of, each_patient, review_row, reviews_of};
@@ -240,27 +243,6 @@ impl Snapshot {
             }
         }
         Ok(low)
-    }
-
-    /// The change feed after `seq`: each entry with the patients it touched.
-    pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Vec<PatientKey>)>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT seq, patients FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
-        let changes = statement
-            .query_map(params![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                let patients: Option<Vec<u8>> = row.get(1)?;
-                let patients = patients
-                    .unwrap_or_default()
-                    .as_chunks::<8>()
-                    .0
-                    .iter()
-                    .map(|key| PatientKey(u64::from_le_bytes(*key)))
-                    .collect();
-                Ok((row.get::<_, i64>(0)?.cast_unsigned(), patients))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(changes)
     }
 
     /// Every source and its last sign of life, by name.

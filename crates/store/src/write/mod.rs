@@ -55,6 +55,8 @@ pub struct Writer {
     pending_dictionaries: Vec<(u32, u8, Vec<u8>)>,
     activity: HashMap<i64, Activity>,
     domains: HashSet<String>,
+    /// Resources of which others may have to hear, by the `seq` that changed them, until its row of the change feed is written.
+    touched: Vec<(u64, ResourceType, ResourceId)>,
 }
 
 #[derive(Default)]
@@ -87,6 +89,7 @@ impl Writer {
             pending_dictionaries: Vec::new(),
             activity: HashMap::new(),
             domains: HashSet::new(),
+            touched: Vec::new(),
         };
         writer.reload()?;
         Ok(writer)
@@ -171,6 +174,7 @@ impl Writer {
     pub fn rollback(&mut self) -> Result<(), StoreError> {
         self.pending_dictionaries.clear();
         self.activity.clear();
+        self.touched.clear();
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
@@ -215,15 +219,7 @@ impl Writer {
         happened: Option<Timestamp>,
         patients: &[PatientKey],
     ) -> Result<(), StoreError> {
-        let bytes: Vec<u8> = patients.iter().flat_map(|patient| patient.0.to_le_bytes()).collect();
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO applied (seq, received, source, patients) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![
-                seq.cast_signed(),
-                received.as_microsecond(),
-                source,
-                if bytes.is_empty() { None } else { Some(bytes) }
-            ])?;
+        self.put_applied(seq, source, received, patients, false)?;
         let activity = self.activity.entry(source).or_default();
         activity.messages += 1;
         activity.received = activity.received.max(received.as_microsecond());
@@ -240,13 +236,50 @@ impl Writer {
         patients: &[PatientKey],
     ) -> Result<(), StoreError> {
         let source = self.source(source)?;
-        let before = self.activity.remove(&source);
-        self.note_applied(seq, source, received, None, patients)?;
-        self.activity.remove(&source);
-        if let Some(before) = before {
-            self.activity.insert(source, before);
-        }
+        self.put_applied(seq, source, received, patients, true)
+    }
+
+    fn put_applied(
+        &mut self,
+        seq: u64,
+        source: i64,
+        received: Timestamp,
+        patients: &[PatientKey],
+        decision: bool,
+    ) -> Result<(), StoreError> {
+        let bytes: Vec<u8> = patients.iter().flat_map(|patient| patient.0.to_le_bytes()).collect();
+        let mut touched: Vec<(ResourceType, ResourceId)> =
+            self.touched.extract_if(.., |(of, ..)| *of == seq).map(|(_, kind, id)| (kind, id)).collect();
+        touched.sort_unstable_by_key(|(kind, id)| (id.patient, kind.code(), id.local));
+        touched.dedup();
+        let touched: Vec<u8> = touched
+            .into_iter()
+            .flat_map(|(kind, id)| {
+                let key = id.patient.0.to_le_bytes().into_iter().chain(id.local.to_le_bytes());
+                std::iter::once(kind.code()).chain(key)
+            })
+            .collect();
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO applied (seq, received, source, patients, decision, touched)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                seq.cast_signed(),
+                received.as_microsecond(),
+                source,
+                (!bytes.is_empty()).then_some(bytes),
+                decision,
+                (!touched.is_empty()).then_some(touched)
+            ])?;
         Ok(())
+    }
+
+    /// Note that others may have to hear of a resource, as of `seq`.
+    pub(crate) fn touch(&mut self, seq: u64, kind: ResourceType, id: ResourceId) {
+        if crate::read::is_told_of(kind) {
+            self.touched.push((seq, kind, id));
+        }
     }
 
     /// What is stored of a resource now, this batch included.
@@ -260,6 +293,7 @@ impl Writer {
 
     /// Store a resource as of `seq`. A version above 1 moves the current one to the history.
     pub fn put(&mut self, row: &NewRow, seq: u64) -> Result<(), StoreError> {
+        self.touch(seq, row.kind, row.id);
         let (patient, kind, local) = (row.id.patient.0.cast_signed(), row.kind.code(), row.id.local.cast_signed());
         if row.version > 1 {
             self.connection

@@ -228,6 +228,7 @@ impl Writer {
                 "INSERT INTO move (patient, local, seq_from, target, happened) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![patient, local, seq.cast_signed(), target.0.cast_signed(), happened.as_microsecond()])?;
+        self.touch(seq, ResourceType::Encounter, visit);
         Ok(())
     }
 

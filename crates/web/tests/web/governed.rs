@@ -129,6 +129,7 @@ impl Governed {
         let journal = engine.clone();
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
+            notices: None,
             gate,
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             engine: engine.clone(),

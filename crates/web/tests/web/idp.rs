@@ -243,6 +243,7 @@ impl Trusting {
         };
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
+            notices: None,
             gate: crate::support::gate(&engine),
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             engine: engine.clone(),

@@ -1,0 +1,93 @@
+//! Reading what is known for telling: teams and caseloads, notices, windows, boards. Keys of people and resources, times and
+//! states alone: what they say is read through the gate by whoever shows it.
+
+mod inbox;
+mod lists;
+mod subscriptions;
+
+pub use inbox::{Event, Notice, Planned, Standing, TeamNote, View};
+pub use lists::{Caseload, Listed, Looked, Member, Part, Team};
+pub use subscriptions::{Due, Mail, Queue, Subscription};
+
+use crate::{
+    Failure,
+    file::{self, Readers},
+    follow::Told,
+};
+use rusqlite::{Connection, OpenFlags};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{broadcast, watch};
+
+/// What is known for telling. Clones share it.
+#[derive(Clone)]
+pub struct Notices {
+    readers: Readers,
+    /// For what is not made of the journal: how far somebody looked, how far a queue got.
+    own: Arc<Mutex<Option<Connection>>>,
+    path: Arc<Path>,
+    reached: watch::Receiver<u64>,
+    told: broadcast::Sender<Told>,
+    stirred: watch::Receiver<u64>,
+}
+
+impl Notices {
+    pub(crate) fn new(
+        path: &Path,
+        reached: watch::Receiver<u64>,
+        told: broadcast::Sender<Told>,
+        stirred: watch::Receiver<u64>,
+    ) -> Self {
+        Notices { readers: Readers::new(path), own: Arc::default(), path: path.into(), reached, told, stirred }
+    }
+
+    /// How far the change feed was followed.
+    pub fn reached(&self) -> u64 {
+        *self.reached.borrow()
+    }
+
+    /// Wait until the change feed was followed up to `seq`, ten seconds at most. Gives whether it was.
+    pub async fn wait(&self, seq: u64) -> bool {
+        let mut reached = self.reached.clone();
+        let patience = Duration::from_secs(10);
+        let waited = tokio::time::timeout(patience, reached.wait_for(|reached| *reached >= seq)).await;
+        matches!(waited, Ok(Ok(_)))
+    }
+
+    /// Hear of what teams are told, from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    /// Changes whenever a subscription may have something new.
+    pub fn stirred(&self) -> watch::Receiver<u64> {
+        self.stirred.clone()
+    }
+
+    /// How far the file itself says the change feed was followed.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn written(&self) -> Result<u64, Failure> {
+        self.readers.read(file::reached)
+    }
+
+    fn own<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.is_none() {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&*self.path, flags)?;
+            connection.busy_timeout(Duration::from_secs(10))?;
+            // What was delivered is known nowhere else: a crash must not forget it more often than it can.
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            *own = Some(connection);
+        }
+        match own.as_ref() {
+            Some(connection) => work(connection),
+            None => Err(Failure::Stopped("notify.db is closed".into())),
+        }
+    }
+}

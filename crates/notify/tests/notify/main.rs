@@ -1,0 +1,7 @@
+//! What is derived from the change feed: stories, caseloads, notices. By messages, as sources send them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod caseloads;
+mod place;
+mod stay;

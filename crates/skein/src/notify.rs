@@ -1,0 +1,64 @@
+//! Runs what follows the change feed for telling others.
+
+use crate::failure::{Failure, Outcome};
+use ::notify::{Follower, Notices};
+use intake::{Engine, listener::Clock};
+use std::{
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// So often what is due is looked for.
+const TICK: Duration = Duration::from_secs(5);
+/// After a failure the next try comes so much later.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+/// Open what is known for telling.
+pub fn open(engine: &Engine) -> Outcome<(Follower, Notices)> {
+    let journal = engine.clone();
+    Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader())
+        .map_err(|failure| Failure::found(failure.to_string()))
+}
+
+/// Follow the change feed on a thread of its own until told to stop.
+pub fn follow(
+    mut follower: Follower,
+    engine: Engine,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Outcome<JoinHandle<()>> {
+    let runtime = tokio::runtime::Handle::current();
+    let work = move || {
+        let mut applied = engine.applied();
+        let mut ticked: Option<Instant> = None;
+        while !stop.is_cancelled() {
+            let mut pause = TICK;
+            match follower.step() {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(failure) => {
+                    tracing::error!(%failure, reached = follower.reached(), "telling others is held up; tried again");
+                    pause = AFTER_FAILURE;
+                }
+            }
+            if ticked.is_none_or(|at| at.elapsed() >= TICK) {
+                ticked = Some(Instant::now());
+                if let Err(failure) = follower.tick(clock()) {
+                    tracing::error!(%failure, "what is due could not be told; tried again");
+                }
+            }
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = applied.changed() => {}
+                    () = tokio::time::sleep(pause) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
+        }
+    };
+    std::thread::Builder::new()
+        .name("telling".into())
+        .spawn(work)
+        .map_err(|error| Failure::found(format!("cannot start a thread: {error}")))
+}

@@ -1,0 +1,95 @@
+//! The change feed: what each journal entry changed, in order.
+
+use super::Snapshot;
+use crate::StoreError;
+use fhir::{PatientKey, ResourceId, ResourceType};
+use jiff::Timestamp;
+use rusqlite::params;
+
+/// One journal entry, as those who follow the change feed see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// Its journal position, which is the `seq` of what it changed.
+    pub seq: u64,
+    /// When it was received.
+    pub received: Timestamp,
+    /// The patients it touched.
+    pub patients: Vec<PatientKey>,
+    /// Whether it was decided here rather than sent by a source: the journal says what.
+    pub decision: bool,
+    /// The resources it changed of which somebody may have to hear.
+    pub touched: Vec<(ResourceType, ResourceId)>,
+}
+
+/// Whether changes of resources of this type are named in the change feed: those that make up where somebody is, who looks
+/// after them, and what has come in about them.
+pub(crate) fn is_told_of(kind: ResourceType) -> bool {
+    use ResourceType as T;
+    matches!(
+        kind,
+        T::Patient
+            | T::Encounter
+            | T::Appointment
+            | T::DiagnosticReport
+            | T::DocumentReference
+            | T::CarePlan
+            | T::ServiceRequest
+            | T::Task
+            | T::CareTeam
+            | T::EpisodeOfCare
+            | T::Group
+            | T::Consent
+    )
+}
+
+impl Snapshot {
+    /// The change feed after `seq`: each entry with the patients it touched.
+    pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Vec<PatientKey>)>, StoreError> {
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT seq, patients FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        let changes = statement
+            .query_map(params![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                let patients: Option<Vec<u8>> = row.get(1)?;
+                let patients = patients_of(&patients.unwrap_or_default());
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), patients))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(changes)
+    }
+
+    /// The change feed after `seq`, whole.
+    pub fn feed_after(&self, seq: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT seq, received, patients, decision, touched FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        )?;
+        let rows = statement
+            .query_map(params![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                let patients: Option<Vec<u8>> = row.get(2)?;
+                let touched: Option<Vec<u8>> = row.get(4)?;
+                Ok(FeedRow {
+                    seq: row.get::<_, i64>(0)?.cast_unsigned(),
+                    received: Timestamp::from_microsecond(row.get(1)?).unwrap_or_default(),
+                    patients: patients_of(&patients.unwrap_or_default()),
+                    decision: row.get(3)?,
+                    touched: touched_of(&touched.unwrap_or_default()),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+fn patients_of(bytes: &[u8]) -> Vec<PatientKey> {
+    bytes.as_chunks::<8>().0.iter().map(|key| PatientKey(u64::from_le_bytes(*key))).collect()
+}
+
+fn touched_of(bytes: &[u8]) -> Vec<(ResourceType, ResourceId)> {
+    let one = |[kind, rest @ ..]: &[u8; 17]| {
+        let (patient, local) = rest.split_first_chunk::<8>()?;
+        let local = local.first_chunk::<8>()?;
+        let id = ResourceId { patient: PatientKey(u64::from_le_bytes(*patient)), local: u64::from_le_bytes(*local) };
+        Some((ResourceType::from_code(*kind)?, id))
+    };
+    bytes.as_chunks::<17>().0.iter().filter_map(one).collect()
+}
