@@ -8,6 +8,7 @@ mod follow;
 mod organisations;
 mod read;
 mod rules;
+pub mod spreadsheet;
 mod topic;
 
 pub use decision::{Act, Decision, Filter, ListRule, StoryKey};

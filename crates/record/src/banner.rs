@@ -132,7 +132,7 @@ pub fn banner(items: &[ParsedItem], allergies_missing: &Explanation, now: Timest
 
 /// Whose demographics come first: a live patient before a replaced one, a verified number before none, the practice
 /// before others (people tell their practice first), then the newest.
-fn standing(item: &ParsedItem) -> (bool, bool, bool, std::cmp::Reverse<Timestamp>) {
+pub(crate) fn standing(item: &ParsedItem) -> (bool, bool, bool, std::cmp::Reverse<Timestamp>) {
     let resource = &item.resource;
     let replaced = resource.get("active") == Some(&Value::Bool(false));
     let verified = nhs_of(resource).is_some_and(|nhs| nhs.verified);

@@ -179,6 +179,13 @@ impl Sessions {
         sessions.values().filter(theirs).filter(|session| !session.over(self.limits, now)).count()
     }
 
+    /// Whether a session goes on, without counting this as somebody being there.
+    pub fn lives(&self, who: &SignedIn, now: Timestamp) -> bool {
+        let Ok(sessions) = self.of_token.lock() else { return false };
+        let session = sessions.get(&who.key).filter(|session| !session.over(self.limits, now));
+        session.is_some_and(|session| session.user.as_ref().is_some_and(|user| user.id == who.user.id))
+    }
+
     fn with<T>(
         &self,
         token: &str,

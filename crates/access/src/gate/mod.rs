@@ -39,7 +39,7 @@ use std::sync::{
 };
 use store::{
     Derived, Snapshot, StoreError,
-    audit::{Audit, NewAuditEntry, NewMatter},
+    audit::{Audit, MatterKind, NewAuditEntry, NewMatter},
 };
 
 /// Why the gate stays shut.
@@ -368,6 +368,40 @@ impl Gate {
     pub fn worklist(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
         let (user, receipt) = self.work(user, Desk::Worklist, None, action, now)?;
         Ok(DeskPermit { user, receipt })
+    }
+
+    /// Ask to put people on a caseload, or to take them off it: an entry for each of them, and where they are put on it one
+    /// for the privacy officer to look at, as for a reason given.
+    ///
+    /// # Errors
+    /// [`Refusal`]; a refused attempt is recorded as well.
+    pub async fn keep_caseload(
+        &self,
+        user: &User,
+        people: &[PersonKey],
+        list: &str,
+        add: bool,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let action = Action::Caseload { what: format!("{} {list}", if add { "add" } else { "remove" }) };
+        let ruling = self.ask_desk(user, Desk::Caseloads)?;
+        let about = About { ruling: Some(&ruling), ..About::default() };
+        if !ruling.allowed {
+            Receipt::new(self.record(user, about, &action, Outcome::Refused, now)?).wait().await?;
+            let otherwise = "Your role does not do this.";
+            return Err(Refusal::NotAllowed(ruling.because.as_deref().unwrap_or(otherwise).to_owned()));
+        }
+        let matter = NewMatter { kind: MatterKind::Claim, until: None, about: format!("caseload {list}"), of: None };
+        let words = format!("{} people", people.len());
+        let opens = (add && !people.is_empty()).then_some(matter);
+        let whole = About { words: &words, ..about };
+        let mut last = self.record_matter(user, whole, &action, Outcome::Permitted, opens, None, now)?;
+        for person in people {
+            let about = About { person: Some(*person), ..about };
+            last = self.record(user, about, &action, Outcome::Permitted, now)?;
+        }
+        // Entries are written in the order they are handed in: with the last, all are on disk.
+        Receipt::new(last).wait().await.map(|_| ())
     }
 
     fn refusal(

@@ -126,6 +126,8 @@ pub enum Desk {
     AuditTrail,
     /// What teams are told, and where the people of caseloads are.
     Worklist,
+    /// Who is on the caseloads that are kept here.
+    Caseloads,
 }
 
 impl Desk {
@@ -140,6 +142,7 @@ impl Desk {
             Desk::CrossReference => "crossReference",
             Desk::AuditTrail => "auditTrail",
             Desk::Worklist => "worklist",
+            Desk::Caseloads => "keepCaseloads",
         }
     }
 }

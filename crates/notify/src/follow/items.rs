@@ -29,10 +29,16 @@ fn place(kind: ResourceType, root: Node<'_>, received: jiff::Timestamp) -> Optio
         ResourceType::Encounter => {
             let class = text(root, "/class/code");
             let inpatient = is_inpatient(&class);
-            if !inpatient && class != "EMER" {
-                return None;
-            }
             let start = time(root, "/period/start");
+            if !inpatient && class != "EMER" {
+                let start = start.filter(|start| *start > late)?;
+                return match status.as_ref() {
+                    // A ward without beds: looked after at home by telephone and screen, with the hospital's doctors.
+                    "in-progress" | "onleave" if class == "VR" => Some((Part::VirtualWard, start)),
+                    "arrived" | "triaged" | "in-progress" | "onleave" | "finished" => Some((Part::Contact, start)),
+                    _ => None,
+                };
+            }
             match status.as_ref() {
                 "arrived" | "triaged" | "in-progress" | "onleave" => {
                     let days = if inpatient { STAY_DAYS_MAX } else { EMERGENCY_DAYS_MAX };

@@ -26,6 +26,10 @@ pub enum Part {
     Appointments = 5,
     /// A letter or a result.
     Filed = 6,
+    /// Looked after at home by a hospital's virtual ward now.
+    VirtualWard = 7,
+    /// Seen by somebody lately: a visit at home, in surgery, by ambulance.
+    Contact = 8,
 }
 
 impl Part {
@@ -37,6 +41,8 @@ impl Part {
             4 => Part::LeftEmergency,
             5 => Part::Appointments,
             6 => Part::Filed,
+            7 => Part::VirtualWard,
+            8 => Part::Contact,
             _ => return None,
         })
     }
@@ -177,6 +183,17 @@ impl Notices {
         })
     }
 
+    /// One caseload, by number.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn caseload_numbered(&self, id: i64) -> Result<Option<Caseload>, Failure> {
+        self.readers.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!("SELECT {CASELOAD} FROM list l WHERE l.id = ?1"))?;
+            Ok(statement.query_row([id], caseload).optional()?)
+        })
+    }
+
     /// Who is on a caseload, each person once.
     ///
     /// # Errors
@@ -211,6 +228,24 @@ impl Notices {
         })
     }
 
+    /// The patients by which a person is on a caseload.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn patients_on(&self, list: i64, person: PersonKey) -> Result<Vec<PatientKey>, Failure> {
+        self.readers.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT patient FROM member WHERE person = ?1 AND list = ?2 ORDER BY patient",
+            )?;
+            let found = statement
+                .query_map(params![person.0.cast_signed(), list], |row| {
+                    Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(found)
+        })
+    }
+
     /// The keys of the caseloads a person is on.
     ///
     /// # Errors
@@ -239,6 +274,14 @@ impl Notices {
     /// The file's.
     pub fn team(&self, key: &str) -> Result<Option<Team>, Failure> {
         Ok(self.teams("key = ?1", key)?.into_iter().next())
+    }
+
+    /// One team, by number.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn team_numbered(&self, id: i64) -> Result<Option<Team>, Failure> {
+        Ok(self.teams("id = ?1", &id.to_string())?.into_iter().next())
     }
 
     fn teams(&self, condition: &str, value: &str) -> Result<Vec<Team>, Failure> {

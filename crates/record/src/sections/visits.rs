@@ -42,7 +42,7 @@ fn last_move(resource: &Resource) -> Option<Timestamp> {
 }
 
 /// Where someone is, in the class's own words (v3 ActCode, Encounter.class).
-fn class(item: &ParsedItem) -> Option<&'static str> {
+pub(crate) fn class(item: &ParsedItem) -> Option<&'static str> {
     Some(match item.resource.str_at("/class/code")? {
         "IMP" | "ACUTE" | "NONAC" => "Admission",
         "EMER" => "Emergency attendance",
@@ -199,7 +199,7 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
 }
 
 /// Where the stay is (its active or last place) and where it was before, with dates.
-fn places(resource: &Resource) -> (Option<String>, Vec<String>) {
+pub(crate) fn places(resource: &Resource) -> (Option<String>, Vec<String>) {
     let all: Vec<(&Value, String)> = resource
         .list("location")
         .iter()
@@ -225,7 +225,7 @@ fn places(resource: &Resource) -> (Option<String>, Vec<String>) {
 }
 
 /// The people of a visit under the roles that matter (v3 ParticipationType).
-fn participants(resource: &Resource) -> Vec<(&'static str, Vec<String>)> {
+pub(crate) fn participants(resource: &Resource) -> Vec<(&'static str, Vec<String>)> {
     let mut groups: Vec<(&'static str, Vec<String>)> = Vec::new();
     for participant in resource.list("participant") {
         let Some(name) = participant.get("individual").and_then(reference) else { continue };
@@ -249,10 +249,14 @@ fn participants(resource: &Resource) -> Vec<(&'static str, Vec<String>)> {
     groups
 }
 
-fn expected_discharge(resource: &Resource) -> Option<String> {
+pub(crate) fn expected_discharge(resource: &Resource) -> Option<String> {
     let found = resource.list("extension").iter().find(|e| {
         text(e, "url").is_some_and(|url| {
-            url.to_lowercase().contains("expecteddischarge") || url.to_lowercase().contains("expected-discharge")
+            let url = url.to_lowercase();
+            // How PV2-9 is mapped, and how others name it.
+            url.ends_with("encounter.plannedenddate")
+                || url.contains("expecteddischarge")
+                || url.contains("expected-discharge")
         })
     })?;
     let raw = text(found, "valueDateTime").or_else(|| text(found, "valueDate"))?;

@@ -258,8 +258,10 @@ impl Comparable for Html<String> {
     /// stylesheets are not.
     fn hash(&self) -> Option<[u8; 32]> {
         let html = &self.0;
-        let start = html.find("<section class=\"banner").or_else(|| html.find("<main"))?;
-        let end = html.find("</main>")?;
+        // A line of a list begins where it is marked, and what is the record's of a page may end before the page does.
+        let begins = ["<!--line-->", "<section class=\"banner", "<main"];
+        let start = begins.into_iter().find_map(|mark| html.find(mark))?;
+        let end = html.find("<!--/line-->").or_else(|| html.find("</main>"))?;
         let shown = html.get(start..end)?;
         let mut hasher = blake3::Hasher::new();
         let token = "name=\"form_token\" value=\"";

@@ -16,6 +16,7 @@ mod sign_in;
 mod sources;
 mod status;
 mod summary;
+mod teams;
 mod why;
 
 pub use admin::{Listed, Named};
@@ -60,6 +61,9 @@ pub fn router(state: AppState) -> Router {
         .route("/plans", get(plans::plans))
         .route("/contacts", get(plans::people))
         .route("/item/{kind}/{id}", get(item::show))
+        .route("/line", get(teams::line::person))
+        .route("/line/{story}", get(teams::line::show))
+        .route("/stay/{story}", get(teams::stay::show).post(teams::stay::say))
         .route("/{section}", get(section::show));
     Router::new()
         .route("/", get(find::start))
@@ -95,6 +99,21 @@ pub fn router(state: AppState) -> Router {
         .route("/privacy/entry/{n}/shown", get(privacy::shown))
         .route("/privacy/person/{person}", get(privacy::person))
         .route("/privacy/person/{person}/objection", post(privacy::object))
+        .route("/teams", get(teams::show))
+        .route("/teams/{id}", get(teams::inbox::show))
+        .route("/teams/{id}/live", get(teams::live::live))
+        .route("/teams/{id}/act", post(teams::act::act))
+        .route("/teams/{id}/rules", get(teams::rules::show).post(teams::rules::change))
+        .route("/caseloads/new", get(teams::lists::form))
+        .route("/caseloads/rule", post(teams::lists::by_rule))
+        .route(
+            "/caseloads/upload",
+            post(teams::lists::upload).layer(DefaultBodyLimit::max(teams::lists::SHEET_BYTES_MAX)),
+        )
+        .route("/caseloads/{id}", get(teams::window::show))
+        .route("/caseloads/{id}/file", get(teams::window::file))
+        .route("/caseloads/{id}/board", get(teams::board::show))
+        .route("/caseloads/{id}/people", post(teams::lists::people))
         .route("/status", get(status::show))
         .route("/status/progress", get(status::progress))
         .route("/assets/{hash}/{name}", get(assets::serve))
@@ -131,6 +150,7 @@ struct Desks {
     admin: bool,
     find: bool,
     own: bool,
+    teams: bool,
 }
 
 impl Desks {
@@ -143,6 +163,7 @@ impl Desks {
             admin: may(Desk::Administer),
             find: may(Desk::Find),
             own: user.kind == UserKind::Person,
+            teams: site.notices.is_some() && may(Desk::Worklist),
         }
     }
 }
@@ -160,6 +181,8 @@ pub enum Here {
     Privacy,
     /// Who may use the region.
     Admin,
+    /// Teams, their inboxes and caseloads.
+    Teams,
     /// The status page.
     Status,
     /// A record, or none of these.
@@ -213,6 +236,9 @@ impl Chrome {
         }
         if self.desks.find {
             links.push((self.find(), "Find a person", self.here == Here::Find));
+        }
+        if self.desks.teams {
+            links.push(("/teams", "Teams", self.here == Here::Teams));
         }
         links.push(("/status", "Status", self.here == Here::Status));
         links
