@@ -308,6 +308,7 @@ fn app(config: &Config, engine: &Engine, gate: Gate, setting: Setting, updates: 
         session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
+        trusted_proxies: config.http.trusted_proxies.clone(),
         named: named(config),
         demo: setting.demo,
     });
