@@ -49,12 +49,20 @@ pub async fn by_identifier(api: &Api, user: &Arc<User>, identifier: &str) -> Res
     Ok(hits.into_iter().map(|hit| hit.person).collect())
 }
 
+/// Whether this user may look for people once more.
+///
+/// # Errors
+/// 429, when they have done so more often in a minute than is usual.
+pub(super) fn not_too_often(api: &Api, user: &User) -> Result<(), ApiError> {
+    api.searches.count(user, Instant::now()).map_err(|wait| {
+        let text = "this user has looked for more people in a minute than is usual: wait, and search again";
+        later(text, wait.as_secs_f64())
+    })
+}
+
 /// Leave to look for people, which is counted and recorded.
 pub(super) fn ask(api: &Api, user: &User, criteria: Vec<String>) -> Result<FindPermit, ApiError> {
-    if let Err(wait) = api.searches.count(user, Instant::now()) {
-        let text = "this user has looked for more people in a minute than is usual: wait, and search again";
-        return Err(later(text, wait.as_secs_f64()));
-    }
+    not_too_often(api, user)?;
     Ok(api.gate.find(user, &Action::FindPeople { criteria }, api.now())?)
 }
 
