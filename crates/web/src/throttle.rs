@@ -6,6 +6,7 @@ use access::{User, UserKind};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{HashMap, VecDeque},
+    net::Ipv6Addr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -35,8 +36,8 @@ impl By<'_> {
     fn key(&self) -> [u8; 32] {
         secret::digest(&match self {
             By::Account(name) => format!("account {}", name.to_lowercase()),
-            By::Address(address) => format!("address {address}"),
-            By::Assertions(address) => format!("assertions {address}"),
+            By::Address(address) => format!("address {}", household(address)),
+            By::Assertions(address) => format!("assertions {}", household(address)),
         })
     }
 
@@ -45,6 +46,15 @@ impl By<'_> {
             By::Account(_) => ACCOUNT_FAILURES_MAX,
             By::Address(_) | By::Assertions(_) => ADDRESS_FAILURES_MAX,
         }
+    }
+}
+
+/// Of an IPv6 address its first 64 bits, which is what one customer is given at least (RFC 6177): whoever has them all
+/// would else be another with each try. Of anything else, itself.
+fn household(address: &str) -> String {
+    match address.parse::<Ipv6Addr>() {
+        Ok(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).to_string(),
+        Err(_) => address.to_owned(),
     }
 }
 
@@ -202,5 +212,16 @@ mod tests {
         throttle.succeeded("somebody");
         assert!(throttle.wait(&sign_in("somebody", "10.0.0.1"), start).is_some());
         assert_eq!(throttle.wait(&[By::Assertions("10.0.0.1")], start), None, "its systems go on");
+    }
+
+    #[test]
+    fn whoever_has_many_addresses_of_one_network_is_one() {
+        let throttle = Throttle::default();
+        let start: Timestamp = "2026-07-14T12:00:00Z".parse().expect("a time");
+        for number in 0..ADDRESS_FAILURES_MAX {
+            throttle.failed(&[By::Address(&format!("2001:db8:0:7:{number:x}::1"))], start);
+        }
+        assert!(throttle.wait(&[By::Address("2001:db8:0:7::99")], start).is_some());
+        assert_eq!(throttle.wait(&[By::Address("2001:db8:0:8::99")], start), None);
     }
 }
