@@ -88,10 +88,13 @@ fn a_restricted_persons_message_is_masked_at_the_terminal_and_revealing_it_is_re
     let region = Region::start();
     let mut pas = region.sender("rcb-adt");
     // Known to the record as restricted; and one that says so itself, of somebody nobody knows.
-    pas.send(&Adt::new("A28", "1001", "20250301120000").and("PD1||||||||||||Y").bytes());
+    let known = Adt::new("A28", "1001", "20250301120000").traced("9434765919").and("PD1||||||||||||Y");
+    pas.send(&known.bytes());
     pas.send(&Adt::new("A40", "1001", "20250302120000").and("MRG|").bytes());
     pas.send(&Adt::new("A40", "2002", "20250302120000").and("PD1||||||||||||Y").and("MRG|").bytes());
     pas.send(&Adt::new("A40", "3003", "20250302120000").and("MRG|").bytes());
+    // And one in another's lane, that speaks of the restricted person by NHS number.
+    pas.send(&Adt::new("A40", "4004", "20250302120000").and("MRG|").and("ZZZ|943 476 5919").bytes());
     region.until_caught_up();
     let (_, desk, _) = region.skein(&["errors", "list"]);
     let numbers: Vec<&str> = desk
@@ -99,8 +102,8 @@ fn a_restricted_persons_message_is_masked_at_the_terminal_and_revealing_it_is_re
         .filter(|line| line.contains("ADT^A40"))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(numbers.len(), 3, "{desk}");
-    for number in &numbers[..2] {
+    assert_eq!(numbers.len(), 4, "{desk}");
+    for number in [numbers[0], numbers[1], numbers[3]] {
         let (shown, message, said) = region.skein(&["errors", "show", number]);
         assert!(shown && message.contains("PID|…") && message.contains("--reveal shows it whole"), "{message}{said}");
         assert!(!message.contains("West Avenue") && !message.contains("BAXTER"), "{message}");
