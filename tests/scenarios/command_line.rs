@@ -68,7 +68,7 @@ fn a_bad_configuration_gets_the_line_and_the_key() {
     let file = region_toml(folder.path(), "[[feed]]\nname = \"a\"\nsource = \"nobody\"\nmllp = \"127.0.0.1:0\"\n");
     assert_eq!(
         the_line(&["serve", "--config", &file]),
-        format!("skein: {file}: feed \"a\" names source \"nobody\", which no [[source]] describes")
+        format!("skein: {file}: line 5: feed \"a\" names source \"nobody\", which no [[source]] describes")
     );
 }
 

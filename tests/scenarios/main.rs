@@ -18,6 +18,7 @@ mod command_line;
 mod every_prefix_of_a_crash;
 mod hazard_log;
 mod itk_messages_make_one_record;
+mod known_by_certificates;
 mod late_message_never_overwrites;
 mod letters_arrive_as_pdf;
 mod loading_and_sending;

@@ -80,3 +80,44 @@ fn a_discarded_message_no_longer_holds_anybody_up() {
     region.serve();
     assert_eq!(name_of(&region, "1001"), "AFTER");
 }
+
+/// A message about somebody whose whereabouts are restricted is shown without what it says, unless whoever sits at the
+/// terminal insists; and that is in the trail, under the name of the account.
+#[test]
+fn a_restricted_persons_message_is_masked_at_the_terminal_and_revealing_it_is_recorded() {
+    let region = Region::start();
+    let mut pas = region.sender("rcb-adt");
+    // Known to the record as restricted; and one that says so itself, of somebody nobody knows.
+    let known = Adt::new("A28", "1001", "20250301120000").traced("9434765919").and("PD1||||||||||||Y");
+    pas.send(&known.bytes());
+    pas.send(&Adt::new("A40", "1001", "20250302120000").and("MRG|").bytes());
+    pas.send(&Adt::new("A40", "2002", "20250302120000").and("PD1||||||||||||Y").and("MRG|").bytes());
+    pas.send(&Adt::new("A40", "3003", "20250302120000").and("MRG|").bytes());
+    // And one in another's lane, that speaks of the restricted person by NHS number.
+    pas.send(&Adt::new("A40", "4004", "20250302120000").and("MRG|").and("ZZZ|943 476 5919").bytes());
+    region.until_caught_up();
+    let (_, desk, _) = region.skein(&["errors", "list"]);
+    let numbers: Vec<&str> = desk
+        .lines()
+        .filter(|line| line.contains("ADT^A40"))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(numbers.len(), 4, "{desk}");
+    for number in [numbers[0], numbers[1], numbers[3]] {
+        let (shown, message, said) = region.skein(&["errors", "show", number]);
+        assert!(shown && message.contains("PID|…") && message.contains("--reveal shows it whole"), "{message}{said}");
+        assert!(!message.contains("West Avenue") && !message.contains("BAXTER"), "{message}");
+    }
+    let (opened, _, said) = region.skein(&["errors", "edit", numbers[0]]);
+    assert!(!opened && said.contains("--reveal opens it whole"), "{said}");
+    let (_, open, _) = region.skein(&["errors", "show", numbers[2]]);
+    assert!(open.contains("West Avenue") && !open.contains("--reveal"), "others are shown: {open}");
+
+    let trail = || region.skein(&["audit", "list"]).1;
+    assert!(!trail().contains("reveal"), "{}", trail());
+    let (shown, message, _) = region.skein(&["errors", "show", numbers[0], "--reveal"]);
+    assert!(shown && message.contains("West Avenue"), "{message}");
+    let trail = trail();
+    let line = trail.lines().find(|line| line.contains(&format!("reveal {}", numbers[0]))).expect("an entry");
+    assert!(line.contains("os:"), "{line}");
+}

@@ -170,11 +170,16 @@ impl Clients {
         all
     }
 
-    /// Give a token for an assertion.
+    /// Give a token for an assertion. `certified`: whether the connection shows what a client of this id must show.
     ///
     /// # Errors
     /// [`NotGranted`].
-    pub async fn grant(&self, request: &TokenRequest<'_>, now: Timestamp) -> Result<Grant, NotGranted> {
+    pub async fn grant(
+        &self,
+        request: &TokenRequest<'_>,
+        certified: &(dyn Fn(&str) -> bool + Send + Sync),
+        now: Timestamp,
+    ) -> Result<Grant, NotGranted> {
         if request.grant_type != "client_credentials" {
             return Err(NotGranted::UnsupportedGrantType);
         }
@@ -187,6 +192,11 @@ impl Clients {
             return Err(NotGranted::InvalidScope("scope must name what is asked for, e.g. system/Patient.rs".into()));
         }
         let client = self.authenticated(request.assertion, now).await?;
+        if !certified(&client.user.id) {
+            let text =
+                "this client gets tokens only over a connection that shows its own client certificate (RFC 8705)";
+            return Err(NotGranted::InvalidClient(text.into()));
+        }
         let scopes = asked.within(&client.scopes);
         if scopes.is_empty() {
             return Err(NotGranted::InvalidScope("nothing of what is asked for is configured for this client".into()));

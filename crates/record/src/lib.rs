@@ -4,6 +4,7 @@
 
 pub mod banner;
 pub mod compare;
+pub mod desk;
 pub mod explain;
 pub mod freshness;
 pub mod glance;

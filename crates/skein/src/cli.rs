@@ -314,6 +314,10 @@ pub struct Errors {
     pub action: Desk,
 }
 
+const REVEAL_HELP: &str = "\
+Messages about people whose whereabouts are restricted are shown without what they say. --reveal shows them whole, and the
+audit trail says that this account of the operating system did so: `skein audit list --user os:NAME`.";
+
 /// The actions of the error desk.
 #[derive(Subcommand, Debug)]
 pub enum Desk {
@@ -330,14 +334,22 @@ pub enum Desk {
         limit: usize,
     },
     /// One message: why, where, and the message with the place marked
+    #[command(after_help = REVEAL_HELP)]
     Show {
         /// The message's number, from the list
         number: u64,
+        /// Show it whole although it is about somebody whose whereabouts are restricted
+        #[arg(long)]
+        reveal: bool,
     },
     /// Correct a message and resubmit it; the original stays
+    #[command(after_help = REVEAL_HELP)]
     Edit {
         /// The message's number, from the list
         number: u64,
+        /// Open it in $EDITOR although it is about somebody whose whereabouts are restricted
+        #[arg(long)]
+        reveal: bool,
         /// Take the corrected message from this file instead of opening $EDITOR
         #[arg(long, value_name = "FILE")]
         with: Option<PathBuf>,

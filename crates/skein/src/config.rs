@@ -1,17 +1,17 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
+pub mod feed;
+pub mod http;
 pub mod sign_in;
 
 use crate::{
     failure::{Failure, Outcome, io_words},
     logging::Form,
 };
-use intake::listener::tls::Senders;
 use mapping::Profile;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -23,7 +23,7 @@ pub struct Config {
     pub region: RegionTable,
     /// Where pages and the FHIR API are served.
     #[serde(default)]
-    pub http: Http,
+    pub http: http::Http,
     /// How to log.
     #[serde(default)]
     pub log: Log,
@@ -35,7 +35,7 @@ pub struct Config {
     pub source_texts: Vec<String>,
     /// The connections that sources send over.
     #[serde(default, rename = "feed")]
-    pub feeds: Vec<Feed>,
+    pub feeds: Vec<feed::Feed>,
     /// Local accounts.
     #[serde(default, rename = "user")]
     pub users: Vec<User>,
@@ -85,85 +85,6 @@ pub struct RegionTable {
     pub policies: Option<PathBuf>,
 }
 
-/// `[http]`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// Where to listen.
-    #[serde(default = "default_http")]
-    pub address: SocketAddr,
-    /// With TLS. Without, put a proxy in front that ends it: session cookies are only safe over TLS.
-    pub tls: Option<Tls>,
-    /// The address users reach it at, e.g. `https://record.example`: links in FHIR answers begin with it. Without, they
-    /// begin with whatever address a request came to.
-    pub public_url: Option<String>,
-    /// Whether a proxy in front ends TLS, so that cookies are marked `Secure`.
-    #[serde(default)]
-    pub behind_tls_proxy: bool,
-    /// The largest request body accepted, in bytes.
-    #[serde(default = "default_body_bytes_max")]
-    pub body_bytes_max: usize,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Http {
-            address: default_http(),
-            tls: None,
-            public_url: None,
-            behind_tls_proxy: false,
-            body_bytes_max: default_body_bytes_max(),
-        }
-    }
-}
-
-fn default_http() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8080))
-}
-
-fn default_body_bytes_max() -> usize {
-    64 * 1024 * 1024
-}
-
-/// A certificate and its key, PEM files; relative to the configuration file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// The certificate chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-    /// Ask whoever connects for a certificate signed by one of these authorities.
-    pub client_authorities: Option<PathBuf>,
-    /// Of those, only certificates with one of these DNS names (subjectAltName).
-    #[serde(default)]
-    pub client_names: Vec<String>,
-    /// Or with one of these SHA-256 fingerprints.
-    #[serde(default)]
-    pub client_fingerprints: Vec<String>,
-    /// Must a sender show one? Only with `client_authorities`.
-    #[serde(default)]
-    pub client_certificates: ClientCertificates,
-}
-
-impl Tls {
-    /// The senders named.
-    pub fn senders(&self) -> Senders {
-        Senders { names: self.client_names.clone(), fingerprints: self.client_fingerprints.clone() }
-    }
-}
-
-/// Whether senders must show a certificate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientCertificates {
-    /// Nothing is taken without one.
-    #[default]
-    Required,
-    /// One that is shown must be good; none is fine.
-    Optional,
-}
-
 /// `[log]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,55 +105,6 @@ impl Default for Log {
 
 fn default_level() -> String {
     "info".into()
-}
-
-/// `[[feed]]`: one connection from a source. Either `mllp` or `token_hash` is set.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Feed {
-    /// The name used by the error desk, the log and the freshness of sources.
-    pub name: String,
-    /// The source that speaks on it.
-    pub source: String,
-    /// HL7 v2 over MLLP: where to listen.
-    pub mllp: Option<SocketAddr>,
-    /// MLLP over TLS.
-    pub tls: Option<Tls>,
-    /// FHIR over HTTP: the hash of the source's access token, made by `skein hash token`.
-    pub token_hash: Option<String>,
-    /// How to acknowledge: `auto` (as MSH-15/16 ask), `original` or `enhanced`. Default: as the source's profile says.
-    pub acknowledge: Option<Acknowledge>,
-    /// When the application acknowledgement that MSH-16 asks for is given: `processed`, or `stored`.
-    #[serde(default)]
-    pub application_acknowledge: ApplicationAcknowledge,
-    /// What to answer to a message of which a part cannot be read: `error` (AE, CE) or `accept` (AA, CA).
-    #[serde(default)]
-    pub faulty: FaultyAnswer,
-    /// Connections at once; the next one waits.
-    #[serde(default = "default_connections_max")]
-    pub connections_max: usize,
-    /// The largest message, in bytes; a larger one is refused with an answer.
-    #[serde(default = "default_message_bytes_max")]
-    pub message_bytes_max: usize,
-    /// Seconds without a byte after which a connection is closed.
-    #[serde(default = "default_idle_seconds_max")]
-    pub idle_seconds_max: u64,
-    /// Queries (QBP^Q23) on this MLLP feed are answered, asked by this system. Without, they are refused.
-    pub queries: Option<Asker>,
-}
-
-/// `[feed.queries]`: as whom queries on a feed are asked.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Asker {
-    /// Its id, as the audit trail shows it.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The ODS code of the organisation that answers for it.
-    pub organisation_code: String,
-    /// That organisation's name.
-    pub organisation_name: String,
 }
 
 /// `[[pix_update]]`: a system that hears by which identifiers people are known.
@@ -260,52 +132,6 @@ pub struct PixUpdate {
     pub receiving_facility: String,
     /// With TLS: its certificate must be signed by one of these authorities (a PEM file).
     pub authorities: Option<PathBuf>,
-}
-
-fn default_connections_max() -> usize {
-    64
-}
-
-fn default_message_bytes_max() -> usize {
-    64 * 1024 * 1024
-}
-
-fn default_idle_seconds_max() -> u64 {
-    900
-}
-
-/// How a feed is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Acknowledge {
-    /// As each message asks in MSH-15 and MSH-16.
-    Auto,
-    /// AA, AE, AR.
-    Original,
-    /// CA, CE, CR.
-    Enhanced,
-}
-
-/// When a feed gives application acknowledgements of enhanced mode.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ApplicationAcknowledge {
-    /// When the message has been processed, after the accept acknowledgement.
-    #[default]
-    Processed,
-    /// When the message is on disk, and only where no accept acknowledgement is given.
-    Stored,
-}
-
-/// What a feed answers to a message of which a part cannot be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FaultyAnswer {
-    /// AE, CE.
-    #[default]
-    Error,
-    /// AA, CA.
-    Accept,
 }
 
 /// `[[user]]`: a local account.
@@ -421,70 +247,9 @@ impl Config {
                 return Err(format!("two sources have the name \"{}\"", source.source));
             }
         }
-        if let Some(url) = &self.http.public_url
-            && !(url.starts_with("https://") || url.starts_with("http://"))
-        {
-            return Err("http.public_url must begin with https:// (or http://)".into());
-        }
-        let mut names = BTreeMap::new();
-        let mut addresses = BTreeMap::from([(self.http.address, "http.address")]);
+        http::check(self)?;
         let mut hashes = BTreeMap::new();
-        for feed in &self.feeds {
-            let name = feed.name.as_str();
-            if names.insert(name, ()).is_some() {
-                return Err(format!("two feeds have the name \"{name}\""));
-            }
-            if !sources.contains_key(feed.source.as_str()) {
-                return Err(format!("feed \"{name}\" names source \"{}\", which no [[source]] describes", feed.source));
-            }
-            match (feed.mllp, &feed.token_hash) {
-                (Some(address), None) => {
-                    let other = addresses.insert(address, name).filter(|_| address.port() != 0);
-                    if let Some(other) = other {
-                        return Err(format!("feed \"{name}\" listens on {address}, and so does {other}"));
-                    }
-                }
-                (None, Some(hash)) => {
-                    let place = format!("feed \"{name}\": token_hash");
-                    check_token_hash(hash, &place)?;
-                    if let Some(other) = hashes.insert(hash.as_str(), place.clone()) {
-                        return Err(format!("{place} is the same as {other}: each sender has its own token"));
-                    }
-                }
-                _ => return Err(format!("feed \"{name}\" needs either mllp (HL7 v2) or token_hash (FHIR)")),
-            }
-            let strange = [(feed.tls.is_some(), "tls"), (feed.acknowledge.is_some(), "acknowledge")];
-            if let (None, Some((_, key))) = (feed.mllp, strange.iter().find(|(set, _)| *set)) {
-                return Err(format!("feed \"{name}\": {key} is for HL7 v2 feeds (mllp); FHIR comes over [http]"));
-            }
-            if let Some(tls) = &feed.tls
-                && tls.client_certificates == ClientCertificates::Optional
-                && tls.client_authorities.is_none()
-            {
-                return Err(format!("feed \"{name}\": client_certificates needs client_authorities, who signs them"));
-            }
-            if let Some(tls) = &feed.tls {
-                let senders = tls.senders();
-                senders.check().map_err(|what| format!("feed \"{name}\": {what}"))?;
-                if !senders.is_empty() && tls.client_authorities.is_none() {
-                    let what = "client_names and client_fingerprints need client_authorities, who signs them";
-                    return Err(format!("feed \"{name}\": {what}"));
-                }
-                if !senders.is_empty() && tls.client_certificates == ClientCertificates::Optional {
-                    let what = "client_names and client_fingerprints need client_certificates = \"required\": whoever \
-                        shows none would be let in";
-                    return Err(format!("feed \"{name}\": {what}"));
-                }
-            }
-            if feed.queries.is_some() && feed.mllp.is_none() {
-                return Err(format!(
-                    "feed \"{name}\": queries are answered on MLLP feeds; over FHIR ask as a [[client]]"
-                ));
-            }
-            if feed.connections_max == 0 || feed.message_bytes_max == 0 || feed.idle_seconds_max == 0 {
-                return Err(format!("feed \"{name}\": a limit of 0 lets nothing in"));
-            }
-        }
+        feed::check(self, &sources, &mut hashes)?;
         let mut ids = BTreeMap::new();
         for user in &self.users {
             if ids.insert(user.id.as_str(), ()).is_some() {
@@ -597,6 +362,12 @@ mod tests {
         format!("[[client]]\nid=\"c\"\nname=\"C\"\norganisation_code=\"O\"\norganisation_name=\"O\"\n{more}")
     }
 
+    const TLS: &str = "[http.tls]\ncertificate=\"c\"\nkey=\"k\"\n";
+
+    fn fhir(more: &str) -> String {
+        format!("[[source]]\nsource=\"a\"\n[[feed]]\nname=\"f\"\nsource=\"a\"\n{more}\n")
+    }
+
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let source = "[[source]]\nsource = \"a\"\n";
@@ -651,6 +422,41 @@ mod tests {
             (&client("jwks=\"x\""), "set scopes"),
             (&client("jwks=\"x\"\nscopes=[\"user/*.rs\"]"), "a scope is system/"),
             ("[sessions]\nidle_minutes=0", "idle_minutes is 1 to 1440"),
+            ("[sessions]\nsearches_per_minute=0", "searches_per_minute is 1 to 10000"),
+            ("[http]\ntrusted_proxies = [\"10.0.0.0/40\"]", "line 6 (trusted_proxies): \"10.0.0.0/40\" is no network"),
+            (
+                &fhir(&format!("token_hash=\"{hash}\"\nclient_names=[\"gp.example\"]")),
+                "line 7: feed \"f\": client_names and client_fingerprints need [http.tls]",
+            ),
+            (
+                &format!("{TLS}{}", fhir("client_names=[\"gp.example\"]")),
+                "line 10: feed \"f\": client_names and client_fingerprints need client_authorities in [http.tls]",
+            ),
+            (
+                &format!("{TLS}client_authorities=\"ca\"\n{}", fhir("client_names=[\"a b\"]")),
+                "line 11: feed \"f\": client_names: \"a b\" is no DNS name",
+            ),
+            (
+                &format!("{TLS}client_authorities=\"ca\"\nclient_names=[\"gp.example\"]"),
+                "line 5: [http.tls]: client_names and client_fingerprints belong to",
+            ),
+            (
+                &format!("{TLS}client_certificates=\"required\""),
+                "line 5: [http.tls]: client_certificates needs client_authorities",
+            ),
+            (
+                &format!(
+                    "{TLS}client_authorities=\"ca\"\n{}{}",
+                    fhir("client_names=[\"gp.example\"]"),
+                    "[[feed]]\nname=\"g\"\nsource=\"a\"\nclient_names=[\"GP.example\"]"
+                ),
+                "line 15: feed \"g\" and feed \"f\" are known by the certificate",
+            ),
+            (&fhir("mllp=\"127.0.0.1:9\"\nclient_names=[\"gp.example\"]"), "stand in its [feed.tls]"),
+            (
+                &client(&format!("token_hash=\"{hash}\"\nclient_names=[\"app.example\"]")),
+                "line 5: client \"c\": client_names and client_fingerprints need [http.tls]",
+            ),
         ] {
             let said = refused(rest);
             assert!(said.contains(says), "{said} does not say {says}");

@@ -1,7 +1,10 @@
 //! Where pages and the FHIR API are served: a TCP socket, with TLS when the configuration names a certificate.
 
 use crate::failure::{Failure, Outcome, io_words};
-use axum::serve::Listener;
+use axum::{
+    extract::{ConnectInfo, Request, connect_info::Connected},
+    serve::{IncomingStream, Listener},
+};
 use intake::listener::tls::{Renewed, ServerFiles};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -26,6 +29,30 @@ pub async fn bind(address: SocketAddr, place: &str) -> Outcome<TcpListener> {
 /// The TLS side of the HTTP listener.
 pub fn tls(files: ServerFiles) -> Outcome<Renewed> {
     Renewed::open(files, vec![b"http/1.1".to_vec()]).map_err(|error| Failure::asked(format!("http.tls: {error}")))
+}
+
+/// The connection a request came over.
+#[derive(Clone)]
+pub struct Connection(web::Peer);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Connection(web::Peer { address: *stream.remote_addr(), certificate: None })
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        let (_, tls) = stream.io().get_ref();
+        let leaf = tls.peer_certificates().and_then(|chain| chain.first());
+        Connection(web::Peer { address: *stream.remote_addr(), certificate: leaf.map(|leaf| leaf.as_ref().into()) })
+    }
+}
+
+/// Hand the handlers whoever is at the other end, in their own words.
+pub async fn with_peer(ConnectInfo(Connection(peer)): ConnectInfo<Connection>, mut request: Request) -> Request {
+    request.extensions_mut().insert(peer);
+    request
 }
 
 /// A listener whose connections have shaken hands. One slow client does not keep others waiting.

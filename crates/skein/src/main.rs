@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod demo;
 mod edge;
+mod exposed;
 mod failure;
 mod listen;
 mod logging;

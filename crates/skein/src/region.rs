@@ -11,6 +11,7 @@ use access::{Gate, User};
 use intake::{Engine, EngineConfig, StoreError};
 use record::Records;
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -149,9 +150,26 @@ pub fn runtime() -> Outcome<tokio::runtime::Runtime> {
 
 /// Whoever sits at this terminal: the account of the operating system, which can read the files anyway.
 pub fn operator() -> User {
-    let name = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
-    let name = name.unwrap_or_else(|_| "unknown".into());
-    User::staff(format!("os:{name}"), format!("{name} at the command line"), ("R8015", "Systems support"), ("", ""))
+    // /proc/self belongs to whoever runs this program, whatever the environment says.
+    let uid = std::fs::metadata("/proc/self").ok().map(|about| about.uid());
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let sudo = std::env::var("SUDO_USER").ok();
+    let said = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok();
+    let (id, name) = account(uid, &accounts, sudo.as_deref(), said.as_deref());
+    User::staff(id, name, ("R8015", "Systems support"), ("", ""))
+}
+
+/// The id and the name of the account with this number. `sudo` names the human behind a shared account; it is as good as
+/// `sudo`'s own log, so the number stands beside it. `said` is believed only of accounts that are not in `accounts`
+/// (`/etc/passwd`), as those of a directory are not.
+fn account(uid: Option<u32>, accounts: &str, sudo: Option<&str>, said: Option<&str>) -> (String, String) {
+    let known = uid.and_then(|uid| {
+        let mut lines = accounts.lines().map(|line| line.split(':'));
+        lines.find_map(|mut line| line.next().filter(|_| line.nth(1).is_some_and(|said| said.parse() == Ok(uid))))
+    });
+    let name = sudo.or(known).or(said).unwrap_or("unknown");
+    let number = uid.map(|uid| format!(" (uid {uid})")).unwrap_or_default();
+    (format!("os:{name}"), format!("{name}{number} at the command line"))
 }
 
 /// Whoever sits at this terminal, as a data steward. `by`: the name of whoever decides; the account stays who it is, so
@@ -160,4 +178,20 @@ pub fn steward(by: Option<&str>) -> User {
     let operator = operator();
     let name = by.map_or_else(|| operator.name.clone(), |by| format!("{by}, at the command line"));
     User { name, role_code: "R8012".into(), role_name: "Data steward".into(), ..operator }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_is_the_account_whatever_the_environment_says() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nalice:x:1001:1001::/home/alice:/bin/sh\n";
+        let named = |uid, sudo, said| account(uid, accounts, sudo, said).1;
+        assert_eq!(named(Some(1001), None, Some("bob")), "alice (uid 1001) at the command line");
+        assert_eq!(named(Some(0), Some("alice"), Some("root")), "alice (uid 0) at the command line", "behind sudo");
+        assert_eq!(named(Some(90_210), None, Some("carol")), "carol (uid 90210) at the command line", "a directory's");
+        assert_eq!(named(None, None, None), "unknown at the command line");
+        assert_eq!(account(Some(1001), accounts, None, Some("bob")).0, "os:alice");
+    }
 }

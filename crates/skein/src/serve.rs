@@ -1,14 +1,18 @@
 //! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
 
 use crate::{
-    config::{Acknowledge, ApplicationAcknowledge, ClientCertificates, Config, FaultyAnswer, Feed, Reach, Tls},
-    edge,
+    config::{
+        Config, Reach,
+        feed::{Acknowledge, ApplicationAcknowledge, FaultyAnswer, Feed},
+        http::{ClientCertificates, Tls},
+    },
+    edge, exposed,
     failure::{Failure, Outcome},
     listen, misuse, notify, pix, policies, region,
     sign_in::{self, SigningIn},
 };
 use access::{Account, Accounts, Gate, User, UserKind};
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{Json, Router, extract::State, http::StatusCode, middleware::map_request, routing::get};
 use intake::{
     Engine,
     answer::{Application, Faulty, Rules},
@@ -63,7 +67,7 @@ impl Server {
     /// Take every address and open the files, so that whatever is wrong shows before anything starts.
     pub async fn open(config: Config, setting: Setting) -> Outcome<Server> {
         let tls = match &config.http.tls {
-            Some(files) => Some(listen::tls(server_files(&config, files))?),
+            Some(files) => Some(listen::tls(server_files(&config, files, ClientCertificates::Optional))?),
             None => None,
         };
         let http = listen::bind(config.http.address, "http.address").await?;
@@ -73,6 +77,9 @@ impl Server {
                 let listener = Listener::bind(listener_config(&config, feed, address)).await;
                 listeners.push(listener.map_err(Failure::asked)?);
             }
+        }
+        for warning in exposed::warnings(&config) {
+            tracing::warn!("{warning}");
         }
         let engine = tokio::task::block_in_place(|| region::start(&config))?;
         Ok(Server { engine, config, setting, listeners, http, tls })
@@ -121,9 +128,9 @@ impl Server {
             };
             feeds.spawn(listener.run(self.engine.clone(), clock.clone(), stop.clone()));
         }
+        let app = app.layer(map_request(listen::with_peer)).into_make_service_with_connect_info::<listen::Connection>();
         let served = match self.tls {
             None => {
-                let app = app.into_make_service_with_connect_info::<SocketAddr>();
                 let serve = axum::serve(self.http, app).with_graceful_shutdown(stop.clone().cancelled_owned());
                 within_reason(serve, &stop).await
             }
@@ -165,11 +172,11 @@ where
 /// Check what a configuration names without starting anything: certificates, keys, accounts.
 pub fn check(config: &Config) -> Outcome {
     if let Some(tls) = &config.http.tls {
-        listen::tls(server_files(config, tls))?;
+        listen::tls(server_files(config, tls, ClientCertificates::Optional))?;
     }
     for feed in &config.feeds {
         if let Some(tls) = &feed.tls {
-            intake::listener::tls::server(&server_files(config, tls))
+            intake::listener::tls::server(&server_files(config, tls, ClientCertificates::Required))
                 .map_err(|error| Failure::asked(format!("feed {}: {error}", feed.name)))?;
         }
     }
@@ -179,13 +186,14 @@ pub fn check(config: &Config) -> Outcome {
     accounts(config).map(|_| ())
 }
 
-fn server_files(config: &Config, tls: &Tls) -> ServerFiles {
+/// `usual`: whether clients must show certificates, where the configuration says nothing.
+fn server_files(config: &Config, tls: &Tls, usual: ClientCertificates) -> ServerFiles {
     let beside = |path: &Path| config.beside(path);
     ServerFiles {
         certificate: beside(&tls.certificate),
         key: beside(&tls.key),
         client_authorities: tls.client_authorities.as_deref().map(beside),
-        client_optional: tls.client_certificates == ClientCertificates::Optional,
+        client_optional: tls.client_certificates.unwrap_or(usual) == ClientCertificates::Optional,
         senders: tls.senders(),
     }
 }
@@ -204,7 +212,7 @@ fn listener_config(config: &Config, feed: &Feed, address: SocketAddr) -> Listene
         (Some(Acknowledge::Enhanced), _) | (None, Acknowledgement::Enhanced) => Mode::Enhanced,
     };
     ListenerConfig {
-        tls: feed.tls.as_ref().map(|tls| server_files(config, tls)),
+        tls: feed.tls.as_ref().map(|tls| server_files(config, tls, ClientCertificates::Required)),
         rules: Rules {
             mode,
             faulty: match feed.faulty {
@@ -274,7 +282,12 @@ fn named(config: &Config) -> web::Named {
             Reach::Region => "everybody",
         };
         let scopes = if client.scopes.is_empty() { "all scopes".to_owned() } else { client.scopes.join(" ") };
-        let token = if client.token_hash.is_some() { "lasting token" } else { "short tokens" };
+        let token = match (&client.token_hash, client.senders().is_empty()) {
+            (Some(_), true) => "lasting token",
+            (Some(_), false) => "lasting token and certificate",
+            (None, true) => "short tokens",
+            (None, false) => "short tokens and certificate",
+        };
         let activities = client.activities.join(" ");
         web::Listed {
             id: client.id.clone(),
@@ -291,7 +304,11 @@ fn named(config: &Config) -> web::Named {
         let over = match (&feed.mllp, &feed.tls) {
             (Some(address), Some(_)) => format!("HL7 v2 at {address}, TLS"),
             (Some(address), None) => format!("HL7 v2 at {address}, plain"),
-            (None, _) => "FHIR, by token".to_owned(),
+            (None, _) => match (&feed.token_hash, feed.senders().is_empty()) {
+                (Some(_), true) => "FHIR, by token".to_owned(),
+                (Some(_), false) => "FHIR, by token and certificate".to_owned(),
+                (None, _) => "FHIR, by certificate".to_owned(),
+            },
         };
         web::Listed { id: feed.name.clone(), name: feed.source.clone(), may: over, ..web::Listed::default() }
     });
@@ -310,7 +327,7 @@ fn app(
     let journal = engine.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
-    let SigningIn { providers, clients, limits, sessions } = sign_in::open(config)?;
+    let SigningIn { providers, clients, limits, certificates, sessions } = sign_in::open(config)?;
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
         gate,
@@ -322,11 +339,15 @@ fn app(
         session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
+        trusted_proxies: config.http.trusted_proxies.clone(),
         named: named(config),
         demo: setting.demo,
     });
-    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, ..api(config) })
-        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
+    Ok(web::router(
+        site,
+        web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, certificates, ..api(config) },
+    )
+    .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
 }
 
 /// What speaks of people over HL7 v2, with what it shares.
@@ -404,12 +425,11 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
             scopes: (!client.scopes.is_empty()).then_some(scopes),
         })
     });
-    let sources = config.feeds.iter().filter_map(|feed| {
-        Some(web::fhir::Source {
-            token_hash: feed.token_hash.clone()?,
-            source: feed.source.clone(),
-            feed: feed.name.clone(),
-        })
+    let sources = config.feeds.iter().filter(|feed| feed.mllp.is_none()).map(|feed| web::fhir::Source {
+        token_hash: feed.token_hash.clone(),
+        senders: feed.senders(),
+        source: feed.source.clone(),
+        feed: feed.name.clone(),
     });
     web::fhir::ApiConfig {
         base: config.http.public_url.as_ref().map(|url| format!("{}/fhir", url.trim_end_matches('/'))),

@@ -14,6 +14,7 @@ use access::{
     sign_in::{ClaimNames, Credential, LocalRole, Provider, ProviderConfig, RoleRules, SignInKind},
     smart::{ClientConfig, Clients, Scopes},
 };
+use intake::listener::tls::Senders;
 use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use std::{collections::HashMap, path::Path, sync::Arc};
@@ -27,6 +28,8 @@ pub struct SigningIn {
     pub clients: Option<Arc<Clients>>,
     /// What each system may ask for.
     pub limits: HashMap<String, web::fhir::Limits>,
+    /// What each system must show on its connection.
+    pub certificates: HashMap<String, Senders>,
     /// How long sessions last.
     pub sessions: web::SessionLimits,
 }
@@ -67,8 +70,10 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
     let sessions = web::SessionLimits {
         idle_max: SignedDuration::from_mins(config.sessions.idle_minutes.into()),
         life_max: SignedDuration::from_hours(config.sessions.life_hours.into()),
+        searches_per_minute: config.sessions.searches_per_minute,
     };
-    Ok(SigningIn { providers, clients, limits: limits.collect(), sessions })
+    let certificates = config.clients.iter().map(|client| (client.id.clone(), client.senders()));
+    Ok(SigningIn { providers, clients, limits: limits.collect(), certificates: certificates.collect(), sessions })
 }
 
 /// Who a client system is.

@@ -29,6 +29,8 @@ pub enum PageError {
     StaleForm,
     /// It cannot be done now; the sentence says what to do.
     NotNow(String),
+    /// Too often; the sentence says what to do, and so many seconds have to pass first.
+    TooOften(String, u64),
     /// Our fault; the text is for the log alone.
     Fault(String),
 }
@@ -37,7 +39,10 @@ impl PageError {
     /// In one sentence, for whoever has no page.
     pub fn sentence(&self) -> String {
         match self {
-            PageError::Forbidden(sentence) | PageError::Bad(sentence) | PageError::NotNow(sentence) => sentence.clone(),
+            PageError::Forbidden(sentence)
+            | PageError::Bad(sentence)
+            | PageError::NotNow(sentence)
+            | PageError::TooOften(sentence, _) => sentence.clone(),
             PageError::Fault(cause) => cause.clone(),
             PageError::NotFound => "there is nothing there".into(),
             other => format!("it cannot be shown ({other:?})"),
@@ -116,6 +121,11 @@ pub fn of_the_demonstration(response: Response) -> Response {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
+        let retry = match &self {
+            PageError::NotNow(_) => Some(60),
+            PageError::TooOften(_, seconds) => Some((*seconds).max(1)),
+            _ => None,
+        };
         let (status, title, sentence) = match self {
             PageError::SignIn(then) => {
                 let target = match then {
@@ -143,6 +153,7 @@ impl IntoResponse for PageError {
                 "The page you sent this from is no longer valid, perhaps because you signed in again. Go back, load it anew and send it again.".into(),
             ),
             PageError::NotNow(sentence) => (StatusCode::SERVICE_UNAVAILABLE, "Not available just now", sentence),
+            PageError::TooOften(sentence, _) => (StatusCode::TOO_MANY_REQUESTS, "Too many searches", sentence),
             PageError::Fault(cause) => {
                 tracing::error!(%cause, "a page failed");
                 (
@@ -156,8 +167,8 @@ impl IntoResponse for PageError {
         let shown = Shown { title, sentence, onward };
         let mut response = (status, Html(shown.body(false))).into_response();
         response.extensions_mut().insert(shown);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
+        if let Some(seconds) = retry {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
         }
         response
     }

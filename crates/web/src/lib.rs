@@ -6,9 +6,11 @@ mod chart;
 mod error;
 pub mod fhir;
 mod flows;
+mod forwarded;
 mod headers;
 mod oauth;
 mod pages;
+mod peer;
 pub mod replay;
 mod secret;
 mod session;
@@ -17,9 +19,12 @@ mod state;
 mod throttle;
 mod via;
 
+pub use forwarded::Proxies;
 pub use pages::{Listed, Named};
+pub use peer::Peer;
 pub use session::SessionLimits;
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
+pub use throttle::Searches;
 
 use axum::{Router, extract::Request, http::Uri, routing::any};
 use std::sync::Arc;
@@ -31,6 +36,8 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     let site = state.clone();
     let clock = Arc::new(move || site.now());
     let engine = state.engine.clone();
+    // One count for pages and API.
+    let api = fhir::ApiConfig { searches: Arc::clone(&state.searches), ..api };
     let api = engine.map(|engine| {
         let api = fhir::Api::new(state.gate.clone(), state.records.clone(), engine, clock, api);
         let tokens = oauth::router(state.clone(), api.clone());
@@ -43,7 +50,8 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     });
     api.unwrap_or_default()
         .merge(pages::router(state.clone()))
-        .layer(axum::middleware::from_fn_with_state(state, headers::secure))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), headers::secure))
+        .layer(axum::middleware::from_fn_with_state(state, forwarded::learn))
         .layer(CompressionLayer::new())
 }
 

@@ -1,6 +1,6 @@
 //! `POST /oauth/token` and the published configuration: SMART Backend Services (SMART App Launch 2.2).
 
-use crate::{fhir::Api, state::AppState};
+use crate::{fhir::Api, peer::Shown, state::AppState, throttle::By, via::Came};
 use access::{
     sign_in::Event,
     smart::{ASSERTION_ALGORITHMS, NotGranted, TokenRequest},
@@ -47,7 +47,12 @@ fn refused(status: StatusCode, code: &str, text: &str) -> Response {
     response
 }
 
-async fn token(State((state, api)): State<(AppState, Api)>, form: Result<Form<Asked>, FormRejection>) -> Response {
+async fn token(
+    State((state, api)): State<(AppState, Api)>,
+    Came(via): Came,
+    shown: Shown,
+    form: Result<Form<Asked>, FormRejection>,
+) -> Response {
     let Some(clients) = api.clients() else {
         return refused(
             StatusCode::NOT_FOUND,
@@ -65,8 +70,15 @@ async fn token(State((state, api)): State<(AppState, Api)>, form: Result<Form<As
         assertion: &asked.client_assertion,
         scope: &asked.scope,
     };
-    let now = state.now();
-    let grant = match clients.grant(&request, now).await {
+    let (now, counted) = (state.now(), [By::Assertions(&via.address)]);
+    if let Some(wait) = state.throttle.wait(&counted, state.steady_now()) {
+        let text = "too many assertions from your address were not believed: wait, and send one that is right";
+        let mut response = refused(StatusCode::TOO_MANY_REQUESTS, "invalid_client", text);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1).unsigned_abs()));
+        return response;
+    }
+    let certified = |id: &str| api.holds_certificate(id, shown.0.as_deref());
+    let grant = match clients.grant(&request, &certified, now).await {
         Ok(grant) => grant,
         Err(error) => {
             let status = match error {
@@ -75,12 +87,13 @@ async fn token(State((state, api)): State<(AppState, Api)>, form: Result<Form<As
                 _ => StatusCode::BAD_REQUEST,
             };
             if status == StatusCode::UNAUTHORIZED {
+                state.throttle.failed(&counted, state.steady_now());
                 tracing::info!(%error, "a client's assertion was not believed");
             }
             return refused(status, error.code(), &error.to_string());
         }
     };
-    let written = state.events.record(Event::TokenGranted, None, &grant.user, "private_key_jwt", now).await;
+    let written = state.events.record(Event::TokenGranted, None, &grant.user, &via, "private_key_jwt", now).await;
     if let Err(error) = written {
         tracing::error!(%error, "a token could not be recorded, so none was given");
         return refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "try again in a minute");
@@ -108,6 +121,8 @@ async fn configuration(State((_, api)): State<(AppState, Api)>) -> Response {
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": clients.scopes(),
+        // RFC 8705 §3.3: of those clients that the configuration binds to a certificate.
+        "tls_client_certificate_bound_access_tokens": api.binds_clients(),
         "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
     }))
     .into_response()

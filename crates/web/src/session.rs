@@ -1,7 +1,7 @@
 //! Sessions: kept on the server under a hash of their token, ended by signing out, by idle time, after some hours in any
 //! case, or by the identity provider. The browser holds one cookie, unreadable to scripts and never sent from another site.
 
-use crate::{error::PageError, secret, state::AppState};
+use crate::{error::PageError, secret, state::AppState, throttle::SEARCHES_PER_MINUTE};
 use access::{
     User, UserKind,
     sign_in::{LoggedOut, SignedOn},
@@ -42,18 +42,24 @@ pub struct Search {
     pub beside: Option<PatientKey>,
 }
 
-/// How long sessions last.
+/// How long sessions last, and how much may be asked in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionLimits {
     /// A session ends after this long without a request.
     pub idle_max: SignedDuration,
     /// A session ends after this long in any case.
     pub life_max: SignedDuration,
+    /// Searches for people that one member of staff may make in a minute, in all their sessions.
+    pub searches_per_minute: u32,
 }
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        SessionLimits { idle_max: SignedDuration::from_mins(30), life_max: SignedDuration::from_hours(12) }
+        SessionLimits {
+            idle_max: SignedDuration::from_mins(30),
+            life_max: SignedDuration::from_hours(12),
+            searches_per_minute: SEARCHES_PER_MINUTE,
+        }
     }
 }
 

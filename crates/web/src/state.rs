@@ -3,10 +3,11 @@
 use crate::{
     error::PageError,
     flows::Flows,
+    forwarded::Proxies,
     pages::Named,
     session::{SessionLimits, Sessions},
     sources::Profiles,
-    throttle::Throttle,
+    throttle::{Searches, Throttle},
 };
 use access::{
     Accounts, Gate, User,
@@ -41,6 +42,8 @@ pub struct SiteConfig {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Whether cookies are marked `Secure`: yes wherever browsers reach us over TLS.
     pub secure_cookies: bool,
+    /// The proxies in front, whose word about a client's address counts.
+    pub trusted_proxies: Proxies,
     /// Whom the configuration names, for the administrator's desk.
     pub named: Named,
     /// Set in the demonstration: every page says so.
@@ -98,12 +101,14 @@ pub struct Site {
     pub providers: Vec<Arc<Provider>>,
     /// Whether cookies are marked `Secure`.
     pub secure_cookies: bool,
+    pub(crate) trusted_proxies: Proxies,
     /// The demonstration's additions.
     pub demo: Option<Demo>,
     pub(crate) sessions: Sessions,
     pub(crate) flows: Flows,
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
+    pub(crate) searches: Arc<Searches>,
     pub(crate) profiles: Profiles,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// When this was made, on the clock and as a steady instant.
@@ -125,7 +130,9 @@ impl AppState {
             accounts: config.accounts,
             providers: config.providers.into_iter().map(Arc::new).collect(),
             secure_cookies: config.secure_cookies,
+            trusted_proxies: config.trusted_proxies,
             demo: config.demo,
+            searches: Arc::new(Searches::new(config.session_limits.searches_per_minute)),
             sessions: Sessions::new(config.session_limits),
             flows: Flows::default(),
             events,
@@ -162,10 +169,12 @@ impl AppState {
             accounts: Accounts::none(),
             providers: Vec::new(),
             secure_cookies: false,
+            trusted_proxies: Proxies::default(),
             demo: None,
             sessions: Sessions::new(SessionLimits::default()),
             flows: Flows::default(),
             throttle: Throttle::default(),
+            searches: Arc::default(),
             profiles: Profiles::default(),
             clock: Arc::new(move || at),
             made: (at, Instant::now()),

@@ -1,11 +1,12 @@
 //! Where a request came from, for the audit.
 
+use crate::forwarded::ClientAddress;
 use access::Via;
 use axum::{
-    extract::{ConnectInfo, OriginalUri},
+    extract::{FromRequestParts, OriginalUri},
     http::{Method, Uri, request::Parts},
 };
-use std::net::SocketAddr;
+use std::convert::Infallible;
 
 /// A trace id has so many hexadecimal digits (W3C Trace Context §3.2.2.3).
 const TRACE_DIGITS: usize = 32;
@@ -14,14 +15,24 @@ const PAGE_CHARS_MAX: usize = 500;
 
 /// Of a request: the client's address, the trace it belongs to, the page of a record it asks for.
 pub fn of(parts: &Parts) -> Via {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let path = address(parts).path_and_query().map_or("", |path| path.as_str());
     // Addresses of pages hold opaque ids alone; queries of the FHIR API may hold more, and are not kept.
     let page = matches!(parts.method, Method::GET) && path.starts_with("/record/") && path.len() <= PAGE_CHARS_MAX;
     Via {
-        address: peer.map(|peer| peer.0.ip().to_string()).unwrap_or_default(),
+        address: ClientAddress::of(parts).0,
         trace: trace(parts).unwrap_or_default(),
         page: if page { path.to_owned() } else { String::new() },
+    }
+}
+
+/// Where a request came from, of one by somebody who is not signed in yet.
+pub struct Came(pub Via);
+
+impl<S: Sync> FromRequestParts<S> for Came {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Came(of(parts)))
     }
 }
 

@@ -117,14 +117,14 @@ impl Region {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                // `feed NAME at ADDRESS (…)`, and last `pages and FHIR API at http://ADDRESS/`.
+                // `feed NAME at ADDRESS (…)`, and last `pages and FHIR API at http(s)://ADDRESS/`.
                 Ok(line) => {
                     if let Some(rest) = line.strip_prefix("feed ") {
                         let words: Vec<&str> = rest.split(' ').collect();
                         if let Ok(address) = words[2].parse() {
                             feeds.insert(words[0].to_owned(), address);
                         }
-                    } else if let Some((_, rest)) = line.split_once("http://") {
+                    } else if let Some((_, rest)) = line.split_once("://") {
                         let http = rest.trim_end_matches('/').parse().unwrap();
                         self.running = Some(Running { child, feeds, http });
                         return Ok(());

@@ -1,6 +1,6 @@
 //! Signing in and out, written to the audit trail before the answer leaves: successes, refusals, switched roles, ends.
 
-use crate::{Refusal, User};
+use crate::{Refusal, User, Via};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{
@@ -33,6 +33,8 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a str>,
     user: &'a User,
+    /// Where the request came from.
+    via: &'a Via,
     /// How: a provider's id, or `password`.
     by: &'a str,
 }
@@ -49,7 +51,7 @@ impl Events {
         Events { audit }
     }
 
-    /// Write an entry; done when it is on disk. `by`: the provider's id, or `password`.
+    /// Write an entry; done when it is on disk. `via`: where the request came from. `by`: the provider's id, or `password`.
     ///
     /// # Errors
     /// [`Refusal::NotRecorded`]: without an entry nobody comes in.
@@ -58,11 +60,12 @@ impl Events {
         event: Event,
         why: Option<&str>,
         user: &User,
+        via: &Via,
         by: &str,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let outcome = if event == Event::SignInRefused { "refused" } else { "permitted" };
-        let entry = Entry { action: event, outcome, why, user, by };
+        let entry = Entry { action: event, outcome, why, user, via, by };
         let body = serde_json::to_string(&entry).map_err(|e| StoreError::Corrupt(format!("audit entry: {e}")))?;
         let written = self.audit.append(NewAuditEntry {
             at: now,

@@ -6,7 +6,25 @@ use access::{FindPermit, Sealed};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use store::{PeopleFilter, StoreError};
 
+/// Patients looked at with one NHS number: each source has one, and a few have it wrongly.
+const SAME_NUMBER_MAX: usize = 200;
+
 impl Records {
+    /// Whether one of these NHS numbers is of somebody whose whereabouts are restricted. Nothing else is told, so it needs no
+    /// permit.
+    pub(crate) fn any_restricted(&self, numbers: &[u64]) -> Result<bool, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        for number in numbers {
+            let filter = PeopleFilter { nhs_number: Some(*number), limit: SAME_NUMBER_MAX, ..PeopleFilter::default() };
+            for hit in snapshot.find_patients(&filter)? {
+                if withhold::secrets_of_person(&snapshot, hit.person, snapshot.seq())?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Look for people.
     pub fn find_people(
         &self,

@@ -111,6 +111,7 @@ pub async fn site(folder: &Path) -> anyhow::Result<Site> {
         providers: Vec::new(),
         session_limits: web::SessionLimits::default(),
         secure_cookies: false,
+        trusted_proxies: web::Proxies::default(),
         named: web::Named::default(),
         demo: None,
     });

@@ -11,6 +11,7 @@ use crate::{
 };
 use access::Action;
 use intake::{Finding, Problem, ProblemStatus};
+use record::desk;
 use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 use store::journal::{Entry, EntryKind, NewEntry};
 
@@ -24,8 +25,8 @@ pub fn run(asked: &Errors) -> Outcome {
     let config = region::config(&asked.region)?;
     match &asked.action {
         Desk::List { feed, all, limit } => list(&config, feed.as_deref(), *all, *limit),
-        Desk::Show { number } => show(&config, *number),
-        Desk::Edit { number, with, why } => edit(&config, *number, with.as_deref(), why),
+        Desk::Show { number, reveal } => show(&config, *number, *reveal),
+        Desk::Edit { number, reveal, with, why } => edit(&config, *number, *reveal, with.as_deref(), why),
         Desk::Resubmit { numbers, feed, why } => resubmit(&config, numbers, feed.as_deref(), why),
         Desk::Discard { number, why } => discard(&config, *number, why),
     }
@@ -115,7 +116,17 @@ fn find(visit: &mut Visit, number: u64) -> Outcome<(Problem, Entry)> {
     Ok((problem, entry))
 }
 
-fn show(config: &Config, number: u64) -> Outcome {
+/// Whether a message is to be shown without what it says. Showing one whole that is about somebody whose whereabouts are
+/// restricted is a visit of its own, in the trail before the message is on the screen.
+fn masked(visit: &Visit, problem: &Problem, entry: &Entry, reveal: bool) -> Outcome<bool> {
+    let restricted = visit.records().message_restricted(&problem.source, problem.lane, &entry.body)?;
+    if restricted && reveal {
+        admitted(visit, format!("reveal {}", problem.pos))?;
+    }
+    Ok(restricted && !reveal)
+}
+
+fn show(config: &Config, number: u64, reveal: bool) -> Outcome {
     let mut visit = Visit::to(config)?;
     admitted(&visit, format!("show {number}"))?;
     let (problem, entry) = find(&mut visit, number)?;
@@ -137,6 +148,13 @@ fn show(config: &Config, number: u64) -> Outcome {
         ));
     }
     say::line("");
+    if masked(&visit, &problem, &entry, reveal)? {
+        say::line(
+            "It is about somebody whose whereabouts are restricted; --reveal shows it whole, and is written down.",
+        );
+        desk::masked(&entry.body).iter().for_each(|line| say::line(line));
+        return Ok(());
+    }
     let text = match entry.kind {
         EntryKind::Fhir => serde_json::from_slice::<serde_json::Value>(&entry.body)
             .and_then(|value| serde_json::to_string_pretty(&value))
@@ -186,7 +204,7 @@ fn printable(line: &str) -> String {
     safe.replace('\u{e000}', "\u{1b}[7m").replace('\u{e001}', "\u{1b}[0m")
 }
 
-fn edit(config: &Config, number: u64, with: Option<&Path>, why: &str) -> Outcome {
+fn edit(config: &Config, number: u64, reveal: bool, with: Option<&Path>, why: &str) -> Outcome {
     let mut visit = Visit::to(config)?;
     admitted(&visit, format!("edit {number}"))?;
     let (problem, entry) = find(&mut visit, number)?;
@@ -196,6 +214,11 @@ fn edit(config: &Config, number: u64, with: Option<&Path>, why: &str) -> Outcome
             let bytes = std::fs::read(file)
                 .map_err(|error| Failure::asked(format!("cannot read {}: {}", file.display(), io_words(&error))))?;
             if entry.kind == EntryKind::Fhir { bytes } else { segments(&bytes) }
+        }
+        None if masked(&visit, &problem, &entry, reveal)? => {
+            let text = "it is about somebody whose whereabouts are restricted: --reveal opens it whole, and is written down; or \
+                give the corrected message with --with FILE";
+            return Err(Failure::asked(text));
         }
         None => in_editor(&entry)?,
     };

@@ -3,7 +3,7 @@
 use crate::{
     cli::Serve,
     config::Config,
-    edge,
+    edge, exposed,
     failure::{Failure, Outcome},
     logging, say,
     serve::{self, Server, Setting},
@@ -14,6 +14,9 @@ pub fn run(asked: &Serve) -> Outcome {
     let config = Config::read(&asked.config)?;
     if asked.check {
         serve::check(&config)?;
+        for warning in exposed::warnings(&config) {
+            say::complain(&format!("warning: {warning}"));
+        }
         say::line(&format!(
             "{}: {} sources, {} feeds, {} users, {} clients",
             asked.config.display(),

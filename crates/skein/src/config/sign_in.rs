@@ -2,10 +2,11 @@
 
 use super::Config;
 use access::smart::Scopes;
+use intake::listener::tls::Senders;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// `[sessions]`: how long somebody stays signed in.
+/// `[sessions]`: how long somebody stays signed in, and how much they may ask.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sessions {
@@ -15,11 +16,18 @@ pub struct Sessions {
     /// Hours after which it ends in any case.
     #[serde(default = "default_life_hours")]
     pub life_hours: u32,
+    /// Searches for people that one member of staff may make in a minute.
+    #[serde(default = "default_searches_per_minute")]
+    pub searches_per_minute: u32,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Sessions { idle_minutes: default_idle_minutes(), life_hours: default_life_hours() }
+        Sessions {
+            idle_minutes: default_idle_minutes(),
+            life_hours: default_life_hours(),
+            searches_per_minute: default_searches_per_minute(),
+        }
     }
 }
 
@@ -29,6 +37,10 @@ fn default_idle_minutes() -> u32 {
 
 fn default_life_hours() -> u32 {
     12
+}
+
+fn default_searches_per_minute() -> u32 {
+    60
 }
 
 /// `[outgoing]`: what Skein itself may ask over HTTP.
@@ -182,6 +194,12 @@ pub struct Client {
     pub jwks_uri: Option<String>,
     /// Its public keys: a file, or the JWK set itself.
     pub jwks: Option<String>,
+    /// It gets and uses tokens over connections alone that show a certificate with one of these DNS names (RFC 8705).
+    #[serde(default)]
+    pub client_names: Vec<String>,
+    /// Or with one of these SHA-256 fingerprints.
+    #[serde(default)]
+    pub client_fingerprints: Vec<String>,
     /// Whose records it may ask for.
     #[serde(default)]
     pub reach: super::Reach,
@@ -202,6 +220,13 @@ pub struct Client {
     pub concurrent: usize,
 }
 
+impl Client {
+    /// The certificates it is known by.
+    pub fn senders(&self) -> Senders {
+        Senders { names: self.client_names.clone(), fingerprints: self.client_fingerprints.clone() }
+    }
+}
+
 fn default_token_minutes() -> u32 {
     5
 }
@@ -217,6 +242,8 @@ fn default_concurrent() -> usize {
 /// The line a table begins at: what an error points to.
 #[derive(Debug, Default)]
 pub struct Lines {
+    feed: Vec<usize>,
+    http_tls: Vec<usize>,
     sign_in: Vec<usize>,
     client: Vec<usize>,
 }
@@ -226,9 +253,25 @@ impl Lines {
     pub fn of(text: &str) -> Self {
         let lines = |header: &str| {
             let numbered = text.lines().enumerate();
-            numbered.filter(|(_, line)| line.trim() == header).map(|(index, _)| index + 1).collect()
+            let headed = |line: &str| line.split('#').next().is_some_and(|line| line.trim() == header);
+            numbered.filter(|(_, line)| headed(line)).map(|(index, _)| index + 1).collect()
         };
-        Lines { sign_in: lines("[[sign_in]]"), client: lines("[[client]]") }
+        Lines {
+            feed: lines("[[feed]]"),
+            http_tls: lines("[http.tls]"),
+            sign_in: lines("[[sign_in]]"),
+            client: lines("[[client]]"),
+        }
+    }
+
+    /// Of the nth `[[feed]]`.
+    pub fn feed(&self, index: usize) -> String {
+        words(&self.feed, index)
+    }
+
+    /// Of `[http.tls]`.
+    pub fn http_tls(&self) -> String {
+        words(&self.http_tls, 0)
     }
 
     /// Of the nth `[[sign_in]]`, as words before a sentence.
@@ -254,9 +297,12 @@ fn is_name(text: &str) -> bool {
 
 /// Whether what is said about signing in hangs together.
 pub fn check(config: &Config) -> Result<(), String> {
-    let Sessions { idle_minutes, life_hours } = config.sessions;
+    let Sessions { idle_minutes, life_hours, searches_per_minute } = config.sessions;
     if !(1..=24 * 60).contains(&idle_minutes) || !(1..=24 * 7).contains(&life_hours) {
         return Err("[sessions]: idle_minutes is 1 to 1440, life_hours 1 to 168".into());
+    }
+    if !(1..=10_000).contains(&searches_per_minute) {
+        return Err("[sessions]: searches_per_minute is 1 to 10000".into());
     }
     let mut known = BTreeMap::new();
     for (index, sign_in) in config.sign_ins.iter().enumerate() {
@@ -320,6 +366,7 @@ fn check_client(config: &Config, client: &Client) -> Result<(), String> {
             "give one of token_hash (a lasting token), jwks_uri or jwks (its public keys, for short tokens)".into()
         );
     }
+    super::http::check_senders(config, &client.senders())?;
     let scopes = Scopes::parse(&client.scopes.join(" ")).map_err(|error| error.to_string())?;
     if client.token_hash.is_none() {
         if scopes.is_empty() {

@@ -57,7 +57,8 @@ impl Limiter {
     }
 }
 
-fn later(text: &str, seconds: f64) -> ApiError {
+/// 429, and when to come back.
+pub(super) fn later(text: &str, seconds: f64) -> ApiError {
     let seconds = format!("{}", seconds.max(1.0).ceil());
     let wait = HeaderValue::from_str(&seconds).unwrap_or(HeaderValue::from_static("1"));
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, IssueType::Throttled, text).with(header::RETRY_AFTER, wait)

@@ -6,6 +6,7 @@
 use super::{
     Api, Call, blocking,
     page::PAGE,
+    people::ask,
     read::only,
     reply::{ApiError, Reply},
     search::{COUNT_MAX, COUNT_USUAL},
@@ -53,8 +54,7 @@ pub async fn changes(api: Api, user: Arc<User>, call: Call) -> Result<Reply, Api
     })?;
     let reader = api.clone();
     let sealed = blocking(move || {
-        let action = Action::FindPeople { criteria: vec!["_lastUpdated".to_owned()] };
-        let permit = reader.gate.find(&user, &action, reader.now())?;
+        let permit = ask(&reader, &user, vec!["_lastUpdated".to_owned()])?;
         let after = match mark {
             Some(seq) => seq,
             None => reader.records.seq_at(since)?,

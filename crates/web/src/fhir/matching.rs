@@ -6,9 +6,10 @@
 use super::{
     Api, Call, blocking,
     parameters::{self, Given, Said},
+    people::ask,
     reply::{ApiError, Reply},
 };
-use access::{Action, User};
+use access::User;
 use axum::{body::Body, http::StatusCode};
 use fhir::{
     Issue, IssueType, Resource, ResourceType,
@@ -49,13 +50,11 @@ pub async fn find(api: Api, user: Arc<User>, mut call: Call, body: Body) -> Resu
         let text = "this says too little to find anybody: give an identifier, or a name with a birth date, or both names with a postcode";
         return Err(ApiError::bad(IssueType::Required, text).at(&question.place));
     }
-    let action = Action::FindPeople { criteria };
     let (only_certain, count) = (question.only_certain, question.count);
     let asking = api.clone();
     let asker = Arc::clone(&user);
-    let question_action = action.clone();
     let scored = blocking(move || {
-        let permit = asking.gate.find(&asker, &question_action, asking.now())?;
+        let permit = ask(&asking, &asker, criteria)?;
         Ok(asking.matcher.candidates(&permit, &facts, COUNT_MAX)?.map(move |found| (permit, found)))
     });
     let (permit, mut found) = scored.await?.release().await?;

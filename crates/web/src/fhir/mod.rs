@@ -24,6 +24,7 @@ mod scope;
 mod search;
 mod write;
 
+use crate::{peer::Shown, throttle::Searches};
 use access::{
     Gate, User,
     smart::{Clients, Scopes},
@@ -37,7 +38,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fhir::{IssueType, ResourceType};
-use intake::Engine;
+use intake::{Engine, listener::tls::Senders};
 use jiff::Timestamp;
 use negotiate::Asked;
 use record::{
@@ -65,8 +66,12 @@ pub struct ApiConfig {
     pub clients: Option<Arc<Clients>>,
     /// How much each system may ask for, by its id; one that is not here is not limited.
     pub limits: HashMap<String, Limits>,
+    /// The certificates that a system must show on its connection, by its id; one that is not here need show none.
+    pub certificates: HashMap<String, Senders>,
     /// Sources that write.
     pub sources: Vec<Source>,
+    /// How often one member of staff may look for people.
+    pub searches: Arc<Searches>,
     /// The largest body taken, in bytes; 0 means 64 MiB.
     pub body_bytes_max: usize,
     /// Who answers `$match`; None: rules over the store's indexes.
@@ -87,8 +92,10 @@ pub struct Reader {
 /// A source that writes.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// `blake3:` and the hash of its token in hexadecimal.
-    pub token_hash: String,
+    /// `blake3:` and the hash of its token in hexadecimal. None: its certificate alone says who it is.
+    pub token_hash: Option<String>,
+    /// The certificates it is believed with, beside its token; none: whatever connection it comes over.
+    pub senders: Senders,
     /// The source's id.
     pub source: String,
     /// The feed's name.
@@ -113,6 +120,7 @@ pub struct Inner {
     tokens: Tokens,
     clients: Option<Arc<Clients>>,
     matcher: Arc<dyn Matcher>,
+    searches: Arc<Searches>,
     pages: page::Kept,
     capability: capability::Statement,
 }
@@ -146,7 +154,14 @@ impl Api {
             body_bytes_max: if config.body_bytes_max == 0 { 64 << 20 } else { config.body_bytes_max },
             matcher,
             large: Arc::new(Semaphore::new(write::LARGE_BODIES_MAX)),
-            tokens: Tokens::new(config.readers, config.sources, config.clients.clone(), config.limits),
+            tokens: Tokens::new(
+                config.readers,
+                config.sources,
+                config.clients.clone(),
+                config.limits,
+                config.certificates,
+            ),
+            searches: config.searches,
             clients: config.clients.filter(|clients| !clients.is_empty()),
             pages: page::Kept::default(),
             capability: capability::Statement::new(started, smart),
@@ -156,6 +171,16 @@ impl Api {
     /// The systems that are given tokens, if there are any.
     pub(crate) fn clients(&self) -> Option<&Arc<Clients>> {
         self.clients.as_ref()
+    }
+
+    /// Whether a connection shows what a system of this id must show.
+    pub(crate) fn holds_certificate(&self, id: &str, shown: Option<&[u8]>) -> bool {
+        self.tokens.holds_certificate(id, shown)
+    }
+
+    /// Whether any system must show a certificate.
+    pub(crate) fn binds_clients(&self) -> bool {
+        self.tokens.binds_systems()
     }
 
     fn now(&self) -> Timestamp {
@@ -216,7 +241,7 @@ async fn handle(State(api): State<Api>, request: Request) -> Response {
 }
 
 async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Result<Reply, ApiError> {
-    let via = crate::via::of(&parts);
+    let (via, shown) = (crate::via::of(&parts), Shown::of(&parts));
     let interaction = route::parse(&parts.method, parts.uri.path())?;
     let pairs = fhir::search::parse_pairs(parts.uri.query().unwrap_or_default());
     let asked = Asked::read(&parts.headers, &pairs, &interaction)?;
@@ -225,7 +250,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
     if call.interaction == Interaction::Metadata {
         return Ok(api.capability.reply(&call.base));
     }
-    let caller = api.tokens.caller(&call.headers, api.now())?.by(via);
+    let caller = api.tokens.caller(&call.headers, shown.0.as_deref(), api.now())?.by(via);
     if call.interaction.writes() {
         let Caller::Source(source) = caller else {
             return Err(ApiError::new(
@@ -240,7 +265,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             IssueType::Forbidden,
-            "this token belongs to a source: it writes, and reads nothing",
+            "whoever calls so is a source: it writes, and reads nothing",
         ));
     };
     let limiter = api.tokens.limiter(&reading);

@@ -9,7 +9,9 @@ mod pdqm;
 pub use pdqm::MOTHERS_MAIDEN_NAME_PARAMETER;
 
 use super::{
-    Api, Call, blocking, links,
+    Api, Call, blocking,
+    limits::later,
+    links,
     page::{PAGE, People},
     reply::{ApiError, Reply},
     search::{COUNT_MAX, COUNT_USUAL, own_address, query},
@@ -26,7 +28,7 @@ use fhir::{
 use pdqm::Extras;
 use record::{Candidates, Filter, Item, PeopleFilter, Selector, identifier_hash};
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// Patients that one look-up may find; past it the search is too wide to be answered whole.
 const CANDIDATES_MAX: usize = 1000;
@@ -47,7 +49,20 @@ pub async fn by_identifier(api: &Api, user: &Arc<User>, identifier: &str) -> Res
     Ok(hits.into_iter().map(|hit| hit.person).collect())
 }
 
-fn ask(api: &Api, user: &User, criteria: Vec<String>) -> Result<FindPermit, ApiError> {
+/// Whether this user may look for people once more.
+///
+/// # Errors
+/// 429, when they have done so more often in a minute than is usual.
+pub(super) fn not_too_often(api: &Api, user: &User) -> Result<(), ApiError> {
+    api.searches.count(user, Instant::now()).map_err(|wait| {
+        let text = "this user has looked for more people in a minute than is usual: wait, and search again";
+        later(text, wait.as_secs_f64())
+    })
+}
+
+/// Leave to look for people, which is counted and recorded.
+pub(super) fn ask(api: &Api, user: &User, criteria: Vec<String>) -> Result<FindPermit, ApiError> {
+    not_too_often(api, user)?;
     Ok(api.gate.find(user, &Action::FindPeople { criteria }, api.now())?)
 }
 

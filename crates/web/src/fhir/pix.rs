@@ -5,6 +5,7 @@
 use super::{
     Api, Call, blocking,
     parameters::{self, Given, Said},
+    people::not_too_often,
     reply::{ApiError, Reply},
 };
 use access::{Action, User};
@@ -36,6 +37,7 @@ pub async fn cross_reference(api: Api, user: Arc<User>, mut call: Call, body: Bo
     let (finding, finding_user, asking) = (api.clone(), Arc::clone(&user), action.clone());
     let (asked, base_of_ours) = (question.clone(), base.clone());
     let meant = blocking(move || {
+        not_too_often(&finding, &finding_user)?;
         let permit = finding.gate.find(&finding_user, &asking, finding.now())?;
         let known = |system: &str| -> Result<bool, ApiError> {
             Ok(system == base_of_ours || finding.records.knows_domain(system)?)

@@ -13,6 +13,7 @@ use axum::{
 };
 use intake::{Applied, Entry, Finding, Problem, ProblemStatus, Severity};
 use record::{
+    desk,
     origin::{self, Piece, Row},
     when,
 };
@@ -301,34 +302,16 @@ async fn read(state: &AppState, who: &SignedIn, pos: u64, what: &str) -> Result<
     sealed.release().await?.ok_or(PageError::NotFound)
 }
 
-/// Whether a message is about somebody whose whereabouts are restricted: as the record knows, or as the message itself says
-/// (PD1-12 protection indicator; FHIR confidentiality R or V).
+/// Whether the message holds whereabouts that nobody here may see.
 async fn restricted(state: &AppState, problem: &Problem, body: &[u8]) -> Result<bool, PageError> {
-    let text = origin::decode(body);
-    let protected = |line: &str| line.starts_with("PD1|") && line.split('|').nth(12).is_some_and(|field| field == "Y");
-    let labelled = text.contains("v3-Confidentiality")
-        && ["\"R\"", "\"V\""]
-            .iter()
-            .any(|code| text.contains(&format!("\"code\":{code}")) || text.contains(&format!("\"code\": {code}")));
-    if labelled || origin::lines(&text).into_iter().any(protected) {
-        return Ok(true);
-    }
-    let Some(patient) = problem.lane else { return Ok(false) };
-    let site = state.clone();
-    let known = tokio::task::spawn_blocking(move || site.records.whereabouts_restricted(patient));
+    let (site, source, lane, body) = (state.clone(), problem.source.clone(), problem.lane, body.to_vec());
+    let known = tokio::task::spawn_blocking(move || site.records.message_restricted(&source, lane, &body));
     Ok(known.await.map_err(|error| PageError::Fault(error.to_string()))??)
 }
 
-/// The message's rows without what they say: which segments there are.
+/// The message's rows without what they say.
 fn masked_rows(body: &[u8]) -> Vec<Row> {
-    let text = origin::decode(body);
-    let masked =
-        |line: &str| format!("{}|…", line.chars().take(3).filter(char::is_ascii_alphanumeric).collect::<String>());
-    let lines: Vec<String> = match text.trim_start().starts_with('{') {
-        true => vec!["{ … }".to_owned()],
-        false => origin::lines(&text).into_iter().map(masked).collect(),
-    };
-    lines.iter().map(|line| Row { pieces: origin::pieces(line), here: false }).collect()
+    desk::masked(body).iter().map(|line| Row { pieces: origin::pieces(line), here: false }).collect()
 }
 
 /// The message's rows with the places of its findings marked.

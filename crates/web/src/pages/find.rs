@@ -22,6 +22,7 @@ use fhir::{
 use jiff::civil::Date;
 use record::{PeopleFilter, PersonHit, freshness::SourceState, when};
 use serde::Deserialize;
+use std::time::Instant;
 
 /// People shown at most.
 const FOUND_MAX: usize = 40;
@@ -198,6 +199,14 @@ fn born(parts: &[String; 3]) -> Result<Date, String> {
 }
 
 async fn look(state: &AppState, who: &SignedIn, filter: PeopleFilter) -> Result<Vec<PersonHit>, PageError> {
+    if let Err(wait) = state.searches.count(&who.user, Instant::now()) {
+        let seconds = wait.as_secs() + 1;
+        let words = format!(
+            "You have looked for more people in a minute than is usual. Wait {seconds} {} and search again.",
+            if seconds == 1 { "second" } else { "seconds" }
+        );
+        return Err(PageError::TooOften(words, seconds));
+    }
     let (site, user) = (state.clone(), std::sync::Arc::clone(&who.user));
     let found = tokio::task::spawn_blocking(move || -> Result<_, PageError> {
         let named = [

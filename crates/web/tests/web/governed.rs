@@ -138,6 +138,7 @@ impl Governed {
             session_limits: web::SessionLimits::default(),
             clock: Arc::new(Timestamp::now),
             secure_cookies: false,
+            trusted_proxies: web::Proxies::default(),
             named: web::Named::default(),
             demo: None,
         });

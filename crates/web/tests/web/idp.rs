@@ -252,6 +252,8 @@ impl Trusting {
             session_limits: web::SessionLimits::default(),
             clock: Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap()),
             secure_cookies: true,
+            // Whoever has such an address may say for whom it asks.
+            trusted_proxies: vec!["10.0.0.0/8".to_owned()].try_into().unwrap(),
             named: web::Named::default(),
             demo: None,
         });

@@ -1,6 +1,7 @@
 //! The site, asked as its callers ask it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods)]
 
+mod connections;
 mod demographics;
 mod fhir_reading;
 mod fhir_writing;

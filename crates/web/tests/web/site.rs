@@ -82,6 +82,7 @@ pub fn site(engine: &Engine, clock: impl Fn() -> Timestamp + Send + Sync + 'stat
         providers: Vec::new(),
         session_limits: web::SessionLimits::default(),
         secure_cookies: false,
+        trusted_proxies: web::Proxies::default(),
         named: web::Named::default(),
         demo: Some(Demo {
             accounts: users()

@@ -20,7 +20,7 @@ use web::fhir::{ApiConfig, Limits};
 
 const TOKEN_URL: &str = "https://record.example/oauth/token";
 
-fn client(id: &str, keys: KeySource) -> ClientConfig {
+pub fn client(id: &str, keys: KeySource) -> ClientConfig {
     ClientConfig {
         user: User::system(id, "An app", ("RHM", "Riverside")),
         keys,
@@ -29,34 +29,41 @@ fn client(id: &str, keys: KeySource) -> ClientConfig {
     }
 }
 
-fn site(clients: Vec<ClientConfig>) -> Trusting {
+/// A site with these clients, whose API may be set up otherwise.
+pub fn site(clients: Vec<ClientConfig>, otherwise: impl FnOnce(&mut ApiConfig)) -> Trusting {
     let clients = Clients::new(clients, TOKEN_URL.into(), Some(&outgoing()));
     let limits = HashMap::from([("slow".to_owned(), Limits { requests_per_second: 1, concurrent: 2 })]);
-    Trusting::new(None, ApiConfig { clients: Some(Arc::new(clients)), limits, ..ApiConfig::default() })
+    let mut api = ApiConfig { clients: Some(Arc::new(clients)), limits, ..ApiConfig::default() };
+    otherwise(&mut api);
+    Trusting::new(None, api)
 }
 
-fn fixed(pair: &Pair) -> KeySource {
+pub fn fixed(pair: &Pair) -> KeySource {
     KeySource::read(&json!({"keys": [pair.public]}).to_string()).unwrap()
 }
 
-fn claims(id: &str, jti: &str) -> Value {
+pub fn claims(id: &str, jti: &str) -> Value {
     json!({"iss": id, "sub": id, "aud": TOKEN_URL, "iat": NOW, "exp": NOW + 240, "jti": jti})
 }
 
-async fn ask(site: &Trusting, assertion: &str, scope: &str) -> Answer {
-    let body = format!(
+/// The form of a token request.
+pub fn form(assertion: &str, scope: &str) -> String {
+    format!(
         "grant_type=client_credentials&client_assertion_type={}&client_assertion={assertion}&scope={}",
         ASSERTION_TYPE.replace(':', "%3A"),
         scope.replace(' ', "+").replace('/', "%2F")
-    );
-    site.post("/oauth/token", "", body).await
+    )
+}
+
+async fn ask(site: &Trusting, assertion: &str, scope: &str) -> Answer {
+    site.post("/oauth/token", "", form(assertion, scope)).await
 }
 
 async fn ask_owned(site: &Trusting, assertion: String) -> Answer {
     ask(site, &assertion, "system/Patient.rs").await
 }
 
-async fn read(site: &Trusting, token: &str, path: &str) -> Answer {
+pub async fn read(site: &Trusting, token: &str, path: &str) -> Answer {
     let request = Request::get(format!("/fhir{path}")).header(header::AUTHORIZATION, format!("Bearer {token}"));
     site.send(request.body(Body::empty()).unwrap()).await
 }
@@ -64,7 +71,7 @@ async fn read(site: &Trusting, token: &str, path: &str) -> Answer {
 #[tokio::test]
 async fn a_signed_assertion_gets_a_short_token_that_reaches_as_far_as_its_scopes() {
     let pair = Pair::new("c1");
-    let site = site(vec![client("app", fixed(&pair))]);
+    let site = site(vec![client("app", fixed(&pair))], |_| {});
     let configuration = site.get("/fhir/.well-known/smart-configuration", "").await.json();
     assert_eq!(configuration["token_endpoint"], TOKEN_URL);
     assert_eq!(site.get("/.well-known/smart-configuration", "").await.json(), configuration);
@@ -109,7 +116,7 @@ async fn a_signed_assertion_gets_a_short_token_that_reaches_as_far_as_its_scopes
 #[tokio::test]
 async fn nobody_else_gets_a_token() {
     let pair = Pair::new("c1");
-    let site = site(vec![client("app", fixed(&pair)), client("other", fixed(&Pair::new("c1")))]);
+    let site = site(vec![client("app", fixed(&pair)), client("other", fixed(&Pair::new("c1")))], |_| {});
     let changed = |name: &str, value: Value| {
         let mut claims = claims("app", "changed");
         claims[name] = value;
@@ -152,19 +159,23 @@ async fn nobody_else_gets_a_token() {
 async fn a_key_address_leads_nowhere_inside_and_redirects_are_not_followed() {
     let idp = Idp::start().await;
     let address = |path: &str| KeySource::Address(path.to_owned());
-    let site = site(vec![
-        client("good", address(&format!("{}/jwks", idp.issuer))),
-        client("redirected", address(&format!("{}/elsewhere", idp.issuer))),
-        client("endless", address(&format!("{}/endless", idp.issuer))),
-        client("metadata", address("http://169.254.169.254/latest/meta-data")),
-        client("private", address("https://10.0.0.1/jwks")),
-        client("named", address("https://localhost/jwks")),
-        client("file", address("file:///etc/passwd")),
-    ]);
+    let site = site(
+        vec![
+            client("good", address(&format!("{}/jwks", idp.issuer))),
+            client("redirected", address(&format!("{}/elsewhere", idp.issuer))),
+            client("endless", address(&format!("{}/endless", idp.issuer))),
+            client("metadata", address("http://169.254.169.254/latest/meta-data")),
+            client("private", address("https://10.0.0.1/jwks")),
+            client("named", address("https://localhost/jwks")),
+            client("file", address("file:///etc/passwd")),
+        ],
+        |_| {},
+    );
     let before = idp.key_fetches();
     // A socket that takes connections and never answers: asked once, and nobody else waits for it.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mute = self::site(vec![client("mute", address(&format!("http://{}/jwks", silent.local_addr().unwrap())))]);
+    let mute =
+        self::site(vec![client("mute", address(&format!("http://{}/jwks", silent.local_addr().unwrap())))], |_| {});
     let begun = std::time::Instant::now();
     let tries = (0..5).map(|n| ask_owned(&mute, idp.pair.sign("k1", None, &claims("mute", &n.to_string()))));
     for answer in futures_util::future::join_all(tries).await {
@@ -183,7 +194,7 @@ async fn a_key_address_leads_nowhere_inside_and_redirects_are_not_followed() {
 #[tokio::test]
 async fn a_client_that_asks_too_fast_waits_and_others_do_not() {
     let (slow, quick) = (Pair::new("s"), Pair::new("q"));
-    let site = site(vec![client("slow", fixed(&slow)), client("quick", fixed(&quick))]);
+    let site = site(vec![client("slow", fixed(&slow)), client("quick", fixed(&quick))], |_| {});
     let mut tokens = Vec::new();
     for (pair, id, kid) in [(&slow, "slow", "s"), (&quick, "quick", "q")] {
         let grant = ask(&site, &pair.sign(kid, None, &claims(id, "1")), "system/Patient.rs").await.json();

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use intake::{Engine, EngineConfig};
+use intake::{Engine, EngineConfig, listener::tls::Senders};
 use jiff::Timestamp;
 use record::Records;
 use serde_json::{Value, json};
@@ -16,7 +16,10 @@ use std::sync::{
 };
 use tempfile::TempDir;
 use tower::ServiceExt;
-use web::fhir::{Api, ApiConfig, Reader, Source};
+use web::{
+    Peer,
+    fhir::{Api, ApiConfig, Reader, Source},
+};
 
 pub const READER: &str = "reading";
 pub const ADMINISTRATOR: &str = "administering";
@@ -95,6 +98,10 @@ pub fn user(id: &str, role_code: &str) -> User {
     User::staff(id, "A system", (role_code, "System"), ("X26", "The programme"))
 }
 
+pub fn source(token: &str, id: &str, senders: Senders) -> Source {
+    Source { token_hash: Some(hash(token)), senders, source: id.into(), feed: format!("{id}-fhir") }
+}
+
 pub fn hash(token: &str) -> String {
     format!("blake3:{}", blake3::hash(token.as_bytes()).to_hex())
 }
@@ -118,6 +125,11 @@ impl Site {
 
     /// With sources of these profiles.
     pub fn with_profiles<T: ToString>(profiles: &[T]) -> Site {
+        Site::as_told(profiles, |_| {})
+    }
+
+    /// With sources of these profiles, and an API that is set up otherwise.
+    pub fn as_told<T: ToString>(profiles: &[T], otherwise: impl FnOnce(&mut ApiConfig)) -> Site {
         let profiles: Vec<String> = profiles.iter().map(ToString::to_string).collect();
         let folder = tempfile::tempdir().unwrap();
         let start: Timestamp = "2024-07-01T12:00:00Z".parse().unwrap();
@@ -129,20 +141,18 @@ impl Site {
         let journal = engine.clone();
         let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
         let gate = gate(&engine);
-        let config = ApiConfig {
+        let mut config = ApiConfig {
             base: Some(BASE.into()),
             secure: true,
             readers: vec![
                 Reader { token_hash: hash(READER), user: user("reader", "system"), scopes: None },
                 Reader { token_hash: hash(ADMINISTRATOR), user: user("admin", "R8015"), scopes: None },
             ],
-            sources: vec![
-                Source { token_hash: hash(GP), source: "gp".into(), feed: "gp-fhir".into() },
-                Source { token_hash: hash(HOSPITAL), source: "hospital".into(), feed: "hospital-fhir".into() },
-            ],
+            sources: vec![source(GP, "gp", Senders::default()), source(HOSPITAL, "hospital", Senders::default())],
             body_bytes_max: 4 << 20,
             ..ApiConfig::default()
         };
+        otherwise(&mut config);
         let ticking = Arc::clone(&clock);
         let now = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());
         let api = Api::new(gate, records, engine.clone(), now, config);
@@ -155,9 +165,24 @@ impl Site {
     }
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        self.send_from(None, method, path, headers, body).await
+    }
+
+    /// Over a connection with somebody at its other end.
+    pub async fn send_from(
+        &self,
+        peer: Option<Peer>,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(peer) = peer {
+            request = request.extension(peer);
         }
         let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();

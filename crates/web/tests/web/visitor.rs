@@ -140,6 +140,7 @@ impl Pages {
             providers: Vec::new(),
             session_limits: web::SessionLimits::default(),
             secure_cookies: false,
+            trusted_proxies: web::Proxies::default(),
             named: web::Named::default(),
             demo: None,
         });

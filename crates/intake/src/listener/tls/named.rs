@@ -49,7 +49,9 @@ impl Senders {
         Ok(())
     }
 
-    fn take(&self, certificate: &CertificateDer<'_>) -> bool {
+    /// Whether a certificate (DER, the leaf) is one of theirs. Who signed it is not looked at: that is the handshake's.
+    pub fn fit(&self, certificate: &[u8]) -> bool {
+        let certificate = &CertificateDer::from(certificate);
         let digest = Sha256::digest(certificate.as_ref());
         let mut hex = String::with_capacity(64);
         for byte in digest {
@@ -97,7 +99,7 @@ impl ClientCertVerifier for Named {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let verified = self.inner.verify_client_cert(end_entity, intermediates, now)?;
-        if self.senders.take(end_entity) {
+        if self.senders.fit(end_entity) {
             Ok(verified)
         } else {
             Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))

@@ -6,6 +6,7 @@ use crate::{
     pages::{Chrome, Here, first_page, html},
     session::{self, SignedIn, from_elsewhere},
     state::AppState,
+    via::Came,
 };
 use access::{User, sign_in::Event};
 use askama::Template;
@@ -117,6 +118,7 @@ pub async fn choose(
     State(state): State<AppState>,
     jar: CookieJar,
     headers: HeaderMap,
+    Came(via): Came,
     Form(choice): Form<Choice>,
 ) -> Result<Response, PageError> {
     let now = state.steady_now();
@@ -129,7 +131,7 @@ pub async fn choose(
         choosing.users.get(choice.role).ok_or_else(|| PageError::Bad("Choose one of the roles shown.".into()))?;
     let event = if choosing.now.is_some() { Event::SwitchRole } else { Event::SignIn };
     let by = choosing.provider.as_deref().unwrap_or("password");
-    state.events.record(event, None, user, by, state.now()).await?;
+    state.events.record(event, None, user, &via, by, state.now()).await?;
     let new = state.sessions.choose(&token, choice.role, now).ok_or(PageError::SignIn(None))?;
     let target = match own_page(&choice.then) {
         Some(then) => then.to_owned(),
@@ -148,7 +150,7 @@ pub async fn everywhere(
 ) -> Result<Response, PageError> {
     who.check(form.as_str())?;
     let by = who.provider.as_deref().unwrap_or("password");
-    state.events.record(Event::SignOutEverywhere, None, &who.user, by, state.now()).await?;
+    state.events.record(Event::SignOutEverywhere, None, &who.user, &who.user.via, by, state.now()).await?;
     state.sessions.end_user(&who.user.id);
     let jar = jar.remove(Cookie::build(session::cookie_name(&state)).path("/").secure(state.secure_cookies).build());
     Ok((jar, Redirect::to("/sign-in?out=everywhere")).into_response())

@@ -9,18 +9,19 @@ use crate::{
     secret,
     session::{self, Beginner, cookie, from_elsewhere},
     state::{AppState, DemoAccount},
+    throttle::By,
+    via::Came,
 };
 use access::sign_in::Event;
 use askama::Template;
 use axum::{
     Form,
-    extract::{ConnectInfo, Query, Request, State},
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar};
 use serde::Deserialize;
-use std::net::SocketAddr;
 
 /// The cookie that ties the sign-in form to the browser that asked for it.
 fn form_cookie(state: &AppState) -> &'static str {
@@ -119,7 +120,7 @@ pub async fn sign_in(
     State(state): State<AppState>,
     jar: CookieJar,
     headers: HeaderMap,
-    peer: PeerAddress,
+    Came(via): Came,
     Form(given): Form<Credentials>,
 ) -> Result<Response, PageError> {
     let expected = jar.get(form_cookie(&state)).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
@@ -129,7 +130,8 @@ pub async fn sign_in(
     }
     let now = state.steady_now();
     let name = given.name.trim().to_owned();
-    if let Some(wait) = state.throttle.wait(&name, &peer.0, now) {
+    let counted = [By::Account(&name), By::Address(&via.address)];
+    if let Some(wait) = state.throttle.wait(&counted, now) {
         let minutes = (wait.as_secs() + 59) / 60;
         let problem = format!(
             "Too many tries. Wait {minutes} {} and try again, or ask your service desk.",
@@ -142,12 +144,13 @@ pub async fn sign_in(
         tokio::task::spawn_blocking(move || state.accounts.verify(&name, &given.password))
     };
     let Some(user) = verify.await.map_err(|error| PageError::Fault(error.to_string()))? else {
-        state.throttle.failed(&name, &peer.0, now);
+        state.throttle.failed(&counted, now);
         tracing::info!("a sign-in failed");
         // What was typed may be a password in the wrong field: only a name that is an account's is kept.
         let known = state.accounts.user(&name).cloned();
         let known = known.unwrap_or_else(|| access::User { id: "unknown".into(), ..access::User::default() });
-        state.events.record(Event::SignInRefused, Some("wrong-password"), &known, "password", state.now()).await?;
+        let why = Some("wrong-password");
+        state.events.record(Event::SignInRefused, why, &known, &via, "password", state.now()).await?;
         let problem = "The user name or the password is not right.".to_owned();
         return page(&state, jar, Some(problem), None, given.then, name, StatusCode::UNAUTHORIZED);
     };
@@ -170,25 +173,13 @@ pub async fn sign_in(
         Some(then) => then.to_owned(),
         None => super::first_page(&state, &user),
     };
-    state.events.record(Event::SignIn, None, &user, "password", state.now()).await?;
+    state.events.record(Event::SignIn, None, &user, &via, "password", state.now()).await?;
     let begun = state.sessions.begin(Beginner { users: vec![user], by: None }, now);
     let token = begun.ok_or_else(no_random)?;
     let jar = jar
         .add(cookie(&state, session::cookie_name(&state), token))
         .remove(Cookie::build(form_cookie(&state)).path("/").secure(state.secure_cookies).build());
     Ok((jar, Redirect::to(&target)).into_response())
-}
-
-/// The address a request came from, as far as the server knows.
-pub struct PeerAddress(String);
-
-impl<S: Sync> axum::extract::FromRequestParts<S> for PeerAddress {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(PeerAddress(peer.map(|peer| peer.0.ip().to_string()).unwrap_or_default()))
-    }
 }
 
 /// The form of signing out.
@@ -198,8 +189,12 @@ pub struct FormToken {
 }
 
 /// `POST /sign-out`. A stale form signs out as well, as long as it comes from this site: leaving must always work.
-pub async fn sign_out(State(state): State<AppState>, jar: CookieJar, request: Request) -> Result<Response, PageError> {
-    let headers = request.headers().clone();
+pub async fn sign_out(
+    State(state): State<AppState>,
+    jar: CookieJar,
+    headers: HeaderMap,
+    Came(via): Came,
+) -> Result<Response, PageError> {
     if from_elsewhere(&headers) {
         return Err(PageError::StaleForm);
     }
@@ -209,7 +204,7 @@ pub async fn sign_out(State(state): State<AppState>, jar: CookieJar, request: Re
     let by = ended.by.as_ref().map_or("password", |on| on.provider.as_str());
     if let Some(user) = &ended.user {
         // Leaving works whether it can be written down or not; what cannot is in the log.
-        if let Err(error) = state.events.record(Event::SignOut, None, user, by, state.now()).await {
+        if let Err(error) = state.events.record(Event::SignOut, None, user, &via, by, state.now()).await {
             tracing::error!(%error, "a sign-out could not be recorded");
         }
     }

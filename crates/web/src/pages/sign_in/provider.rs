@@ -4,7 +4,7 @@
 //! browser that asked is a cookie of its own, `Lax`, for ten minutes, good for one answer. The session's cookie is set with a
 //! page of ours that moves on by itself: from there on every request is our own site's, and the strict cookie is sent.
 
-use super::{PeerAddress, own_page};
+use super::own_page;
 use crate::{
     error::PageError,
     flows::Away,
@@ -12,9 +12,10 @@ use crate::{
     secret,
     session::{self, Beginner},
     state::AppState,
+    via::Came,
 };
 use access::{
-    Action, User,
+    Action, User, Via,
     sign_in::{Event, Failed, Provider, SignedOn, Who},
 };
 use askama::Template;
@@ -69,7 +70,7 @@ pub async fn begin(
     Query(then): Query<super::Then>,
     jar: CookieJar,
     headers: HeaderMap,
-    peer: PeerAddress,
+    Came(via): Came,
 ) -> Result<Response, PageError> {
     let provider = provider(&state, &id)?;
     let label = &provider.config().label;
@@ -79,7 +80,7 @@ pub async fn begin(
     };
     let then = own_page(&then.then).unwrap_or_default().to_owned();
     let former = session::token(&state, &headers).map(|token| secret::digest(&token));
-    let Some(value) = state.flows.keep(begun.flow, then, former, &peer.0, state.steady_now()) else {
+    let Some(value) = state.flows.keep(begun.flow, then, former, &via.address, state.steady_now()) else {
         let sentence = format!("Too many people are on their way to {label}.");
         return problem(
             &state,
@@ -144,6 +145,7 @@ pub async fn back(
     Path(id): Path<String>,
     Query(answer): Query<HashMap<String, String>>,
     jar: CookieJar,
+    Came(via): Came,
 ) -> Result<Response, PageError> {
     let provider = provider(&state, &id)?;
     let name = flow_cookie(&state);
@@ -162,13 +164,13 @@ pub async fn back(
         Ok(on) => on,
         Err(error) => return Ok((jar, failed(&state, &provider, &error)?).into_response()),
     };
-    let users = match users(&state, &provider, &on).await? {
+    let users = match users(&state, &provider, &on, &via).await? {
         Ok(users) => users,
         Err(page) => return Ok((jar, page).into_response()),
     };
     let target = match users.as_slice() {
         [only] => {
-            state.events.record(Event::SignIn, None, only, &id, state.now()).await?;
+            state.events.record(Event::SignIn, None, only, &via, &id, state.now()).await?;
             if then.is_empty() { first_page(&state, only) } else { then }
         }
         _ => format!("/account/role?then={then}"),
@@ -184,13 +186,18 @@ pub async fn back(
 }
 
 /// The users somebody may be; or the page that says why nobody.
-async fn users(state: &AppState, provider: &Provider, on: &SignedOn) -> Result<Result<Vec<User>, Response>, PageError> {
+async fn users(
+    state: &AppState,
+    provider: &Provider,
+    on: &SignedOn,
+    via: &Via,
+) -> Result<Result<Vec<User>, Response>, PageError> {
     let config = provider.config();
     let (user, nhs_number, born) = match &on.who {
         Who::Staff(users) if !users.is_empty() => return Ok(Ok(users.clone())),
         Who::Staff(_) => {
             let nobody = User { id: format!("{}:{}", config.id, on.subject), ..User::default() };
-            state.events.record(Event::SignInRefused, Some("no-role"), &nobody, &config.id, state.now()).await?;
+            state.events.record(Event::SignInRefused, Some("no-role"), &nobody, via, &config.id, state.now()).await?;
             let sentence =
                 format!("{} knows who you are, but of no role in which you may use this record.", config.label);
             let to_do = "Ask whoever gives out roles in your organisation (for a smartcard, your registration authority) \
@@ -204,7 +211,7 @@ async fn users(state: &AppState, provider: &Provider, on: &SignedOn) -> Result<R
         None => None,
     };
     let Some(person) = found else {
-        state.events.record(Event::SignInRefused, Some("no-record"), user, &config.id, state.now()).await?;
+        state.events.record(Event::SignInRefused, Some("no-record"), user, via, &config.id, state.now()).await?;
         let sentence =
             format!("{} has told us who you are, but we hold no record that we are sure is yours.", config.label);
         let to_do = "Ask your GP practice whether your NHS number and date of birth are right there, and whether the practice \
@@ -254,6 +261,7 @@ pub struct LogoutToken {
 pub async fn left(
     State(state): State<AppState>,
     Path(id): Path<String>,
+    Came(via): Came,
     form: Result<Form<LogoutToken>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, PageError> {
     let provider = provider(&state, &id)?;
@@ -269,7 +277,7 @@ pub async fn left(
     let ended = state.sessions.end_at_provider(&id, &out);
     tracing::info!(provider = id, sessions = ended.len(), "a provider ended sessions");
     for user in ended.iter().filter_map(|ended| ended.user.as_ref()) {
-        state.events.record(Event::SignOutEverywhere, Some("provider"), user, &id, state.now()).await?;
+        state.events.record(Event::SignOutEverywhere, Some("provider"), user, &via, &id, state.now()).await?;
     }
     Ok(StatusCode::OK.into_response())
 }
