@@ -103,14 +103,30 @@ impl Records {
         let because = withheld.iter().find(|held| !before.contains(held)).map(|held| held.because.clone());
         let both = who.and(resource, |who, item| -> Result<Glance, StoreError> {
             let item = item.filter(|item| !item.deleted);
-            let what = item.map(|item| what_of(&item, &source, now)).transpose()?;
-            Ok(Glance { who: who?, what, withheld: because })
+            let mut what = item.map(|item| what_of(&item, &source, now)).transpose()?;
+            let who = who?;
+            // Which hospital, and whose patient there, tells where somebody is as much as the ward does.
+            if let Some(what) = what.as_mut().filter(|_| who.restricted && tells_where(kind)) {
+                *what = What {
+                    place: None,
+                    organisation: String::new(),
+                    by: None,
+                    leaving_to: None,
+                    ..std::mem::take(what)
+                };
+            }
+            Ok(Glance { who, what, withheld: because })
         });
         match both {
             Some(sealed) => Ok(flat(sealed)),
             None => Err(StoreError::Stopped("two permits for one line".into())),
         }
     }
+}
+
+/// Whether a resource of this type says where somebody is or will be.
+fn tells_where(kind: ResourceType) -> bool {
+    matches!(kind, ResourceType::Encounter | ResourceType::Appointment)
 }
 
 /// A seal around what may have failed: failing says nothing about anybody.

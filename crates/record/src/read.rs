@@ -310,7 +310,14 @@ impl Records {
         };
         let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
         let Some(item) = item else { return Ok(permit.seal(None)) };
-        if !self.reaches(&snapshot, permit, &item)? || !self.newest_is_seen(&snapshot, permit, id, kind, &source)? {
+        if !self.reaches(&snapshot, permit, &item)? {
+            return Ok(permit.seal(None));
+        }
+        if !self.newest_is_seen(&snapshot, permit, id, kind, &source)? {
+            // That it is withheld can be said.
+            if !permit.sight().would_see(id, kind, &source, &item.json) {
+                sees(permit, &item, &source);
+            }
             return Ok(permit.seal(None));
         }
         let shut = self.shut_files(&snapshot, permit, id.patient, &source, std::slice::from_ref(&item))?;

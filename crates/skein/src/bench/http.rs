@@ -25,7 +25,7 @@ const PEOPLE: usize = 24;
 const CLIENTS: usize = 4;
 const TIME: Duration = Duration::from_secs(8);
 const TOKEN: &str = "bench";
-const PASSWORD: &str = "bench-password";
+pub const PASSWORD: &str = "bench-password";
 
 /// A region of some people with a record of a given size each, behind its web server.
 pub struct Site {
@@ -147,7 +147,7 @@ fn fill(folder: &Path) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     address: SocketAddr,
-    cookie: Option<String>,
+    pub cookie: Option<String>,
 }
 
 impl Client {

@@ -8,6 +8,7 @@ mod identity;
 mod intake;
 mod load;
 mod messages;
+mod notify;
 mod raw;
 
 use serde::Serialize;
@@ -86,6 +87,7 @@ pub const ALL: &[(&str, Measure)] = &[
     ("page", http::page),
     ("identity", identity::run),
     ("gate", gate::run),
+    ("notify", notify::run),
 ];
 
 /// Things per second.

@@ -16,12 +16,14 @@ use web::{AppState, SiteConfig, fhir::ApiConfig};
 pub const NHS: &str = "9434765919";
 
 /// Staff: id, role, organisation.
-const STAFF: [(&str, &str, &str); 10] = [
+const STAFF: [(&str, &str, &str); 12] = [
     ("doctor", "R8000", "XWA"),
     ("stranger", "R8000", "XWB"),
     ("gp", "R8000", "X81001"),
     ("receptionist", "R8009", "X81001"),
     ("nurse", "R8001", "XWC"),
+    ("second-nurse", "R8001", "XWC"),
+    ("ward-clerk", "R8010", "XWA"),
     ("paramedic", "R8003", "XWS"),
     ("social-worker", "R8003", "X900"),
     ("engineer", "R8015", "XWP"),
@@ -129,7 +131,7 @@ impl Governed {
         let journal = engine.clone();
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
-            notices: None,
+            notices: Some(crate::support::telling(&engine)),
             gate,
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             engine: engine.clone(),

@@ -17,4 +17,5 @@ mod site;
 mod smart;
 mod stewards;
 mod support;
+mod teams;
 mod visitor;

@@ -262,3 +262,30 @@ pub fn result(own: &str, patient: &str, code: &str, value: f64, date: &str) -> V
     json!({"resourceType": "Observation", "id": own, "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
         "subject": {"reference": format!("Patient/{patient}")}, "effectiveDateTime": date, "valueQuantity": {"value": value, "unit": "mmol/L"}})
 }
+
+/// What follows the change feed of a region, on a thread of its own, until the region is gone.
+pub fn telling(engine: &Engine) -> notify::Notices {
+    let journal = engine.clone();
+    let opened =
+        notify::Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader());
+    let (mut follower, notices) = opened.unwrap();
+    let mut applied = engine.applied();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        loop {
+            match follower.step() {
+                Ok(true) => {}
+                // A region whose folder is gone is over.
+                Err(_) => return,
+                Ok(false) => {
+                    let pause = std::time::Duration::from_millis(200);
+                    let waited = runtime.block_on(async { tokio::time::timeout(pause, applied.changed()).await });
+                    if matches!(waited, Ok(Err(_))) {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    notices
+}

@@ -302,6 +302,36 @@ impl Pages {
 }
 
 impl Visitor<'_> {
+    /// Open a page that does not end: its body, to be read piece by piece.
+    pub async fn stream(&self, path: &str) -> Body {
+        let request = Request::get(path).header(header::COOKIE, &self.cookie).body(Body::empty()).unwrap();
+        let response = self.pages.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body()
+    }
+
+    /// Send a form with a file in it.
+    pub async fn upload(&self, path: &str, fields: &[(&str, &str)], name: &str, file: &[u8]) -> Page {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let part = format!("--parts\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+            body.extend(part.into_bytes());
+        }
+        let head = format!(
+            "--parts\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"list.csv\"\r\n\
+             Content-Type: text/csv\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend(file);
+        body.extend(b"\r\n--parts--\r\n");
+        let request = Request::post(path)
+            .header(header::COOKIE, &self.cookie)
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=parts")
+            .body(Body::from(body))
+            .unwrap();
+        self.pages.send(request).await.0
+    }
+
     pub async fn get(&self, path: &str) -> Page {
         let request = Request::get(path).header(header::COOKIE, &self.cookie).body(Body::empty()).unwrap();
         self.pages.send(request).await.0
