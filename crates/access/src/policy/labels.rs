@@ -26,6 +26,12 @@ impl LabelSet {
         self.0 == 0
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn and(self, other: LabelSet) -> Self {
+        LabelSet(self.0 | other.0)
+    }
+
     /// Whether they have one in common.
     pub fn meets(self, other: LabelSet) -> bool {
         self.0 & other.0 != 0
