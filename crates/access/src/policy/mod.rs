@@ -14,4 +14,4 @@ pub use files::{BadPolicy, PolicyFiles};
 pub use jobs::{Job, Jobs};
 pub use labels::{Class, LabelSet, Labels};
 pub use questions::{Access, Desk, Door, RELATIONS, Relations};
-pub use settings::{Reason, Settings};
+pub use settings::{ObjectionByPerson, Reason, Settings};
