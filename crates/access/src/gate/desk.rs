@@ -206,7 +206,7 @@ impl Gate {
 
     /// What waits to be settled by this user in this way.
     pub(super) fn to_settle(&self, user: &User, n: u64, ended: &str, words: &str) -> Result<Matter, Refusal> {
-        let matter = self.audit.read(|audit| audit.matter(n))?.filter(|matter| matter.settled.is_none());
+        let matter = self.audit.read(|audit| audit.matter(n))?;
         let ways: &[&str] = match matter.as_ref().map(|matter| matter.kind) {
             Some(MatterKind::Objection) => &["granted", "declined"],
             _ => &["justified", "not-justified", "answered", "revoked"],
@@ -217,6 +217,7 @@ impl Gate {
         if words.is_empty() {
             return Err(Refusal::NoReason("Write what you found: it stays with the entry.".into()));
         }
+        let matter = matter.filter(|matter| matter.settled.is_none());
         let matter =
             matter.ok_or_else(|| Refusal::NoReason("There is nothing here that waits to be settled.".into()))?;
         if matter.user == user.id {

@@ -69,7 +69,9 @@ impl Choices {
         let organisations = state.gate.organisations().map_err(|error| PageError::Fault(error.to_string()))?;
         let name = |name: String, code: &str| if name.is_empty() { code.to_owned() } else { name };
         let organisations = organisations.into_iter().map(|one| (one.code.clone(), name(one.name, &one.code)));
-        Ok(Choices { categories, organisations: organisations.collect() })
+        let mut organisations: Vec<(String, String)> = organisations.collect();
+        organisations.sort_by(|one, other| one.1.cmp(&other.1));
+        Ok(Choices { categories, organisations })
     }
 
     fn words(&self, category: &str, organisation: &str) -> String {

@@ -187,6 +187,10 @@ async fn entry_page(
     let read = blocking(move || Ok(site.gate.entry(&permit, n)?)).await?;
     let (entry, matter, about) = read.release().await?.ok_or(PageError::NotFound)?;
     let recorded = Recorded::read(&entry.body).unwrap_or_default();
+    let what = match recorded.action.as_str() {
+        "ask-objection" => objections::asked_words(state, &recorded.what)?,
+        _ => recorded.what.clone(),
+    };
     let mut facts = Vec::new();
     let mut fact = |what, value: String| {
         if !value.is_empty() {
@@ -199,7 +203,7 @@ async fn entry_page(
     fact("Organisation", format!("{} {}", recorded.user.org_name, recorded.user.org_code));
     fact(
         "What",
-        [&recorded.action, &recorded.page, &recorded.what, &recorded.ended]
+        [&recorded.action, &recorded.page, &what, &recorded.ended]
             .into_iter()
             .filter(|part| !part.is_empty())
             .map(String::as_str)

@@ -10,6 +10,7 @@ mod hostile_sign_in;
 mod identity_feed;
 mod idp;
 mod matching;
+mod moved_visits;
 mod pages;
 mod pix;
 mod site;
