@@ -60,6 +60,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refusal::NotAllowed`] for everybody else.
+    #[expect(clippy::type_complexity, reason = "what holds, and what was asked for: two lists, one seal")]
     pub fn own_objections(&self, permit: &Permit) -> Result<Sealed<(Vec<SaidBearing>, Vec<Asked>)>, Refusal> {
         let person = own(permit)?;
         let told = told_to_the_region(&self.derived.snapshot()?, person)?;

@@ -523,12 +523,10 @@ fn weigh(
             add(Rule::Deceased, rules.deceased.weight, &words);
         }
     }
-    if !pair.carer
-        && !(own_strand && around.close > 0)
-        && around.may_be_crowd(rules)
-        && around.others + 1 >= rules.crowd.users
-        && pair.related
-    {
+    // Of another team that looks after the person: somebody whom the user often works with looked as well.
+    let other_team = own_strand && around.close > 0;
+    let insider = pair.carer || other_team;
+    if !insider && around.may_be_crowd(rules) && around.others + 1 >= rules.crowd.users && pair.related {
         let crowd = teams.crowd(state, rules, who.organisation, person);
         if crowd.is_one(rules) {
             let words = format!(
