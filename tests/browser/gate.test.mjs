@@ -140,7 +140,7 @@ test('a receptionist sees who the person is, and nothing clinical', { timeout: 1
   await page.context().close();
 });
 
-test('a person sees their own record and who looked, and asks', { timeout: 120_000 }, async () => {
+test('a person sees their own record and who looked, asks, and says what is not to be shared', { timeout: 180_000 }, async () => {
   const page = await signedIn('person');
   assert.match(new URL(page.url()).pathname, /^\/record\//);
   assert.ok((await page.locator('body').innerText()).includes(number), 'it is not their record');
@@ -162,6 +162,32 @@ test('a person sees their own record and who looked, and asks', { timeout: 120_0
   await officer.waitForLoadState();
   await page.reload();
   assert.match(await main(page), /You were on the ward/);
+
+  // What is not to be shared: asked for by keyboard alone, declined with words, and read.
+  await page.getByRole('link', { name: 'What I do not want shared' }).first().click();
+  await page.waitForURL(/\/objections$/);
+  await checked(page, 'what I do not want shared');
+  await page.locator('#category').focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('My neighbour works there');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.waitForLoadState();
+  assert.match(await main(page), /Not answered yet[^]*My neighbour works there/);
+  await officer.goto(`${url}/privacy?kind=objections`);
+  await checked(officer, 'objections asked for');
+  await officer.locator('main a[href^="/privacy/entry/"]').first().click();
+  await officer.waitForURL(/\/privacy\/entry\//);
+  await checked(officer, 'an objection asked for');
+  await officer.check('#declined');
+  await officer.fill('#words', 'Nobody of that name works there.');
+  await officer.getByRole('button', { name: 'Answer' }).click();
+  await officer.waitForLoadState();
+  await page.reload();
+  assert.match(await main(page), /Declined[^]*Nobody of that name works there/);
+  await checked(page, 'what I asked for');
   await officer.context().close();
   await page.context().close();
 });

@@ -16,7 +16,7 @@ mod user;
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
 pub use audit_event::audit_event;
 pub use gate::{
-    Action, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome, Permit,
+    Action, Asked, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome, Permit,
     PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Situation, StewardPermit, Via, Withheld,
 };
 pub use store::SaidBearing;

@@ -14,13 +14,13 @@ use std::{
 use synth::{AccessLog, Looked, MisuseKind};
 
 const QUARTER: i64 = 91;
-/// The thresholds were set while looking at these.
-const TUNED_ON: [u64; 6] = [1, 2, 3, 11, 12, 13];
-/// And at these never: of 4 to 8 the totals were seen before the last changes, of 31 to 35 nothing.
-const JUDGED_ON: [u64; 10] = [4, 5, 6, 7, 8, 31, 32, 33, 34, 35];
-/// A quarter has some 145 incidents, so one seed's share is uncertain by about 0.03 to either side: all seeds together must
-/// reach 0.9, and no single one may fall below this.
-const LEAST_OF_ONE: f64 = 0.85;
+/// Rules and thresholds were made while looking at seeds 1 to 20; these of them are judged at each run, to save time.
+const TUNED_ON: [u64; 5] = [2, 6, 13, 18, 20];
+/// At these nobody had looked before what is here was finished.
+const JUDGED_ON: [u64; 10] = [101, 102, 103, 104, 105, 106, 107, 108, 109, 110];
+/// Each seed must reach this, and all together. A quarter has some 145 incidents, so another seed may well fall below it by
+/// chance: docs/govern-it/misuse.md tells how far they lie apart.
+const LEAST_OF_ONE: f64 = 0.9;
 
 fn start() -> Timestamp {
     "2026-01-05T00:00:00Z".parse().unwrap()
@@ -220,6 +220,21 @@ fn misuse_is_found_where_thresholds_were_tuned() {
     }
     all.print("tuned on, all");
     assert!(all.precision() >= 0.9 && all.recall() >= 0.9, "{} and {}", all.precision(), all.recall());
+}
+
+/// `MISUSE_SEEDS=201-210 cargo test -p access --test misuse -- --ignored --nocapture`: any seeds, to look at.
+#[test]
+#[ignore = "prints figures of the seeds named in MISUSE_SEEDS"]
+fn figures_of_the_seeds_named() {
+    let seeds = std::env::var("MISUSE_SEEDS").expect("MISUSE_SEEDS names them: 201-210");
+    let (from, to) = seeds.split_once('-').unwrap_or((&seeds, &seeds));
+    let mut all = Figures::default();
+    for seed in from.parse().unwrap()..=to.parse::<u64>().unwrap() {
+        let figures = figures(seed);
+        figures.print(&format!("seed {seed}"));
+        all.add(&figures);
+    }
+    all.print("all");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Reading a person's record under a permit.
 
 mod cross;
+mod inherit;
 mod people;
 mod reach;
 
@@ -170,6 +171,8 @@ impl Records {
             let start = items.len();
             let source = self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
             let read = items.split_off(start);
+            let whole = |kind| filter.since.is_none() && (filter.kinds.is_empty() || filter.kinds.contains(&kind));
+            self.take_over_labels(&snapshot, permit, &whole, &source, &read)?;
             let shut = self.shut_files(&snapshot, permit, *patient, &source, &read)?;
             let open = |item: &Item| item.kind != ResourceType::Binary || !shut.contains(&item.id);
             items.extend(read.into_iter().filter(|item| open(item) && sees(permit, item, &source)));
@@ -310,6 +313,7 @@ impl Records {
         };
         let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
         let Some(item) = item else { return Ok(permit.seal(None)) };
+        self.take_over_labels(&snapshot, permit, &|_| false, &source, std::slice::from_ref(&item))?;
         if !self.reaches(&snapshot, permit, &item)? {
             return Ok(permit.seal(None));
         }
@@ -343,6 +347,7 @@ impl Records {
         for row in snapshot.versions(id, kind)? {
             if row.seq <= permit.seq() {
                 let item = self.lone_item(&snapshot, row, permit.seq())?;
+                self.take_over_labels(&snapshot, permit, &|_| false, &source, std::slice::from_ref(&item))?;
                 if !self.reaches(&snapshot, permit, &item)?
                     || !self.shut_files(&snapshot, permit, id.patient, &source, std::slice::from_ref(&item))?.is_empty()
                 {
@@ -401,6 +406,7 @@ impl Records {
             true => self.push(&snapshot, row, &source, &everything, plain, &mut brought),
             false => Ok(()),
         })?;
+        self.take_over_labels(&snapshot, permit, &|_| false, &source, &brought)?;
         if !brought.iter().all(|item| permit.sight().would_see(item.id, item.kind, &source, &item.json)) {
             return Ok(permit.seal(None));
         }

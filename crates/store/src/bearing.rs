@@ -84,8 +84,50 @@ impl Writer {
 }
 
 impl Snapshot {
-    /// Everything that bears on access to what is known of a patient and did not end before `since`.
+    /// Everything that bears on access to what is known of a patient and did not end before `since`. What a visit says is
+    /// said of the patient whose visit it is now.
     pub fn bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
+        let mut found = self.recorded_bearings(patient, since)?;
+        let moves = self.moves(patient, self.seq())?;
+        if moves.is_empty() {
+            return Ok(found);
+        }
+        // Rare: visits that their source moved between its patients. What hangs on one goes with it.
+        for gone in moves.iter().filter(|moved| moved.visit.patient == patient && moved.target != patient) {
+            let mut kept = Vec::new();
+            for said in found {
+                if !self.hangs_on(&said, gone.visit)? {
+                    kept.push(said);
+                }
+            }
+            found = kept;
+        }
+        for came in moves.iter().filter(|moved| moved.target == patient && moved.visit.patient != patient) {
+            for said in self.recorded_bearings(came.visit.patient, since)? {
+                if self.hangs_on(&said, came.visit)? {
+                    found.push(SaidBearing { patient, ..said });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a statement is made by this visit, or by something that says it happened in it.
+    fn hangs_on(&self, said: &SaidBearing, visit: ResourceId) -> Result<bool, StoreError> {
+        if said.kind == ResourceType::Encounter {
+            return Ok(said.resource == visit);
+        }
+        // What a person is, and objects to, is of no visit.
+        if matches!(said.kind, ResourceType::Patient | ResourceType::Consent) {
+            return Ok(false);
+        }
+        let Some(row) = self.row(said.resource, said.kind, self.seq())? else { return Ok(false) };
+        let mut json = Vec::new();
+        self.render(&mut json, &row, "", "")?;
+        Ok(String::from_utf8_lossy(&json).contains(&format!("\"Encounter/{visit}\"")))
+    }
+
+    fn recorded_bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
         let mut statement = self.connection()?.prepare_cached(
             "SELECT kind, local, bears, organisation, category, since, until FROM bearing
              WHERE patient = ?1 AND (until IS NULL OR until >= ?2)",

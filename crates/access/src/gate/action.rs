@@ -61,6 +61,11 @@ pub enum Action {
     WhoLooked,
     /// Ask about an entry of one's own record.
     AskAbout,
+    /// Ask that something of one's own record be shared no more, or again.
+    AskObjection {
+        /// Which, as whoever grants it reads it.
+        what: String,
+    },
     /// Lay an objection on a record, or end one.
     Consent {
         /// `object` or `withdraw`.

@@ -4,7 +4,6 @@ use super::{Action, Gate, Outcome, Permit, PrivacyPermit, Recorded, Refusal, Sea
 use crate::{User, UserKind};
 use fhir::{PatientKey, PersonKey};
 use jiff::Timestamp;
-use mapping::bearing::Bears;
 use store::{
     SaidBearing, StoreError,
     audit::{AuditEntry, Matter, MatterKind, NewMatter},
@@ -40,7 +39,7 @@ pub struct Look {
     pub questions: Vec<(String, Option<String>)>,
 }
 
-fn tidy(words: &str) -> String {
+pub(super) fn tidy(words: &str) -> String {
     words.trim().chars().filter(|c| !c.is_control() || *c == '\n').take(WORDS_MAX).collect()
 }
 
@@ -64,7 +63,8 @@ impl Gate {
     /// # Errors
     /// The store's.
     pub fn waiting(&self, permit: &PrivacyPermit) -> Result<Sealed<Vec<(MatterKind, u64)>>, StoreError> {
-        let kinds = [MatterKind::Glass, MatterKind::Misuse, MatterKind::Question, MatterKind::Claim];
+        use MatterKind as M;
+        let kinds = [M::Glass, M::Misuse, M::Question, M::Objection, M::Claim];
         let count = |kind| Ok((kind, self.audit.read(|audit| audit.waiting(kind))?));
         Ok(permit.seal(kinds.into_iter().map(count).collect::<Result<_, StoreError>>()?))
     }
@@ -171,18 +171,7 @@ impl Gate {
         permit: &PrivacyPermit,
         person: PersonKey,
     ) -> Result<Sealed<Vec<SaidBearing>>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
-        let mut found: Vec<SaidBearing> = Vec::new();
-        for patient in snapshot.patients_of(person, snapshot.seq())? {
-            for said in snapshot.bearings(patient, Timestamp::MIN)? {
-                let regional = said.row.bears == Bears::ObjectsRegionally as u8;
-                // Each patient of the person carries it; it is one objection.
-                if regional && !found.iter().any(|known| known.resource.local == said.resource.local) {
-                    found.push(said);
-                }
-            }
-        }
-        Ok(permit.seal(found))
+        Ok(permit.seal(super::objections::told_to_the_region(&self.derived.snapshot()?, person)?))
     }
 
     /// The patients a person is now, opaque keys: to lay an objection on.
@@ -198,26 +187,14 @@ impl Gate {
         Ok(permit.seal(snapshot.patients_of(person, snapshot.seq())?))
     }
 
-    /// Settle what an entry opened. `ended`: `justified`, `not-justified`, `answered`, `revoked`. A revoked reason opens
-    /// nothing from then on.
+    /// Settle what an entry opened. `ended`: `justified`, `not-justified`, `answered`, `revoked`; of an objection asked for,
+    /// `granted` or `declined`. A revoked reason opens nothing from then on. Whoever grants lays the objection first.
     ///
     /// # Errors
     /// [`Refusal`]; a sentence when there is nothing to settle or no words are given.
     pub async fn settle(&self, user: &User, n: u64, ended: &str, words: &str, now: Timestamp) -> Result<u64, Refusal> {
-        if !["justified", "not-justified", "answered", "revoked"].contains(&ended) {
-            return Err(Refusal::NoReason("Choose how it ended.".into()));
-        }
         let words = tidy(words);
-        if words.is_empty() {
-            return Err(Refusal::NoReason("Write what you found: it stays with the entry.".into()));
-        }
-        let matter = self.audit.read(|audit| audit.matter(n))?;
-        let matter = matter.filter(|matter| matter.settled.is_none());
-        let matter =
-            matter.ok_or_else(|| Refusal::NoReason("There is nothing here that waits to be settled.".into()))?;
-        if matter.user == user.id {
-            return Err(Refusal::NotAllowed("It is about yourself: somebody else settles it.".into()));
-        }
+        let matter = self.to_settle(user, n, ended, &words)?;
         let action = Action::Settle { ended: ended.to_owned() };
         let permit = self.privacy(user, matter.person, &Action::Privacy { what: format!("settle {n}") }, now)?;
         permit.recorded().await?;
@@ -225,6 +202,28 @@ impl Gate {
         let settles = Some((n, ended.to_owned()));
         let pending = self.record_matter(user, about, &action, Outcome::Permitted, None, settles, now)?;
         Receipt::new(pending).wait().await
+    }
+
+    /// What waits to be settled by this user in this way.
+    pub(super) fn to_settle(&self, user: &User, n: u64, ended: &str, words: &str) -> Result<Matter, Refusal> {
+        let matter = self.audit.read(|audit| audit.matter(n))?;
+        let ways: &[&str] = match matter.as_ref().map(|matter| matter.kind) {
+            Some(MatterKind::Objection) => &["granted", "declined"],
+            _ => &["justified", "not-justified", "answered", "revoked"],
+        };
+        if !ways.contains(&ended) {
+            return Err(Refusal::NoReason("Choose how it ended.".into()));
+        }
+        if words.is_empty() {
+            return Err(Refusal::NoReason("Write what you found: it stays with the entry.".into()));
+        }
+        let matter = matter.filter(|matter| matter.settled.is_none());
+        let matter =
+            matter.ok_or_else(|| Refusal::NoReason("There is nothing here that waits to be settled.".into()))?;
+        if matter.user == user.id {
+            return Err(Refusal::NotAllowed("It is about yourself: somebody else settles it.".into()));
+        }
+        Ok(matter)
     }
 
     /// Who looked at a person's record, for the person: newest first. Under a permit for the person's own record.

@@ -7,6 +7,7 @@
 mod action;
 mod desk;
 mod entry;
+mod objections;
 mod organisations;
 mod permits;
 mod reasons;
@@ -17,6 +18,7 @@ mod situation;
 pub use action::Action;
 pub use desk::Look;
 pub use entry::{Outcome, Recorded, Via};
+pub use objections::Asked;
 pub use organisations::Organisation;
 pub use permits::{DeskPermit, FindPermit, Permit, PrivacyPermit, Sealed, StewardPermit};
 pub use reasons::Needed;

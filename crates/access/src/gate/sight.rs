@@ -6,12 +6,12 @@ use crate::{
     Refusal, User, UserKind,
     policy::{Access, Class, LabelSet, Policies},
 };
-use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
+use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, RwLock},
 };
 use store::audit::{Audit, NewAuditEntry};
 
@@ -81,6 +81,8 @@ pub struct Sight {
     policies: Arc<Policies>,
     situation: Situation,
     answers: Mutex<HashMap<Asked, Look>>,
+    /// Labels that entries take over from what they hang on.
+    taken_over: RwLock<HashMap<(ResourceId, ResourceType), LabelSet>>,
     noted: Mutex<Noted>,
     /// Where what was shown is written down; None when it is shown again.
     audit: Option<Audit>,
@@ -106,8 +108,8 @@ impl Sight {
         at: Timestamp,
         audit: Option<Audit>,
     ) -> Self {
-        let (answers, noted) = (Mutex::default(), Mutex::default());
-        Sight { policies, situation, answers, noted, audit, access, person, user, at }
+        let (answers, noted, taken_over) = Default::default();
+        Sight { policies, situation, answers, taken_over, noted, audit, access, person, user, at }
     }
 
     /// The circumstances of the access.
@@ -131,7 +133,7 @@ impl Sight {
         named: &str,
         json: &[u8],
     ) -> bool {
-        match self.look(id.patient, kind, source, json) {
+        match self.look(id, kind, source, json) {
             Look::Show => {
                 self.note_shown(id, kind, version);
                 true
@@ -148,11 +150,30 @@ impl Sight {
 
     /// Whether the reader would see this resource; nothing is noted.
     pub fn would_see(&self, id: ResourceId, kind: ResourceType, source: &str, json: &[u8]) -> bool {
-        self.look(id.patient, kind, source, json) == Look::Show
+        self.look(id, kind, source, json) == Look::Show
     }
 
-    fn look(&self, patient: PatientKey, kind: ResourceType, source: &str, json: &[u8]) -> Look {
-        let class = self.policies.labels().class(kind, json);
+    /// The labels that an entry carries by itself.
+    pub fn labels(&self, kind: ResourceType, json: &[u8]) -> LabelSet {
+        self.policies.labels().class(kind, json).labels
+    }
+
+    /// An entry hangs on something that carries these labels: from now on it is taken to carry them too.
+    pub fn take_over(&self, id: ResourceId, kind: ResourceType, labels: LabelSet) {
+        if let Ok(mut taken_over) = self.taken_over.write() {
+            let known = taken_over.entry((id, kind)).or_default();
+            *known = known.and(labels);
+        }
+    }
+
+    fn look(&self, id: ResourceId, kind: ResourceType, source: &str, json: &[u8]) -> Look {
+        let mut class = self.policies.labels().class(kind, json);
+        let Ok(taken_over) = self.taken_over.read() else { return Look::Hide };
+        if let Some(labels) = taken_over.get(&(id, kind)) {
+            class.labels = class.labels.and(*labels);
+        }
+        drop(taken_over);
+        let patient = id.patient;
         let elsewhere = !self.situation.own_sources.iter().any(|own| own == source);
         let asked = (class, elsewhere, elsewhere && self.situation.objected(patient, class));
         let Ok(mut answers) = self.answers.lock() else { return Look::Hide };

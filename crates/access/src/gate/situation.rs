@@ -93,7 +93,7 @@ pub(super) fn find_out(asking: &Asking<'_>) -> Result<Situation, StoreError> {
                 access.glass = true;
                 situation.glass_until = situation.glass_until.max(grant.until);
             }
-            MatterKind::Misuse | MatterKind::Question => {}
+            MatterKind::Misuse | MatterKind::Question | MatterKind::Objection => {}
         }
     }
     let oldest = now.checked_sub(policies.settings().grace_max()).unwrap_or(Timestamp::MIN);

@@ -3,7 +3,7 @@
 use super::{
     Detector,
     rules::Rules,
-    state::{Pair, State, UserDay, day_hour},
+    state::{Kinds, Pair, State, UserDay, day_hour},
     team::Teams,
 };
 use fhir::PersonKey;
@@ -194,10 +194,13 @@ impl Detector {
     /// Find out who looked after whom together, once for a day.
     fn settle(&mut self, day: i32, user: usize, did: &mut UserDay, teams: &mut Teams) {
         debug_assert_eq!(teams.day(), day);
-        let (mut settled, mut outside) = (0.0, 0.0);
+        let (mut settled, mut outside, mut kinds) = (0.0, 0.0, Kinds::default());
         for (person, pair) in did.pairs.iter_mut().filter(|(_, pair)| pair.around.is_none()) {
             let around = teams.around(&self.state, &self.rules, user, *person);
             settled += 1.0;
+            for place in pair.kinds.places() {
+                kinds.get_mut(place).into_iter().for_each(|count| *count += 1.0);
+            }
             outside += if around.share < self.rules.team.share { 1.0 } else { 0.0 };
             pair.around = Some(around);
             // Who looked after somebody lately goes on doing so: letters, telephone calls.
@@ -212,9 +215,11 @@ impl Detector {
         if let Some(who) = self.state.users.get_mut(user) {
             who.settled += settled;
             who.outside += outside;
+            add(&mut who.kinds, &kinds);
             if let Some(peers) = self.state.peers.get_mut(who.job) {
                 peers.looked_around += settled;
                 peers.outside += outside;
+                add(&mut peers.kinds, &kinds);
             }
         }
     }
@@ -323,12 +328,16 @@ impl Detector {
     }
 }
 
+fn add(known: &mut Kinds, new: &Kinds) {
+    known.iter_mut().zip(new).for_each(|(known, new)| *known += new);
+}
+
 fn score(findings: &[Finding]) -> f64 {
     findings.iter().map(|finding| finding.weight).sum()
 }
 
 fn borne_out(person: &super::state::Person, organisation: usize, day: i32) -> bool {
-    person.related.iter().any(|(of, last)| *of == organisation && *last >= day - 30)
+    person.related.iter().any(|of| of.organisation == organisation && of.last >= day - 30)
 }
 
 /// Of a day that is over: judge its hours by what was usual before, then learn from it.
@@ -473,23 +482,33 @@ fn weigh(
     // Until a job is known, nothing is held against it.
     let unknown = state.peers.get(who.job).is_none_or(|peers| peers.settled < rules.claims.known_looks);
     let jobless = unknown || state.usually_unconfirmed(user) >= rules.claims.usual_share;
-    let alone = state.usually_outside(user) >= rules.team.on_their_own && (!strange || jobless);
+    // What links the organisation with this person is what the user's work rests on. A relationship of another kind, say an
+    // appointment in a clinic to a nurse of a ward, is of somebody else's work.
+    let fits = pair.kinds.is_empty() || state.usual_work(user, pair.kinds, rules);
+    let alone = state.usually_outside(user) >= rules.team.on_their_own && if strange { jobless } else { fits };
+    // Hardly anybody looked whom the user could be one of: then the kind of relationship alone must tell.
+    let own_strand = state.own_strand(user, pair.kinds, rules);
+    let on_own_list = own_strand && around.near <= rules.team.few;
     // One of several who were the first to see somebody come in.
     let brought_in = around.first && around.near >= 2 && !strange;
-    let with = match (team || around.close >= 2 || brought_in || pair.carer, alone) {
+    let among = team || around.close >= 2 || brought_in || pair.carer;
+    let with = match (among, alone || on_own_list) {
         (true, _) => " The user is one of those who look after this person, as far as can be seen.",
         (_, true) => " The user mostly works alone, and is not known to have no part in this person's care.",
         _ => " Nothing links the user with those who look after this person.",
     };
-    let among = team || around.close >= 2 || brought_in || pair.carer;
-    let less = |weight: f64, off: f64| if among || alone { weight - off } else { weight };
+    let less = |weight: f64, off: f64| if among || alone || on_own_list { weight - off } else { weight };
     if pair.name_and_street && !pair.own && !pair.household {
         let off = if among { rules.close.name_and_street_in_team } else { 0.0 };
         let weight = rules.close.name_and_street - off;
         add(Rule::NameAndStreet, weight, &format!("The same family name in the same street.{with}"));
     }
     if pair.colleague && !pair.own {
-        let weight = less(rules.colleague.weight, rules.colleague.in_team);
+        // Of a job that the data link to nobody (an ambulance crew), the other one of the crew is what bears a look out; who
+        // was alone with a colleague is asked, for the service's own log can tell at once.
+        let nobody = strange && jobless && !unknown && !among && around.near == 0;
+        let off = if nobody { 0.0 } else { rules.colleague.in_team };
+        let weight = less(rules.colleague.weight, off);
         add(Rule::Colleague, weight, &format!("Somebody who works for the same organisation.{with}"));
     }
     if pair.well_known {
@@ -504,12 +523,17 @@ fn weigh(
             add(Rule::Deceased, rules.deceased.weight, &words);
         }
     }
-    if !pair.carer && around.may_be_crowd(rules) && around.others + 1 >= rules.crowd.users && pair.related {
-        let (all, outside) = teams.crowd(state, rules, who.organisation, person);
-        let share = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-        if outside >= rules.crowd.users && share(outside) >= rules.crowd.share * share(all) {
+    // Of another team that looks after the person: somebody whom the user often works with looked as well.
+    let other_team = own_strand && around.close > 0;
+    let insider = pair.carer || other_team;
+    if !insider && around.may_be_crowd(rules) && around.others + 1 >= rules.crowd.users && pair.related {
+        let crowd = teams.crowd(state, rules, who.organisation, person);
+        if crowd.is_one(rules) {
             let words = format!(
-                "One of {outside} users within {} days who have nothing to do with those who look after this person.",
+                "One of {} users of {} different teams within {} days who have nothing to do with those who look after this \
+                 person.",
+                crowd.outside,
+                crowd.teams,
                 2 * rules.crowd.days
             );
             add(Rule::Crowd, rules.crowd.weight, &words);

@@ -17,6 +17,7 @@ pub use access::{About, Access, Home, Key};
 pub use judge::{Finding, Item, Rule};
 pub use rules::{Burst, Claims, Close, Crowd, Deceased, MISUSE, OddHours, Repeated, Rules, Team, Weighed};
 
+use crate::policy::Relations;
 use fhir::PersonKey;
 use jiff::Timestamp;
 use state::State;
@@ -45,7 +46,7 @@ impl Detector {
     pub fn related(&mut self, organisation: &str, person: PersonKey, at: Timestamp) {
         let organisation = self.state.organisation(organisation);
         if let Some(person) = self.state.known_person(person) {
-            self.state.related(organisation, person, state::day_hour(at).0);
+            self.state.related(organisation, person, state::day_hour(at).0, Relations::default());
         }
     }
 

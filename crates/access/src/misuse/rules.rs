@@ -52,7 +52,7 @@ part!(
 );
 part!(
     /// Who looks after somebody together.
-    Team { share: f64, share_in_crowd: f64, shared_people: usize, close: f64, on_their_own: f64 }
+    Team { share: f64, share_in_crowd: f64, shared_people: usize, close: f64, on_their_own: f64, at_times: f64, usual_kind: f64, few: usize }
 );
 part!(
     /// Reasons that nothing bears out.
@@ -78,7 +78,7 @@ part!(
 );
 part!(
     /// Many outsiders at one person.
-    Crowd { users: usize, days: i32, share: f64, weight: f64 }
+    Crowd { users: usize, teams: usize, days: i32, share: f64, weight: f64 }
 );
 part!(
     /// One person again and again.
@@ -142,6 +142,8 @@ impl Rules {
             ("team.share_in_crowd", rules.team.share_in_crowd),
             ("team.close", rules.team.close),
             ("team.on_their_own", rules.team.on_their_own),
+            ("team.at_times", rules.team.at_times),
+            ("team.usual_kind", rules.team.usual_kind),
             ("claims.usual_share", rules.claims.usual_share),
             ("odd_hours.share", rules.odd_hours.share),
             ("crowd.share", rules.crowd.share),

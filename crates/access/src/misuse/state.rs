@@ -2,6 +2,7 @@
 //! again from the audit.
 
 use super::{About, Access, judge::Stage, rules::Rules, team::Around};
+use crate::policy::{RELATIONS, Relations};
 use fhir::{PersonKey, datetime::london};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -72,6 +73,9 @@ impl Habit {
     }
 }
 
+/// Upon which kinds of relationship work rests: looks at persons by day, by the kind's place.
+pub(super) type Kinds = [f64; RELATIONS.len()];
+
 /// A user.
 #[derive(Debug, Default)]
 pub(super) struct User {
@@ -88,6 +92,7 @@ pub(super) struct User {
     /// Looks at persons by day that are settled, and those outside the team among them.
     pub settled: f64,
     pub outside: f64,
+    pub kinds: Kinds,
 }
 
 /// A job, or a role without one: peers.
@@ -101,6 +106,17 @@ pub(super) struct Peers {
     /// The same of looks whose surroundings are known, and those outside a team among them.
     pub looked_around: f64,
     pub outside: f64,
+    pub kinds: Kinds,
+}
+
+/// What links an organisation with a person.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Related {
+    pub organisation: usize,
+    /// When that was last known.
+    pub last: i32,
+    /// Of which kinds it was then.
+    pub kinds: Relations,
 }
 
 /// A person.
@@ -109,8 +125,8 @@ pub(super) struct Person {
     pub key: PersonKey,
     /// `(day, user)`, once a day each.
     pub looks: VecDeque<(i32, usize)>,
-    /// When each organisation was last known to be related.
-    pub related: Vec<(usize, i32)>,
+    /// Which organisations are known to be related.
+    pub related: Vec<Related>,
     /// Users who were found to be of the team, and when last.
     pub carers: Vec<(usize, i32)>,
 }
@@ -121,6 +137,7 @@ pub(super) struct Pair {
     pub entries: Vec<u64>,
     pub looks: u32,
     pub related: bool,
+    pub kinds: Relations,
     pub claimed: String,
     pub glass: bool,
     pub own: bool,
@@ -211,7 +228,7 @@ impl State {
         }
         let related = !access.relations.is_empty();
         if related {
-            self.related(organisation, person, day);
+            self.related(organisation, person, day, access.relations);
         }
         if let Some(kept) = self.persons.get_mut(person) {
             if !kept.looks.iter().rev().take_while(|(of, _)| *of == day).any(|(_, of)| *of == user) {
@@ -238,6 +255,7 @@ impl State {
         pair.looks = pair.looks.saturating_add(1);
         pair.hours |= 1 << hour;
         pair.related |= related;
+        pair.kinds = pair.kinds.and(access.relations);
         pair.glass |= access.glass;
         if pair.entries.len() < ENTRIES_MAX {
             pair.entries.push(access.n);
@@ -302,6 +320,25 @@ impl State {
         (who.outside + 10.0 * usual) / (who.settled + 10.0)
     }
 
+    /// Whether a relationship of one of these kinds is what the user's work rests on: a ward nurse's patients are admitted, a
+    /// clinic's have appointments. Of somebody new, what the job's work rests on.
+    pub(super) fn usual_work(&self, user: usize, kinds: Relations, rules: &Rules) -> bool {
+        let Some(who) = self.users.get(user) else { return false };
+        let peers = self.peers.get(who.job);
+        let share = |place: usize| {
+            let of = |kinds: &Kinds| kinds.get(place).copied().unwrap_or(0.0);
+            let usual = peers.map_or(0.0, |peers| of(&peers.kinds) / peers.looked_around.max(1.0));
+            (of(&who.kinds) + 10.0 * usual) / (who.settled + 10.0)
+        };
+        kinds.places().any(|place| share(place) >= rules.team.usual_kind)
+    }
+
+    /// Whether it says nothing that the user is outside the team: it happens to them now and then, and what links the
+    /// organisation with this person is of the kind that their work rests on.
+    pub(super) fn own_strand(&self, user: usize, kinds: Relations, rules: &Rules) -> bool {
+        self.usually_outside(user) >= rules.team.at_times && self.usual_work(user, kinds, rules)
+    }
+
     /// The share of a job's looks that nothing bears out.
     pub(super) fn usually_unconfirmed(&self, user: usize) -> f64 {
         let peers = self.users.get(user).and_then(|who| self.peers.get(who.job));
@@ -312,11 +349,15 @@ impl State {
         self.person_keys.get(&key).copied()
     }
 
-    pub(super) fn related(&mut self, organisation: usize, person: usize, day: i32) {
+    /// `kinds`: none are known when it was found out otherwise than by an access.
+    pub(super) fn related(&mut self, organisation: usize, person: usize, day: i32, kinds: Relations) {
         let Some(person) = self.persons.get_mut(person) else { return };
-        match person.related.iter_mut().find(|(of, _)| *of == organisation) {
-            Some((_, last)) => *last = (*last).max(day),
-            None => person.related.push((organisation, day)),
+        match person.related.iter_mut().find(|of| of.organisation == organisation) {
+            Some(of) => {
+                of.kinds = if day > of.last && !kinds.is_empty() { kinds } else { of.kinds.and(kinds) };
+                of.last = of.last.max(day);
+            }
+            None => person.related.push(Related { organisation, last: day, kinds }),
         }
     }
 }

@@ -33,6 +33,29 @@ impl Around {
     }
 }
 
+/// Who looked at one person within days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Crowd {
+    /// How many users.
+    pub all: usize,
+    /// How many of them are outside the team.
+    pub outside: usize,
+    /// Of how many teams those are. Illness leads whole teams to a person, one after the other; the news lead single ones
+    /// from all over the house.
+    pub teams: usize,
+}
+
+impl Crowd {
+    /// Whether they are a crowd.
+    pub(super) fn is_one(self, rules: &Rules) -> bool {
+        let rule = &rules.crowd;
+        self.outside >= rule.users && self.teams >= rule.teams && part(self.outside, self.all.max(1)) >= rule.share
+    }
+}
+
+/// Two outsiders who share this part of their people are of one team.
+const MATES: f64 = 0.15;
+
 /// Fewer looks before are few.
 const FEW: u32 = 5;
 
@@ -143,8 +166,9 @@ impl Teams {
         }
     }
 
-    /// How many users of the organisation looked at a person within `crowd.days`, and how many of them are outside the team.
-    pub(super) fn crowd(&mut self, state: &State, rules: &Rules, organisation: usize, person: usize) -> (usize, usize) {
+    /// How many users of the organisation looked at a person within `crowd.days`, how many of them are outside the team, and
+    /// how many teams those are of.
+    pub(super) fn crowd(&mut self, state: &State, rules: &Rules, organisation: usize, person: usize) -> Crowd {
         let (from, to) = (self.day - rules.crowd.days, self.day + rules.crowd.days.min(rules.settle_days));
         let mut users: Vec<usize> = Vec::new();
         for (day, user) in state.persons.get(person).into_iter().flat_map(|person| person.looks.iter()) {
@@ -154,14 +178,40 @@ impl Teams {
             }
         }
         if users.len() < rules.crowd.users {
-            return (users.len(), 0);
+            return Crowd { all: users.len(), ..Crowd::default() };
         }
-        // Who is mostly on their own says nothing by being on their own here.
+        let related = state.persons.get(person).map(|person| person.related.as_slice()).unwrap_or_default();
+        let kinds = related.iter().find(|of| of.organisation == organisation).map(|of| of.kinds).unwrap_or_default();
         let outside = |user: &&usize| {
             let around = self.around(state, rules, **user, person);
-            state.usually_outside(**user) < rules.team.on_their_own && around.outside(rules)
+            around.outside(rules) && !(around.close > 0 && state.own_strand(**user, kinds, rules))
         };
-        (users.len(), users.iter().filter(outside).count())
+        let outsiders: Vec<usize> = users.iter().filter(outside).copied().collect();
+        let teams = if outsiders.len() < rules.crowd.users { 0 } else { self.groups(state, rules, &outsiders) };
+        Crowd { all: users.len(), outside: outsiders.len(), teams }
+    }
+
+    /// Into how many groups users fall: who shares people with another is of one group with them.
+    fn groups(&mut self, state: &State, rules: &Rules, users: &[usize]) -> usize {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for user in users {
+            let mut joined = vec![*user];
+            groups.retain_mut(|group| {
+                let near = group.iter().any(|other| self.are_mates(state, rules, *user, *other));
+                if near {
+                    joined.append(group);
+                }
+                !near
+            });
+            groups.push(joined);
+        }
+        groups.len()
+    }
+
+    fn are_mates(&mut self, state: &State, rules: &Rules, one: usize, other: usize) -> bool {
+        let shared = self.shared(state, rules, one, other);
+        let fewer = self.count(one).min(self.count(other)).max(1);
+        shared > rules.team.shared_people && part(shared, fewer) >= MATES
     }
 }
 

@@ -130,8 +130,8 @@ fn family_down_the_street_is_noticed_and_a_namesake_is_not() {
     let me = home("Hale", "High Street", "4 High Street");
     let family = About { user_home: me, home: home("HALE", "High Street", "9 High Street"), ..About::default() };
     assert_eq!(rules(&Hospital::after(look("w1n0", 201, at(DAYS, 10, 0)), &family)), [Rule::NameAndStreet]);
-    // On the user's own ward, looked after by the user's own colleagues.
-    assert_eq!(Hospital::after(look("w1n0", 101, at(DAYS, 10, 0)), &family), []);
+    // On the user's own ward too: whoever looks after family leaves it to a colleague, as with the same household.
+    assert_eq!(rules(&Hospital::after(look("w1n0", 101, at(DAYS, 10, 0)), &family)), [Rule::NameAndStreet]);
     let namesake = About { user_home: me, home: home("Hale", "Low Road", "9 Low Road"), ..About::default() };
     assert_eq!(Hospital::after(look("w1n0", 201, at(DAYS, 10, 0)), &namesake), []);
 }
@@ -143,6 +143,66 @@ fn a_colleague_is_noticed_unless_on_the_users_own_ward() {
     assert_eq!(Hospital::after(look("w1n0", 101, at(DAYS, 10, 0)), &about), []);
     let elsewhere = About { works_for: Some("RC1".into()), ..About::default() };
     assert_eq!(Hospital::after(look("w1n0", 201, at(DAYS, 10, 0)), &elsewhere), []);
+}
+
+/// A clinic: a doctor who sees people by appointment, and half of whose letters another one's secretary types.
+fn clinic(hospital: &mut Hospital, from: i64, to: i64) {
+    for day in from..to {
+        for patient in 0..12 {
+            let who = 1000 + u64::try_from(day * 12 + patient).unwrap();
+            for (user, hour) in [("doctor", 10), ("secretary", 15)] {
+                if user == "doctor" || patient % 2 == 0 {
+                    let appointment = Access {
+                        relations: Relations::of(["appointment"]),
+                        role: "R8000".into(),
+                        job: "clinic".into(),
+                        ..look(user, who, at(day, hour, patient))
+                    };
+                    hospital.see(appointment, &About::default());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_colleague_with_an_appointment_is_the_clinics_patient_and_no_ward_nurses() {
+    let about = About { works_for: Some("RH1".into()), ..About::default() };
+    for (user, job, noticed) in [("doctor", "clinic", false), ("w1n0", "ward-nurse", true)] {
+        let mut hospital = Hospital::new();
+        clinic(&mut hospital, 0, DAYS);
+        hospital.detector.judge(at(DAYS, 1, 0));
+        let appointment =
+            Access { relations: Relations::of(["appointment"]), job: job.into(), ..look(user, 5000, at(DAYS, 10, 30)) };
+        hospital.see(appointment, &about);
+        assert_eq!(rules(&hospital.later()).contains(&Rule::Colleague), noticed, "{user}");
+    }
+}
+
+#[test]
+fn a_crew_that_treats_a_colleague_is_not_noticed_and_who_looked_alone_is() {
+    let about = About { works_for: Some("RA1".into()), ..About::default() };
+    let crew = |user: &str, person: u64, when: Timestamp| Access {
+        organisation: "RA1".into(),
+        job: "paramedic".into(),
+        ..claim(user, person, when)
+    };
+    for (together, noticed) in [(true, false), (false, true)] {
+        let mut hospital = Hospital::new();
+        // Nothing ever bears out whom an ambulance goes to.
+        for day in 0..DAYS {
+            for nth in 0..12 {
+                let person = 3000 + u64::try_from(day * 12 + nth).unwrap();
+                hospital.see(crew(&format!("crew{}", nth % 6), person, at(day, 9 + nth % 8, 30)), &About::default());
+            }
+        }
+        hospital.detector.judge(at(DAYS, 1, 0));
+        hospital.see(crew("crew1", 7000, at(DAYS, 10, 30)), &about);
+        if together {
+            hospital.see(crew("crew2", 7000, at(DAYS, 10, 36)), &about);
+        }
+        assert_eq!(rules(&hospital.later()).contains(&Rule::Colleague), noticed, "together: {together}");
+    }
 }
 
 #[test]
@@ -233,6 +293,18 @@ fn a_crowd_is_noticed_and_the_ward_itself_is_no_crowd() {
     let items = hospital.later();
     assert_eq!(rules(&items), [Rule::Crowd; 6], "{items:?}");
     assert!(items.iter().all(|item| item.user.starts_with('x')));
+}
+
+#[test]
+fn a_second_team_that_comes_as_a_whole_is_no_crowd() {
+    let mut hospital = Hospital::new();
+    // The person lies on ward 2, and ward 1 is asked for advice: outsiders, but all of one team.
+    for nurse in 0..6 {
+        hospital.see(look(&format!("w2n{nurse}"), 203, at(DAYS - 1, 9, nurse)), &About::default());
+        hospital.see(look(&format!("w2n{nurse}"), 203, at(DAYS, 9, nurse)), &About::default());
+        hospital.see(look(&format!("w1n{nurse}"), 203, at(DAYS, 12, nurse)), &About::default());
+    }
+    assert_eq!(hospital.later(), []);
 }
 
 #[test]

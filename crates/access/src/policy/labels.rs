@@ -26,6 +26,12 @@ impl LabelSet {
         self.0 == 0
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn and(self, other: LabelSet) -> Self {
+        LabelSet(self.0 | other.0)
+    }
+
     /// Whether they have one in common.
     pub fn meets(self, other: LabelSet) -> bool {
         self.0 & other.0 != 0
@@ -68,6 +74,8 @@ struct Label {
     #[serde(default)]
     specialty: Vec<String>,
     #[serde(default)]
+    clinic: Vec<String>,
+    #[serde(default)]
     silent: bool,
 }
 
@@ -99,9 +107,12 @@ pub struct Labels {
     snomed: HashMap<String, LabelSet>,
     icd10: HashMap<String, LabelSet>,
     specialty: HashMap<String, LabelSet>,
+    /// Identifiers of clinics, as entries refer to them.
+    clinic: HashMap<String, LabelSet>,
     /// Everything that one of the lists holds: what is not in here needs no second look.
     any_code: HashSet<Vec<u8>>,
     code: Finder<'static>,
+    value: Finder<'static>,
     security: Finder<'static>,
 }
 
@@ -117,8 +128,10 @@ impl Labels {
             snomed: HashMap::new(),
             icd10: HashMap::new(),
             specialty: HashMap::new(),
+            clinic: HashMap::new(),
             any_code: HashSet::new(),
             code: Finder::new(b"\"code\":\""),
+            value: Finder::new(b"\"value\":\""),
             security: Finder::new(b"\"security\":"),
         };
         for (place, label) in file.labels.iter().enumerate() {
@@ -135,6 +148,15 @@ impl Labels {
                     list.entry(code.to_ascii_uppercase()).or_default().0 |= bit;
                     labels.any_code.insert(code.to_ascii_uppercase().into_bytes());
                 }
+            }
+            // Sources write ICD-10 with and without the point.
+            for code in label.icd10.iter().filter(|code| code.contains('.')) {
+                let code = code.to_ascii_uppercase().replace('.', "");
+                labels.any_code.insert(code.clone().into_bytes());
+                labels.icd10.entry(code).or_default().0 |= bit;
+            }
+            for clinic in &label.clinic {
+                labels.clinic.entry(clinic.to_ascii_uppercase()).or_default().0 |= bit;
             }
             if let Some(short) = label.icd10.iter().find(|code| code.len() < ICD10_PREFIX_MIN) {
                 return Err(BadPolicy::new(LABELS, format!("ICD-10 code \"{short}\" has at least 3 characters")));
@@ -203,7 +225,16 @@ impl Labels {
 
     /// A quick look: nearly all entries carry none, and are not taken apart.
     fn may_be_labelled(&self, json: &[u8]) -> bool {
-        self.security.find(json).is_some() || self.code.find_iter(json).any(|at| self.known(json, at))
+        self.security.find(json).is_some()
+            || self.code.find_iter(json).any(|at| self.known(json, at))
+            || !self.clinic.is_empty() && self.value.find_iter(json).any(|at| self.is_clinic(json, at))
+    }
+
+    fn is_clinic(&self, json: &[u8], at: usize) -> bool {
+        let rest = json.get(at + self.value.needle().len()..).unwrap_or_default();
+        let end = memchr::memchr(b'"', rest).unwrap_or_default();
+        let value = rest.get(..end).and_then(|value| std::str::from_utf8(value).ok());
+        value.is_some_and(|value| self.clinic.contains_key(&value.to_ascii_uppercase()))
     }
 
     fn known(&self, json: &[u8], at: usize) -> bool {
@@ -228,7 +259,12 @@ impl Labels {
                 let system = node.get("system").and_then(Node::text).unwrap_or_default();
                 self.coding(&system, &code, found);
             }
-            for (_, value) in node.members() {
+            for (name, value) in node.members() {
+                // A place, a service or an organisation, named by its identifier: of the entry itself, it is no clinic's.
+                if name == "identifier" && value.is_object() && !self.clinic.is_empty() {
+                    let value = value.get("value").and_then(Node::text).unwrap_or_default();
+                    found.0 |= self.clinic.get(&value.to_ascii_uppercase()).map_or(0, |set| set.0);
+                }
                 self.codings(value, found);
             }
         } else if node.is_list() {
@@ -288,6 +324,36 @@ mod tests {
         let clinic = json!({"resourceType": "Encounter", "serviceType": {"coding": [
             {"system": "https://fhir.hl7.org.uk/CodeSystem/UKCore-PracticeSettingCode", "code": "360"}]}});
         assert_eq!(names(ResourceType::Encounter, clinic), ["sexual-health"]);
+    }
+
+    #[test]
+    fn an_entry_is_labelled_by_the_clinic_it_names() {
+        let text = PolicyFiles::builtin().text(LABELS).replacen("clinic = []", "clinic = [\"RXX01|BLUE\"]", 1);
+        let labels = Labels::read(&text).expect("labels");
+        let visit = |place: &str| {
+            let json = json!({"resourceType": "Encounter", "identifier": [{"value": "RXX01|BLUE"}],
+                "location": [{"location": {"identifier": {"system": "urn:places", "value": place}}}]});
+            labels.class(ResourceType::Encounter, json.to_string().as_bytes()).labels
+        };
+        assert_eq!(labels.names(visit("rxx01|blue")).collect::<Vec<_>>(), ["sexual-health"]);
+        assert!(visit("RXX01|GREEN").is_empty(), "the visit's own number is no clinic");
+    }
+
+    #[test]
+    fn the_codes_of_the_lists_are_those_they_are_said_to_be() {
+        let icd = |code: &str| {
+            let coding = json!({"code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": code}]}});
+            names(ResourceType::Condition, coding)
+        };
+        for code in ["Z11.3", "Z113", "Z11.4", "Z20.2", "B20.1", "A56.0"] {
+            assert_eq!(icd(code), ["sexual-health"], "{code}");
+        }
+        assert!(icd("Z11.1").is_empty() && icd("A65").is_empty() && icd("B25").is_empty());
+        let hiv = json!({"code": {"coding": [{"system": SNOMED, "code": "165816005"}]}});
+        assert_eq!(names(ResourceType::Observation, hiv), ["sexual-health"]);
+        let clinic = json!({"specialty": [{"coding": [
+            {"system": "https://fhir.hl7.org.uk/CodeSystem/UKCore-PracticeSettingCode", "code": "504"}]}]});
+        assert_eq!(names(ResourceType::Appointment, clinic), ["sexual-health"]);
     }
 
     #[test]

@@ -39,6 +39,17 @@ impl Relations {
         RELATIONS.iter().enumerate().filter(move |(place, _)| has(*place)).map(|(_, (_, name))| *name)
     }
 
+    /// Their places in [`RELATIONS`].
+    pub fn places(self) -> impl Iterator<Item = usize> {
+        (0..RELATIONS.len()).filter(move |place| self.0 & (1 << place) != 0)
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(self, others: Relations) -> Self {
+        Relations(self.0 | others.0)
+    }
+
     /// Of names; unknown ones are left out.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut relations = Relations::default();

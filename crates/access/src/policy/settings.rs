@@ -46,10 +46,23 @@ struct Claims {
     per_day: u32,
 }
 
+/// What becomes of an objection that a person states on their own page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectionByPerson {
+    /// The privacy officer is asked, and grants or declines it.
+    #[default]
+    Asked,
+    /// It holds at once.
+    AtOnce,
+}
+
 /// Times, limits and reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    #[serde(default)]
+    objection_by_person: ObjectionByPerson,
     relationships: Relationships,
     glass: Glass,
     claims: Claims,
@@ -104,6 +117,11 @@ impl Settings {
     /// How often a user may give a reason in 24 hours.
     pub fn claims_per_day(&self) -> u32 {
         self.claims.per_day
+    }
+
+    /// What becomes of an objection that a person states on their own page.
+    pub fn objection_by_person(&self) -> ObjectionByPerson {
+        self.objection_by_person
     }
 
     /// The reasons to choose from.

@@ -16,11 +16,12 @@ impl Records {
         permit: &Permit,
         id: ResourceId,
         kind: ResourceType,
-        source: &str,
+        source: &Arc<str>,
     ) -> Result<bool, StoreError> {
         let newest = snapshot.versions(id, kind)?.into_iter().find(|row| self.as_at.is_none_or(|seq| row.seq <= seq));
         let Some(newest) = newest else { return Ok(true) };
         let newest = self.lone_item(snapshot, newest, permit.seq())?;
+        self.take_over_labels(snapshot, permit, &|_| false, source, std::slice::from_ref(&newest))?;
         Ok(permit.sight().would_see(id, kind, source, &newest.json))
     }
 
@@ -60,6 +61,8 @@ impl Records {
         snapshot.each_row(patient, &kinds, permit.seq(), |row| {
             self.push(snapshot, row, source, &all, plain, &mut documents)
         })?;
+        let whole = |kind| kinds.contains(&kind);
+        self.take_over_labels(snapshot, permit, &whole, source, &documents)?;
         let mut shut = Vec::new();
         for file in files {
             let named = format!("Binary/{file}");

@@ -18,6 +18,8 @@ pub enum MatterKind {
     Misuse = 3,
     /// A person asks about an entry.
     Question = 4,
+    /// A person asks that something be shared no more, or again.
+    Objection = 5,
 }
 
 impl MatterKind {
@@ -27,6 +29,7 @@ impl MatterKind {
             2 => MatterKind::Glass,
             3 => MatterKind::Misuse,
             4 => MatterKind::Question,
+            5 => MatterKind::Objection,
             _ => return None,
         })
     }
@@ -123,6 +126,15 @@ impl AuditReader {
         Ok(found.into_iter().flatten().collect())
     }
 
+    /// What of one kind was opened about a person, newest first.
+    pub fn matters_about(&self, person: PersonKey, kind: MatterKind, limit: usize) -> Result<Vec<Matter>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.matters_where(
+            "person = ?1 AND kind = ?2 ORDER BY n DESC LIMIT ?3",
+            params![person.0.cast_signed(), kind as u8, limit],
+        )
+    }
+
     /// Reasons a user gave for a person that still hold at `now`: claims and broken glass.
     pub fn grants(&self, user: &str, person: PersonKey, now: Timestamp) -> Result<Vec<Matter>, StoreError> {
         self.matters_where(
@@ -195,6 +207,7 @@ impl AuditReader {
                 Some(MatterKind::Glass) => ("break-glass", Some("reason")),
                 Some(MatterKind::Misuse) => ("suspect", Some("rule")),
                 Some(MatterKind::Question) => ("ask-about", None),
+                Some(MatterKind::Objection) => ("ask-objection", Some("what")),
                 None => return Err(wrong()),
             };
             let as_said = said("action") == Some(action.0)

@@ -7,6 +7,7 @@ mod frame;
 mod identity;
 mod item;
 mod letters;
+mod objections;
 mod person;
 mod plans;
 mod privacy;
@@ -49,6 +50,7 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(summary::show))
         .route("/sources", get(sources::show))
         .route("/who-looked", get(person::who_looked).post(person::ask))
+        .route("/objections", get(objections::show).post(objections::ask))
         .route("/why", get(why::show).post(why::give))
         .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/results", get(results::latest))

@@ -2,7 +2,7 @@
 //! all it rests on, what was shown made again, and objections.
 
 use super::{
-    Chrome, Here, frame, html,
+    Chrome, Here, frame, html, objections,
     why::{Who, who_is},
 };
 use crate::{error::PageError, replay, session::SignedIn, state::AppState};
@@ -13,8 +13,8 @@ use axum::{
     extract::{Path, Query, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use fhir::PersonKey;
-use intake::{ConsentAct, ConsentDecision};
+use fhir::{PatientKey, PersonKey};
+use intake::ConsentAct;
 use jiff::Timestamp;
 use record::when;
 use serde::Deserialize;
@@ -25,10 +25,11 @@ const SHOWN_MAX: usize = 200;
 /// Entries about a person shown at most.
 const ENTRIES_MAX: usize = 500;
 
-const KINDS: [(MatterKind, &str, &str); 4] = [
+const KINDS: [(MatterKind, &str, &str); 5] = [
     (MatterKind::Glass, "glass", "Broken glass"),
     (MatterKind::Misuse, "misuse", "Suspicions"),
     (MatterKind::Question, "questions", "Questions"),
+    (MatterKind::Objection, "objections", "Objections asked for"),
     (MatterKind::Claim, "claims", "Reasons given"),
 ];
 
@@ -109,7 +110,7 @@ pub async fn desk(
     let mut lines = Vec::new();
     for (entry, matter) in matters.release().await?? {
         if let Some((entry, ..)) = entry.release().await? {
-            lines.push(line(&entry, &matter, now));
+            lines.push(line(&state, &entry, &matter, now)?);
         }
     }
     let waiting = waiting.release().await?;
@@ -123,18 +124,22 @@ pub async fn desk(
     html(&DeskPage { chrome, tabs: tabs.collect(), slug, lines, settled })
 }
 
-fn line(entry: &AuditEntry, matter: &Matter, now: Timestamp) -> Line {
+fn line(state: &AppState, entry: &AuditEntry, matter: &Matter, now: Timestamp) -> Result<Line, PageError> {
     let recorded = Recorded::read(&entry.body).unwrap_or_default();
-    Line {
+    let about = match matter.kind {
+        MatterKind::Objection => objections::asked_words(state, &matter.about)?,
+        _ => matter.about.clone(),
+    };
+    Ok(Line {
         n: matter.n,
         at: when::date_time(matter.at),
         user: recorded.user.name.clone(),
         role: format!("{}, {}", recorded.user.role_name, recorded.user.org_name),
-        about: matter.about.clone(),
+        about,
         words: recorded.words,
         ended: matter.outcome.clone().unwrap_or_default(),
         holds: matter.settled.is_none() && matter.until.is_some_and(|until| until > now),
-    }
+    })
 }
 
 struct Fact {
@@ -155,6 +160,7 @@ struct EntryPage {
     can_show: bool,
     matter: Option<Line>,
     is_question: bool,
+    is_objection: bool,
     of: Option<u64>,
     about: Vec<(u64, String)>,
     problem: Option<String>,
@@ -181,6 +187,10 @@ async fn entry_page(
     let read = blocking(move || Ok(site.gate.entry(&permit, n)?)).await?;
     let (entry, matter, about) = read.release().await?.ok_or(PageError::NotFound)?;
     let recorded = Recorded::read(&entry.body).unwrap_or_default();
+    let what = match recorded.action.as_str() {
+        "ask-objection" => objections::asked_words(state, &recorded.what)?,
+        _ => recorded.what.clone(),
+    };
     let mut facts = Vec::new();
     let mut fact = |what, value: String| {
         if !value.is_empty() {
@@ -193,7 +203,7 @@ async fn entry_page(
     fact("Organisation", format!("{} {}", recorded.user.org_name, recorded.user.org_code));
     fact(
         "What",
-        [&recorded.action, &recorded.page, &recorded.what, &recorded.ended]
+        [&recorded.action, &recorded.page, &what, &recorded.ended]
             .into_iter()
             .filter(|part| !part.is_empty())
             .map(String::as_str)
@@ -238,7 +248,8 @@ async fn entry_page(
         withheld,
         can_show: recorded.outcome == "permitted" && !recorded.via.page.is_empty() && recorded.seq.is_some(),
         is_question: matter.as_ref().is_some_and(|matter| matter.kind == MatterKind::Question),
-        matter: matter.as_ref().map(|matter| line(&entry, matter, now)),
+        is_objection: matter.as_ref().is_some_and(|matter| matter.kind == MatterKind::Objection),
+        matter: matter.as_ref().map(|matter| line(state, &entry, matter, now)).transpose()?,
         of: recorded.of,
         about: about.iter().map(|matter| (matter.n, matter.about.clone())).collect(),
         problem,
@@ -264,7 +275,16 @@ pub async fn settle(
     Form(ending): Form<Ending>,
 ) -> Result<Response, PageError> {
     who.check(&ending.form_token)?;
-    match state.gate.settle(&who.user, n, &ending.ended, &ending.words, state.now()).await {
+    let settled = match ending.ended.as_str() {
+        "granted" => grant(&state, &who, n, &ending.words).await,
+        _ => Ok(()),
+    };
+    let settled = match settled {
+        Ok(()) => state.gate.settle(&who.user, n, &ending.ended, &ending.words, state.now()).await,
+        Err(Refused::ByGate(refusal)) => Err(refusal),
+        Err(Refused::Other(error)) => return Err(error),
+    };
+    match settled {
         Ok(_) => Ok(Redirect::to(&format!("/privacy/entry/{n}")).into_response()),
         Err(access::Refusal::NoReason(sentence)) => {
             let page = entry_page(&state, &who, n, Some(sentence)).await?;
@@ -272,6 +292,50 @@ pub async fn settle(
         }
         Err(other) => Err(other.into()),
     }
+}
+
+enum Refused {
+    ByGate(access::Refusal),
+    Other(PageError),
+}
+
+impl<E: Into<PageError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Refused::Other(error.into())
+    }
+}
+
+/// Lay, or end, the objection that was asked for. It holds before the request is settled: should we fall between the two, the
+/// request still waits, and granting it again does no harm.
+async fn grant(state: &AppState, who: &SignedIn, n: u64, words: &str) -> Result<(), Refused> {
+    let (site, user, said) = (state.clone(), Arc::clone(&who.user), words.to_owned());
+    let asked = tokio::task::spawn_blocking(move || site.gate.objection_to_grant(&user, n, &said));
+    let asked = asked.await.map_err(|error| PageError::Fault(error.to_string()))?.map_err(Refused::ByGate)?;
+    let person = asked.person.ok_or(PageError::NotFound)?;
+    let act: ConsentAct =
+        serde_json::from_str(&asked.about).map_err(|error| PageError::Fault(format!("what was asked for: {error}")))?;
+    let what = if matches!(act, ConsentAct::Withdraw { .. }) { "withdraw" } else { "object" };
+    let patients = patients_of(state, who, person, what).await?;
+    let why = format!("Asked for by the person (entry {n}). {}", words.trim());
+    objections::journal(state, &who.user, &patients, act, format!("{}, {}", who.user.name, who.user.role_name), why)
+        .await?;
+    Ok(())
+}
+
+/// The patients of a person, for laying an objection on them or ending one.
+async fn patients_of(
+    state: &AppState,
+    who: &SignedIn,
+    person: PersonKey,
+    what: &'static str,
+) -> Result<Vec<PatientKey>, PageError> {
+    let (site, user) = (state.clone(), Arc::clone(&who.user));
+    let patients = blocking(move || {
+        let permit = site.gate.privacy(&user, Some(person), &Action::Consent { what: what.into() }, site.now())?;
+        Ok(site.gate.patients_of(&permit, person)?)
+    });
+    let patients = patients.await?.release().await?;
+    if patients.is_empty() { Err(PageError::NotFound) } else { Ok(patients) }
 }
 
 /// `GET /privacy/entry/{n}/shown`: what the user saw, made again.
@@ -445,16 +509,8 @@ pub async fn object(
         let page = person_page(&state, &who, person, Some(sentence)).await?;
         return Ok((axum::http::StatusCode::BAD_REQUEST, page).into_response());
     }
-    let (site, user) = (state.clone(), Arc::clone(&who.user));
     let what = if form.withdraw.is_some() { "withdraw" } else { "object" };
-    let patients = blocking(move || {
-        let permit = site.gate.privacy(&user, Some(person), &Action::Consent { what: what.into() }, site.now())?;
-        Ok(site.gate.patients_of(&permit, person)?)
-    });
-    let patients = patients.await?.release().await?;
-    if patients.is_empty() {
-        return Err(PageError::NotFound);
-    }
+    let patients = patients_of(&state, &who, person, what).await?;
     let act = match form.withdraw {
         Some(of) => ConsentAct::Withdraw { of },
         None => ConsentAct::Object {
@@ -464,14 +520,7 @@ pub async fn object(
             until: None,
         },
     };
-    let decision = ConsentDecision {
-        act,
-        patients: patients.iter().map(ToString::to_string).collect(),
-        by: who.user.id.clone(),
-        name: format!("{}, {}", who.user.name, who.user.role_name),
-        why,
-    };
-    let pos = state.engine()?.decide_consent(&decision, state.now()).await?;
-    state.engine()?.wait_applied(pos).await?;
+    let name = format!("{}, {}", who.user.name, who.user.role_name);
+    objections::journal(&state, &who.user, &patients, act, name, why).await?;
     Ok(Redirect::to(&format!("/privacy/person/{person}")).into_response())
 }

@@ -4,7 +4,7 @@ use crate::{
     support::{hash, put, user},
     visitor::{PASSWORD, Pages},
 };
-use access::{Accounts, Gate, GateConfig, Organisation, User};
+use access::{Accounts, Gate, GateConfig, Organisation, User, policy::PolicyFiles};
 use fhir::PersonKey;
 use intake::{Engine, EngineConfig};
 use jiff::Timestamp;
@@ -91,6 +91,11 @@ pub async fn take(engine: &Engine, source: &str, resources: &[Value]) {
 
 impl Governed {
     pub async fn new() -> Governed {
+        Self::under(None).await
+    }
+
+    /// Under other policies than those that come with Skein.
+    pub async fn under(policies: Option<PolicyFiles>) -> Governed {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let profiles = vec![
@@ -125,7 +130,7 @@ impl Governed {
         let organisations = [("XWS", "ambulance"), ("XWP", "programme")];
         let organisations =
             organisations.map(|(code, kind)| Organisation { code: code.into(), name: code.into(), kind: kind.into() });
-        let config = GateConfig { policies: None, organisations: organisations.to_vec() };
+        let config = GateConfig { policies, organisations: organisations.to_vec() };
         let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
         let gate = Gate::new(derived, audit, config, Timestamp::now()).unwrap();
         let journal = engine.clone();
