@@ -393,7 +393,8 @@ impl Notices {
                 .query_row(params![user, list], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let (mark, at) = match known {
-                None => (0, None),
+                // Whoever looks for the first time finds everything old: what is new is told from now on.
+                None => (seq, None),
                 Some((mark, next, at)) => {
                     let last = Timestamp::from_microsecond(at).unwrap_or_default();
                     let still = now.duration_since(last) < SignedDuration::from_mins(STILL_LOOKING_MINUTES);

@@ -80,7 +80,7 @@ async fn place(folder: &Path) -> anyhow::Result<Place> {
         Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader())?;
     let stop = CancellationToken::new();
     crate::notify::follow(follower, engine.clone(), Arc::new(edge::now), stop.clone())
-        .map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        .map_err(|failure| anyhow::anyhow!("{failure:?}"))?;
     let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
     let gate = Gate::new(derived, audit, GateConfig::default(), edge::now())?;
     let journal = engine.clone();
@@ -262,7 +262,12 @@ async fn window(bench: &Bench, place: &Place, client: &mut Client) -> anyhow::Re
         let body = String::from_utf8_lossy(&body);
         anyhow::ensure!(page.contains("left") || body.matches("glance__who").count() >= 50, "{page} shows too little");
     }
-    bench.report.figure("notify", "window_ms_p95", percentile(&mut times, 95), "ms, windows and boards of 15,000 patients");
+    bench.report.figure(
+        "notify",
+        "window_ms_p95",
+        percentile(&mut times, 95),
+        "ms, windows and boards of 15,000 patients",
+    );
     Ok(())
 }
 
@@ -298,11 +303,11 @@ async fn inboxes(bench: &Bench, place: &Place, client: &Client) -> anyhow::Resul
             if let Ok(mut clocks) = clocks.lock() {
                 clocks.0.insert(n, Instant::now());
             }
-            sender.send(&body).await;
+            sender.send(&body).await.map(|_| ())
         }));
     }
     for sent in sending {
-        sent.await?;
+        sent.await??;
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     for task in open {
@@ -313,7 +318,12 @@ async fn inboxes(bench: &Bench, place: &Place, client: &Client) -> anyhow::Resul
     let mut times = clocks.lock().map(|clocks| clocks.1.clone()).unwrap_or_default();
     let expected = messages * OPEN;
     anyhow::ensure!(times.len() == expected, "{} of {expected} notices reached their inboxes", times.len());
-    bench.report.figure("notify", "wire_to_inbox_ms_p50", percentile(&mut times, 50), "ms, 100 messages/s, 1,000 inboxes");
+    bench.report.figure(
+        "notify",
+        "wire_to_inbox_ms_p50",
+        percentile(&mut times, 50),
+        "ms, 100 messages/s, 1,000 inboxes",
+    );
     bench.report.figure("notify", "wire_to_inbox_ms_p99", percentile(&mut times, 99), "ms");
     Ok(())
 }

@@ -141,6 +141,8 @@ pub struct Chrome {
     roles: usize,
     here: Here,
     desks: Desks,
+    /// Notices that were passed on to the reader.
+    passed_on: u64,
 }
 
 /// Which desks the reader may work at. The gate decides when one is opened; this only saves dead links.
@@ -194,6 +196,7 @@ pub enum Here {
 impl Chrome {
     /// Around a page of somebody signed in.
     pub fn new(site: &Site, who: &SignedIn, here: Here) -> Self {
+        let desks = Desks::of(site, &who.user);
         Chrome {
             region: site.region_name.clone(),
             demo: site.demo.is_some(),
@@ -201,7 +204,8 @@ impl Chrome {
             form_token: who.form_token.clone(),
             roles: who.roles,
             here,
-            desks: Desks::of(site, &who.user),
+            passed_on: if desks.teams { passed_on(site, &who.user) } else { 0 },
+            desks,
         }
     }
 
@@ -215,34 +219,39 @@ impl Chrome {
             roles: 0,
             here: Here::Elsewhere,
             desks: Desks::default(),
+            passed_on: 0,
         }
     }
 
     /// The links of the bar: address, words, whether it is this page.
-    pub fn links(&self) -> Vec<(&'static str, &'static str, bool)> {
-        let mut links = Vec::new();
+    pub fn links(&self) -> Vec<(&'static str, String, bool)> {
+        let mut links: Vec<(&'static str, String, bool)> = Vec::new();
         if self.desks.errors {
-            links.push(("/errors", "Error desk", self.here == Here::Desk));
+            links.push(("/errors", "Error desk".into(), self.here == Here::Desk));
         }
         if self.desks.admin {
-            links.push(("/admin", "Who may", self.here == Here::Admin));
+            links.push(("/admin", "Who may".into(), self.here == Here::Admin));
         }
         if self.desks.identity {
-            links.push(("/identity", "Who is who", self.here == Here::Identity));
+            links.push(("/identity", "Who is who".into(), self.here == Here::Identity));
         }
         if self.desks.privacy {
-            links.push(("/privacy", "Who looked", self.here == Here::Privacy));
+            links.push(("/privacy", "Who looked".into(), self.here == Here::Privacy));
         }
         if self.desks.own {
-            links.push(("/me", "My record", self.here == Here::Find));
+            links.push(("/me", "My record".into(), self.here == Here::Find));
         }
         if self.desks.find {
-            links.push((self.find(), "Find a person", self.here == Here::Find));
+            links.push((self.find(), "Find a person".into(), self.here == Here::Find));
         }
         if self.desks.teams {
-            links.push(("/teams", "Teams", self.here == Here::Teams));
+            let words = match self.passed_on {
+                0 => "Teams".to_owned(),
+                passed_on => format!("Teams ({passed_on} passed on)"),
+            };
+            links.push(("/teams", words, self.here == Here::Teams));
         }
-        links.push(("/status", "Status", self.here == Here::Status));
+        links.push(("/status", "Status".into(), self.here == Here::Status));
         links
     }
 
@@ -269,6 +278,25 @@ impl Chrome {
     pub fn asset(&self, name: &str) -> &'static str {
         assets::address(name)
     }
+}
+
+/// How many notices were passed on to somebody of this role, in their organisation's teams.
+fn passed_on(site: &Site, user: &User) -> u64 {
+    let count = || -> Result<u64, notify::Failure> {
+        let Some(notices) = &site.notices else { return Ok(0) };
+        let mut count = 0;
+        for team in notices.teams_of(&user.org_code)? {
+            let role = &team.rules.escalate_role;
+            if role.is_empty() || user.role_code.ends_with(role.as_str()) {
+                count += notices.waiting(team.id, site.now())?.1;
+            }
+        }
+        Ok(count)
+    };
+    count().unwrap_or_else(|failure| {
+        tracing::error!(%failure, "what was passed on cannot be counted");
+        0
+    })
 }
 
 /// A user's first page.

@@ -266,8 +266,7 @@ pub fn result(own: &str, patient: &str, code: &str, value: f64, date: &str) -> V
 /// What follows the change feed of a region, on a thread of its own, until the region is gone.
 pub fn telling(engine: &Engine) -> notify::Notices {
     let journal = engine.clone();
-    let opened =
-        notify::Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader());
+    let opened = notify::Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader());
     let (mut follower, notices) = opened.unwrap();
     let mut applied = engine.applied();
     std::thread::spawn(move || {
