@@ -281,7 +281,16 @@ fn what_is_not_for_the_persons_eyes_is_hidden_from_the_person_alone() {
 #[test]
 fn each_desk_is_for_its_own_people() {
     let policies = Policies::builtin().unwrap();
-    let desks = [Desk::Find, Desk::Errors, Desk::WhoIsWho, Desk::Privacy, Desk::Administer, Desk::CrossReference];
+    let desks = [
+        Desk::Find,
+        Desk::Errors,
+        Desk::WhoIsWho,
+        Desk::Privacy,
+        Desk::Administer,
+        Desk::CrossReference,
+        Desk::Worklist,
+        Desk::Caseloads,
+    ];
     for expected in expected() {
         let (user, kind) = user(&policies, expected.job).unwrap();
         let may: Vec<&str> =
@@ -291,8 +300,9 @@ fn each_desk_is_for_its_own_people() {
             "data-steward" => &["find", "whoIsWho"],
             "privacy-officer" => &["find", "privacyDesk"],
             "analyst" | "person" => &[],
-            "receptionist" | "medical-secretary" | "student" => &["find"],
-            _ => &["find", "crossReference"],
+            "receptionist" | "medical-secretary" | "student" => &["find", "worklist"],
+            "app" => &["find", "crossReference"],
+            _ => &["find", "crossReference", "worklist", "keepCaseloads"],
         };
         assert_eq!(may, want, "{}", expected.job);
     }
@@ -307,7 +317,9 @@ fn an_organisation_nobody_knows_gives_no_rights_to_records() {
             let ruling = policies.record(&user, "", Door::Open, &way.access());
             assert!(!ruling.allowed, "{role} / {}", way.name());
         }
-        for desk in [Desk::Find, Desk::Errors, Desk::Administer, Desk::WhoIsWho, Desk::Privacy] {
+        for desk in
+            [Desk::Find, Desk::Errors, Desk::Administer, Desk::WhoIsWho, Desk::Privacy, Desk::Worklist, Desk::Caseloads]
+        {
             assert!(!policies.desk(&user, "", desk).allowed, "{role} / {}", desk.name());
         }
     }

@@ -9,7 +9,7 @@ pub use cross::{CrossReferences, Source};
 
 use crate::withhold::{self, Secrets, WITHHELD};
 use access::{Permit, Sealed};
-use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value};
+use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value, compartment};
 use identity::PatientFacts;
 use jiff::Timestamp;
 use std::{
@@ -453,8 +453,12 @@ impl Records {
         snapshot.person_of(id.patient, snapshot.seq())
     }
 
-    /// A resource of a source's directory (organisation, practitioner, location …): about no patient, so no permit.
+    /// A resource of a source's directory (organisation, practitioner, location …): about no patient, so no permit. Lists of
+    /// people, and clinical resources whose patient nobody named, are in there as well and are read by nobody.
     pub fn directory_resource(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Item>, StoreError> {
+        if compartment::is_clinical(kind) {
+            return Ok(None);
+        }
         let snapshot = self.derived.snapshot()?;
         let Some(home) = snapshot.patient(id.patient)?.filter(|home| home.directory) else { return Ok(None) };
         match snapshot.row(id, kind, snapshot.seq())? {
@@ -465,6 +469,9 @@ impl Records {
 
     /// Every version of a directory resource, newest first.
     pub fn directory_history(&self, id: ResourceId, kind: ResourceType) -> Result<Vec<Item>, StoreError> {
+        if compartment::is_clinical(kind) {
+            return Ok(Vec::new());
+        }
         let snapshot = self.derived.snapshot()?;
         let Some(home) = snapshot.patient(id.patient)?.filter(|home| home.directory) else { return Ok(Vec::new()) };
         let source: Arc<str> = home.source.into();
@@ -474,6 +481,9 @@ impl Records {
 
     /// Directory resources with an identifier, see [`store::identifier_hash`].
     pub fn directory_by_identifier(&self, kind: ResourceType, hash: i64) -> Result<Vec<Item>, StoreError> {
+        if compartment::is_clinical(kind) {
+            return Ok(Vec::new());
+        }
         let snapshot = self.derived.snapshot()?;
         let mut items = Vec::new();
         for (id, found) in snapshot.find_identifier(hash)? {

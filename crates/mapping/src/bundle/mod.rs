@@ -345,6 +345,8 @@ pub fn is_directory(kind: ResourceType) -> bool {
     matches!(
         kind,
         T::Organization
+            // A list of people belongs to none of them: in one's record it would tell of the others.
+            | T::Group
             | T::OrganizationAffiliation
             | T::Practitioner
             | T::PractitionerRole

@@ -62,6 +62,20 @@ fn a_care_team_and_a_group_make_caseloads() {
     let lists = place.notices.caseloads_of("RXC").unwrap();
     let made = lists.iter().find(|list| list.name == "Heart failure").expect("the group's list");
     assert_eq!(made.people, 1);
+    // By reference, in one bundle with others: it is in nobody's record.
+    group["member"] = json!([{"entity": {"reference": "Patient/p1"}}, {"entity": {"reference": "Patient/p9"}}]);
+    let mut other = patient("p9", "9990000093");
+    other["name"] = json!([{"family": "Other", "given": ["Bill"]}]);
+    other["birthDate"] = json!("1950-02-02");
+    place.fhir("rxc", &[patient("p1", NUMBER), other, group.clone()]);
+    assert_eq!(place.notices.caseload(&made.key).unwrap().unwrap().people, 2);
+    let snapshot = place.engine.derived().snapshot().unwrap();
+    let region = fhir::Region::new("test");
+    for id in ["p1", "p9"] {
+        let counts = snapshot.counts(region.patient("rxc", id)).unwrap();
+        assert!(counts.iter().all(|(kind, _)| *kind != fhir::ResourceType::Group), "{counts:?}");
+    }
+    drop(snapshot);
     group["member"] = json!([]);
     place.fhir("rxc", &[group]);
     assert_eq!(place.notices.caseload(&made.key).unwrap().unwrap().people, 0);
