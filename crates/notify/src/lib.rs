@@ -2,12 +2,14 @@
 //! what leaves over other channels. Everything about a person is read through the gate, at the moment it is shown or sent.
 
 pub mod decision;
+pub mod delivery;
 pub mod facts;
 mod file;
 mod follow;
 mod organisations;
 mod read;
 mod rules;
+pub mod subscription;
 mod topic;
 
 pub use decision::{Act, Decision, Filter, ListRule, StoryKey};

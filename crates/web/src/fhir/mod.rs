@@ -22,6 +22,7 @@ mod reply;
 mod route;
 mod scope;
 mod search;
+mod subscriptions;
 mod write;
 
 use access::{
@@ -50,6 +51,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 
 pub use limits::Limits;
+pub use subscriptions::Telling;
 
 /// Who may use the API, and how it presents itself.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +73,8 @@ pub struct ApiConfig {
     pub body_bytes_max: usize,
     /// Who answers `$match`; None: rules over the store's indexes.
     pub matcher: Option<Arc<dyn Matcher>>,
+    /// What subscriptions work with; None: there are none here.
+    pub telling: Option<Telling>,
 }
 
 /// A system that reads.
@@ -115,6 +119,8 @@ pub struct Inner {
     matcher: Arc<dyn Matcher>,
     pages: page::Kept,
     capability: capability::Statement,
+    telling: Option<Telling>,
+    sockets: subscriptions::Sockets,
 }
 
 impl std::ops::Deref for Api {
@@ -149,7 +155,9 @@ impl Api {
             tokens: Tokens::new(config.readers, config.sources, config.clients.clone(), config.limits),
             clients: config.clients.filter(|clients| !clients.is_empty()),
             pages: page::Kept::default(),
-            capability: capability::Statement::new(started, smart),
+            capability: capability::Statement::new(started, smart, config.telling.is_some()),
+            telling: config.telling,
+            sockets: subscriptions::Sockets::default(),
         }))
     }
 
@@ -176,7 +184,10 @@ impl Api {
 
 /// The routes of the API, to be nested at `/fhir`. Every path is answered here: an unknown one with an OperationOutcome.
 pub fn router(api: Api) -> Router {
-    Router::new().fallback(handle).with_state(api)
+    Router::new()
+        .route("/$subscriptions-ws", axum::routing::any(subscriptions::upgrade))
+        .fallback(handle)
+        .with_state(api)
 }
 
 /// A request taken apart as far as every handler needs it.
@@ -226,7 +237,9 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         return Ok(api.capability.reply(&call.base));
     }
     let caller = api.tokens.caller(&call.headers, api.now())?.by(via);
-    if call.interaction.writes() {
+    // A system's own subscriptions are all that it writes.
+    let subscribes = matches!(caller, Caller::Reader(_)) && call.interaction.about_subscriptions();
+    if call.interaction.writes() && !subscribes {
         let Caller::Source(source) = caller else {
             return Err(ApiError::new(
                 StatusCode::FORBIDDEN,
@@ -252,7 +265,16 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
     if !by_body {
         call.may()?;
     }
+    if subscribes {
+        if let Interaction::Subscription { id, operation } = call.interaction.clone() {
+            return subscriptions::operate(api, user, call, body, id, operation).await;
+        }
+        return subscriptions::answer(api, user, call, body).await;
+    }
     match call.interaction.clone() {
+        Interaction::Read { kind: ResourceType::Basic, id } if subscriptions::is_topic(&id) => {
+            subscriptions::read_topic(&id)
+        }
         Interaction::Search { kind: ResourceType::AuditEvent, within: None } => audit::search(api, user, call).await,
         Interaction::Read { kind: ResourceType::AuditEvent, id } => audit::read(api, user, call, id).await,
         Interaction::Read { kind, id } => read::read(api, user, call, kind, id).await,
@@ -267,6 +289,12 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
                 let form = write::read_body(&api, &call, body, negotiate::FORM).await?;
                 call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form.bytes)));
                 call.may()?;
+            }
+            if kind == ResourceType::Basic
+                && within.is_none()
+                && let Some(topics) = subscriptions::search_topics(&call)
+            {
+                return topics;
             }
             if let Some(patient) = within {
                 search::within(&mut call, kind, &patient)?;
