@@ -6,6 +6,7 @@ pub mod banner;
 pub mod compare;
 pub mod explain;
 pub mod freshness;
+pub mod glance;
 mod item;
 pub mod links;
 pub mod matching;

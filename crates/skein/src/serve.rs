@@ -7,6 +7,7 @@ use crate::{
     listen, misuse, notify, pix, policies, region,
     sign_in::{self, SigningIn},
 };
+use ::notify::delivery::Deliveries;
 use access::{Account, Accounts, Gate, User, UserKind};
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use intake::{
@@ -101,8 +102,16 @@ impl Server {
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
         let (follower, notices) = notify::open(&self.engine)?;
         let telling = notify::follow(follower, self.engine.clone(), clock.clone(), stop.clone())?;
-        let app = app(&self.config, &self.engine, gate.clone(), notices, self.setting, standings)?;
+        let signing_in = sign_in::open(&self.config)?;
+        let records = people.records.clone();
+        let teller = notify::teller(&self.config, gate.clone(), records, notices.clone(), clock.clone());
         let mut feeds = JoinSet::new();
+        if let Some(outgoing) = signing_in.outgoing.clone() {
+            feeds.spawn(Deliveries::new(teller.clone(), self.engine.clone(), outgoing).run(stop.clone()));
+        }
+        let subscribing = web::fhir::Telling { teller, outgoing: signing_in.outgoing.clone(), stop: stop.clone() };
+        let whom = (notices, subscribing);
+        let app = app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?;
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
             feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
@@ -303,14 +312,15 @@ fn app(
     config: &Config,
     engine: &Engine,
     gate: Gate,
-    notices: ::notify::Notices,
+    (notices, telling): (::notify::Notices, web::fhir::Telling),
+    signing_in: SigningIn,
     setting: Setting,
     updates: Vec<pix::Standing>,
 ) -> Outcome<Router> {
     let journal = engine.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
-    let SigningIn { providers, clients, limits, sessions } = sign_in::open(config)?;
+    let SigningIn { providers, clients, limits, sessions, .. } = signing_in;
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
         gate,
@@ -325,7 +335,8 @@ fn app(
         named: named(config),
         demo: setting.demo,
     });
-    Ok(web::router(site, web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, ..api(config) })
+    let (matcher, telling) = (Some(Arc::new(matcher) as _), Some(telling));
+    Ok(web::router(site, web::fhir::ApiConfig { matcher, clients, limits, telling, ..api(config) })
         .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
 }
 

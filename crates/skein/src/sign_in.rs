@@ -29,6 +29,8 @@ pub struct SigningIn {
     pub limits: HashMap<String, web::fhir::Limits>,
     /// How long sessions last.
     pub sessions: web::SessionLimits,
+    /// Makes our own requests; None: there is nobody to make any to.
+    pub outgoing: Option<Outgoing>,
 }
 
 /// Read keys and secrets, and put it all together; nothing is fetched.
@@ -36,7 +38,12 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
     let keyed: Vec<(usize, &Client)> =
         config.clients.iter().enumerate().filter(|(_, client)| client.token_hash.is_none()).collect();
     let needed = !config.sign_ins.is_empty() || !keyed.is_empty();
-    let outgoing = if needed { Some(outgoing(config)?) } else { None };
+    let outgoing = match outgoing(config) {
+        Ok(outgoing) => Some(outgoing),
+        Err(failure) if needed => return Err(failure),
+        // A region that asks nobody anything starts without; a subscription that names an endpoint is told so.
+        Err(_) => None,
+    };
     let mut providers = Vec::new();
     for (index, sign_in) in config.sign_ins.iter().enumerate() {
         let place = format!("{}sign_in \"{}\"", config.lines.sign_in(index), sign_in.id);
@@ -68,7 +75,7 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
         idle_max: SignedDuration::from_mins(config.sessions.idle_minutes.into()),
         life_max: SignedDuration::from_hours(config.sessions.life_hours.into()),
     };
-    Ok(SigningIn { providers, clients, limits: limits.collect(), sessions })
+    Ok(SigningIn { providers, clients, limits: limits.collect(), sessions, outgoing })
 }
 
 /// Who a client system is.

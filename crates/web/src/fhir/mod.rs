@@ -45,12 +45,13 @@ use record::{
     Records,
     matching::{Matcher, Rules},
 };
-use reply::{ApiError, Reply};
+use reply::Reply;
 use route::Interaction;
 use std::{collections::HashMap, sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 
 pub use limits::Limits;
+pub(crate) use reply::ApiError;
 pub use subscriptions::Telling;
 
 /// Who may use the API, and how it presents itself.
@@ -170,6 +171,23 @@ impl Api {
         (self.clock)()
     }
 
+    /// The system that calls, for what stands beside the API, within its limits.
+    pub(crate) fn called(&self, parts: &axum::http::request::Parts) -> Result<Called, ApiError> {
+        let Caller::Reader(reading) = self.tokens.caller(&parts.headers, self.now())?.by(crate::via::of(parts)) else {
+            let text = "this token belongs to a source: it writes, and reads nothing";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, IssueType::Forbidden, text));
+        };
+        let limiter = self.tokens.limiter(&reading);
+        let place = limiter.as_ref().map(|limiter| limiter.enter(Instant::now())).transpose()?;
+        Ok(Called { user: reading.user, scopes: reading.scopes, _place: place })
+    }
+
+    /// The address of the site as this caller reaches it.
+    pub(crate) fn address(&self, headers: &HeaderMap) -> String {
+        let base = self.base(headers);
+        base.strip_suffix("/fhir").unwrap_or(&base).to_owned()
+    }
+
     /// The address of the API as this caller reaches it.
     fn base(&self, headers: &HeaderMap) -> String {
         if let Some(base) = &self.base {
@@ -180,6 +198,15 @@ impl Api {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}/fhir", if plain { host } else { "localhost" })
     }
+}
+
+/// A system that calls, and its place among those that call at once.
+pub(crate) struct Called {
+    /// Who.
+    pub user: Arc<User>,
+    /// How far its token reaches; None: as far as the gate lets it.
+    pub scopes: Option<Arc<Scopes>>,
+    _place: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 /// The routes of the API, to be nested at `/fhir`. Every path is answered here: an unknown one with an OperationOutcome.
@@ -240,12 +267,10 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
     // A system's own subscriptions are all that it writes.
     let subscribes = matches!(caller, Caller::Reader(_)) && call.interaction.about_subscriptions();
     if call.interaction.writes() && !subscribes {
-        let Caller::Source(source) = caller else {
-            return Err(ApiError::new(
-                StatusCode::FORBIDDEN,
-                IssueType::Forbidden,
-                "this token reads; only a source with a feed of its own writes here",
-            ));
+        let (Caller::Source(source), false) = (caller, call.interaction.about_subscriptions()) else {
+            let text =
+                "this token reads; only a source with a feed of its own writes here, and client systems subscribe";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, IssueType::Forbidden, text));
         };
         return write::write(api, source, call, body).await;
     }

@@ -1,6 +1,7 @@
 //! The site, asked as its callers ask it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods)]
 
+mod cards;
 mod demographics;
 mod fhir_reading;
 mod fhir_writing;
@@ -14,6 +15,9 @@ mod pages;
 mod pix;
 mod site;
 mod smart;
+mod sockets;
 mod stewards;
+mod subscriptions;
 mod support;
+mod telling;
 mod visitor;
