@@ -156,6 +156,14 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+    /// How far a subscription's receiver has got. Written now and then, so that little comes again should everything be made
+    /// again from the journal.
+    SubscriptionSent {
+        /// The subscription's id.
+        id: String,
+        /// The newest number that it took.
+        sent: u64,
+    },
     /// A system wants to be told no more.
     Unsubscribe {
         /// The subscription's id.

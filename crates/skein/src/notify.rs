@@ -32,14 +32,14 @@ pub fn open(engine: &Engine) -> Outcome<(Follower, Notices)> {
 }
 
 /// What finds out what subscriptions are told: for the client systems that are configured, as far as their scopes reach.
-pub fn teller(config: &Config, gate: Gate, records: Records, notices: Notices, clock: Clock) -> Teller {
+pub fn teller(config: &Config, gate: Gate, records: Records, known: (Notices, Engine), clock: Clock) -> Teller {
     let subscribers = config.clients.iter().map(|client| {
         let scopes = Scopes::parse(&client.scopes.join(" ")).unwrap_or_default();
         let scopes = (!client.scopes.is_empty()).then_some(scopes);
         (client.id.clone(), Subscriber { user: Arc::new(sign_in::user(client)), scopes })
     });
     let base = config.http.public_url.as_ref().map(|url| format!("{}/fhir", url.trim_end_matches('/')));
-    Teller::new(gate, records, notices, subscribers.collect(), base, clock)
+    Teller::new(gate, records, known, subscribers.collect(), base, clock)
 }
 
 /// Follow the change feed on a thread of its own until told to stop.

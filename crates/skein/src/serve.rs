@@ -104,10 +104,11 @@ impl Server {
         let telling = notify::follow(follower, self.engine.clone(), clock.clone(), stop.clone())?;
         let signing_in = sign_in::open(&self.config)?;
         let records = people.records.clone();
-        let teller = notify::teller(&self.config, gate.clone(), records, notices.clone(), clock.clone());
+        let known = (notices.clone(), self.engine.clone());
+        let teller = notify::teller(&self.config, gate.clone(), records, known, clock.clone());
         let mut feeds = JoinSet::new();
         if let Some(outgoing) = signing_in.outgoing.clone() {
-            feeds.spawn(Deliveries::new(teller.clone(), self.engine.clone(), outgoing).run(stop.clone()));
+            feeds.spawn(Deliveries::new(teller.clone(), outgoing).run(stop.clone()));
         }
         let subscribing = web::fhir::Telling { teller, outgoing: signing_in.outgoing.clone(), stop: stop.clone() };
         let whom = (notices, subscribing);

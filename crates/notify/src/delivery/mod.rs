@@ -10,13 +10,12 @@ mod teller;
 pub use teller::{Batch, Subscriber, Teller};
 
 use crate::{
-    Act, Decision, Failure, Subscription,
+    Act, Failure, Subscription,
     read::Queue,
     subscription::{self, Channel, Kind, SIGNATURE, Wanted},
 };
 use access::outgoing::{NotFetched, Outgoing};
 use fhir::Value;
-use intake::Engine;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::HashMap,
@@ -44,7 +43,6 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Deliveries {
     teller: Teller,
-    engine: Engine,
     outgoing: Outgoing,
     /// When each was last sent anything: for heartbeats.
     spoke: Arc<Mutex<HashMap<String, Timestamp>>>,
@@ -73,8 +71,8 @@ fn pause(attempts: u32) -> SignedDuration {
 
 impl Deliveries {
     /// `teller` says what is told, `outgoing` keeps us from being led inside a network.
-    pub fn new(teller: Teller, engine: Engine, outgoing: Outgoing) -> Self {
-        Deliveries { teller, engine, outgoing, spoke: Arc::default() }
+    pub fn new(teller: Teller, outgoing: Outgoing) -> Self {
+        Deliveries { teller, outgoing, spoke: Arc::default() }
     }
 
     /// Send until told to stop.
@@ -218,6 +216,11 @@ impl Deliveries {
                 self.note(&subscription, Queue { sent: batch.up_to, ..queue }).await?;
                 return Ok(Step::Again);
             }
+            None if queue.attempts > 0 && wanted.heartbeat.is_none() => {
+                // What was tried in vain is not to be told any more, and nothing else is wanted of the receiver.
+                self.note(&subscription, Queue { sent: queue.sent, ..Queue::default() }).await?;
+                return Ok(Step::Rest);
+            }
             None if self.beats(&subscription, &wanted, &queue, now) => Kind::Heartbeat,
             None => return Ok(Step::Rest),
         };
@@ -285,8 +288,7 @@ impl Deliveries {
     }
 
     async fn note(&self, subscription: &Subscription, queue: Queue) -> Result<(), Failure> {
-        let (teller, id) = (self.teller.clone(), subscription.id.clone());
-        blocking(move || teller.notices().put_queue(&id, &queue)).await
+        self.teller.note(&subscription.id, queue).await
     }
 
     /// Put in the journal how a subscription stands from now on.
@@ -297,8 +299,7 @@ impl Deliveries {
             status: status.to_owned(),
             error: error.map(str::to_owned),
         };
-        let decision = Decision { act, by: "skein".into(), name: "Skein".into(), organisation: String::new() };
-        let pos = self.engine.decide_telling(decision.about(), self.teller.now()).await?;
+        let pos = self.teller.decide(act).await?;
         if status != "active" {
             tracing::warn!(
                 subscription = subscription.id,

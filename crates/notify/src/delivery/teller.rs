@@ -2,8 +2,8 @@
 //! permit. What its system may not see is left out, with its number.
 
 use crate::{
-    Failure, Subscription,
-    read::{Due, Notices},
+    Act, Decision, Failure, Subscription,
+    read::{Due, Notices, Queue},
     subscription::{Content, Focus, Kind, State, Told, Wanted, notification},
 };
 use access::{
@@ -11,14 +11,22 @@ use access::{
     smart::{Permission, Scopes},
 };
 use fhir::{PatientKey, PersonKey, ResourceId, Value};
-use jiff::Timestamp;
+use intake::Engine;
+use jiff::{SignedDuration, Timestamp};
 use record::Records;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Events looked through for the newest one that may be told at most.
 const LOOKED_BACK_MAX: u64 = 200;
 /// Events looked at in one go.
 const LOOKED_MAX: usize = 200;
+/// How far a queue has got is put in the journal too, after so many events or so long: should `notify.db` be made again, no
+/// more than these come again.
+const UNJOURNALLED_MAX: u64 = 100;
+const UNJOURNALLED_TIME_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// A client system, as far as telling it needs to know.
 #[derive(Clone)]
@@ -39,9 +47,12 @@ struct Inner {
     gate: Gate,
     records: Records,
     notices: Notices,
+    engine: Engine,
     subscribers: HashMap<String, Subscriber>,
     base: Option<String>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What the journal knows of each queue, and since when.
+    journalled: Mutex<HashMap<String, (u64, Timestamp)>>,
 }
 
 impl std::fmt::Debug for Teller {
@@ -64,12 +75,46 @@ impl Teller {
     pub fn new(
         gate: Gate,
         records: Records,
-        notices: Notices,
+        (notices, engine): (Notices, Engine),
         subscribers: HashMap<String, Subscriber>,
         base: Option<String>,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
-        Teller { inner: Arc::new(Inner { gate, records, notices, subscribers, base, clock }) }
+        let journalled = Mutex::default();
+        Teller { inner: Arc::new(Inner { gate, records, notices, engine, subscribers, base, clock, journalled }) }
+    }
+
+    /// Put in the journal what was decided about telling. Gives its position.
+    ///
+    /// # Errors
+    /// The journal's.
+    pub async fn decide(&self, act: Act) -> Result<u64, Failure> {
+        let decision = Decision { act, by: "skein".into(), name: "Skein".into(), organisation: String::new() };
+        Ok(self.inner.engine.decide_telling(decision.about(), self.now()).await?)
+    }
+
+    /// Note how far a queue has got. On disk when this returns.
+    ///
+    /// # Errors
+    /// The file's, and the journal's.
+    pub async fn note(&self, id: &str, queue: Queue) -> Result<(), Failure> {
+        let (teller, name, sent) = (self.clone(), id.to_owned(), queue.sent);
+        blocking(move || teller.notices().put_queue(&name, &queue)).await?;
+        let now = self.now();
+        let due = {
+            let mut journalled = self.inner.journalled.lock().unwrap_or_else(PoisonError::into_inner);
+            let (known, at) = *journalled.entry(id.to_owned()).or_insert((sent, now));
+            let due = sent >= known.saturating_add(UNJOURNALLED_MAX)
+                || sent > known && now.duration_since(at) >= UNJOURNALLED_TIME_MAX;
+            if due {
+                journalled.insert(id.to_owned(), (sent, now));
+            }
+            due
+        };
+        if due {
+            self.decide(Act::SubscriptionSent { id: id.to_owned(), sent }).await?;
+        }
+        Ok(())
     }
 
     /// What is known for telling.
@@ -107,9 +152,12 @@ impl Teller {
         let (teller, subscription, wanted) = (self.clone(), subscription.clone(), wanted.clone());
         let (sealed, up_to) =
             blocking(move || teller.inner.look(&subscription, &wanted, content, after, until)).await?;
-        let mut told = Vec::with_capacity(sealed.len());
+        let mut told: Vec<Told> = Vec::with_capacity(sealed.len());
         for event in sealed {
-            told.extend(event.release().await.map_err(refused)?);
+            // Read as another person's too, perhaps: told once.
+            let event = event.release().await.map_err(refused)?;
+            let known = told.last().map(|last| last.number);
+            told.extend(event.filter(|event| known != Some(event.number)));
         }
         Ok(Batch { told, up_to })
     }
@@ -169,13 +217,16 @@ impl Inner {
             return Ok((Vec::new(), after));
         };
         let mut found = Vec::new();
+        let mut events = 0;
         let mut up_to = after;
         for due in self.notices.due(&subscription.id, after, LOOKED_MAX)? {
-            if due.number > until || found.len() >= wanted.count {
+            if due.number > until || events >= wanted.count {
                 break;
             }
             up_to = due.number;
+            let before = found.len();
             found.extend(self.event(subscription, subscriber, content, &due)?);
+            events += usize::from(found.len() > before);
         }
         Ok((found, up_to))
     }
@@ -186,54 +237,65 @@ impl Inner {
         subscriber: &Subscriber,
         content: Content,
         due: &Due,
-    ) -> Result<Option<Sealed<Option<Told>>>, Failure> {
+    ) -> Result<Vec<Sealed<Option<Told>>>, Failure> {
         let story = due.event.story;
         let may_read = |scopes: &Scopes| scopes.allow(Some(story.kind), Permission::Read);
         if !subscriber.scopes.as_ref().is_none_or(may_read) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let Some(person) = self.whose(subscription, due)? else { return Ok(None) };
         let action = Action::Notify { what: format!("subscription {}", subscription.id) };
         let now = (self.clock)();
-        let Some(permit) = self.gate.glimpse(&subscriber.user, person, &action, now).map_err(refused)? else {
-            return Ok(None);
-        };
         let (number, at, topic) = (due.number, due.event.recorded, due.event.topic);
         let takes_back = due.event.corrects.is_some();
-        // Read whatever is sent of it: what is withheld from this system is not told by its id either.
-        let sealed = self.records.resource(&permit, story.id, story.kind)?;
-        Ok(Some(sealed.map(move |item| {
-            let item = item?;
-            let full = content == Content::FullResource && !item.deleted;
-            let resource = full.then(|| serde_json::from_slice(&item.json).ok()).flatten();
-            let focus = Focus { id: story.id, kind: story.kind, deleted: item.deleted, resource };
-            Some(Told { number, at, topic, takes_back, focus })
-        })))
+        let mut found = Vec::new();
+        for person in self.whose(subscription, due)? {
+            let Some(permit) = self.gate.glimpse(&subscriber.user, person, &action, now).map_err(refused)? else {
+                continue;
+            };
+            // Read whatever is sent of it: what is withheld from this system is not told by its id either.
+            let sealed = self.records.resource(&permit, story.id, story.kind)?;
+            found.push(sealed.map(move |item| {
+                let item = item?;
+                let full = content == Content::FullResource && !item.deleted;
+                let resource = full.then(|| serde_json::from_slice(&item.json).ok()).flatten();
+                let focus = Focus { id: story.id, kind: story.kind, deleted: item.deleted, resource };
+                Some(Told { number, at, topic, takes_back, focus })
+            }));
+        }
+        Ok(found)
     }
 
-    /// Whom an event is about now. Since it happened, a patient may have turned out to be somebody else: then the
-    /// subscription must be about that person too.
-    fn whose(&self, subscription: &Subscription, due: &Due) -> Result<Option<PersonKey>, Failure> {
+    /// Whom an event may be about: the person it was about when it happened, and whom the patient has turned out to be since,
+    /// where the subscription is about that person too. Of whom it is not, nothing is read.
+    fn whose(&self, subscription: &Subscription, due: &Due) -> Result<Vec<PersonKey>, Failure> {
+        let mut people = vec![due.event.person];
         let now = self.records.person_of(due.event.story.id)?;
-        let Some(person) = now.filter(|now| *now != due.event.person) else { return Ok(Some(due.event.person)) };
+        if let Some(person) = now.filter(|now| *now != due.event.person)
+            && self.is_about(subscription, person)?
+        {
+            people.push(person);
+        }
+        Ok(people)
+    }
+
+    fn is_about(&self, subscription: &Subscription, person: PersonKey) -> Result<bool, Failure> {
         let filter = &subscription.filter;
         if filter.patients.is_empty() && filter.lists.is_empty() {
-            return Ok(Some(person));
+            return Ok(true);
         }
         for patient in filter.patients.iter().filter_map(|key| key.parse::<PatientKey>().ok()) {
             if self.records.person_of(ResourceId::of_patient(patient))? == Some(person) {
-                return Ok(Some(person));
+                return Ok(true);
             }
         }
         for key in &filter.lists {
             if let Some(list) = self.notices.caseload(key)?
                 && self.notices.is_on(list.id, person)?
             {
-                return Ok(Some(person));
+                return Ok(true);
             }
         }
-        // A visit that its source moved to another of its patients is still told to whom it was about.
-        Ok(Some(due.event.person).filter(|_| due.event.story.kind == fhir::ResourceType::Encounter))
+        Ok(false)
     }
 
     fn newest(&self, subscription: &Subscription, sent: u64) -> Result<u64, Failure> {
@@ -241,10 +303,15 @@ impl Inner {
         let from = sent.saturating_sub(LOOKED_BACK_MAX);
         let due = self.notices.due(&subscription.id, from, LOOKED_MAX)?;
         for due in due.iter().rev().filter(|due| due.number <= sent) {
-            let Some(person) = self.whose(subscription, due)? else { continue };
-            let Ok((_, rulings)) = self.gate.rehearse(&subscriber.user, person, (self.clock)()) else { continue };
-            if rulings.first().is_some_and(|(_, opens)| opens.allowed) {
-                return Ok(due.number);
+            let may_read = |scopes: &Scopes| scopes.allow(Some(due.event.story.kind), Permission::Read);
+            if !subscriber.scopes.as_ref().is_none_or(may_read) {
+                continue;
+            }
+            for person in self.whose(subscription, due)? {
+                let Ok((_, rulings)) = self.gate.rehearse(&subscriber.user, person, (self.clock)()) else { continue };
+                if rulings.first().is_some_and(|(_, opens)| opens.allowed) {
+                    return Ok(due.number);
+                }
             }
         }
         Ok(from)

@@ -157,6 +157,15 @@ impl Follower {
                 self.count(id, &serde_json::from_str(&filter).unwrap_or_default(), status, numbered);
                 Ok(())
             }
+            Act::SubscriptionSent { id, sent } => {
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO queue (name, sent) SELECT id, ?2 FROM subscription WHERE id = ?1
+                         ON CONFLICT (name) DO UPDATE SET sent = max(sent, ?2)",
+                    )?
+                    .execute(params![id, sent.cast_signed()])?;
+                Ok(())
+            }
             Act::Unsubscribe { id } => {
                 self.subscriptions.remove(id);
                 for table in ["subscription WHERE id", "due WHERE subscription", "queue WHERE name"] {

@@ -235,7 +235,7 @@ impl Region {
         let teller = Teller::new(
             gate.clone(),
             records.clone(),
-            notices.clone(),
+            (notices.clone(), engine.clone()),
             subscribers.collect(),
             Some(BASE.into()),
             Arc::clone(&clock),
@@ -287,7 +287,7 @@ impl Region {
 
     /// Begin to send.
     pub fn deliver(&self) {
-        let deliveries = Deliveries::new(self.teller.clone(), self.engine.clone(), self.outgoing.clone());
+        let deliveries = Deliveries::new(self.teller.clone(), self.outgoing.clone());
         *self.sending.lock().unwrap() = Some(tokio::spawn(deliveries.run(self.stop.clone())));
     }
 

@@ -324,12 +324,11 @@ impl Connection {
 
     async fn note(&mut self, id: &str, number: u64) -> Held {
         let (notices, name) = (self.telling.teller.notices().clone(), id.to_owned());
-        let noted = blocking(move || {
-            // Another connection may be ahead.
-            let sent = notices.queue(&name)?.sent.max(number);
-            Ok(notices.put_queue(&name, &Queue { sent, ..Queue::default() })?)
-        });
-        noted.await.map_err(|_| Over(GOING_AWAY, "not just now"))?;
+        // Another connection may be ahead.
+        let ahead =
+            blocking(move || Ok(notices.queue(&name)?.sent)).await.map_err(|_| Over(GOING_AWAY, "not just now"))?;
+        let noted = self.telling.teller.note(id, Queue { sent: ahead.max(number), ..Queue::default() });
+        noted.await.map_err(held_up)?;
         if let Some(attached) = self.attached.get_mut(id) {
             (attached.sent, attached.waiting) = (number, None);
         }
