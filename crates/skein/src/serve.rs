@@ -107,10 +107,10 @@ impl Server {
         let known = (notices.clone(), self.engine.clone());
         let teller = notify::teller(&self.config, gate.clone(), records, known, clock.clone());
         let mut feeds = JoinSet::new();
-        if let Some(outgoing) = signing_in.outgoing.clone() {
+        if let Some(outgoing) = signing_in.receivers.clone() {
             feeds.spawn(Deliveries::new(teller.clone(), outgoing).run(stop.clone()));
         }
-        let subscribing = web::fhir::Telling { teller, outgoing: signing_in.outgoing.clone(), stop: stop.clone() };
+        let subscribing = web::fhir::Telling { teller, outgoing: signing_in.receivers.clone(), stop: stop.clone() };
         let whom = (notices, subscribing);
         let app = app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?;
         let watched = gate.clone();

@@ -6,6 +6,8 @@ use serde_json::json;
 
 /// What canonical addresses of topics begin with: the same in every region, so that a client's code is.
 const CANONICAL: &str = "https://skein.example/fhir/SubscriptionTopic/";
+/// The version of every topic so far.
+const VERSION: &str = "1";
 /// What ids of the Basic resources that hold them begin with. No id of a resource of ours has a hyphen.
 const ID: &str = "subscription-topic-";
 /// Elements of a later SubscriptionTopic, in R4 (FHIR "Extensions for converting between versions").
@@ -105,9 +107,10 @@ impl Family {
         format!("{CANONICAL}{}", self.code())
     }
 
-    /// Of a canonical address.
+    /// Of a canonical address, with its version or without.
     pub fn of_canonical(address: &str) -> Option<Family> {
-        let code = address.strip_prefix(CANONICAL)?;
+        let (address, version) = address.split_once('|').unwrap_or((address, VERSION));
+        let code = address.strip_prefix(CANONICAL).filter(|_| version == VERSION)?;
         Family::ALL.into_iter().find(|family| family.code() == code)
     }
 
@@ -130,7 +133,7 @@ impl Family {
             self.topics().iter().map(|topic| format!("`{}` {}", topic.code(), topic.words())).collect();
         let mut extensions = vec![
             json!({"url": element("url"), "valueUri": self.canonical()}),
-            json!({"url": element("version"), "valueString": "1"}),
+            json!({"url": element("version"), "valueString": VERSION}),
             json!({"url": element("title"), "valueString": self.title()}),
             json!({"url": element("description"), "valueMarkdown": format!("Events: {}.", events.join("; "))}),
         ];
@@ -182,6 +185,8 @@ mod tests {
         }
         for family in Family::ALL {
             assert_eq!(Family::of_canonical(&family.canonical()), Some(family));
+            assert_eq!(Family::of_canonical(&format!("{}|1", family.canonical())), Some(family));
+            assert_eq!(Family::of_canonical(&format!("{}|2", family.canonical())), None);
             assert_eq!(Family::of_id(&family.id()), Some(family));
             let text = family.resource().to_string();
             assert!(text.contains(&family.canonical()), "{text}");

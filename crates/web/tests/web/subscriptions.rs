@@ -184,6 +184,25 @@ async fn killed_between_sending_and_noting_the_same_number_comes_again_and_none_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_queue_has_got_is_in_the_journal_within_the_hour() {
+    let (region, receiver) = (Region::new().await, Receiver::start().await);
+    let id = region.subscribe("surgery", &subscription(&receiver.address, "id-only", &[&caseload()])).await;
+    region.until_status(&id, "active").await;
+    let journalled = || {
+        let mut reader = region.engine.journal_reader().unwrap();
+        let about = |pos| reader.entry(pos).unwrap().and_then(|entry| entry.about).unwrap_or_default();
+        let head = region.engine.progress().head;
+        (1..=head).map(about).filter(|about| about.contains("subscription-sent") && about.contains(&id)).last()
+    };
+    region.hl7(&stay("A01", 1, "20260310083000", "W12")).await;
+    until("the admission", || region.notices.queue(&id).unwrap().sent == 1).await;
+    assert_eq!(journalled(), None, "not for each");
+    region.later(3600);
+    region.hl7(&stay("A03", 2, "20260310095000", "W12")).await;
+    until("it is there", || journalled().is_some_and(|about| about.contains("\"sent\":2"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn once_an_objection_is_laid_nothing_more_is_told() {
     let (region, receiver) = (Region::new().await, Receiver::start().await);
     let key = region.engine.region().patient("gp", "p1");

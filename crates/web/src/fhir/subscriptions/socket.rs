@@ -34,10 +34,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a token binds: a connection that is to last longer is bound again.
 const BOUND: SignedDuration = SignedDuration::from_hours(1);
-/// Tokens at once; past it the oldest ends.
-const TOKENS_MAX: usize = 10_000;
-/// Connections at once.
+/// Tokens of one system at once: one that asks for more loses its own oldest, nobody else's.
+const TOKENS_PER_CLIENT_MAX: usize = 100;
+/// Connections at once, and those of one system.
 const CONNECTIONS_MAX: usize = 1_000;
+const CONNECTIONS_PER_CLIENT_MAX: usize = 20;
 /// Subscriptions of one connection.
 const ATTACHED_MAX: usize = 100;
 /// A subscriber says little.
@@ -63,11 +64,14 @@ struct Bound {
 pub struct Sockets {
     tokens: Mutex<HashMap<[u8; 32], Bound>>,
     places: Arc<Semaphore>,
+    /// Places of each system that was ever here.
+    of_clients: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Default for Sockets {
     fn default() -> Self {
-        Sockets { tokens: Mutex::default(), places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) }
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Sockets { tokens: Mutex::default(), places, of_clients: Mutex::default() }
     }
 }
 
@@ -77,17 +81,24 @@ impl Sockets {
         let token = super::random()?;
         let until = now.saturating_add(BOUND).unwrap_or(now);
         let mut tokens = self.tokens.lock().map_err(|_| ApiError::fault("tokens cannot be given".into()))?;
-        if tokens.len() >= TOKENS_MAX {
-            tokens.retain(|_, bound| bound.until > now);
-        }
-        if tokens.len() >= TOKENS_MAX
-            && let Some(oldest) = tokens.iter().min_by_key(|(_, bound)| bound.until).map(|(key, _)| *key)
+        tokens.retain(|_, bound| bound.until > now);
+        let theirs = |(_, bound): &(&[u8; 32], &Bound)| bound.client == user.id;
+        if tokens.iter().filter(theirs).count() >= TOKENS_PER_CLIENT_MAX
+            && let Some(oldest) = tokens.iter().filter(theirs).min_by_key(|(_, bound)| bound.until).map(|(key, _)| *key)
         {
             tokens.remove(&oldest);
         }
         let ids = ids.iter().take(ATTACHED_MAX).cloned().collect();
         tokens.insert(digest(&token), Bound { client: user.id.clone(), ids, until });
         Ok((token, until))
+    }
+
+    /// A place among the connections of a system.
+    fn place(&self, client: &str) -> Option<OwnedSemaphorePermit> {
+        let mut of_clients = self.of_clients.lock().ok()?;
+        let places =
+            of_clients.entry(client.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(CONNECTIONS_PER_CLIENT_MAX)));
+        Arc::clone(places).try_acquire_owned().ok()
     }
 
     fn bound(&self, token: &str, now: Timestamp) -> Option<(String, Vec<String>, Timestamp)> {
@@ -117,8 +128,8 @@ pub async fn upgrade(State(api): State<Api>, upgrade: Result<WebSocketUpgrade, W
             .with(header::RETRY_AFTER, HeaderValue::from_static("60"))
             .into_response();
     };
-    let connection =
-        Connection { api, telling, attached: HashMap::new(), heard: Instant::now(), asked: Instant::now() };
+    let (heard, asked) = (Instant::now(), Instant::now());
+    let connection = Connection { api, telling, attached: HashMap::new(), places: HashMap::new(), heard, asked };
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
@@ -140,6 +151,8 @@ struct Connection {
     api: Api,
     telling: Telling,
     attached: HashMap<String, Attached>,
+    /// Its place among those of each system whose token bound it.
+    places: HashMap<String, OwnedSemaphorePermit>,
     /// When it was last heard from, and last asked whether it is there.
     heard: Instant,
     asked: Instant,
@@ -237,6 +250,12 @@ impl Connection {
         let Some((client, ids, until)) = self.api.sockets.bound(token, teller.now()) else {
             return Err(Over(POLICY, "this token binds nothing, or its time is over"));
         };
+        if !self.places.contains_key(&client) {
+            let Some(place) = self.api.sockets.place(&client) else {
+                return Err(Over(POLICY, "this system has too many connections open"));
+            };
+            self.places.insert(client.clone(), place);
+        }
         for id in ids {
             if self.attached.len() >= ATTACHED_MAX && !self.attached.contains_key(&id) {
                 return Err(Over(POLICY, "too many subscriptions for one connection"));
@@ -372,5 +391,13 @@ mod tests {
         assert!(sockets.bound(&token, now).is_some_and(|(client, ids, _)| client == "app" && ids == ["s1"]));
         assert!(sockets.bound(&token, until).is_none());
         assert!(sockets.bound("another", now).is_none());
+        for _ in 0..TOKENS_PER_CLIENT_MAX {
+            sockets.token(&User::system("other", "Other", ("RHM", "Riverside")), &["s2".into()], now).expect("a token");
+        }
+        assert!(sockets.bound(&token, now).is_some(), "another system's tokens end its own alone");
+        let places: Vec<_> = (0..CONNECTIONS_PER_CLIENT_MAX).map(|_| sockets.place("app")).collect();
+        assert!(
+            places.iter().all(Option::is_some) && sockets.place("app").is_none() && sockets.place("other").is_some()
+        );
     }
 }
