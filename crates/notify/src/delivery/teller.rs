@@ -70,6 +70,9 @@ pub struct Batch {
     pub up_to: u64,
 }
 
+/// An event read for telling, under seal; None: it is withheld.
+type Read = Sealed<Option<Told>>;
+
 impl Teller {
     /// `subscribers`: the client systems, by id. `base`: the API's own address as receivers know it.
     pub fn new(
@@ -212,7 +215,7 @@ impl Inner {
         content: Content,
         after: u64,
         until: u64,
-    ) -> Result<(Vec<Sealed<Option<Told>>>, u64), Failure> {
+    ) -> Result<(Vec<Read>, u64), Failure> {
         let Some(subscriber) = self.subscribers.get(&subscription.client) else {
             return Ok((Vec::new(), after));
         };
@@ -237,7 +240,7 @@ impl Inner {
         subscriber: &Subscriber,
         content: Content,
         due: &Due,
-    ) -> Result<Vec<Sealed<Option<Told>>>, Failure> {
+    ) -> Result<Vec<Read>, Failure> {
         let story = due.event.story;
         let may_read = |scopes: &Scopes| scopes.allow(Some(story.kind), Permission::Read);
         if !subscriber.scopes.as_ref().is_none_or(may_read) {
