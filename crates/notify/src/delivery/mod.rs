@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Exchanges at once, and those with one system.
-const EXCHANGES_MAX: usize = 32;
+const EXCHANGES_MAX: usize = 200;
 const EXCHANGES_PER_CLIENT_MAX: usize = 6;
 /// Notifications to one subscription before others have their turn.
 const TURN_MAX: usize = 50;

@@ -2,7 +2,7 @@
 //! permit. What its system may not see is left out, with its number.
 
 use crate::{
-    Act, Decision, Failure, Subscription,
+    Act, Decision, Failure, Subscription, Topic,
     read::{Due, Notices, Queue},
     subscription::{Content, Focus, Kind, State, Told, Wanted, notification},
 };
@@ -10,7 +10,7 @@ use access::{
     Action, Gate, Sealed, User,
     smart::{Permission, Scopes},
 };
-use fhir::{PatientKey, PersonKey, ResourceId, Value};
+use fhir::{PatientKey, PersonKey, ResourceId, ResourceType, Value};
 use intake::Engine;
 use jiff::{SignedDuration, Timestamp};
 use record::Records;
@@ -250,6 +250,15 @@ impl Inner {
         let now = (self.clock)();
         let (number, at, topic) = (due.number, due.event.recorded, due.event.topic);
         let takes_back = due.event.corrects.is_some();
+        if topic == Topic::Split {
+            // The patient is somebody else's now. Who was told of it as this person's hears that it is not, and of whom alone.
+            let person = due.event.person;
+            let permit = self.gate.glimpse(&subscriber.user, person, &action, now).map_err(refused)?;
+            let id = ResourceId::of_patient(PatientKey(person.0));
+            let focus = Focus { id, kind: ResourceType::Person, deleted: false, resource: None };
+            let told = Told { number, at, topic, takes_back, focus };
+            return Ok(permit.map(|permit| permit.seal(Some(told))).into_iter().collect());
+        }
         let mut found = Vec::new();
         for person in self.whose(subscription, due)? {
             let Some(permit) = self.gate.glimpse(&subscriber.user, person, &action, now).map_err(refused)? else {

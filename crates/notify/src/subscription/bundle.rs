@@ -152,6 +152,8 @@ pub fn notification(state: &State<'_>, kind: Kind, told: &[Told], now: Timestamp
             let name = format!("{}/{}", focus.kind, focus.id);
             let address = state.address(&name);
             entries.push(match &focus.resource {
+                // Who it is alone is told, not what is known of them.
+                None if !focus.deleted => continue,
                 Some(resource) if !focus.deleted => json!({
                     "fullUrl": address, "resource": resource,
                     "request": {"method": "PUT", "url": name}, "response": {"status": "200"}

@@ -2,7 +2,7 @@
 
 use crate::{
     support::GP,
-    telling::{LIST, Receiver, Region, codes, numbers, parameter, parts, patient, stay, subscription, until},
+    telling::{LIST, Receiver, Region, codes, numbers, parameter, parts, patient, stay, stay_of, subscription, until},
 };
 use notify::subscription::{SIGNATURE, signature};
 use serde_json::{Value, json};
@@ -353,4 +353,41 @@ async fn topics_are_read_and_searched_and_said_in_the_capability_statement() {
     let resources = statement["rest"][0]["resource"].as_array().unwrap();
     let subscriptions = resources.iter().find(|one| one["type"] == "Subscription").expect("Subscription");
     assert_eq!(subscriptions["extension"].as_array().unwrap().len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_out_to_be_about_somebody_else_is_told_to_nobody_who_does_not_look_after_them() {
+    let (region, receiver) = (Region::new().await, Receiver::start().await);
+    let stays = region.subscribe("surgery", &subscription(&receiver.address, "full-resource", &[&caseload()])).await;
+    let mut who = subscription(&format!("{}/who", receiver.address), "full-resource", &[&format!("caseload={LIST}")]);
+    who["criteria"] = "https://skein.example/fhir/SubscriptionTopic/person".into();
+    let who = region.subscribe("surgery", &who).await;
+    for id in [&stays, &who] {
+        region.until_status(id, "active").await;
+    }
+    receiver.answers(500);
+    region.hl7(&stay("A01", 1, "20260310083000", "W12")).await;
+    until("a first attempt", || region.notices.queue(&stays).unwrap().attempts > 0).await;
+    let tried = receiver.of("event-notification").len();
+    // The hospital had somebody else's number: its patient is another person.
+    let number = (999_000_100..).find_map(fhir::NhsNumber::from_stem).unwrap();
+    let other = format!("{}^^^NHS^NH||QUILL^EDITH||19551103", number.as_str());
+    region.hl7(&stay_of("A08", 2, "20260310084000", "W12", &other)).await;
+    receiver.answers(200);
+    region.later(60);
+    let numbered = |id: &str| region.notices.subscription(id).unwrap().unwrap().numbered;
+    until("both queues to be through", || {
+        [&stays, &who].iter().all(|id| region.notices.queue(id).unwrap().sent == numbered(id))
+    })
+    .await;
+    let came = receiver.of("event-notification")[tried..].to_vec();
+    let told: Vec<(String, Vec<String>)> = came.iter().map(|got| (got.path.clone(), codes(&got.json()))).collect();
+    assert!(told.iter().all(|(path, _)| path == "/who"), "the stay is not theirs to know of: {told:?}");
+    let split = came.iter().find(|got| codes(&got.json()).contains(&"split".to_owned())).expect("told of the split");
+    let focus = parts(&split.json(), "focus").remove(0)["valueReference"]["reference"].as_str().unwrap().to_owned();
+    assert!(focus.contains("/Person/"), "{focus}");
+    for got in came {
+        let text = String::from_utf8(got.bytes).unwrap();
+        assert!(!text.contains("QUILL") && !text.contains(number.as_str()), "{text}");
+    }
 }

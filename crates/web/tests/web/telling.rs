@@ -415,6 +415,11 @@ pub fn patient(own: &str, nhs: &str, restricted: bool) -> Value {
 
 /// A message about one stay of Mrs Baker: `A01` in, `A02` moved, `A03` out.
 pub fn stay(trigger: &str, number: u32, recorded: &str, ward: &str) -> String {
+    stay_of(trigger, number, recorded, ward, "9990000042^^^NHS^NH||BAKER^MARGARET||19300714")
+}
+
+/// The same of somebody else: number, name, birth date.
+pub fn stay_of(trigger: &str, number: u32, recorded: &str, ward: &str, who: &str) -> String {
     let ended = if trigger == "A03" { recorded } else { "" };
     let mut visit = vec![String::new(); 46];
     visit[0] = "PV1".into();
@@ -424,7 +429,7 @@ pub fn stay(trigger: &str, number: u32, recorded: &str, ward: &str) -> String {
     visit[19] = "V1001^^^RXX^VN".into();
     visit[44] = if trigger == "A01" { recorded.to_owned() } else { String::new() };
     visit[45] = ended.into();
-    let pid = format!("PID|1||1001^^^RXX^PI~9990000042^^^NHS^NH||BAKER^MARGARET||19300714|F{}NSTS01", "|".repeat(24));
+    let pid = format!("PID|1||1001^^^RXX^PI~{who}|F{}NSTS01", "|".repeat(24));
     format!(
         "MSH|^~\\&|PAS|RXX|SKEIN|REG|{recorded}||ADT^{trigger}|{number}|P|2.4\rEVN|{trigger}|{recorded}||||{recorded}\r{pid}\r{}\r",
         visit.join("|"),
