@@ -1,6 +1,6 @@
 //! A system that subscribed hears of a stay in order, though the region is killed while it is being told and started again.
 
-use crate::harness::{Region, Setup, region::READER_TOKEN, say::Adt};
+use crate::harness::{Region, Setup, http, region::READER_TOKEN, say::Adt};
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
@@ -122,6 +122,8 @@ fn a_kill_while_a_system_is_told_loses_nothing_and_repeats_the_same_number() {
     region.serve();
     receiver.until(&[("1", "admitted"), ("2", "moved"), ("2", "moved")]);
     assert_eq!(region.read(&path)["status"], "active");
+    let health = http::request(region.http(), "GET", "/health", &[], b"").expect(200).json();
+    assert_eq!(health["subscriptions"], json!({"active": 1, "tried_in_vain": 0, "failed": 0}));
     let events = region.read(&format!("{path}/$events?eventsSinceNumber=2"));
     assert_eq!(events["type"], "history");
     assert!(region.stop().success());

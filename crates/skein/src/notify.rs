@@ -12,6 +12,7 @@ use ::notify::{
 use access::{Gate, smart::Scopes};
 use intake::{Engine, listener::Clock};
 use record::Records;
+use serde_json::{Value, json};
 use std::{
     sync::Arc,
     thread::JoinHandle,
@@ -40,6 +41,15 @@ pub fn teller(config: &Config, gate: Gate, records: Records, known: (Notices, En
     });
     let base = config.http.public_url.as_ref().map(|url| format!("{}/fhir", url.trim_end_matches('/')));
     Teller::new(gate, records, known, subscribers.collect(), base, clock)
+}
+
+/// How subscriptions stand, for a monitor: how many work, are tried in vain, have failed; None where there are none.
+pub fn standing(notices: &Notices) -> Option<Value> {
+    let all = notices.subscriptions().ok().filter(|all| !all.is_empty())?;
+    let of = |status: &str| all.iter().filter(|one| one.status == status).count();
+    let in_vain =
+        all.iter().filter(|one| one.status == "active" && notices.queue(&one.id).is_ok_and(|queue| queue.attempts > 0));
+    Some(json!({"active": of("active"), "tried_in_vain": in_vain.count(), "failed": of("error")}))
 }
 
 /// Follow the change feed on a thread of its own until told to stop.

@@ -319,6 +319,7 @@ fn app(
     updates: Vec<pix::Standing>,
 ) -> Outcome<Router> {
     let journal = engine.clone();
+    let told = notices.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
     let SigningIn { providers, clients, limits, sessions, .. } = signing_in;
@@ -338,7 +339,7 @@ fn app(
     });
     let (matcher, telling) = (Some(Arc::new(matcher) as _), Some(telling));
     Ok(web::router(site, web::fhir::ApiConfig { matcher, clients, limits, telling, ..api(config) })
-        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
+        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates))))
 }
 
 /// What speaks of people over HL7 v2, with what it shares.
@@ -452,14 +453,20 @@ fn index_of_people(engine: &Engine, records: Records) -> record::matching::Peopl
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
-async fn health(State((engine, updates)): State<(Engine, Vec<pix::Standing>)>) -> (StatusCode, Json<Value>) {
+async fn health(
+    State((engine, told, updates)): State<(Engine, ::notify::Notices, Vec<pix::Standing>)>,
+) -> (StatusCode, Json<Value>) {
     let progress = engine.progress();
     // What another process put in the journal is noticed when it is processed.
     let received = progress.head.max(progress.applied);
+    let subscriptions = tokio::task::spawn_blocking(move || notify::standing(&told)).await.unwrap_or_default();
     let numbers = |status: &str| {
         let mut numbers = json!({"status": status, "received": received, "processed": progress.applied});
         if let (Some(members), false) = (numbers.as_object_mut(), updates.is_empty()) {
             members.insert("pix_updates".into(), updates.iter().map(pix::Standing::told).collect());
+        }
+        if let (Some(members), Some(subscriptions)) = (numbers.as_object_mut(), &subscriptions) {
+            members.insert("subscriptions".into(), subscriptions.clone());
         }
         numbers
     };

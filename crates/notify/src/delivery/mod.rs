@@ -122,6 +122,9 @@ impl Deliveries {
     fn ready(&self) -> Result<Vec<(String, String)>, Failure> {
         let now = self.teller.now();
         let mut ready = Vec::new();
+        if !self.teller.is_caught_up() {
+            return Ok(ready);
+        }
         for one in self.teller.notices().subscriptions()? {
             if !matches!(one.status.as_str(), "requested" | "active") {
                 continue;

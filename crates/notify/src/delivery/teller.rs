@@ -51,6 +51,8 @@ struct Inner {
     subscribers: HashMap<String, Subscriber>,
     base: Option<String>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How long the journal was when this began.
+    began: u64,
     /// What the journal knows of each queue, and since when.
     journalled: Mutex<HashMap<String, (u64, Timestamp)>>,
 }
@@ -83,8 +85,16 @@ impl Teller {
         base: Option<String>,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
-        let journalled = Mutex::default();
-        Teller { inner: Arc::new(Inner { gate, records, notices, engine, subscribers, base, clock, journalled }) }
+        let (progress, journalled) = (engine.progress(), Mutex::default());
+        let began = progress.head.max(progress.applied);
+        let inner = Inner { gate, records, notices, engine, subscribers, base, clock, began, journalled };
+        Teller { inner: Arc::new(inner) }
+    }
+
+    /// Whether all that the journal held when this began was followed. Before, while `notify.db` is made again, it is not known
+    /// what receivers took long ago, and all of it would be sent again.
+    pub fn is_caught_up(&self) -> bool {
+        self.inner.notices.reached() >= self.inner.began
     }
 
     /// Put in the journal what was decided about telling. Gives its position.

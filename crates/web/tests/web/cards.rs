@@ -71,7 +71,7 @@ async fn whoever_opens_a_file_elsewhere_sees_that_the_person_is_in_hospital() {
         call(&region, "surgery", PATH, &asking(&ours, None)).await.expect(200);
     }
     let each = begun.elapsed() / 20;
-    assert!(each < Duration::from_millis(50), "a card took {each:?} on a machine that others use");
+    assert!(each < Duration::from_millis(100), "a card took {each:?} on a machine that others use");
     region.hl7(&stay("A03", 3, "20260309110000", "W12")).await;
     assert_eq!(summaries(&call(&region, "surgery", PATH, &asking(&ours, None)).await)[0], "Left hospital yesterday");
 }

@@ -391,3 +391,30 @@ async fn what_turns_out_to_be_about_somebody_else_is_told_to_nobody_who_does_not
         assert!(!text.contains("QUILL") && !text.contains(number.as_str()), "{text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_everything_is_made_again_nothing_is_sent_and_then_only_what_was_not_taken() {
+    let (region, receiver) = (Region::new().await, Receiver::start().await);
+    let id = region.subscribe("surgery", &subscription(&receiver.address, "id-only", &[&caseload()])).await;
+    region.until_status(&id, "active").await;
+    region.hl7(&stay("A01", 1, "20260310083000", "W12")).await;
+    until("the admission", || region.notices.queue(&id).unwrap().sent == 1).await;
+    // So much else is decided meanwhile that it is not followed in one go.
+    let now = "2026-03-10T09:30:00Z".parse().unwrap();
+    let others = (0..700).map(|_| region.engine.decide_telling("{}".into(), now));
+    futures_util::future::join_all(others).await;
+    region.later(3600);
+    region.hl7(&stay("A02", 2, "20260310095000", "W7")).await;
+    until("the move", || region.notices.queue(&id).unwrap().sent == 2).await;
+    // How far it is is in the journal now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    region.kill_sending().await;
+    region.hl7(&stay("A03", 3, "20260310095500", "W7")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut follower = region.again(folder.path());
+    follower.step().unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(receiver.told(), [1, 2], "nothing yet");
+    while follower.step().unwrap() || follower.reached() < region.engine.progress().applied {}
+    until("what was not taken", || receiver.told() == [1, 2, 3]).await;
+}

@@ -174,6 +174,8 @@ pub struct Region {
     pub notices: Notices,
     pub teller: Teller,
     pub stop: CancellationToken,
+    gate: Gate,
+    records: Records,
     outgoing: Outgoing,
     clock: Arc<AtomicI64>,
     sending: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -194,6 +196,14 @@ fn systems() -> Vec<(&'static str, User, Option<Scopes>)> {
         ("reading", system("reading", "X81001"), scopes("system/*.rs")),
         ("person-at-work", User::staff("person-at-work", "Dr X", ("R8000", "Doctor"), ("X81001", "X81001")), None),
     ]
+}
+
+type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+fn teller(gate: &Gate, records: &Records, known: (Notices, Engine), clock: &Clock) -> Teller {
+    let subscribers =
+        systems().into_iter().map(|(id, user, scopes)| (id.to_owned(), Subscriber { user: Arc::new(user), scopes }));
+    Teller::new(gate.clone(), records.clone(), known, subscribers.collect(), Some(BASE.into()), Arc::clone(clock))
 }
 
 impl Region {
@@ -223,23 +233,13 @@ impl Region {
         });
         let seconds = Arc::new(AtomicI64::new(start.as_second()));
         let ticking = Arc::clone(&seconds);
-        let clock: Arc<dyn Fn() -> Timestamp + Send + Sync> =
-            Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());
+        let clock: Clock = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());
         let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
         let gate = Gate::new(derived, audit, GateConfig::default(), start).unwrap();
         let journal = engine.clone();
         let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
-        let subscribers = systems()
-            .into_iter()
-            .map(|(id, user, scopes)| (id.to_owned(), Subscriber { user: Arc::new(user), scopes }));
-        let teller = Teller::new(
-            gate.clone(),
-            records.clone(),
-            (notices.clone(), engine.clone()),
-            subscribers.collect(),
-            Some(BASE.into()),
-            Arc::clone(&clock),
-        );
+        let known = (notices.clone(), engine.clone());
+        let teller = teller(&gate, &records, known, &clock);
         let outgoing = Outgoing::new(["127.0.0.1".to_owned()], None).unwrap();
         let stop = CancellationToken::new();
         let readers = systems().into_iter().map(|(id, user, scopes)| Reader { token_hash: hash(id), user, scopes });
@@ -255,8 +255,8 @@ impl Region {
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
             notices: Some(notices.clone()),
-            gate,
-            records,
+            gate: gate.clone(),
+            records: records.clone(),
             engine: engine.clone(),
             accounts: access::Accounts::new([]).unwrap(),
             providers: Vec::new(),
@@ -273,6 +273,8 @@ impl Region {
             notices,
             teller,
             stop,
+            gate,
+            records,
             outgoing,
             clock: seconds,
             sending: Mutex::default(),
@@ -289,6 +291,19 @@ impl Region {
     pub fn deliver(&self) {
         let deliveries = Deliveries::new(self.teller.clone(), self.outgoing.clone());
         *self.sending.lock().unwrap() = Some(tokio::spawn(deliveries.run(self.stop.clone())));
+    }
+
+    /// What follows the change feed, made again from the journal by whoever steps it, and what sends from it.
+    pub fn again(&self, folder: &std::path::Path) -> Follower {
+        let journal = self.engine.clone();
+        let (follower, notices) =
+            Follower::open(folder, self.engine.derived().clone(), move || journal.journal_reader()).unwrap();
+        let ticking = Arc::clone(&self.clock);
+        let clock: Clock = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::Relaxed)).unwrap());
+        let teller = teller(&self.gate, &self.records, (notices, self.engine.clone()), &clock);
+        let deliveries = Deliveries::new(teller, self.outgoing.clone());
+        tokio::spawn(deliveries.run(self.stop.clone()));
+        follower
     }
 
     /// As if the process were killed: whatever is in hand is not finished.

@@ -50,9 +50,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// So often a quiet connection is asked whether it is still there; and when it is given up.
 const PING: Duration = Duration::from_secs(30);
 const SILENCE_MAX: Duration = Duration::from_secs(90);
-/// Close codes (RFC 6455 §7.4.1): going away, policy, try again later.
+/// Close codes (RFC 6455 §7.4.1, IANA): going away, policy, try again later.
 const GOING_AWAY: u16 = 1001;
 const POLICY: u16 = 1008;
+const TRY_AGAIN: u16 = 1013;
 
 struct Bound {
     client: String,
@@ -247,6 +248,9 @@ impl Connection {
 
     async fn bind(&mut self, socket: &mut WebSocket, token: &str) -> Held {
         let teller = self.telling.teller.clone();
+        if !teller.is_caught_up() {
+            return Err(Over(TRY_AGAIN, "not yet: what was told before is being looked up"));
+        }
         let Some((client, ids, until)) = self.api.sockets.bound(token, teller.now()) else {
             return Err(Over(POLICY, "this token binds nothing, or its time is over"));
         };
