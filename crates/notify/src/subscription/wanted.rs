@@ -190,7 +190,7 @@ pub fn read(resource: &Value, base: Option<&str>) -> Result<Wanted, Vec<Issue>> 
         }
         _ => {}
     }
-    if !matches!(text("/channel/payload"), "application/fhir+json" | "application/json") {
+    if text("/channel/payload") != "application/fhir+json" {
         let place = "Subscription.channel.payload";
         reading.wrong(IssueType::NotSupported, place, "payload is application/fhir+json");
     }

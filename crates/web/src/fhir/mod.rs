@@ -122,6 +122,7 @@ pub struct Inner {
     capability: capability::Statement,
     telling: Option<Telling>,
     sockets: subscriptions::Sockets,
+    changes: subscriptions::Changes,
 }
 
 impl std::ops::Deref for Api {
@@ -159,6 +160,7 @@ impl Api {
             capability: capability::Statement::new(started, smart, config.telling.is_some()),
             telling: config.telling,
             sockets: subscriptions::Sockets::default(),
+            changes: subscriptions::Changes::default(),
         }))
     }
 

@@ -27,18 +27,24 @@ use fhir::{
     Issue, IssueType, PatientKey, ResourceId, Value,
     bundle::{BundleType, BundleWriter, SearchMode},
 };
+use jiff::Timestamp;
 use notify::{
     Act, Decision, Subscription,
     delivery::Teller,
     subscription::{self, Channel, Wanted},
 };
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Subscriptions of one system at most.
 const OF_CLIENT_MAX: usize = 100;
 /// A Subscription is a few lines.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Changes of one system a minute at most: each stands in the journal for ever.
+const CHANGES_A_MINUTE_MAX: u32 = 60;
 
 /// What subscriptions need of the house.
 #[derive(Clone)]
@@ -237,8 +243,32 @@ fn new_id() -> Result<String, ApiError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// How many changes each system made in the minute it is in.
+#[derive(Default)]
+pub struct Changes {
+    of_client: Mutex<HashMap<String, (Timestamp, u32)>>,
+}
+
+impl Changes {
+    /// Count another one; false: it is one too many.
+    fn count(&self, client: &str, now: Timestamp) -> bool {
+        let mut of_client = self.of_client.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = of_client.entry(client.to_owned()).or_insert((now, 0));
+        if now.duration_since(*since).as_secs() >= 60 {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= CHANGES_A_MINUTE_MAX
+    }
+}
+
 /// Put a decision in the journal and wait until it holds.
 async fn decide(api: &Api, telling: &Telling, user: &User, act: Act) -> Result<(), ApiError> {
+    if !api.changes.count(&user.id, api.now()) {
+        let text = format!("a system changes its subscriptions {CHANGES_A_MINUTE_MAX} times a minute at most");
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, IssueType::Throttled, text)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("60")));
+    }
     let decision = Decision {
         act,
         by: user.id.clone(),
