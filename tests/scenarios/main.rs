@@ -29,6 +29,7 @@ mod policies_follow_their_files;
 mod security_documents;
 mod stewards_at_the_terminal;
 mod synthea_history_opens_whole;
+mod systems_are_told;
 mod the_demonstration;
 mod the_error_desk;
 mod the_journal_is_the_truth;

@@ -1,6 +1,6 @@
-//! HTTP requests that Skein itself makes: to identity providers, and for clients' keys. Addresses come from configuration
-//! and from what providers publish, so none of them is trusted: TLS only, nothing inside our own network unless an operator
-//! named the host, no redirects, a limit on time and size.
+//! HTTP requests that Skein itself makes: to identity providers, for clients' keys, and to whoever asked to be told. Addresses
+//! come from configuration, from what providers publish and from subscriptions, so none of them is trusted: TLS only, nothing
+//! inside our own network unless an operator named the host, no redirects, a limit on time and size.
 
 use reqwest::{
     StatusCode,
@@ -173,6 +173,31 @@ impl Outgoing {
         value
             .map(|value| (status.as_u16(), value))
             .ok_or(NotFetched::Unusable { what, why: format!("status {} and no JSON", status.as_u16()) })
+    }
+
+    /// Send a body to whoever asked to be told; gives the status alone: what the receiver says beside it is not read.
+    ///
+    /// # Errors
+    /// [`NotFetched`]; a redirect is one, for it would lead where nobody has checked.
+    pub async fn post(
+        &self,
+        what: &'static str,
+        address: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<u16, NotFetched> {
+        let mut request = self.client.post(self.check(what, address)?).timeout(patience).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let sent = request.send().await;
+        let response = sent.map_err(|error| NotFetched::NoAnswer { what, why: causes(&error.without_url()) })?;
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(NotFetched::Unusable { what, why: "a redirect, which is not followed".into() });
+        }
+        Ok(status.as_u16())
     }
 }
 

@@ -143,6 +143,27 @@ pub enum Act {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+    /// How a subscription stands, found out by telling it: its receiver answers, or does not. About one state of the
+    /// subscription: when its system has changed it since, this is about nothing any more.
+    SubscriptionState {
+        /// The subscription's id.
+        id: String,
+        /// The mark of the resource this is about.
+        of: String,
+        /// `active`, `error` or `off`.
+        status: String,
+        /// Why it does not work, when it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// How far a subscription's receiver has got. Written now and then, so that little comes again should everything be made
+    /// again from the journal.
+    SubscriptionSent {
+        /// The subscription's id.
+        id: String,
+        /// The newest number that it took.
+        sent: u64,
+    },
     /// A system wants to be told no more.
     Unsubscribe {
         /// The subscription's id.

@@ -2,6 +2,7 @@
 //! what leaves over other channels. Everything about a person is read through the gate, at the moment it is shown or sent.
 
 pub mod decision;
+pub mod delivery;
 pub mod facts;
 mod file;
 mod follow;
@@ -9,6 +10,7 @@ mod organisations;
 mod read;
 mod rules;
 pub mod spreadsheet;
+pub mod subscription;
 mod topic;
 
 pub use decision::{Act, Decision, Filter, ListRule, StoryKey};

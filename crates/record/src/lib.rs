@@ -3,6 +3,7 @@
 //! [`ParsedItem`]s; the items themselves can only be had with a permit.
 
 pub mod banner;
+pub mod cards;
 pub mod compare;
 pub mod desk;
 pub mod explain;

@@ -112,6 +112,12 @@ pub fn london(at: Timestamp) -> Zoned {
     at.to_zoned(LONDON.clone())
 }
 
+/// `Tuesday 3 March`; with the year where it is another one than today's.
+pub fn day_of_week(date: Date, today: Date) -> String {
+    let form = if date.year() == today.year() { "%A %-d %B" } else { "%A %-d %B %Y" };
+    date.strftime(form).to_string()
+}
+
 /// `14-Jul-1945`.
 pub fn day_text(date: Date) -> String {
     format!("{:02}-{}-{:04}", date.day(), month(date), date.year())

@@ -11,6 +11,7 @@ use crate::{
     listen, misuse, notify, pix, policies, region,
     sign_in::{self, SigningIn},
 };
+use ::notify::delivery::Deliveries;
 use access::{Account, Accounts, Gate, User, UserKind};
 use axum::{Json, Router, extract::State, http::StatusCode, middleware::map_request, routing::get};
 use intake::{
@@ -108,8 +109,17 @@ impl Server {
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
         let (follower, notices) = notify::open(&self.engine)?;
         let telling = notify::follow(follower, self.engine.clone(), clock.clone(), stop.clone())?;
-        let app = app(&self.config, &self.engine, gate.clone(), notices, self.setting, standings)?;
+        let signing_in = sign_in::open(&self.config)?;
+        let records = people.records.clone();
+        let known = (notices.clone(), self.engine.clone());
+        let teller = notify::teller(&self.config, gate.clone(), records, known, clock.clone());
         let mut feeds = JoinSet::new();
+        if let Some(outgoing) = signing_in.receivers.clone() {
+            feeds.spawn(Deliveries::new(teller.clone(), outgoing).run(stop.clone()));
+        }
+        let subscribing = web::fhir::Telling { teller, outgoing: signing_in.receivers.clone(), stop: stop.clone() };
+        let whom = (notices, subscribing);
+        let app = app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?;
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
             feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
@@ -320,14 +330,16 @@ fn app(
     config: &Config,
     engine: &Engine,
     gate: Gate,
-    notices: ::notify::Notices,
+    (notices, telling): (::notify::Notices, web::fhir::Telling),
+    signing_in: SigningIn,
     setting: Setting,
     updates: Vec<pix::Standing>,
 ) -> Outcome<Router> {
     let journal = engine.clone();
+    let told = notices.clone();
     let records = Records::new(engine.derived().clone(), move || journal.journal_reader());
     let matcher = index_of_people(engine, records.clone());
-    let SigningIn { providers, clients, limits, certificates, sessions } = sign_in::open(config)?;
+    let SigningIn { providers, clients, limits, certificates, sessions, .. } = signing_in;
     let site = web::AppState::new(web::SiteConfig {
         region_name: config.region.name.clone(),
         gate,
@@ -343,11 +355,9 @@ fn app(
         named: named(config),
         demo: setting.demo,
     });
-    Ok(web::router(
-        site,
-        web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, certificates, ..api(config) },
-    )
-    .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
+    let (matcher, telling) = (Some(Arc::new(matcher) as _), Some(telling));
+    Ok(web::router(site, web::fhir::ApiConfig { matcher, clients, limits, certificates, telling, ..api(config) })
+        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates))))
 }
 
 /// What speaks of people over HL7 v2, with what it shares.
@@ -460,14 +470,20 @@ fn index_of_people(engine: &Engine, records: Records) -> record::matching::Peopl
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
-async fn health(State((engine, updates)): State<(Engine, Vec<pix::Standing>)>) -> (StatusCode, Json<Value>) {
+async fn health(
+    State((engine, told, updates)): State<(Engine, ::notify::Notices, Vec<pix::Standing>)>,
+) -> (StatusCode, Json<Value>) {
     let progress = engine.progress();
     // What another process put in the journal is noticed when it is processed.
     let received = progress.head.max(progress.applied);
+    let subscriptions = tokio::task::spawn_blocking(move || notify::standing(&told)).await.unwrap_or_default();
     let numbers = |status: &str| {
         let mut numbers = json!({"status": status, "received": received, "processed": progress.applied});
         if let (Some(members), false) = (numbers.as_object_mut(), updates.is_empty()) {
             members.insert("pix_updates".into(), updates.iter().map(pix::Standing::told).collect());
+        }
+        if let (Some(members), Some(subscriptions)) = (numbers.as_object_mut(), &subscriptions) {
+            members.insert("subscriptions".into(), subscriptions.clone());
         }
         numbers
     };

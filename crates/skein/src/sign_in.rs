@@ -32,6 +32,8 @@ pub struct SigningIn {
     pub certificates: HashMap<String, Senders>,
     /// How long sessions last.
     pub sessions: web::SessionLimits,
+    /// Sends to the endpoints of subscriptions; None: nothing can be sent from here.
+    pub receivers: Option<Outgoing>,
 }
 
 /// Read keys and secrets, and put it all together; nothing is fetched.
@@ -39,7 +41,12 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
     let keyed: Vec<(usize, &Client)> =
         config.clients.iter().enumerate().filter(|(_, client)| client.token_hash.is_none()).collect();
     let needed = !config.sign_ins.is_empty() || !keyed.is_empty();
-    let outgoing = if needed { Some(outgoing(config)?) } else { None };
+    let receivers = match outgoing(config, &config.outgoing.subscription_hosts) {
+        Err(failure) if config.outgoing.authorities.is_some() => return Err(failure),
+        // A region without any trust store starts all the same; a subscription that names an endpoint is refused then.
+        receivers => receivers.ok(),
+    };
+    let outgoing = if needed { Some(outgoing(config, &config.outgoing.internal_hosts)?) } else { None };
     let mut providers = Vec::new();
     for (index, sign_in) in config.sign_ins.iter().enumerate() {
         let place = format!("{}sign_in \"{}\"", config.lines.sign_in(index), sign_in.id);
@@ -73,7 +80,8 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
         searches_per_minute: config.sessions.searches_per_minute,
     };
     let certificates = config.clients.iter().map(|client| (client.id.clone(), client.senders()));
-    Ok(SigningIn { providers, clients, limits: limits.collect(), certificates: certificates.collect(), sessions })
+    let certificates = certificates.collect();
+    Ok(SigningIn { providers, clients, limits: limits.collect(), certificates, sessions, receivers })
 }
 
 /// Who a client system is.
@@ -93,11 +101,10 @@ fn public(config: &Config) -> &str {
     config.http.public_url.as_deref().unwrap_or_default().trim_end_matches('/')
 }
 
-fn outgoing(config: &Config) -> Outcome<Outgoing> {
+fn outgoing(config: &Config, internal_hosts: &[String]) -> Outcome<Outgoing> {
     let place = "[outgoing] authorities";
     let pem = config.outgoing.authorities.as_ref().map(|file| read(config, file, place)).transpose()?;
-    Outgoing::new(config.outgoing.internal_hosts.clone(), pem.as_deref())
-        .map_err(|error| asked(config, "[outgoing]", &error))
+    Outgoing::new(internal_hosts.to_vec(), pem.as_deref()).map_err(|error| asked(config, "[outgoing]", &error))
 }
 
 fn read(config: &Config, file: &Path, place: &str) -> Outcome<Vec<u8>> {

@@ -303,6 +303,7 @@ fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
         "open-page" => format!("page “{}”", recorded.page),
         "read-resources" => recorded.what.clone(),
         "open-origin" => "a source’s message".to_owned(),
+        "notify" => "was told of something that happened".to_owned(),
         "break-glass" => "broke the glass".to_owned(),
         "claim" => "gave a reason to open it".to_owned(),
         _ => return None,

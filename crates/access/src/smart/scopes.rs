@@ -11,11 +11,20 @@ pub enum Permission {
     Read,
     /// `s`: searching.
     Search,
+    /// `c`: making one.
+    Create,
+    /// `u`: changing one.
+    Update,
+    /// `d`: deleting one.
+    Delete,
 }
 
 impl Permission {
     fn bit(self) -> u8 {
         match self {
+            Permission::Create => 1,
+            Permission::Update => 2,
+            Permission::Delete => 4,
             Permission::Read => 8,
             Permission::Search => 16,
         }

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     Failure,
-    decision::{Act, Decision, ListRule, StoryKey},
+    decision::{Act, Decision, Filter, ListRule, StoryKey},
+    read::mark,
 };
 use fhir::PatientKey;
 use intake::{CaseloadAct, EntryKind, caseload_decision};
@@ -138,11 +139,31 @@ impl Follower {
                          resource = ?3, filter = ?4, status = ?5, error = ?6",
                     )?
                     .execute(params![id, client, resource, text, status, error, newest])?;
-                match status == "active" {
-                    true => self.subscriptions.add(id, filter, known.unwrap_or(0)),
-                    false => self.subscriptions.remove(id),
-                }
-                self.subscriptions.stirred = true;
+                self.count(id, filter, status, known.unwrap_or(0));
+                Ok(())
+            }
+            Act::SubscriptionState { id, of, status, error } => {
+                let known: Option<(String, String, i64)> = self
+                    .connection
+                    .prepare_cached("SELECT resource, filter, numbered FROM subscription WHERE id = ?1")?
+                    .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                    .optional()?;
+                let Some((_, filter, numbered)) = known.filter(|(resource, ..)| mark(resource) == *of) else {
+                    return Ok(());
+                };
+                self.connection
+                    .prepare_cached("UPDATE subscription SET status = ?2, error = ?3 WHERE id = ?1")?
+                    .execute(params![id, status, error])?;
+                self.count(id, &serde_json::from_str(&filter).unwrap_or_default(), status, numbered);
+                Ok(())
+            }
+            Act::SubscriptionSent { id, sent } => {
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO queue (name, sent) SELECT id, ?2 FROM subscription WHERE id = ?1
+                         ON CONFLICT (name) DO UPDATE SET sent = max(sent, ?2)",
+                    )?
+                    .execute(params![id, sent.cast_signed()])?;
                 Ok(())
             }
             Act::Unsubscribe { id } => {
@@ -154,6 +175,16 @@ impl Follower {
                 Ok(())
             }
         }
+    }
+
+    /// Number events for a subscription from now on, or no more. One that waits for its first answer counts already: what
+    /// happens meanwhile is told when the answer has come.
+    fn count(&mut self, id: &str, filter: &Filter, status: &str, numbered: i64) {
+        match matches!(status, "active" | "requested") {
+            true => self.subscriptions.add(id, filter, numbered),
+            false => self.subscriptions.remove(id),
+        }
+        self.subscriptions.stirred = true;
     }
 
     fn notice_of(&self, team: &str, story: StoryKey) -> Result<Option<(i64, i64)>, Failure> {

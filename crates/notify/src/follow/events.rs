@@ -236,8 +236,8 @@ fn bit(topic: Topic) -> u32 {
 impl Subscriptions {
     pub fn load(connection: &Connection) -> Result<Self, Failure> {
         let mut made = Subscriptions::default();
-        let mut statement =
-            connection.prepare_cached("SELECT id, filter, numbered FROM subscription WHERE status = 'active'")?;
+        let mut statement = connection
+            .prepare_cached("SELECT id, filter, numbered FROM subscription WHERE status IN ('active', 'requested')")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (id, filter, numbered): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);

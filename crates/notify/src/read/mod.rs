@@ -7,6 +7,7 @@ mod subscriptions;
 
 pub use inbox::{Event, Notice, Planned, Standing, TeamNote, View};
 pub use lists::{Caseload, Listed, Looked, Member, Part, Team};
+pub(crate) use subscriptions::mark;
 pub use subscriptions::{Due, Mail, Queue, Subscription};
 
 use crate::{

@@ -24,6 +24,18 @@ pub struct Subscription {
     pub numbered: u64,
 }
 
+impl Subscription {
+    /// Tells one state of its resource from another.
+    pub fn mark(&self) -> String {
+        mark(&self.resource)
+    }
+}
+
+/// Tells one state of a subscription's resource from another.
+pub(crate) fn mark(resource: &str) -> String {
+    blake3::hash(resource.as_bytes()).to_hex().chars().take(16).collect()
+}
+
 /// An event due to a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {

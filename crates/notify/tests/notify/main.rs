@@ -5,3 +5,4 @@
 mod caseloads;
 mod place;
 mod stay;
+mod subscribing;

@@ -54,7 +54,7 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
 fn a_stay_is_told_once_step_by_step() {
     let mut place = registered();
     for (n, message) in stay().iter().enumerate() {
-        place.now = at("2026-03-10T09:00:00Z") + jiff::SignedDuration::from_hours(20 * n as i64);
+        place.now = at("2026-03-10T09:00:00Z") + jiff::SignedDuration::from_hours(20 * i64::try_from(n).unwrap());
         place.hl7("rxx", message);
         // The same message again tells nothing.
         let events = place.notices.newest().unwrap();

@@ -29,7 +29,7 @@ fn believed_for(resource: &Resource) -> SignedDuration {
 }
 
 /// Whether a visit without an end is believed to go on: judged by its own times, for history reaches us late.
-fn under_way(item: &ParsedItem, now: Timestamp) -> bool {
+pub(crate) fn under_way(item: &ParsedItem, now: Timestamp) -> bool {
     last_move(&item.resource).unwrap_or(item.recorded) > now - believed_for(&item.resource)
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn class(item: &ParsedItem) -> Option<&'static str> {
 }
 
 /// Whether the class is a stay or an emergency.
-fn stays(resource: &Resource) -> bool {
+pub(crate) fn is_stay(resource: &Resource) -> bool {
     matches!(resource.str_at("/class/code"), Some("IMP" | "ACUTE" | "NONAC" | "EMER" | "OBSENC" | "SS"))
 }
 
@@ -84,7 +84,7 @@ pub fn visits(items: &[ParsedItem], now: Timestamp) -> Section {
             "cancelled" => cancelled.push(statement),
             "planned" => planned.push(statement),
             "arrived" | "triaged" | "in-progress" | "onleave"
-                if end(&item.resource).is_none_or(|end| end.until() > now) =>
+                if ended(&item.resource).is_none_or(|end| end.until() > now) =>
             {
                 if under_way(item, now) {
                     here.push(statement)
@@ -139,7 +139,8 @@ fn take(groups: Vec<Group>, title: &str) -> Vec<Line> {
     groups.into_iter().find(|group| group.title == title).map(|group| group.lines).unwrap_or_default()
 }
 
-fn end(resource: &Resource) -> Option<When> {
+/// When a visit ended.
+pub(crate) fn ended(resource: &Resource) -> Option<When> {
     crate::text::when(resource, &["/period/end"])
 }
 
@@ -152,7 +153,7 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
     let title = match (named, label) {
         // A stay or an emergency is worth saying before what kind it was; the kind of a consultation says enough.
         (Some(named), Some(label))
-            if stays(resource) && !crate::text::fold(&named).contains(&crate::text::fold(label)) =>
+            if is_stay(resource) && !crate::text::fold(&named).contains(&crate::text::fold(label)) =>
         {
             format!("{label}: {named}")
         }
@@ -182,7 +183,7 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
     for (label, people) in participants(resource) {
         statement.fact(label, Some(people.join(", ")));
     }
-    statement.fact("Ended", end(resource).map(|end| end.text));
+    statement.fact("Ended", ended(resource).map(|end| end.text));
     statement.fact(
         "Admitted from",
         resource.at("/hospitalization/admitSource").and_then(Concept::of).map(|source| brief(&source.text)),
@@ -193,9 +194,14 @@ fn encounter(item: &ParsedItem, now: Timestamp) -> Statement {
     );
     statement.fact("Expected discharge", expected_discharge(resource));
     statement.fact("Earlier places", if earlier.is_empty() { None } else { Some(earlier.join("; ")) });
-    statement.dated(if end(resource).is_some() { "From" } else { "Since" }, start);
+    statement.dated(if ended(resource).is_some() { "From" } else { "Since" }, start);
     statement.by = resource.get("serviceProvider").and_then(reference);
     statement
+}
+
+/// Where the stay is.
+pub(crate) fn place_of(resource: &Resource) -> Option<String> {
+    places(resource).0
 }
 
 /// Where the stay is (its active or last place) and where it was before, with dates.

@@ -50,6 +50,10 @@ pub struct Outgoing {
     /// Hosts that may be asked although their addresses lie inside a network.
     #[serde(default)]
     pub internal_hosts: Vec<String>,
+    /// Hosts that endpoints of subscriptions may lead to although their addresses lie inside a network. A list of its own, for
+    /// these addresses are chosen by client systems.
+    #[serde(default)]
+    pub subscription_hosts: Vec<String>,
     /// More authorities to trust, a PEM file.
     pub authorities: Option<PathBuf>,
 }

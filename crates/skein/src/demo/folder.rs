@@ -255,7 +255,9 @@ impl Home {
         let _ = write!(
             toml,
             "\n[[client]]\nid = \"{APP}\"\nname = \"An app of the demonstration\"\norganisation_code = \"XWP\"\n\
-             organisation_name = \"Wexmoor Shared Record Programme\"\ntoken_hash = \"{app_hash}\"\nreach = \"region\"\n"
+             organisation_name = \"Wexmoor Shared Record Programme\"\ntoken_hash = \"{app_hash}\"\nreach = \"region\"\n\
+             \n# Whoever tries subscriptions has an endpoint on this machine.\n[outgoing]\n\
+             subscription_hosts = [\"127.0.0.1\", \"localhost\"]\n"
         );
         std::fs::write(self.config(), toml).map_err(|error| cannot(&self.config(), &error))?;
         let memory = Memory { seed, people, start, loaded: 0, now: region.start(), lived_until: None, tokens };

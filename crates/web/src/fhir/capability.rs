@@ -8,6 +8,7 @@ use fhir::{
 };
 use intake::bundle::is_directory;
 use jiff::Timestamp;
+use notify::subscription::{Family, PROFILE};
 use serde_json::json;
 use std::{collections::HashMap, sync::Mutex};
 
@@ -38,6 +39,8 @@ pub struct Statement {
     started: Timestamp,
     /// Where clients get tokens, if any do.
     token_url: Option<String>,
+    /// Whether systems may subscribe.
+    telling: bool,
     of_base: Mutex<HashMap<String, axum::body::Bytes>>,
 }
 
@@ -51,15 +54,19 @@ fn is_served(kind: ResourceType) -> bool {
 }
 
 impl Statement {
-    pub fn new(started: Timestamp, token_url: Option<String>) -> Self {
-        Statement { started, token_url, of_base: Mutex::new(HashMap::new()) }
+    pub fn new(started: Timestamp, token_url: Option<String>, telling: bool) -> Self {
+        Statement { started, token_url, telling, of_base: Mutex::new(HashMap::new()) }
     }
 
     /// As seen at this base address.
     pub fn reply(&self, base: &str) -> Reply {
         let known = self.of_base.lock().ok().and_then(|made| made.get(base).cloned());
         let body = known.unwrap_or_else(|| {
-            let body: axum::body::Bytes = statement(base, self.started, self.token_url.as_deref()).to_string().into();
+            let mut made = statement(base, self.started, self.token_url.as_deref());
+            if self.telling {
+                add_subscriptions(&mut made, base);
+            }
+            let body: axum::body::Bytes = made.to_string().into();
             if let Ok(mut made) = self.of_base.lock() {
                 if made.len() >= STATEMENTS_MAX {
                     made.clear();
@@ -123,6 +130,55 @@ fn statement(base: &str, started: Timestamp, token_url: Option<&str>) -> Value {
             "interaction": [{"code": "transaction"}, {"code": "batch"}]
         }]
     })
+}
+
+/// What systems may subscribe to (Subscriptions R5 Backport 1.1.0, "Conformance: R4 server").
+fn add_subscriptions(statement: &mut Value, base: &str) {
+    let Some(rest) = statement.pointer_mut("/rest/0").and_then(Value::as_object_mut) else { return };
+    let topics: Vec<Value> = Family::ALL
+        .iter()
+        .map(|family| {
+            let url = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical";
+            json!({"url": url, "valueCanonical": family.canonical()})
+        })
+        .collect();
+    let interactions: Vec<Value> =
+        ["read", "search-type", "create", "update", "delete"].iter().map(|code| json!({"code": code})).collect();
+    let operations: Vec<Value> = ["status", "events", "get-ws-binding-token"]
+        .iter()
+        .map(|name| {
+            let definition = format!(
+                "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-{name}"
+            );
+            json!({"name": name, "definition": definition})
+        })
+        .collect();
+    let parameters: Vec<Value> =
+        [("_id", "token"), ("criteria", "string"), ("status", "token"), ("type", "token"), ("url", "uri")]
+            .iter()
+            .map(|(name, kind)| json!({"name": name, "type": kind}))
+            .collect();
+    let subscription = json!({
+        "extension": topics,
+        "type": "Subscription",
+        "profile": "http://hl7.org/fhir/StructureDefinition/Subscription",
+        "supportedProfile": [PROFILE],
+        "documentation": "A client system's own subscriptions. Topics are read and searched as Basic resources: \
+            Basic?code=SubscriptionTopic.",
+        "interaction": interactions,
+        "versioning": "no-version",
+        "updateCreate": false,
+        "searchParam": parameters,
+        "operation": operations
+    });
+    let websocket = json!([{
+        "url": "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket",
+        "valueUri": format!("{}/$subscriptions-ws", base.replacen("http", "ws", 1))
+    }]);
+    if let Some(resources) = rest.get_mut("resource").and_then(Value::as_array_mut) {
+        resources.push(subscription);
+    }
+    rest.insert("extension".into(), websocket);
 }
 
 fn resource(kind: ResourceType) -> Value {
@@ -218,6 +274,12 @@ mod tests {
             assert!(names.contains(&name), "{name}");
         }
         assert!(resources.len() > 130);
+        let mut telling = statement.clone();
+        add_subscriptions(&mut telling, "http://x/fhir");
+        let resources = telling.pointer("/rest/0/resource").and_then(Value::as_array).expect("resources");
+        let subscription = resources.last().expect("Subscription");
+        assert_eq!(subscription["extension"].as_array().map(Vec::len), Some(Family::ALL.len()));
+        assert_eq!(telling["rest"][0]["extension"][0]["valueUri"], "ws://x/fhir/$subscriptions-ws");
         let patient = resources.iter().find(|r| r.get("type").is_some_and(|t| t == "Patient")).expect("Patient");
         let operations: Vec<&str> =
             patient["operation"].as_array().expect("operations").iter().filter_map(|o| o["name"].as_str()).collect();

@@ -22,6 +22,7 @@ mod reply;
 mod route;
 mod scope;
 mod search;
+mod subscriptions;
 mod write;
 
 use crate::{peer::Shown, throttle::Searches};
@@ -45,12 +46,14 @@ use record::{
     Records,
     matching::{Matcher, Rules},
 };
-use reply::{ApiError, Reply};
+use reply::Reply;
 use route::Interaction;
 use std::{collections::HashMap, sync::Arc, time::Instant};
 use tokio::sync::Semaphore;
 
 pub use limits::Limits;
+pub(crate) use reply::ApiError;
+pub use subscriptions::Telling;
 
 /// Who may use the API, and how it presents itself.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +79,8 @@ pub struct ApiConfig {
     pub body_bytes_max: usize,
     /// Who answers `$match`; None: rules over the store's indexes.
     pub matcher: Option<Arc<dyn Matcher>>,
+    /// What subscriptions work with; None: there are none here.
+    pub telling: Option<Telling>,
 }
 
 /// A system that reads.
@@ -123,6 +128,9 @@ pub struct Inner {
     searches: Arc<Searches>,
     pages: page::Kept,
     capability: capability::Statement,
+    telling: Option<Telling>,
+    sockets: subscriptions::Sockets,
+    changes: subscriptions::Changes,
 }
 
 impl std::ops::Deref for Api {
@@ -164,7 +172,10 @@ impl Api {
             searches: config.searches,
             clients: config.clients.filter(|clients| !clients.is_empty()),
             pages: page::Kept::default(),
-            capability: capability::Statement::new(started, smart),
+            capability: capability::Statement::new(started, smart, config.telling.is_some()),
+            telling: config.telling,
+            sockets: subscriptions::Sockets::default(),
+            changes: subscriptions::Changes::default(),
         }))
     }
 
@@ -187,6 +198,25 @@ impl Api {
         (self.clock)()
     }
 
+    /// The system that calls, for what stands beside the API, within its limits.
+    pub(crate) fn called(&self, parts: &axum::http::request::Parts) -> Result<Called, ApiError> {
+        let shown = crate::peer::Shown::of(parts);
+        let caller = self.tokens.caller(&parts.headers, shown.0.as_deref(), self.now())?;
+        let Caller::Reader(reading) = caller.by(crate::via::of(parts)) else {
+            let text = "this token belongs to a source: it writes, and reads nothing";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, IssueType::Forbidden, text));
+        };
+        let limiter = self.tokens.limiter(&reading);
+        let place = limiter.as_ref().map(|limiter| limiter.enter(Instant::now())).transpose()?;
+        Ok(Called { user: reading.user, scopes: reading.scopes, _place: place })
+    }
+
+    /// The address of the site as this caller reaches it.
+    pub(crate) fn address(&self, headers: &HeaderMap) -> String {
+        let base = self.base(headers);
+        base.strip_suffix("/fhir").unwrap_or(&base).to_owned()
+    }
+
     /// The address of the API as this caller reaches it.
     fn base(&self, headers: &HeaderMap) -> String {
         if let Some(base) = &self.base {
@@ -199,9 +229,21 @@ impl Api {
     }
 }
 
+/// A system that calls, and its place among those that call at once.
+pub(crate) struct Called {
+    /// Who.
+    pub user: Arc<User>,
+    /// How far its token reaches; None: as far as the gate lets it.
+    pub scopes: Option<Arc<Scopes>>,
+    _place: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
 /// The routes of the API, to be nested at `/fhir`. Every path is answered here: an unknown one with an OperationOutcome.
 pub fn router(api: Api) -> Router {
-    Router::new().fallback(handle).with_state(api)
+    Router::new()
+        .route("/$subscriptions-ws", axum::routing::any(subscriptions::upgrade))
+        .fallback(handle)
+        .with_state(api)
 }
 
 /// A request taken apart as far as every handler needs it.
@@ -251,13 +293,13 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         return Ok(api.capability.reply(&call.base));
     }
     let caller = api.tokens.caller(&call.headers, shown.0.as_deref(), api.now())?.by(via);
-    if call.interaction.writes() {
-        let Caller::Source(source) = caller else {
-            return Err(ApiError::new(
-                StatusCode::FORBIDDEN,
-                IssueType::Forbidden,
-                "this token reads; only a source with a feed of its own writes here",
-            ));
+    // A system's own subscriptions are all that it writes.
+    let subscribes = matches!(caller, Caller::Reader(_)) && call.interaction.about_subscriptions();
+    if call.interaction.writes() && !subscribes {
+        let (Caller::Source(source), false) = (caller, call.interaction.about_subscriptions()) else {
+            let text =
+                "this token reads; only a source with a feed of its own writes here, and client systems subscribe";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, IssueType::Forbidden, text));
         };
         return write::write(api, source, call, body).await;
     }
@@ -277,7 +319,16 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
     if !by_body {
         call.may()?;
     }
+    if subscribes {
+        if let Interaction::Subscription { id, operation } = call.interaction.clone() {
+            return subscriptions::operate(api, user, call, body, id, operation).await;
+        }
+        return subscriptions::answer(api, user, call, body).await;
+    }
     match call.interaction.clone() {
+        Interaction::Read { kind: ResourceType::Basic, id } if subscriptions::is_topic(&id) => {
+            subscriptions::read_topic(&id)
+        }
         Interaction::Search { kind: ResourceType::AuditEvent, within: None } => audit::search(api, user, call).await,
         Interaction::Read { kind: ResourceType::AuditEvent, id } => audit::read(api, user, call, id).await,
         Interaction::Read { kind, id } => read::read(api, user, call, kind, id).await,
@@ -292,6 +343,12 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
                 let form = write::read_body(&api, &call, body, negotiate::FORM).await?;
                 call.pairs.extend(fhir::search::parse_pairs(&String::from_utf8_lossy(&form.bytes)));
                 call.may()?;
+            }
+            if kind == ResourceType::Basic
+                && within.is_none()
+                && let Some(topics) = subscriptions::search_topics(&call)
+            {
+                return topics;
             }
             if let Some(patient) = within {
                 search::within(&mut call, kind, &patient)?;

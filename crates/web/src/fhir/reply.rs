@@ -139,6 +139,16 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<notify::Failure> for ApiError {
+    fn from(failure: notify::Failure) -> Self {
+        match failure {
+            notify::Failure::Store(error) => error.into(),
+            notify::Failure::Stopped(cause) => StoreError::Stopped(cause).into(),
+            notify::Failure::File(cause) => ApiError::fault(cause.to_string()),
+        }
+    }
+}
+
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {

@@ -1,6 +1,6 @@
 //! Addresses: `/Patient/123/_history/2` and its like become interactions (R4 §3.1.0).
 
-use super::reply::ApiError;
+use super::{reply::ApiError, subscriptions::Operation};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use fhir::{IssueType, ResourceType};
 
@@ -25,6 +25,8 @@ pub enum Interaction {
     CrossReference,
     /// `POST /Patient/$match`
     Match,
+    /// `GET` or `POST /Subscription/$status`, `/Subscription/id/$events` and their like
+    Subscription { id: Option<String>, operation: Operation },
     /// `POST /Type`
     Create { kind: ResourceType },
     /// `PUT /Type/id`; without an id, `PUT /Type?identifier=…`
@@ -34,6 +36,22 @@ pub enum Interaction {
 }
 
 impl Interaction {
+    /// Whether it is about subscriptions.
+    pub fn about_subscriptions(&self) -> bool {
+        use Interaction as I;
+        match self {
+            I::Subscription { .. } => true,
+            I::Read { kind, .. }
+            | I::VersionRead { kind, .. }
+            | I::History { kind, .. }
+            | I::Search { kind, .. }
+            | I::Create { kind }
+            | I::Update { kind, .. }
+            | I::Delete { kind, .. } => *kind == ResourceType::Subscription,
+            _ => false,
+        }
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         matches!(
@@ -83,6 +101,24 @@ pub fn parse(method: &Method, path: &str) -> Result<Interaction, ApiError> {
                 ["$match"] if kind == ResourceType::Patient && post => Ok(Interaction::Match),
                 ["$match"] if kind == ResourceType::Patient => {
                     Err(not_allowed("POST", "$match is asked with POST: a Patient, alone or in Parameters"))
+                }
+                [name]
+                    if kind == ResourceType::Subscription
+                        && let Some(operation) = Operation::of(name, false) =>
+                {
+                    if get || post {
+                        return Ok(Interaction::Subscription { id: None, operation });
+                    }
+                    Err(not_allowed("GET, HEAD, POST", "this operation is asked with GET or POST"))
+                }
+                [id, name]
+                    if kind == ResourceType::Subscription
+                        && let Some(operation) = Operation::of(name, true) =>
+                {
+                    if get || post {
+                        return Ok(Interaction::Subscription { id: Some(id_of(id)?), operation });
+                    }
+                    Err(not_allowed("GET, HEAD, POST", "this operation is asked with GET or POST"))
                 }
                 [operation] if operation.starts_with('$') => Err(unsupported("this operation is not supported")),
                 [id] => {

@@ -46,12 +46,13 @@ fn needs(interaction: &Interaction, pairs: &[(String, String)]) -> Vec<Need> {
             vec![(Some(ResourceType::Patient), Permission::Search), (Some(ResourceType::Patient), Permission::Read)]
         }
         Interaction::CrossReference => vec![(Some(ResourceType::Patient), Permission::Search)],
+        Interaction::Subscription { .. } => vec![(Some(ResourceType::Subscription), Permission::Read)],
+        // Of readers only for their own subscriptions.
+        Interaction::Create { kind } => vec![(Some(*kind), Permission::Create)],
+        Interaction::Update { kind, .. } => vec![(Some(*kind), Permission::Update)],
+        Interaction::Delete { kind, .. } => vec![(Some(*kind), Permission::Delete)],
         // Answered without a token, or not for readers.
-        Interaction::Metadata
-        | Interaction::Bundle
-        | Interaction::Create { .. }
-        | Interaction::Update { .. }
-        | Interaction::Delete { .. } => Vec::new(),
+        Interaction::Metadata | Interaction::Bundle => Vec::new(),
     }
 }
 
@@ -92,10 +93,14 @@ fn of_parameter(name: &str, value: &str) -> Vec<Need> {
     }
 }
 
-fn missing(kind: Option<ResourceType>, permission: Permission) -> ApiError {
+/// The error of a scope that is missing.
+pub fn missing(kind: Option<ResourceType>, permission: Permission) -> ApiError {
     let letter = match permission {
         Permission::Read => "r",
         Permission::Search => "s",
+        Permission::Create => "c",
+        Permission::Update => "u",
+        Permission::Delete => "d",
     };
     let scope = format!("system/{}.{letter}", kind.map_or("*", |kind| kind.as_str()));
     let challenge = format!("Bearer realm=\"fhir\", error=\"insufficient_scope\", scope=\"{scope}\"");

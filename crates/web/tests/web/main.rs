@@ -1,6 +1,7 @@
 //! The site, asked as its callers ask it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods)]
 
+mod cards;
 mod connections;
 mod demographics;
 mod fhir_reading;
@@ -18,7 +19,10 @@ mod pix;
 mod sensitive_clinics;
 mod site;
 mod smart;
+mod sockets;
 mod stewards;
+mod subscriptions;
 mod support;
 mod teams;
+mod telling;
 mod visitor;
