@@ -8,7 +8,7 @@ use crate::{
     },
     edge, exposed,
     failure::{Failure, Outcome},
-    listen, misuse, notify, pix, policies, region,
+    listen, misuse, notify, outward, pix, policies, region,
     sign_in::{self, SigningIn},
 };
 use access::{Account, Accounts, Gate, User, UserKind};
@@ -78,6 +78,7 @@ impl Server {
                 listeners.push(listener.map_err(Failure::asked)?);
             }
         }
+        outward::check(&config)?;
         for warning in exposed::warnings(&config) {
             tracing::warn!("{warning}");
         }
@@ -108,8 +109,18 @@ impl Server {
         let answering: Vec<_> = queries.iter().map(|feed| people.queries(feed, &self.engine)).collect();
         let (follower, notices) = notify::open(&self.engine)?;
         let telling = notify::follow(follower, self.engine.clone(), clock.clone(), stop.clone())?;
+        let region = outward::Region {
+            gate: gate.clone(),
+            records: people.records.clone(),
+            engine: self.engine.clone(),
+            notices: notices.clone(),
+            clock: clock.clone(),
+            stop: stop.clone(),
+        };
+        let outward = outward::Outward::open(&self.config, &region)?;
         let app = app(&self.config, &self.engine, gate.clone(), notices, self.setting, standings)?;
         let mut feeds = JoinSet::new();
+        outward.start(&mut feeds);
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
             feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
@@ -182,6 +193,7 @@ pub fn check(config: &Config) -> Outcome {
     }
     policies::check(config)?;
     misuse::open(config)?;
+    outward::check(config)?;
     sign_in::open(config)?;
     accounts(config).map(|_| ())
 }
@@ -265,7 +277,7 @@ fn gate(config: &Config, engine: &Engine, now: jiff::Timestamp) -> Outcome<Gate>
 }
 
 /// Whom the configuration names, for the administrator's desk. No secret, and no NHS number, is in it.
-fn named(config: &Config) -> web::Named {
+fn named(config: &Config, updates: &[pix::Standing]) -> web::Named {
     let organisation = |code: &str, name: &str| format!("{code} {name}").trim().to_owned();
     let users = config.users.iter().map(|user| web::Listed {
         id: user.id.clone(),
@@ -312,7 +324,8 @@ fn named(config: &Config) -> web::Named {
         };
         web::Listed { id: feed.name.clone(), name: feed.source.clone(), may: over, ..web::Listed::default() }
     });
-    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect() }
+    let channels = outward::channels(config, updates);
+    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect(), channels }
 }
 
 /// Everything that HTTP serves.
@@ -333,21 +346,21 @@ fn app(
         gate,
         records,
         engine: engine.clone(),
-        notices: Some(notices),
+        notices: Some(notices.clone()),
         accounts: accounts(config)?,
         providers,
         session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         trusted_proxies: config.http.trusted_proxies.clone(),
-        named: named(config),
+        named: named(config, &updates),
         demo: setting.demo,
     });
     Ok(web::router(
         site,
         web::fhir::ApiConfig { matcher: Some(Arc::new(matcher)), clients, limits, certificates, ..api(config) },
     )
-    .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates))))
+    .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), updates, notices))))
 }
 
 /// What speaks of people over HL7 v2, with what it shares.
@@ -460,14 +473,21 @@ fn index_of_people(engine: &Engine, records: Records) -> record::matching::Peopl
 }
 
 /// Whether the region processes what it receives, and how far it is. No person, no content: for a monitor.
-async fn health(State((engine, updates)): State<(Engine, Vec<pix::Standing>)>) -> (StatusCode, Json<Value>) {
+async fn health(
+    State((engine, updates, notices)): State<(Engine, Vec<pix::Standing>, ::notify::Notices)>,
+) -> (StatusCode, Json<Value>) {
     let progress = engine.progress();
     // What another process put in the journal is noticed when it is processed.
     let received = progress.head.max(progress.applied);
+    let parked = tokio::task::spawn_blocking(move || notices.parked_queues()).await;
+    let parked = parked.ok().and_then(Result::ok).unwrap_or_default();
     let numbers = |status: &str| {
         let mut numbers = json!({"status": status, "received": received, "processed": progress.applied});
         if let (Some(members), false) = (numbers.as_object_mut(), updates.is_empty()) {
             members.insert("pix_updates".into(), updates.iter().map(pix::Standing::told).collect());
+        }
+        if let (Some(members), false) = (numbers.as_object_mut(), parked.is_empty()) {
+            members.insert("deliveries_parked".into(), json!(parked));
         }
         numbers
     };
