@@ -120,7 +120,7 @@ CREATE TABLE mail (id INTEGER PRIMARY KEY, team INTEGER NOT NULL, at INTEGER NOT
 ";
 
 /// What is made when it is missing, whatever the version: it is not made of the journal, so a file need not be made anew for
-/// it. The queues' own: what a receiver would not take, what was not told to it, when each began; and small results.
+/// it. The queues' own: what a receiver would not take, what was not told to it, when each began.
 const OWN_TABLES: &str = "
 CREATE TABLE IF NOT EXISTS queue_begun (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS queue_refused (
@@ -129,7 +129,6 @@ CREATE TABLE IF NOT EXISTS queue_refused (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS queue_passed (name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (name, number))
   WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 ";
 
 fn set_up(connection: &Connection) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Telling others: what happened, derived once from the change feed; caseloads; the inboxes, windows and boards of teams; and
 //! what leaves over other channels. Everything about a person is read through the gate, at the moment it is shown or sent.
 
+pub mod census;
 pub mod decision;
 pub mod facts;
 mod file;

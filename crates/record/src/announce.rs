@@ -6,7 +6,7 @@ use crate::{
     banner::{is_restricted, nhs_of, standing},
     item::{ParsedItem, SourceInfo},
     read::Filter,
-    text::{Name, best_name},
+    text::{Name, best_name, text},
 };
 use access::{Permit, Sealed};
 use fhir::{NhsNumber, Resource, ResourceId, ResourceType, Value};
@@ -33,6 +33,8 @@ pub struct Subject {
 pub struct Announced {
     /// Who it is about.
     pub subject: Subject,
+    /// What the source of the resource calls them: its own numbers, NHS numbers not among them.
+    pub locals: Vec<String>,
     /// The resource as it reads now, or said last before it was deleted. None: it is withheld from this reader.
     pub resource: Option<Resource>,
 }
@@ -55,10 +57,17 @@ impl Records {
                 patients.iter().map(|item| ParsedItem::of(item, &source)).collect::<Result<_, _>>()?;
             patients.sort_by_key(standing);
             let resource = item.map(|item| item.resource()).transpose()?;
-            Ok(Announced { subject: subject(&patients), resource })
+            let own = patients.iter().filter(|item| item.id.patient == id.patient);
+            let locals = own.flat_map(|item| locals(&item.resource)).collect();
+            Ok(Announced { subject: subject(&patients), locals, resource })
         });
         both.ok_or_else(|| StoreError::Stopped("two permits for one message".into()))
     }
+}
+
+fn locals(patient: &Resource) -> Vec<String> {
+    let own = patient.list("identifier").iter().filter(|one| text(one, "system") != Some(fhir::nhs::SYSTEM));
+    own.filter_map(|one| text(one, "value")).map(str::to_owned).collect()
 }
 
 /// Of the patients, the likeliest first.

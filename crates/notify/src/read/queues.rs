@@ -4,7 +4,7 @@
 use super::{Notices, Queue};
 use crate::{Failure, Topic};
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 /// The pause before the second try; each further one is twice as long, up to the longest.
 const PAUSE_SECONDS_MIN: i64 = 10;
@@ -274,30 +274,6 @@ impl Notices {
             let mut statement = connection.prepare_cached("SELECT name FROM queue WHERE parked = 1 ORDER BY name")?;
             let found = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             Ok(found)
-        })
-    }
-
-    /// Keep something small of our own by name: how a census compared.
-    ///
-    /// # Errors
-    /// The file's.
-    pub fn keep(&self, name: &str, value: &str) -> Result<(), Failure> {
-        self.own(|connection| {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO kept (name, value) VALUES (?1, ?2)")?
-                .execute(params![name, value])?;
-            Ok(())
-        })
-    }
-
-    /// What was kept by name.
-    ///
-    /// # Errors
-    /// The file's.
-    pub fn kept(&self, name: &str) -> Result<Option<String>, Failure> {
-        self.readers.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT value FROM kept WHERE name = ?1")?;
-            Ok(statement.query_row([name], |row| row.get(0)).optional()?)
         })
     }
 }
