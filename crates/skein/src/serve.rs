@@ -118,7 +118,14 @@ impl Server {
             stop: stop.clone(),
         };
         let outward = outward::Outward::open(&self.config, &region)?;
-        let app = app(&self.config, &self.engine, gate.clone(), notices, self.setting, standings)?;
+        let app = app(
+            &self.config,
+            &self.engine,
+            gate.clone(),
+            (notices, outward.censuses.clone()),
+            self.setting,
+            standings,
+        )?;
         let mut feeds = JoinSet::new();
         outward.start(&mut feeds);
         let watched = gate.clone();
@@ -325,7 +332,7 @@ fn named(config: &Config, updates: &[pix::Standing]) -> web::Named {
         web::Listed { id: feed.name.clone(), name: feed.source.clone(), may: over, ..web::Listed::default() }
     });
     let channels = outward::channels(config, updates);
-    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect(), channels }
+    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect(), channels, census: None }
 }
 
 /// Everything that HTTP serves.
@@ -333,7 +340,7 @@ fn app(
     config: &Config,
     engine: &Engine,
     gate: Gate,
-    notices: ::notify::Notices,
+    (notices, censuses): (::notify::Notices, ::notify::census::Censuses),
     setting: Setting,
     updates: Vec<pix::Standing>,
 ) -> Outcome<Router> {
@@ -353,7 +360,7 @@ fn app(
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         trusted_proxies: config.http.trusted_proxies.clone(),
-        named: named(config, &updates),
+        named: web::Named { census: Some(censuses), ..named(config, &updates) },
         demo: setting.demo,
     });
     Ok(web::router(

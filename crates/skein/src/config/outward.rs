@@ -190,3 +190,50 @@ pub struct Census {
     /// Where it leaves its lists; relative to the configuration file. The newest is compared.
     pub folder: PathBuf,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn read(rest: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.toml");
+        let region = "[region]\ncode = \"r\"\nname = \"R\"\ndata = \"d\"\n[http]\npublic_url = \"https://r.example\"\n\
+                      [[source]]\nsource = \"a\"\nods = \"RXX\"\n[[source]]\nsource = \"b\"\n";
+        std::fs::write(&file, format!("{region}{rest}")).unwrap();
+        Config::read(Path::new(&file)).map_err(|failure| format!("{failure:?}"))
+    }
+
+    fn mail(more: &str) -> String {
+        format!("[mail]\nserver = \"smtp.example\"\nfrom = \"Skein <skein@r.example>\"\n{more}")
+    }
+
+    fn out(more: &str) -> String {
+        format!(
+            "[[adt_out]]\nname = \"n\"\nto = \"h:1\"\nid = \"i\"\norganisation_code = \"O\"\norganisation_name = \"O\"\n{more}"
+        )
+    }
+
+    #[test]
+    fn what_cannot_go_out_so_is_said() {
+        for (rest, says) in [
+            (mail("tls = \"none\""), "for a server on this machine alone"),
+            (mail("tls = \"maybe\""), "(tls)"),
+            (mail("user = \"u\""), "user needs password_file"),
+            (mail("password_file = \"p\""), "password_file needs user"),
+            (mail("").replace("Skein <skein@r.example>", "Skein\\r\\nBcc: x"), "from is an address"),
+            (out("topics = [\"result-final\"]"), "no ADT message tells"),
+            (out("").replace("h:1", "h"), "to is host:port"),
+            (format!("{}{}", out(""), out("")), "two adt_outs have the name"),
+            ("[[census]]\nsource = \"c\"\nfolder = \"f\"".into(), "which no [[source]] describes"),
+            ("[[census]]\nsource = \"b\"\nfolder = \"f\"".into(), "give the source its ods"),
+        ] {
+            let said = read(&rest).err().unwrap_or_default();
+            assert!(said.contains(says), "{said} does not say {says}");
+        }
+        let config = read(&format!("{}{}", mail("tls = \"starttls\"\n"), out(""))).unwrap();
+        assert_eq!(config.mail.unwrap().port(), 587);
+        assert_eq!(config.adt_out[0].queue(), "adt:n");
+    }
+}

@@ -191,7 +191,7 @@ impl Adt {
             Standing::Holds | Standing::TakesBack => {}
         }
         if let Some(corrects) = event.corrects
-            && notices.was_passed_over(&self.outbox.name, corrects)?
+            && (notices.was_passed_over(&self.outbox.name, corrects)? || is_part_of_a_cancelled_visit(notices, event)?)
         {
             return Ok(Due::Nothing);
         }
@@ -254,6 +254,17 @@ fn judged(answered: &Answered) -> Tried {
         Some(Code::AE | Code::CE) => Tried::Refused(words),
         _ => Tried::Failed(words),
     }
+}
+
+/// Who takes back a whole visit by A11 takes its moves and its end back with it: a receiver could do nothing with an A12 about
+/// a visit that it has cancelled.
+fn is_part_of_a_cancelled_visit(notices: &Notices, event: &Event) -> Result<bool, Failure> {
+    let whole = |topic| matches!(topic, Topic::Admitted | Topic::Attended);
+    if whole(event.topic) {
+        return Ok(false);
+    }
+    let story = notices.story(event.story)?;
+    Ok(story.iter().any(|other| other.seq == event.seq && other.corrects.is_some() && whole(other.topic)))
 }
 
 fn is_among(codes: &[String], code: &str) -> bool {

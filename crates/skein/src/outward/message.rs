@@ -324,7 +324,11 @@ mod tests {
             gender: Some("female".into()),
             restricted,
         };
-        Announced { subject, resource: Some(Resource::from_slice(stay.to_string().as_bytes()).unwrap()) }
+        Announced {
+            subject,
+            locals: vec![],
+            resource: Some(Resource::from_slice(stay.to_string().as_bytes()).unwrap()),
+        }
     }
 
     fn message(event: &Event, about: &Announced) -> String {

@@ -2,6 +2,7 @@
 //! desk shows.
 
 mod adt;
+mod census;
 mod mail;
 mod message;
 mod queue;
@@ -11,7 +12,7 @@ use crate::{
     failure::{Failure, Outcome},
     pix,
 };
-use ::notify::{Filter, Notices};
+use ::notify::{Filter, Notices, census::Censuses};
 use access::{Gate, User};
 use intake::{Engine, listener::Clock, listener::tls::ClientFiles, sender::SenderConfig};
 use queue::Outbox;
@@ -40,6 +41,9 @@ pub struct Region {
 pub struct Outward {
     mails: Option<mail::Mails>,
     adt: Vec<adt::Adt>,
+    folders: Option<census::Folders>,
+    /// Compares hospitals' own lists.
+    pub censuses: Censuses,
 }
 
 /// Whether the files that sending needs can be used.
@@ -117,7 +121,9 @@ impl Outward {
                 outbox: outbox(out.queue()),
             });
         }
-        Ok(Outward { mails, adt })
+        let censuses = Censuses::new(region.gate.clone(), region.records.clone(), region.notices.clone());
+        let folders = census::Folders::open(config, censuses.clone(), region.clock.clone(), region.stop.clone());
+        Ok(Outward { mails, adt, folders, censuses })
     }
 
     /// Send until told to stop.
@@ -127,6 +133,9 @@ impl Outward {
         }
         for adt in self.adt {
             tasks.spawn(adt.follow());
+        }
+        if let Some(folders) = self.folders {
+            tasks.spawn(folders.follow());
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Named {
     pub feeds: Vec<Listed>,
     /// Over what channels word goes out.
     pub channels: Channels,
+    /// Compares hospitals' own lists of inpatients.
+    pub census: Option<notify::census::Censuses>,
 }
 
 struct Group {

@@ -1,6 +1,7 @@
 //! The pages. A handler takes what was asked, opens what it needs through the gate, and fills a template.
 
 mod admin;
+mod census;
 mod deliveries;
 mod desk;
 mod find;
@@ -85,6 +86,7 @@ pub fn router(state: AppState) -> Router {
         .route("/errors/{pos}/resubmit", post(desk::resubmit))
         .route("/errors/{pos}/edit", post(desk::edit).layer(DefaultBodyLimit::max(EDIT_BYTES_MAX)))
         .route("/errors/{pos}/discard", post(desk::discard))
+        .route("/census", get(census::show).post(census::compare).layer(DefaultBodyLimit::max(census::SHEET_BYTES_MAX)))
         .route("/deliveries", get(deliveries::show))
         .route("/deliveries/act", post(deliveries::act))
         .route("/identity", get(identity::queue::show))
