@@ -1,19 +1,15 @@
 //! A hospital's own list of inpatients, compared with who is in that hospital as far as the region knows.
 
-use crate::harness::{Region, Setup, http, say::Adt};
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use crate::harness::{
+    Region, Setup, http,
+    say::{Adt, ago},
+};
 use std::time::{Duration, Instant};
 
 const PASSWORD: &str = "a long enough password";
 /// Baxter is on both lists, Hall in another ward, Young not in the census; the census has one more.
 const CENSUS: &str =
     "Hospital number,NHS number,Ward,Admitted\r\n0001001,,Ward 12,01/03/2026\r\n,900 000 0017,W9,\r\n7777,,W3,\r\n";
-
-fn ago(minutes: i64) -> &'static str {
-    let at = Timestamp::now().checked_sub(minutes.minutes()).unwrap();
-    let here = at.to_zoned(TimeZone::get("Europe/London").unwrap());
-    Box::leak(here.strftime("%Y%m%d%H%M%S").to_string().into_boxed_str())
-}
 
 fn region(more: &str) -> Region {
     let hash = access::hash_password(PASSWORD).unwrap();

@@ -1,7 +1,10 @@
 //! Word of stays to systems that speak HL7 v2 alone, and the desk that shows how that goes.
 
-use crate::harness::{Region, Setup, http, region::GP_TOKEN, say::Adt};
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use crate::harness::{
+    Region, Setup, http,
+    region::GP_TOKEN,
+    say::{Adt, ago},
+};
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -90,13 +93,6 @@ impl Message {
     fn id(&self) -> String {
         self.field("MSH", 10).to_owned()
     }
-}
-
-/// So many minutes ago, as HL7 v2 writes it in London: news is what happened lately.
-fn ago(minutes: i64) -> &'static str {
-    let at = Timestamp::now().checked_sub(minutes.minutes()).unwrap();
-    let here = at.to_zoned(TimeZone::get("Europe/London").unwrap());
-    Box::leak(here.strftime("%Y%m%d%H%M%S").to_string().into_boxed_str())
 }
 
 fn with_receiver(to: SocketAddr, more: &str) -> Region {

@@ -281,7 +281,6 @@ impl Censuses {
         Ok(result)
     }
 
-    #[expect(clippy::type_complexity, reason = "what may fail, under its seal")]
     fn inpatients(
         &self,
         hospital: &Hospital,
