@@ -114,5 +114,8 @@ mod tests {
         {
             assert_eq!(of(&safe), Vec::<String>::new());
         }
+        let adt = to("cases.example:2580", "id = \"i\"\n").replace("pix_update", "adt_out");
+        assert!(of(&adt).concat().contains("names and whereabouts of people to cases.example:2580 without TLS"));
+        assert_eq!(of(&format!("{adt}authorities = \"ca\"\n")), Vec::<String>::new());
     }
 }

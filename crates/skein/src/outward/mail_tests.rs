@@ -5,9 +5,10 @@ use ::notify::{Follower, Notices};
 use intake::{Engine, EngineConfig};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener},
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -29,37 +30,57 @@ struct SmtpServer {
 
 impl SmtpServer {
     fn listen(&self, address: SocketAddr) -> SocketAddr {
+        self.listen_with(address, Wire::Plain, None)
+    }
+
+    fn listen_with(&self, address: SocketAddr, wire: Wire, tls: Option<Arc<ServerConfig>>) -> SocketAddr {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let server = self.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let server = server.clone();
-                std::thread::spawn(move || server.talk(&stream));
+                let (server, tls) = (server.clone(), tls.clone());
+                std::thread::spawn(move || server.serve(stream, wire, tls));
             }
         });
         address
     }
 
-    fn talk(&self, stream: &std::net::TcpStream) -> Option<()> {
-        let mut out = stream;
-        let mut lines = BufReader::new(stream).lines();
-        out.write_all(b"220 mail.example ESMTP\r\n").ok()?;
+    fn serve(&self, mut stream: TcpStream, wire: Wire, tls: Option<Arc<ServerConfig>>) -> Option<()> {
+        let greeting = b"220 mail.example ESMTP\r\n";
+        let under_tls = |stream| Some(StreamOwned::new(ServerConnection::new(tls.clone()?).ok()?, stream));
+        if wire == Wire::Tls {
+            let mut stream = under_tls(stream)?;
+            stream.write_all(greeting).ok()?;
+            return self.talk(&mut stream, false).map(drop);
+        }
+        stream.write_all(greeting).ok()?;
+        if self.talk(&mut stream, wire == Wire::StartTls)? {
+            self.talk(&mut under_tls(stream)?, false)?;
+        }
+        Some(())
+    }
+
+    /// Gives whether the other side goes on under TLS.
+    fn talk(&self, stream: &mut (impl Read + Write), offers: bool) -> Option<bool> {
         let mut mail = Received { to: vec![], text: String::new() };
-        while let Some(Ok(line)) = lines.next() {
+        loop {
+            let line = line(stream)?;
             let word = line.split([' ', ':']).next().unwrap().to_uppercase();
             let answer = match word.as_str() {
+                "EHLO" if offers => "250-mail.example\r\n250 STARTTLS",
+                "STARTTLS" if offers => {
+                    stream.write_all(b"220 go on\r\n").ok()?;
+                    return Some(true);
+                }
                 "RCPT" => {
                     mail.to.push(line.clone());
                     let mut answers = self.answers.lock().unwrap();
                     if answers.is_empty() { "250 ok" } else { answers.remove(0) }
                 }
                 "DATA" => {
-                    out.write_all(b"354 go on\r\n").ok()?;
-                    for line in lines.by_ref().map_while(Result::ok) {
-                        if line == "." {
-                            break;
-                        }
+                    stream.write_all(b"354 go on\r\n").ok()?;
+                    while let Some(line) = self::line(stream).filter(|line| line != ".") {
                         mail.text.push_str(&line);
                         mail.text.push_str("\r\n");
                     }
@@ -70,9 +91,8 @@ impl SmtpServer {
                 "QUIT" => "221 bye",
                 _ => "250 ok",
             };
-            out.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
+            stream.write_all(format!("{answer}\r\n").as_bytes()).ok()?;
         }
-        Some(())
     }
 
     fn mails(&self) -> Vec<Received> {
@@ -80,11 +100,35 @@ impl SmtpServer {
     }
 }
 
+/// How the server is spoken to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Plain,
+    StartTls,
+    Tls,
+}
+
+/// The next line, without its end.
+fn line(stream: &mut impl Read) -> Option<String> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while !line.ends_with(b"\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        line.push(byte[0]);
+    }
+    line.truncate(line.len() - 2);
+    String::from_utf8(line).ok()
+}
+
 /// A region with one team, and what sends its mails.
 struct Place {
     home: tempfile::TempDir,
     notices: Notices,
     now: Arc<Mutex<Timestamp>>,
+    /// How the configuration says that the server is reached.
+    reached: Mutex<String>,
     _engine: Engine,
     _follower: Follower,
 }
@@ -100,7 +144,8 @@ impl Place {
         let journal = engine.clone();
         let (follower, notices) =
             Follower::open(home.path(), engine.derived().clone(), move || journal.journal_reader()).unwrap();
-        Place { home, notices, now: Arc::new(Mutex::new(now)), _engine: engine, _follower: follower }
+        let reached = Mutex::new("server = \"127.0.0.1\"\ntls = \"none\"\n".to_owned());
+        Place { home, notices, now: Arc::new(Mutex::new(now)), reached, _engine: engine, _follower: follower }
     }
 
     fn file(&self) -> rusqlite::Connection {
@@ -126,9 +171,10 @@ impl Place {
 
     fn mails(&self, server: SocketAddr, stop: &CancellationToken) -> Mails {
         let file = self.home.path().join("c.toml");
+        let reached = self.reached.lock().unwrap().clone();
         let text = format!(
             "[region]\ncode = \"wessex\"\nname = \"Wessex Care Records\"\ndata = \"d\"\n[http]\npublic_url = \"https://record.example/\"\n\
-             [mail]\nserver = \"127.0.0.1\"\nport = {}\nfrom = \"Skein <skein@record.example>\"\ntls = \"none\"\n",
+             [mail]\nport = {}\nfrom = \"Skein <skein@record.example>\"\n{reached}",
             server.port()
         );
         std::fs::write(&file, text).unwrap();
@@ -264,4 +310,47 @@ fn what_was_due_long_before_the_queue_began_is_not_sent() {
     place.until(server.listen(anywhere()), |place| place.notices.queue(QUEUE).unwrap().sent == 2);
     assert_eq!(server.mails().len(), 1);
     assert!(header(&server.mails()[0], "Subject").starts_with("2 notices"));
+}
+
+#[test]
+fn under_tls_the_servers_certificate_must_be_its_own_and_without_starttls_nothing_is_sent() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let private = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let tls = Some(Arc::new(tls));
+    let place = Place::new();
+    std::fs::write(place.home.path().join("ca.pem"), certificate.pem()).unwrap();
+    place.team("North", &["north@trust.example"]);
+    let reach = |server: &str, tls: &str, more: &str| {
+        *place.reached.lock().unwrap() = format!("server = \"{server}\"\ntls = \"{tls}\"\n{more}");
+    };
+    let ours = "authorities = \"ca.pem\"\n";
+    for (index, (wire, named)) in [(Wire::Tls, "required"), (Wire::StartTls, "starttls")].into_iter().enumerate() {
+        let server = SmtpServer::default();
+        let address = server.listen_with(anywhere(), wire, tls.clone());
+        place.mail(&format!("2026-03-10T08:3{index}:00Z"), "passed-on", 2);
+        // Nobody that we trust signed it; it is for another name.
+        for (name, more) in [("localhost", ""), ("127.0.0.1", ours)] {
+            reach(name, named, more);
+            place.notices.retry_queue(QUEUE).unwrap();
+            place.until(address, |place| place.notices.queue(QUEUE).unwrap().attempts == 1);
+            assert!(server.mails().is_empty());
+        }
+        reach("localhost", named, ours);
+        place.notices.retry_queue(QUEUE).unwrap();
+        place.until(address, |place| place.notices.queue(QUEUE).unwrap().sent == index as u64 + 1);
+        assert_eq!(server.mails().len(), 1);
+    }
+    // A server that offers no STARTTLS, or somebody between us who took the offer out.
+    let server = SmtpServer::default();
+    let address = server.listen(anywhere());
+    place.mail("2026-03-10T08:40:00Z", "passed-on", 2);
+    place.until(address, |place| place.notices.queue(QUEUE).unwrap().attempts == 1);
+    assert!(server.mails().is_empty());
 }
