@@ -313,6 +313,38 @@ fn a_team_that_wants_mails_reads_that_no_mail_server_is_configured() {
     let headers = [("Cookie", session.0.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
     http::request(region.http(), "POST", &rules, &headers, body.as_bytes()).expect(303);
     assert!(get(&region, &session, &rules).contains("No mail server is configured here"));
+    // What goes out is none of a doctor's business.
+    http::request(region.http(), "GET", "/deliveries", &[("Cookie", session.0.as_str())], b"").expect(403);
+}
+
+#[test]
+fn a_queue_tried_in_vain_for_seven_days_is_parked_and_the_monitor_and_the_desk_say_so() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut region = with_receiver(nobody, "");
+    region.sender("rcb-adt").send(&stay("A01", 50, "W12").bytes());
+    let notify = region.folder().join("data/notify.db");
+    let queue = |sql: &str| {
+        let file = rusqlite::Connection::open(&notify).unwrap();
+        file.busy_timeout(Duration::from_secs(5)).unwrap();
+        file.execute(sql, []).unwrap()
+    };
+    let health = |region: &Region| http::request(region.http(), "GET", "/health", &[], b"").expect(200).json();
+    // It began to fail a week and an hour ago; the next try is the last.
+    until(|| (queue("UPDATE queue SET since = since - 608400000000 WHERE attempts > 0") > 0).then_some(()));
+    assert!(health(&region)["deliveries_parked"].is_null());
+    queue("UPDATE queue SET next = NULL");
+    until(|| (health(&region)["deliveries_parked"][0] == "adt:council").then_some(()));
+    // Nobody tries any more, though the receiver is there and skein starts again.
+    region.stop();
+    let receiver = Receiver::at(nobody, &[]);
+    region.serve();
+    receiver.nothing_more();
+    let session = sign_in(&region);
+    let desk = get(&region, &session, "/deliveries");
+    assert!(desk.contains("Parked: nothing is tried until you say so"), "{desk}");
+    act(&region, &session, &desk, "queue=adt%3Acouncil&do=retry").expect(303);
+    assert_eq!(receiver.next().trigger(), "A01");
+    until(|| health(&region)["deliveries_parked"].is_null().then_some(()));
 }
 
 struct Session(String);
