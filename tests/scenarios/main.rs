@@ -12,6 +12,7 @@
 
 mod harness;
 
+mod a_hospitals_own_census;
 mod all_57_types_are_answered;
 mod bad_input;
 mod command_line;
@@ -35,3 +36,4 @@ mod the_error_desk;
 mod the_journal_is_the_truth;
 mod twice_is_once;
 mod what_was_read_is_on_record;
+mod word_goes_out;

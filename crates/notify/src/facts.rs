@@ -87,7 +87,7 @@ fn fact(topic: Topic, key: impl Into<String>, occurred: Option<i64>) -> Fact {
 }
 
 /// Classes of inpatients (v3-ActCode, ActEncounterCode).
-pub(crate) fn is_inpatient(class: &str) -> bool {
+pub fn is_inpatient(class: &str) -> bool {
     matches!(class, "IMP" | "ACUTE" | "NONAC" | "SS" | "OBSENC")
 }
 

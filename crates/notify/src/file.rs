@@ -119,6 +119,18 @@ CREATE TABLE mail (id INTEGER PRIMARY KEY, team INTEGER NOT NULL, at INTEGER NOT
   UNIQUE (team, at, why));
 ";
 
+/// What is made when it is missing, whatever the version: it is not made of the journal, so a file need not be made anew for
+/// it. The queues' own: what a receiver would not take, what was not told to it, when each began.
+const OWN_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS queue_begun (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS queue_refused (
+  name TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, error TEXT NOT NULL, again INTEGER NOT NULL,
+  PRIMARY KEY (name, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS queue_passed (name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (name, number))
+  WITHOUT ROWID;
+";
+
 fn set_up(connection: &Connection) -> Result<(), Failure> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(128);
@@ -147,6 +159,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Failure> {
     if found == 0 {
         connection.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
     }
+    connection.execute_batch(OWN_TABLES)?;
     Ok(connection)
 }
 

@@ -1,6 +1,7 @@
 //! Telling others: what happened, derived once from the change feed; caseloads; the inboxes, windows and boards of teams; and
 //! what leaves over other channels. Everything about a person is read through the gate, at the moment it is shown or sent.
 
+pub mod census;
 pub mod decision;
 pub mod delivery;
 pub mod facts;
@@ -16,8 +17,8 @@ mod topic;
 pub use decision::{Act, Decision, Filter, ListRule, StoryKey};
 pub use follow::{Follower, Told, practice_list, uploaded_list};
 pub use read::{
-    Caseload, Due, Event, Listed, Looked, Mail, Member, Notice, Notices, Part, Planned, Queue, Standing, Subscription,
-    Team, TeamNote, View,
+    Caseload, Due, Event, Listed, Looked, Mail, Member, Notice, Notices, Part, Planned, Queue, Refused, Standing,
+    Subscription, Team, TeamNote, View,
 };
 pub use rules::{How, Rules};
 pub use topic::Topic;

@@ -72,7 +72,7 @@ pub struct Known {
 /// # Errors
 /// A sentence for whoever sent it.
 pub fn read(bytes: &[u8]) -> Result<Vec<Line>, String> {
-    let rows = if bytes.starts_with(b"PK\x03\x04") { workbook(bytes)? } else { values(bytes)? };
+    let rows = rows(bytes)?;
     let Some((head_at, head)) = rows.iter().enumerate().find(|(_, row)| row.iter().any(|cell| !cell.trim().is_empty()))
     else {
         return Err("The sheet is empty.".into());
@@ -112,6 +112,11 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
+/// The cells of a sheet, line by line, whichever of the two it is.
+pub(crate) fn rows(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
+    if bytes.starts_with(b"PK\x03\x04") { workbook(bytes) } else { values(bytes) }
+}
+
 fn values(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
@@ -129,13 +134,21 @@ fn values(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let mut rows = Vec::new();
+    // So many bytes hold so many ends of lines.
+    let mut counted = (0, 0);
     for record in reader.records() {
         let record = record.map_err(|error| format!("The sheet cannot be read: {error}."))?;
         if rows.len() > LINES_MAX + 10 {
             break;
         }
-        // The reader passes over blank lines; their numbers count all the same.
-        let line = record.position().map_or(rows.len() + 1, |at| usize::try_from(at.line()).unwrap_or(usize::MAX));
+        // The reader passes over blank lines; their numbers count all the same. Where it says that a record begins, the blank
+        // lines before it begin.
+        let begins = record.position().map_or(0, |at| usize::try_from(at.byte()).unwrap_or(usize::MAX));
+        let blank = text.as_bytes().get(begins..).unwrap_or_default();
+        let begins = begins + blank.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = text.as_bytes().get(counted.0..begins).unwrap_or_default();
+        counted = (begins.max(counted.0), counted.1 + passed.iter().filter(|byte| **byte == b'\n').count());
+        let line = counted.1 + 1;
         while rows.len() + 1 < line && rows.len() <= LINES_MAX {
             rows.push(Vec::new());
         }

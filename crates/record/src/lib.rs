@@ -2,6 +2,7 @@
 //! of it as sections, with every item's source and age, what is missing and why. The views are pure functions over
 //! [`ParsedItem`]s; the items themselves can only be had with a permit.
 
+pub mod announce;
 pub mod banner;
 pub mod cards;
 pub mod compare;

@@ -453,6 +453,11 @@ impl Records {
         snapshot.person_of(id.patient, snapshot.seq())
     }
 
+    /// The source that a patient is of. Says nothing about the person.
+    pub fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
+        self.derived.snapshot()?.source_of(patient)
+    }
+
     /// A resource of a source's directory (organisation, practitioner, location …): about no patient, so no permit. Lists of
     /// people, and clinical resources whose patient nobody named, are in there as well and are read by nobody.
     pub fn directory_resource(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Item>, StoreError> {

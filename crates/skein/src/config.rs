@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod http;
+pub mod outward;
 pub mod sign_in;
 
 use crate::{
@@ -60,6 +61,14 @@ pub struct Config {
     /// Systems that hear when a person's set of identifiers changes (IHE ITI-10).
     #[serde(default, rename = "pix_update")]
     pub pix_updates: Vec<PixUpdate>,
+    /// The server that mails to teams go to.
+    pub mail: Option<outward::Mail>,
+    /// Systems that are told of stays by HL7 v2 ADT messages.
+    #[serde(default)]
+    pub adt_out: Vec<outward::AdtOut>,
+    /// Hospitals whose own lists of inpatients are compared with what is known here.
+    #[serde(default, rename = "census")]
+    pub censuses: Vec<outward::Census>,
     /// Where in the file things stand, for what is said about them.
     #[serde(skip)]
     pub lines: sign_in::Lines,
@@ -294,6 +303,7 @@ impl Config {
                 return Err(format!("pix_update \"{name}\" names source \"{source}\", which no [[source]] describes"));
             }
         }
+        outward::check(self, &sources, &mut ids)?;
         sign_in::check(self)
     }
 }

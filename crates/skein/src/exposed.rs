@@ -41,11 +41,20 @@ pub fn warnings(config: &Config) -> Vec<String> {
             ));
         }
     }
+    for receiver in &config.adt_out {
+        if receiver.authorities.is_none() && !is_here(&receiver.to) {
+            open.push(format!(
+                "adt_out \"{}\" sends names and whereabouts of people to {} without TLS: whoever is on the way can read them. \
+                 Set authorities",
+                receiver.name, receiver.to
+            ));
+        }
+    }
     open
 }
 
 /// Whether `host:port` is on this machine.
-fn is_here(to: &str) -> bool {
+pub fn is_here(to: &str) -> bool {
     let host = to.rsplit_once(':').map_or(to, |(host, _)| host).trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
@@ -105,5 +114,8 @@ mod tests {
         {
             assert_eq!(of(&safe), Vec::<String>::new());
         }
+        let adt = to("cases.example:2580", "id = \"i\"\n").replace("pix_update", "adt_out");
+        assert!(of(&adt).concat().contains("names and whereabouts of people to cases.example:2580 without TLS"));
+        assert_eq!(of(&format!("{adt}authorities = \"ca\"\n")), Vec::<String>::new());
     }
 }

@@ -13,6 +13,7 @@ mod listen;
 mod logging;
 mod misuse;
 mod notify;
+mod outward;
 mod pix;
 mod policies;
 mod region;

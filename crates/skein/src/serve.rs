@@ -8,7 +8,7 @@ use crate::{
     },
     edge, exposed,
     failure::{Failure, Outcome},
-    listen, misuse, notify, pix, policies, region,
+    listen, misuse, notify, outward, pix, policies, region,
     sign_in::{self, SigningIn},
 };
 use ::notify::delivery::Deliveries;
@@ -79,6 +79,7 @@ impl Server {
                 listeners.push(listener.map_err(Failure::asked)?);
             }
         }
+        outward::check(&config)?;
         for warning in exposed::warnings(&config) {
             tracing::warn!("{warning}");
         }
@@ -113,13 +114,23 @@ impl Server {
         let records = people.records.clone();
         let known = (notices.clone(), self.engine.clone());
         let teller = notify::teller(&self.config, gate.clone(), records, known, clock.clone());
+        let region = outward::Region {
+            gate: gate.clone(),
+            records: people.records.clone(),
+            engine: self.engine.clone(),
+            notices: notices.clone(),
+            clock: clock.clone(),
+            stop: stop.clone(),
+        };
+        let outward = outward::Outward::open(&self.config, &region)?;
         let mut feeds = JoinSet::new();
         if let Some(outgoing) = signing_in.receivers.clone() {
             feeds.spawn(Deliveries::new(teller.clone(), outgoing).run(stop.clone()));
         }
         let subscribing = web::fhir::Telling { teller, outgoing: signing_in.receivers.clone(), stop: stop.clone() };
-        let whom = (notices, subscribing);
+        let whom = Whom { notices, telling: subscribing, censuses: outward.censuses.clone() };
         let app = app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?;
+        outward.start(&mut feeds);
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
             feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
@@ -192,6 +203,7 @@ pub fn check(config: &Config) -> Outcome {
     }
     policies::check(config)?;
     misuse::open(config)?;
+    outward::check(config)?;
     sign_in::open(config)?;
     accounts(config).map(|_| ())
 }
@@ -275,7 +287,7 @@ fn gate(config: &Config, engine: &Engine, now: jiff::Timestamp) -> Outcome<Gate>
 }
 
 /// Whom the configuration names, for the administrator's desk. No secret, and no NHS number, is in it.
-fn named(config: &Config) -> web::Named {
+fn named(config: &Config, updates: &[pix::Standing]) -> web::Named {
     let organisation = |code: &str, name: &str| format!("{code} {name}").trim().to_owned();
     let users = config.users.iter().map(|user| web::Listed {
         id: user.id.clone(),
@@ -322,7 +334,15 @@ fn named(config: &Config) -> web::Named {
         };
         web::Listed { id: feed.name.clone(), name: feed.source.clone(), may: over, ..web::Listed::default() }
     });
-    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect() }
+    let channels = outward::channels(config, updates);
+    web::Named { users: users.collect(), clients: clients.collect(), feeds: feeds.collect(), channels, census: None }
+}
+
+/// What pages and API tell others by.
+struct Whom {
+    notices: ::notify::Notices,
+    telling: web::fhir::Telling,
+    censuses: ::notify::census::Censuses,
 }
 
 /// Everything that HTTP serves.
@@ -330,7 +350,7 @@ fn app(
     config: &Config,
     engine: &Engine,
     gate: Gate,
-    (notices, telling): (::notify::Notices, web::fhir::Telling),
+    Whom { notices, telling, censuses }: Whom,
     signing_in: SigningIn,
     setting: Setting,
     updates: Vec<pix::Standing>,
@@ -345,14 +365,14 @@ fn app(
         gate,
         records,
         engine: engine.clone(),
-        notices: Some(notices),
+        notices: Some(notices.clone()),
         accounts: accounts(config)?,
         providers,
         session_limits: sessions,
         clock: setting.clock,
         secure_cookies: config.http.tls.is_some() || config.http.behind_tls_proxy,
         trusted_proxies: config.http.trusted_proxies.clone(),
-        named: named(config),
+        named: web::Named { census: Some(censuses), ..named(config, &updates) },
         demo: setting.demo,
     });
     let (matcher, telling) = (Some(Arc::new(matcher) as _), Some(telling));
@@ -476,7 +496,9 @@ async fn health(
     let progress = engine.progress();
     // What another process put in the journal is noticed when it is processed.
     let received = progress.head.max(progress.applied);
-    let subscriptions = tokio::task::spawn_blocking(move || notify::standing(&told)).await.unwrap_or_default();
+    let counted = tokio::task::spawn_blocking(move || (notify::standing(&told), told.parked_queues())).await;
+    let (subscriptions, parked) =
+        counted.map(|(standing, parked)| (standing, parked.unwrap_or_default())).unwrap_or_default();
     let numbers = |status: &str| {
         let mut numbers = json!({"status": status, "received": received, "processed": progress.applied});
         if let (Some(members), false) = (numbers.as_object_mut(), updates.is_empty()) {
@@ -484,6 +506,9 @@ async fn health(
         }
         if let (Some(members), Some(subscriptions)) = (numbers.as_object_mut(), &subscriptions) {
             members.insert("subscriptions".into(), subscriptions.clone());
+        }
+        if let (Some(members), false) = (numbers.as_object_mut(), parked.is_empty()) {
+            members.insert("deliveries_parked".into(), json!(parked));
         }
         numbers
     };

@@ -21,7 +21,7 @@ mod throttle;
 mod via;
 
 pub use forwarded::Proxies;
-pub use pages::{Listed, Named};
+pub use pages::{Channels, Listed, Named, Receiver, Update};
 pub use peer::Peer;
 pub use session::SessionLimits;
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};

@@ -119,3 +119,11 @@ pub fn result(control_id: &str, at: &str, local: &str, order: &str, value: &str,
     )
     .into_bytes()
 }
+
+/// So many minutes ago, as HL7 v2 writes it in London: others are told of what happened lately alone.
+#[expect(clippy::disallowed_methods, reason = "the binary under test reads the real clock")]
+pub fn ago(minutes: i64) -> &'static str {
+    let at = jiff::Timestamp::now().checked_sub(jiff::SignedDuration::from_mins(minutes)).unwrap();
+    let here = at.to_zoned(jiff::tz::TimeZone::get("Europe/London").unwrap());
+    Box::leak(here.strftime("%Y%m%d%H%M%S").to_string().into_boxed_str())
+}

@@ -3,10 +3,12 @@
 
 mod inbox;
 mod lists;
+mod queues;
 mod subscriptions;
 
 pub use inbox::{Event, Notice, Planned, Standing, TeamNote, View};
 pub use lists::{Caseload, Listed, Looked, Member, Part, Team};
+pub use queues::Refused;
 pub(crate) use subscriptions::mark;
 pub use subscriptions::{Due, Mail, Queue, Subscription};
 
@@ -33,6 +35,8 @@ pub struct Notices {
     reached: watch::Receiver<u64>,
     told: broadcast::Sender<Told>,
     stirred: watch::Receiver<u64>,
+    /// Changes when somebody decided about a queue.
+    queues: Arc<watch::Sender<u64>>,
 }
 
 impl Notices {
@@ -42,7 +46,15 @@ impl Notices {
         told: broadcast::Sender<Told>,
         stirred: watch::Receiver<u64>,
     ) -> Self {
-        Notices { readers: Readers::new(path), own: Arc::default(), path: path.into(), reached, told, stirred }
+        Notices {
+            readers: Readers::new(path),
+            own: Arc::default(),
+            path: path.into(),
+            reached,
+            told,
+            stirred,
+            queues: Arc::default(),
+        }
     }
 
     /// How far the change feed was followed.
@@ -66,6 +78,20 @@ impl Notices {
     /// Changes whenever a subscription may have something new.
     pub fn stirred(&self) -> watch::Receiver<u64> {
         self.stirred.clone()
+    }
+
+    /// Changes whenever more of the change feed was followed.
+    pub fn followed(&self) -> watch::Receiver<u64> {
+        self.reached.clone()
+    }
+
+    /// Changes whenever somebody decided about a queue: whoever sends looks again.
+    pub fn queues_stirred(&self) -> watch::Receiver<u64> {
+        self.queues.subscribe()
+    }
+
+    pub(crate) fn stir_queues(&self) {
+        self.queues.send_modify(|count| *count += 1);
     }
 
     /// How far the file itself says the change feed was followed.

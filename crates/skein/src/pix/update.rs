@@ -87,6 +87,13 @@ impl Standing {
             "why": state.failing.map(|(_, why)| why)})
     }
 
+    /// As the deliveries desk shows it.
+    pub fn line(&self) -> web::Update {
+        let state = self.state.lock().map(|state| state.clone()).unwrap_or_default();
+        let (since, error) = state.failing.map_or((None, None), |(since, why)| (Some(since), Some(why)));
+        web::Update { name: state.name, sent: state.sent, left_out: state.left_out, since, error }
+    }
+
     fn change(&self, change: impl FnOnce(&mut State)) {
         if let Ok(mut state) = self.state.lock() {
             change(&mut state);

@@ -1,7 +1,7 @@
 //! The administrator's desk: who may use this region and how far (users, client systems, feeds, organisations, providers, the
 //! policies in force), and ending somebody's sessions. It tells of nobody's record.
 
-use super::{Chrome, Here, html};
+use super::{Channels, Chrome, Here, html};
 use crate::{error::PageError, session::SignedIn, state::AppState};
 use access::{Action, User};
 use askama::Template;
@@ -26,7 +26,7 @@ pub struct Listed {
 }
 
 /// Who the configuration names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Named {
     /// Local accounts.
     pub users: Vec<Listed>,
@@ -34,6 +34,10 @@ pub struct Named {
     pub clients: Vec<Listed>,
     /// Feeds of sources.
     pub feeds: Vec<Listed>,
+    /// Over what channels word goes out.
+    pub channels: Channels,
+    /// Compares hospitals' own lists of inpatients.
+    pub census: Option<notify::census::Censuses>,
 }
 
 struct Group {

@@ -1,6 +1,8 @@
 //! The pages. A handler takes what was asked, opens what it needs through the gate, and fills a template.
 
 mod admin;
+mod census;
+mod deliveries;
 mod desk;
 mod find;
 mod frame;
@@ -21,6 +23,7 @@ mod teams;
 mod why;
 
 pub use admin::{Listed, Named};
+pub use deliveries::{Channels, Receiver, Update};
 pub use frame::Comparable;
 
 use crate::{
@@ -85,6 +88,9 @@ pub fn router(state: AppState) -> Router {
         .route("/errors/{pos}/resubmit", post(desk::resubmit))
         .route("/errors/{pos}/edit", post(desk::edit).layer(DefaultBodyLimit::max(EDIT_BYTES_MAX)))
         .route("/errors/{pos}/discard", post(desk::discard))
+        .route("/census", get(census::show).post(census::compare).layer(DefaultBodyLimit::max(census::SHEET_BYTES_MAX)))
+        .route("/deliveries", get(deliveries::show))
+        .route("/deliveries/act", post(deliveries::act))
         .route("/identity", get(identity::queue::show))
         .route("/identity/start", get(identity::queue::start))
         .route("/identity/skip/{a}/{b}", get(identity::queue::skip))

@@ -52,6 +52,8 @@ struct RulesPage {
     quiet_to: String,
     digest: String,
     mail: String,
+    /// The team wants mails, and none can be sent.
+    no_mail_server: bool,
     problem: Option<String>,
 }
 
@@ -86,6 +88,7 @@ fn page(
         quiet_to,
         digest: rules.digest.clone().unwrap_or_default(),
         mail: rules.mail.join("\n"),
+        no_mail_server: !rules.mail.is_empty() && state.named.channels.mail.is_none(),
         team,
         problem,
     })
