@@ -242,7 +242,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<()> {
     let mut client = Client::connect(place.address).await?;
     client.sign_in().await?;
     window(bench, &place, &mut client).await?;
-    inboxes(bench, &place, &client).await?;
+    inboxes(bench, &place, &mut client).await?;
     matched(bench, &place).await?;
     place.stop.cancel();
     let engine = place.engine;
@@ -271,7 +271,7 @@ async fn window(bench: &Bench, place: &Place, client: &mut Client) -> anyhow::Re
     Ok(())
 }
 
-async fn inboxes(bench: &Bench, place: &Place, client: &Client) -> anyhow::Result<()> {
+async fn inboxes(bench: &Bench, place: &Place, client: &mut Client) -> anyhow::Result<()> {
     let cookie = client.cookie.clone().context("nobody is signed in")?;
     let teams = place.notices.teams_of("RXB")?;
     let clocks = Clocks::default();
@@ -289,12 +289,23 @@ async fn inboxes(bench: &Bench, place: &Place, client: &Client) -> anyhow::Resul
     let stop = CancellationToken::new();
     let listening = tokio::spawn(listener.run(place.engine.clone(), Arc::new(edge::now), stop.clone()));
     let sender = Arc::new(Sender::start(SenderConfig::new(to))?);
+    // A record's page, before and while all are told.
+    let region = fhir::Region::new("bench");
+    let person = region.person(region.patient("gp", &format!("p{}", PATIENTS / 2)));
+    let mut alone = Vec::new();
+    for _ in 0..100 {
+        alone.push(page(client, person).await?);
+    }
+    let mut beside = Vec::new();
     let begin = Instant::now();
     let mut sending = Vec::new();
     let messages = (RATE * SECONDS).min(TEAMS * LOOKED_AFTER);
     for turn in 0..messages {
         let at = begin + Duration::from_secs(1) * u32::try_from(turn)? / u32::try_from(RATE)?;
         tokio::time::sleep_until(at.into()).await;
+        if turn % 10 == 9 {
+            beside.push(page(client, person).await?);
+        }
         // One team after the other.
         let n = (turn % TEAMS) * LOOKED_AFTER + turn / TEAMS;
         let body = stay(n, "A01", 1);
@@ -318,6 +329,9 @@ async fn inboxes(bench: &Bench, place: &Place, client: &Client) -> anyhow::Resul
     let mut times = clocks.lock().map(|clocks| clocks.1.clone()).unwrap_or_default();
     let expected = messages * OPEN;
     anyhow::ensure!(times.len() == expected, "{} of {expected} notices reached their inboxes", times.len());
+    let report = &bench.report;
+    report.figure("notify", "page_ms_p95_alone", percentile(&mut alone, 95), "ms, a record's page, nobody told");
+    report.figure("notify", "page_ms_p95_beside", percentile(&mut beside, 95), "ms, 30,000 notices a minute shown");
     bench.report.figure(
         "notify",
         "wire_to_inbox_ms_p50",
@@ -326,6 +340,12 @@ async fn inboxes(bench: &Bench, place: &Place, client: &Client) -> anyhow::Resul
     );
     bench.report.figure("notify", "wire_to_inbox_ms_p99", percentile(&mut times, 99), "ms");
     Ok(())
+}
+
+async fn page(client: &mut Client, person: fhir::PersonKey) -> anyhow::Result<Duration> {
+    let begin = Instant::now();
+    client.page(&format!("/record/{person}")).await?;
+    Ok(begin.elapsed())
 }
 
 /// Events a second that a follower takes in when so many subscriptions wait for them.
