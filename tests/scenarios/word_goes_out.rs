@@ -347,6 +347,67 @@ fn a_queue_tried_in_vain_for_seven_days_is_parked_and_the_monitor_and_the_desk_s
     until(|| health(&region)["deliveries_parked"].is_null().then_some(()));
 }
 
+#[test]
+fn a_mail_leaves_the_running_region_and_names_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (say, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let _ = take_mail(stream, &say);
+        }
+    });
+    let mut region = Region::prepared(Setup {
+        more: format!(
+            "[mail]\nserver = \"127.0.0.1\"\nport = {port}\nfrom = \"Skein <skein@record.example>\"\ntls = \"none\"\n"
+        ),
+        ..Setup::default()
+    });
+    let text = std::fs::read_to_string(region.config()).unwrap();
+    let with = "address = \"127.0.0.1:0\"\npublic_url = \"https://record.example\"\n";
+    std::fs::write(region.config(), text.replacen("address = \"127.0.0.1:0\"\n", with, 1)).unwrap();
+    region.serve();
+    region.until_caught_up();
+    // As the team's rules and the passing of four hours leave it.
+    let file = rusqlite::Connection::open(region.folder().join("data/notify.db")).unwrap();
+    file.busy_timeout(Duration::from_secs(5)).unwrap();
+    let rules = r#"{"mail": ["north@trust.example"]}"#;
+    let team =
+        "INSERT INTO team (id, key, organisation, name, rules) VALUES (7, 'team:X:n', 'X', 'District nurses', ?1)";
+    file.execute(team, [rules]).unwrap();
+    let mail = "INSERT INTO mail (team, at, why, count) VALUES (7, unixepoch() * 1000000, 'passed-on', 3)";
+    file.execute(mail, []).unwrap();
+    let mail: String = heard.recv_timeout(Duration::from_secs(30)).expect("a mail");
+    assert!(mail.contains("Subject: 3 notices wait for District nurses\r\n"), "{mail}");
+    assert!(mail.contains("https://record.example/teams/7"), "{mail}");
+    region.stop();
+    region.serve();
+    assert!(heard.recv_timeout(Duration::from_secs(3)).is_err(), "it went once");
+}
+
+/// Take one mail (RFC 5321), and say what it was.
+fn take_mail(stream: TcpStream, say: &mpsc::Sender<String>) -> std::io::Result<()> {
+    use std::io::{BufRead, BufReader};
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let mut out = stream;
+    out.write_all(b"220 mail.example\r\n")?;
+    while let Some(line) = lines.next().transpose()? {
+        if line != "DATA" {
+            out.write_all(b"250 ok\r\n")?;
+            continue;
+        }
+        out.write_all(b"354 go on\r\n")?;
+        let mut mail = String::new();
+        while let Some(line) = lines.next().transpose()?.filter(|line| line != ".") {
+            mail.push_str(&line);
+            mail.push_str("\r\n");
+        }
+        let _ = say.send(mail);
+        out.write_all(b"250 taken\r\n")?;
+    }
+    Ok(())
+}
+
 struct Session(String);
 
 fn sign_in(region: &Region) -> Session {
