@@ -151,6 +151,20 @@ fn a_stay_is_told_step_by_step_and_taken_back() {
 }
 
 #[test]
+fn the_day_somebody_is_expected_to_leave_is_told_changed_and_taken_away() {
+    let receiver = Receiver::answering(&[]);
+    let region = with_receiver(receiver.address, "topics = [\"expected-discharge\"]");
+    let mut pas = region.sender("rcb-adt");
+    pas.send(&stay("A01", 50, "W12").bytes());
+    for (minutes, day, told) in [(40, "20991231", "20991231"), (30, "21000101", "21000101"), (20, "\"\"", "\"\"")] {
+        pas.send(&stay("A08", minutes, "W12").and(&format!("PV2|||||||||{day}")).bytes());
+        let message = receiver.next();
+        assert_eq!((message.trigger(), message.field("PV2", 9)), ("A08", told), "{}", message.0);
+    }
+    receiver.nothing_more();
+}
+
+#[test]
 fn what_is_faulty_waits_for_a_person_and_the_queue_goes_on() {
     let receiver = Receiver::answering(&["AE"]);
     let region = with_receiver(receiver.address, "");
