@@ -151,6 +151,20 @@ fn a_stay_is_told_step_by_step_and_taken_back() {
 }
 
 #[test]
+fn the_day_somebody_is_expected_to_leave_is_told_changed_and_taken_away() {
+    let receiver = Receiver::answering(&[]);
+    let region = with_receiver(receiver.address, "topics = [\"expected-discharge\"]");
+    let mut pas = region.sender("rcb-adt");
+    pas.send(&stay("A01", 50, "W12").bytes());
+    for (minutes, day, told) in [(40, "20991231", "20991231"), (30, "21000101", "21000101"), (20, "\"\"", "\"\"")] {
+        pas.send(&stay("A08", minutes, "W12").and(&format!("PV2|||||||||{day}")).bytes());
+        let message = receiver.next();
+        assert_eq!((message.trigger(), message.field("PV2", 9)), ("A08", told), "{}", message.0);
+    }
+    receiver.nothing_more();
+}
+
+#[test]
 fn what_is_faulty_waits_for_a_person_and_the_queue_goes_on() {
     let receiver = Receiver::answering(&["AE"]);
     let region = with_receiver(receiver.address, "");
@@ -345,6 +359,67 @@ fn a_queue_tried_in_vain_for_seven_days_is_parked_and_the_monitor_and_the_desk_s
     act(&region, &session, &desk, "queue=adt%3Acouncil&do=retry").expect(303);
     assert_eq!(receiver.next().trigger(), "A01");
     until(|| health(&region)["deliveries_parked"].is_null().then_some(()));
+}
+
+#[test]
+fn a_mail_leaves_the_running_region_and_names_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (say, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let _ = take_mail(stream, &say);
+        }
+    });
+    let mut region = Region::prepared(Setup {
+        more: format!(
+            "[mail]\nserver = \"127.0.0.1\"\nport = {port}\nfrom = \"Skein <skein@record.example>\"\ntls = \"none\"\n"
+        ),
+        ..Setup::default()
+    });
+    let text = std::fs::read_to_string(region.config()).unwrap();
+    let with = "address = \"127.0.0.1:0\"\npublic_url = \"https://record.example\"\n";
+    std::fs::write(region.config(), text.replacen("address = \"127.0.0.1:0\"\n", with, 1)).unwrap();
+    region.serve();
+    region.until_caught_up();
+    // As the team's rules and the passing of four hours leave it.
+    let file = rusqlite::Connection::open(region.folder().join("data/notify.db")).unwrap();
+    file.busy_timeout(Duration::from_secs(5)).unwrap();
+    let rules = r#"{"mail": ["north@trust.example"]}"#;
+    let team =
+        "INSERT INTO team (id, key, organisation, name, rules) VALUES (7, 'team:X:n', 'X', 'District nurses', ?1)";
+    file.execute(team, [rules]).unwrap();
+    let mail = "INSERT INTO mail (team, at, why, count) VALUES (7, unixepoch() * 1000000, 'passed-on', 3)";
+    file.execute(mail, []).unwrap();
+    let mail: String = heard.recv_timeout(Duration::from_secs(30)).expect("a mail");
+    assert!(mail.contains("Subject: 3 notices wait for District nurses\r\n"), "{mail}");
+    assert!(mail.contains("https://record.example/teams/7"), "{mail}");
+    region.stop();
+    region.serve();
+    assert!(heard.recv_timeout(Duration::from_secs(3)).is_err(), "it went once");
+}
+
+/// Take one mail (RFC 5321), and say what it was.
+fn take_mail(stream: TcpStream, say: &mpsc::Sender<String>) -> std::io::Result<()> {
+    use std::io::{BufRead, BufReader};
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let mut out = stream;
+    out.write_all(b"220 mail.example\r\n")?;
+    while let Some(line) = lines.next().transpose()? {
+        if line != "DATA" {
+            out.write_all(b"250 ok\r\n")?;
+            continue;
+        }
+        out.write_all(b"354 go on\r\n")?;
+        let mut mail = String::new();
+        while let Some(line) = lines.next().transpose()?.filter(|line| line != ".") {
+            mail.push_str(&line);
+            mail.push_str("\r\n");
+        }
+        let _ = say.send(mail);
+        out.write_all(b"250 taken\r\n")?;
+    }
+    Ok(())
 }
 
 struct Session(String);
