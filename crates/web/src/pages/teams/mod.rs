@@ -67,6 +67,7 @@ struct TeamsPage {
     organisation: String,
     teams: Vec<TeamLine>,
     lists: Vec<Caseload>,
+    hospital: bool,
     behind: Option<String>,
 }
 
@@ -74,7 +75,7 @@ struct TeamsPage {
 pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<String>, PageError> {
     permit(&state, &who, "teams".into()).await?;
     let (site, reader) = (state.clone(), who.clone());
-    let (teams, lists) = blocking(move || {
+    let (teams, lists, hospital) = blocking(move || {
         let notices = site.notices()?;
         let now = site.now();
         let mut teams = Vec::new();
@@ -82,12 +83,16 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
             let (waiting, passed_on) = notices.waiting(team.id, now)?;
             teams.push(TeamLine { team, waiting, passed_on });
         }
-        Ok((teams, notices.caseloads_of(&reader.user.org_code)?))
+        let known = site.gate.organisations()?;
+        let hospital = known
+            .iter()
+            .any(|known| known.kind == "hospital" && known.code.eq_ignore_ascii_case(&reader.user.org_code));
+        Ok((teams, notices.caseloads_of(&reader.user.org_code)?, hospital))
     })
     .await?;
     let organisation = who.user.org_name.clone();
     let behind = behind(&state)?;
-    html(&TeamsPage { chrome: Chrome::new(&state, &who, Here::Teams), organisation, teams, lists, behind })
+    html(&TeamsPage { chrome: Chrome::new(&state, &who, Here::Teams), organisation, teams, lists, hospital, behind })
 }
 
 /// So many messages may be on their way before a page says so: more than come within a second.
