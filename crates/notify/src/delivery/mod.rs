@@ -191,7 +191,7 @@ impl Deliveries {
             return Ok(Step::Rest);
         }
         let now = self.teller.now();
-        let Some(wanted) = self.wanted(&subscription) else {
+        let Some(mut wanted) = self.wanted(&subscription) else {
             return self.settle(&subscription, "error", Some("it cannot be read by this version of skein")).await;
         };
         if !self.teller.knows(&subscription.client) {
@@ -208,6 +208,10 @@ impl Deliveries {
         }
         if queue.next.is_some_and(|next| next > now) {
             return Ok(Step::Rest);
+        }
+        if queue.attempts > 0 {
+            // Each attempt is in people's trails, taken or not: of one that may fail again, one event's worth.
+            wanted.count = 1;
         }
         let content = wanted.content;
         let range = (queue.sent, u64::MAX);

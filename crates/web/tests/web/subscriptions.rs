@@ -129,6 +129,7 @@ async fn what_a_dead_receiver_missed_comes_in_order_when_it_is_back() {
     let status = region.get("surgery", &format!("/Subscription/{id}/$status")).await.expect(200).json();
     assert!(parameter(&status, "error").contains("status 500"), "it is seen: {status}");
     let attempts = receiver.of("event-notification").len();
+    assert_eq!(receiver.of("event-notification")[attempts - 1].numbers(), [1], "of one that fails, one event's worth");
     receiver.answers(200);
     region.later(60);
     until("all of it", || region.notices.queue(&id).unwrap().sent == 3).await;
