@@ -427,3 +427,21 @@ async fn a_teams_rules_hold_from_the_next_event_on() {
         nurse.post(&format!("{inbox}/rules"), &fields).await.expect(400).says(words);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_fails_is_on_the_desk_of_deliveries() {
+    let ward = Ward::new().await;
+    let act = notify::Act::Subscribe {
+        id: "s1".into(),
+        client: "ward-app".into(),
+        resource: "{}".into(),
+        filter: notify::Filter::default(),
+        status: "error".into(),
+        error: Some("it did not answer for 7 days".into()),
+    };
+    let decision = notify::Decision { act, by: "ward-app".into(), name: String::new(), organisation: "XWA".into() };
+    ward.put(EntryKind::Telling, "skein", Some(decision.about()), Vec::new()).await;
+    let desk = ward.region.pages.visitor("engineer").await.get("/deliveries").await.expect(200);
+    desk.says("Subscription s1").says("ward-app; error").says("it did not answer for 7 days");
+    ward.region.pages.visitor("nurse").await.get("/deliveries").await.expect(403);
+}
