@@ -154,6 +154,25 @@ test('the board and the stay: where somebody is, and the way home', { timeout: 1
   await page.context().close();
 });
 
+test('two at one board: a move appears to both by itself', { timeout: 120_000 }, async () => {
+  const [one, two] = [await signedIn('nurse'), await signedIn('nurse', { viewport: phone })];
+  for (const page of [one, two]) {
+    await page.goto(`${url}${inbox}`);
+    await page.getByRole('link', { name: /^Board/ }).click();
+    await page.getByText('Changes appear by themselves').waitFor();
+  }
+  await two.getByRole('link', { name: 'Window into the hospital' }).click();
+  await two.getByText('Changes appear by themselves').waitFor();
+  await tell('A02', 'W92', await clock(one));
+  for (const page of [one, two]) {
+    await page.locator('.line', { hasText: family.toUpperCase() }).getByText(/W92/).waitFor({ timeout: 10_000 });
+  }
+  await tell('A03', 'W92', await clock(one));
+  await one.locator('.line', { hasText: family.toUpperCase() }).getByText('Left hospital').waitFor({ timeout: 10_000 });
+  await two.getByText('Nobody on this list').waitFor({ timeout: 10_000 });
+  for (const page of [one, two]) await page.context().close();
+});
+
 test('a practice looks through its window into the hospital', { timeout: 180_000 }, async () => {
   const page = await signedIn('gp');
   await page.goto(`${url}/teams`);

@@ -297,6 +297,19 @@ impl Gate {
 }
 
 /// What of an entry the person sees; None: it was no look at the record.
+/// How somebody stood in a list of many, for the person.
+fn on_a_list(what: &str) -> &'static str {
+    match what.split(' ').next().unwrap_or_default() {
+        "inbox" => "was told in their team’s inbox what happened",
+        "window" => "saw you among those in hospital, or with letters and results",
+        "board" => "saw where you are, on their team’s board",
+        "file" => "saved a file of their list with you on it",
+        "census" => "compared the hospital’s own list with what is known here",
+        "say" => "wrote something about your stay",
+        _ => "saw you in a list of theirs",
+    }
+}
+
 fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
     let what = match recorded.action.as_str() {
         "found" => "found you in a search".to_owned(),
@@ -304,6 +317,9 @@ fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
         "read-resources" => recorded.what.clone(),
         "open-origin" => "a source’s message".to_owned(),
         "notify" => "was told of something that happened".to_owned(),
+        "worklist" => on_a_list(&recorded.what).to_owned(),
+        "caseload" if recorded.what.starts_with("remove") => "took you off a list of theirs".to_owned(),
+        "caseload" => "put you on a list of theirs".to_owned(),
         "break-glass" => "broke the glass".to_owned(),
         "claim" => "gave a reason to open it".to_owned(),
         _ => return None,

@@ -102,6 +102,7 @@ impl Follower {
         let placed = after.and_then(|root| Some((place(change.kind, root, row.received)?, text(root, "/status"))));
         let Some(((part, at), status)) = placed else {
             if let Some((item, _)) = known {
+                self.changed.extend(self.lists_of(person)?);
                 self.connection.prepare_cached("DELETE FROM listed WHERE item = ?1")?.execute([item])?;
                 self.connection.prepare_cached("DELETE FROM item WHERE id = ?1")?.execute([item])?;
             }
@@ -137,6 +138,7 @@ impl Follower {
         };
         self.connection.prepare_cached("DELETE FROM listed WHERE item = ?1")?.execute([item])?;
         for list in self.lists_of(person)? {
+            self.changed.insert(list);
             self.connection
                 .prepare_cached("INSERT INTO listed (list, part, at, item) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![list, part as u8, at, item])?;
@@ -145,8 +147,9 @@ impl Follower {
     }
 
     /// Lay a person's items under the caseloads they are on now.
-    pub(super) fn relist(&self, person: PersonKey) -> Result<(), Failure> {
+    pub(super) fn relist(&mut self, person: PersonKey) -> Result<(), Failure> {
         let lists = self.lists_of(person)?;
+        self.changed.extend(&lists);
         let items: Vec<(i64, i64, i64)> = self
             .connection
             .prepare_cached("SELECT id, part, at FROM item WHERE person = ?1")?

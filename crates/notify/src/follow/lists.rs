@@ -202,7 +202,8 @@ impl Follower {
         Ok(())
     }
 
-    pub(super) fn take_off(&self, list: i64, patient: PatientKey, why: &str) -> Result<(), Failure> {
+    pub(super) fn take_off(&mut self, list: i64, patient: PatientKey, why: &str) -> Result<(), Failure> {
+        self.changed.insert(list);
         self.connection
             .prepare_cached("DELETE FROM member WHERE list = ?1 AND patient = ?2 AND why = ?3")?
             .execute(params![list, patient.0.cast_signed(), why])?;

@@ -17,7 +17,11 @@ use crate::{Failure, file, organisations::Organisations, read::Notices};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType, json::Document};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
-use std::{collections::HashMap, path::Path, time::Instant};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    time::Instant,
+};
 use store::{Derived, FeedRow, Snapshot, StoreError, journal::JournalReader};
 use teams::TeamRules;
 use tokio::sync::{broadcast, watch};
@@ -53,6 +57,9 @@ pub struct Follower {
     told: broadcast::Sender<Told>,
     /// Of the batch in hand, to be said when it is written.
     waiting: Vec<Told>,
+    moved: broadcast::Sender<i64>,
+    /// Caseloads in whose windows something moved, of the batch in hand.
+    changed: BTreeSet<i64>,
     /// Whether a subscription may have something new.
     stirred: watch::Sender<u64>,
     subscriptions: events::Subscriptions,
@@ -94,8 +101,9 @@ impl Follower {
         }
         let reached = watch::Sender::new(file::reached(&connection)?);
         let told = broadcast::Sender::new(TOLD_MAX);
+        let moved = broadcast::Sender::new(TOLD_MAX);
         let stirred = watch::Sender::new(0);
-        let notices = Notices::new(&path, reached.subscribe(), told.clone(), stirred.subscribe());
+        let notices = Notices::new(&path, reached.subscribe(), (told.clone(), moved.clone()), stirred.subscribe());
         let teams = teams::load(&connection)?;
         let subscriptions = events::Subscriptions::load(&connection)?;
         let follower = Follower {
@@ -108,6 +116,8 @@ impl Follower {
             reached,
             told,
             waiting: Vec::new(),
+            moved,
+            changed: BTreeSet::new(),
             stirred,
             subscriptions,
         };
@@ -147,6 +157,7 @@ impl Follower {
         let result = result.and_then(|()| file::set_reached(&self.connection, last));
         if let Err(failure) = result.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?)) {
             self.waiting.clear();
+            self.changed.clear();
             if !self.connection.is_autocommit() {
                 self.connection.execute_batch("ROLLBACK")?;
             }
@@ -160,6 +171,9 @@ impl Follower {
     }
 
     fn say(&mut self) {
+        for list in std::mem::take(&mut self.changed) {
+            let _ = self.moved.send(list);
+        }
         for told in self.waiting.drain(..) {
             // Nobody may be listening.
             let _ = self.told.send(told);

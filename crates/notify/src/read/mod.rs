@@ -34,6 +34,7 @@ pub struct Notices {
     path: Arc<Path>,
     reached: watch::Receiver<u64>,
     told: broadcast::Sender<Told>,
+    moved: broadcast::Sender<i64>,
     stirred: watch::Receiver<u64>,
     /// Changes when somebody decided about a queue.
     queues: Arc<watch::Sender<u64>>,
@@ -43,7 +44,7 @@ impl Notices {
     pub(crate) fn new(
         path: &Path,
         reached: watch::Receiver<u64>,
-        told: broadcast::Sender<Told>,
+        (told, moved): (broadcast::Sender<Told>, broadcast::Sender<i64>),
         stirred: watch::Receiver<u64>,
     ) -> Self {
         Notices {
@@ -52,6 +53,7 @@ impl Notices {
             path: path.into(),
             reached,
             told,
+            moved,
             stirred,
             queues: Arc::default(),
         }
@@ -73,6 +75,11 @@ impl Notices {
     /// Hear of what teams are told, from now on.
     pub fn listen(&self) -> broadcast::Receiver<Told> {
         self.told.subscribe()
+    }
+
+    /// Hear of caseloads, by number, in whose windows something changes, from now on.
+    pub fn listen_to_lists(&self) -> broadcast::Receiver<i64> {
+        self.moved.subscribe()
     }
 
     /// Changes whenever a subscription may have something new.

@@ -304,9 +304,15 @@ async fn teams_are_their_own_organisations_alone() {
     let inbox = ward.inbox(&nurse).await;
     let window = board.split("/board").next().unwrap().to_owned();
     let other = ward.region.pages.visitor("doctor").await;
-    for page in
-        [&inbox, &board, &window, &format!("{inbox}/rules"), &format!("{inbox}/live"), &format!("{window}/file")]
-    {
+    for page in [
+        &inbox,
+        &board,
+        &window,
+        &format!("{inbox}/rules"),
+        &format!("{inbox}/live"),
+        &format!("{window}/file"),
+        &format!("{window}/live"),
+    ] {
         other.get(page).await.expect(404);
     }
     let mine = other.get("/teams").await.expect(200);

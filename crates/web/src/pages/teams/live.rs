@@ -141,3 +141,51 @@ async fn changed(open: &Open, ids: BTreeSet<i64>) -> Result<Vec<Event>, PageErro
     }
     Ok(events)
 }
+
+/// Changes that come so close together are said once.
+const PAUSE: Duration = Duration::from_millis(500);
+
+struct Watching {
+    state: AppState,
+    who: SignedIn,
+    list: i64,
+    moved: Receiver<i64>,
+    over: bool,
+}
+
+/// `GET /caseloads/{id}/live`: says that something in the window or on the board changed, and nothing else: the page reads
+/// itself again, through the gate.
+pub async fn list(State(state): State<AppState>, who: SignedIn, Path(id): Path<i64>) -> Result<Response, PageError> {
+    let (site, reader) = (state.clone(), who.clone());
+    let list = blocking(move || super::own_list(site.notices()?, &reader, id)).await?;
+    permit(&state, &who, format!("live {}", list.key)).await?;
+    let moved = state.notices()?.listen_to_lists();
+    let watching = Watching { state, who, list: id, moved, over: false };
+    let events = stream::unfold(watching, change);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(LOOK)).into_response())
+}
+
+async fn change(mut watching: Watching) -> Option<(Result<Event, Infallible>, Watching)> {
+    loop {
+        if watching.over {
+            return None;
+        }
+        let heard = tokio::time::timeout(LOOK, watching.moved.recv()).await;
+        if !watching.state.sessions.lives(&watching.who, watching.state.steady_now()) {
+            watching.over = true;
+            return Some((Ok(Event::default().event("over").data("{}")), watching));
+        }
+        let ours = match heard {
+            Err(_) => false,
+            Ok(Ok(list)) => list == watching.list,
+            Ok(Err(RecvError::Lagged(_))) => true,
+            Ok(Err(RecvError::Closed)) => return None,
+        };
+        if !ours {
+            continue;
+        }
+        tokio::time::sleep(PAUSE).await;
+        while !matches!(watching.moved.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
+        return Some((Ok(Event::default().event("changed").data("{}")), watching));
+    }
+}
