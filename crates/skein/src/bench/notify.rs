@@ -252,7 +252,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<()> {
 
 async fn window(bench: &Bench, place: &Place, client: &mut Client) -> anyhow::Result<()> {
     let list = place.notices.caseload("practice:RXB")?.context("the practice has no list")?;
-    anyhow::ensure!(list.people as usize == PATIENTS, "{} people on the practice's list", list.people);
+    anyhow::ensure!(usize::try_from(list.people)? == PATIENTS, "{} people on the practice's list", list.people);
     let mut times = Vec::new();
     let pages = ["?part=in-hospital", "?part=letters", "?part=left", "/board?show=away", "/board?show=all"];
     for page in pages.iter().cycle().take(PAGES * pages.len()) {
