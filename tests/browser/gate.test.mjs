@@ -174,7 +174,7 @@ test('a person sees their own record and who looked, asks, and says what is not 
   await page.keyboard.type('My neighbour works there');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
-  await page.waitForLoadState();
+  await page.getByText('Not answered yet').first().waitFor();
   assert.match(await main(page), /Not answered yet[^]*My neighbour works there/);
   await officer.goto(`${url}/privacy?kind=objections`);
   await checked(officer, 'objections asked for');
