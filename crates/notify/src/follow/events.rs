@@ -49,7 +49,7 @@ impl Follower {
         let mut then = change.before.as_deref().map(|json| facts::facts(change.kind, json)).unwrap_or_default();
         let oldest = before(row.received, NEWS_DAYS);
         let is_news = |fact: &Fact| fact.occurred.is_some_and(|at| at >= oldest);
-        if change.kind == ResourceType::DiagnosticReport && now.iter().any(is_news) {
+        if change.kind == ResourceType::DiagnosticReport && now.iter().chain(&then).any(is_news) {
             now.extend(self.critical(snapshot, row.seq, after)?);
             if let Some(former) = change.before.as_deref().and_then(|json| Document::read(json).ok()) {
                 then.extend(self.critical(snapshot, row.seq.saturating_sub(1), Some(former.root()))?);

@@ -6,3 +6,4 @@ mod caseloads;
 mod place;
 mod stay;
 mod subscribing;
+mod told;
