@@ -224,7 +224,7 @@ fn misuse_is_found_where_thresholds_were_tuned() {
 
 /// `MISUSE_SEEDS=201-210 cargo test -p access --test misuse -- --ignored --nocapture`: any seeds, to look at.
 #[test]
-#[ignore = "prints figures of the seeds named in MISUSE_SEEDS"]
+#[ignore = "measures the seeds named in MISUSE_SEEDS"]
 fn figures_of_the_seeds_named() {
     let seeds = std::env::var("MISUSE_SEEDS").expect("MISUSE_SEEDS names them: 201-210");
     let (from, to) = seeds.split_once('-').unwrap_or((&seeds, &seeds));

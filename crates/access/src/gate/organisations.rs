@@ -78,19 +78,27 @@ fn kind_name(kind: SourceKind) -> &'static str {
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     configured: Vec<Organisation>,
-    current: RwLock<Arc<Organisations>>,
+    /// The newest, and a `seq` at which it is known to hold: nothing has changed where nothing has come.
+    current: RwLock<(u64, Arc<Organisations>)>,
 }
 
 impl Directory {
     pub(super) fn new(configured: Vec<Organisation>) -> Self {
-        Directory { configured, current: RwLock::default() }
+        Directory { configured, current: RwLock::new((u64::MAX, Arc::default())) }
     }
 
     /// As the profiles stand in this snapshot.
     pub(super) fn current(&self, snapshot: &Snapshot) -> Result<Arc<Organisations>, StoreError> {
+        let (holds_at, current) = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if holds_at == snapshot.seq() {
+            return Ok(current);
+        }
         let mark = snapshot.profiles_mark()?;
-        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         if current.mark == mark {
+            let mut newest = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&newest.1, &current) {
+                newest.0 = snapshot.seq();
+            }
             return Ok(current);
         }
         let mut made = Organisations { mark, ..Organisations::default() };
@@ -112,7 +120,7 @@ impl Directory {
             made.kinds.insert(code, organisation.kind.clone());
         }
         let made = Arc::new(made);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&made);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (snapshot.seq(), Arc::clone(&made));
         Ok(made)
     }
 }
