@@ -1,6 +1,8 @@
 // An open inbox that changes by itself: each notice that is new or changed comes from the server as it stands in the page,
 // and takes its place. Without this script the page shows the notices of when it was opened, and a link to load it again.
 
+import { follow, over, text } from "./live";
+
 type Notice = {
   id: number;
   html?: string;
@@ -10,16 +12,6 @@ type Notice = {
 };
 
 const list = document.querySelector<HTMLElement>("[data-inbox]");
-
-function text(selector: string, words: string): void {
-  for (const element of document.querySelectorAll(selector)) element.textContent = words;
-}
-
-function over(words: string): void {
-  text("[data-live-words]", words);
-  for (const element of document.querySelectorAll<HTMLElement>("[data-live-over]")) element.hidden = false;
-  text("[data-live-state]", "This page no longer changes by itself.");
-}
 
 function counted(waiting: number): void {
   text('[data-live="waiting"]', String(waiting));
@@ -54,9 +46,8 @@ function place(list: HTMLElement, notice: Notice): void {
 }
 
 function run(list: HTMLElement, address: string): void {
-  const events = new EventSource(address);
+  const events = follow(address, "New notices appear by themselves.");
   const read = (event: Event): Notice => JSON.parse((event as MessageEvent<string>).data) as Notice;
-  events.addEventListener("open", () => text("[data-live-state]", "New notices appear by themselves."));
   events.addEventListener("notice", (event) => {
     const notice = read(event);
     place(list, notice);
@@ -75,18 +66,6 @@ function run(list: HTMLElement, address: string): void {
     }
   });
   events.addEventListener("again", () => over("More has changed than can be shown one by one."));
-  events.addEventListener("over", () => {
-    events.close();
-    over("You are signed out.");
-  });
-  events.addEventListener("error", () => {
-    // The browser connects again by itself, unless the server said no.
-    if (events.readyState === EventSource.CLOSED) over("The server is not answering, or you are signed out.");
-    else text("[data-live-state]", "Connecting again: this page may be out of date.");
-  });
-  window.addEventListener("pagehide", () => events.close());
 }
 
 if (list?.dataset.inbox && list.dataset.view === "waiting") run(list, list.dataset.inbox);
-
-export {};

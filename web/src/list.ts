@@ -1,17 +1,9 @@
 // A window or a board that changes by itself: when the server says that something changed, the page reads itself again and
 // what it lists takes the place of what was listed. Without this script it shows what was so when it was opened.
 
+import { follow, over, text } from "./live";
+
 const list = document.querySelector<HTMLElement>("[data-live-list]");
-
-function text(selector: string, words: string): void {
-  for (const element of document.querySelectorAll(selector)) element.textContent = words;
-}
-
-function over(words: string): void {
-  text("[data-live-words]", words);
-  for (const element of document.querySelectorAll<HTMLElement>("[data-live-over]")) element.hidden = false;
-  text("[data-live-state]", "This page no longer changes by itself.");
-}
 
 async function again(list: HTMLElement): Promise<void> {
   const answer = await fetch(window.location.href, { headers: { accept: "text/html" }, redirect: "error" });
@@ -30,23 +22,11 @@ async function again(list: HTMLElement): Promise<void> {
 }
 
 function run(list: HTMLElement, address: string): void {
-  const events = new EventSource(address);
+  const events = follow(address, "Changes appear by themselves.");
   let reading: Promise<void> = Promise.resolve();
-  events.addEventListener("open", () => text("[data-live-state]", "Changes appear by themselves."));
   events.addEventListener("changed", () => {
     reading = reading.then(() => again(list)).catch(() => over("What changed could not be read. Load the page again."));
   });
-  events.addEventListener("over", () => {
-    events.close();
-    over("You are signed out. Load the page again.");
-  });
-  events.addEventListener("error", () => {
-    if (events.readyState === EventSource.CLOSED) over("The server is not answering, or you are signed out.");
-    else text("[data-live-state]", "Connecting again: this page may be out of date.");
-  });
-  window.addEventListener("pagehide", () => events.close());
 }
 
 if (list?.dataset.liveList) run(list, list.dataset.liveList);
-
-export {};
