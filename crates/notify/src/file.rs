@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The version of the tables. Another number means: made again from the journal.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Reading connections kept open at most.
 const IDLE_READERS_MAX: usize = 8;
 
@@ -46,7 +46,7 @@ CREATE INDEX item_person ON item (person);
 CREATE INDEX item_at ON item (part, at);
 -- The same by caseload.
 CREATE TABLE listed (
-  list INTEGER NOT NULL, part INTEGER NOT NULL, at INTEGER NOT NULL, item INTEGER NOT NULL,
+  list INTEGER NOT NULL, part INTEGER NOT NULL, at INTEGER NOT NULL, item INTEGER NOT NULL, status TEXT NOT NULL,
   PRIMARY KEY (list, part, at, item)
 ) WITHOUT ROWID;
 CREATE INDEX listed_item ON listed (item);

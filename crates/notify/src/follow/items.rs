@@ -140,8 +140,8 @@ impl Follower {
         for list in self.lists_of(person)? {
             self.changed.insert(list);
             self.connection
-                .prepare_cached("INSERT INTO listed (list, part, at, item) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![list, part as u8, at, item])?;
+                .prepare_cached("INSERT INTO listed (list, part, at, item, status) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![list, part as u8, at, item, status])?;
         }
         Ok(())
     }
@@ -150,17 +150,17 @@ impl Follower {
     pub(super) fn relist(&mut self, person: PersonKey) -> Result<(), Failure> {
         let lists = self.lists_of(person)?;
         self.changed.extend(&lists);
-        let items: Vec<(i64, i64, i64)> = self
+        let items: Vec<(i64, i64, i64, String)> = self
             .connection
-            .prepare_cached("SELECT id, part, at FROM item WHERE person = ?1")?
-            .query_map([person.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .prepare_cached("SELECT id, part, at, status FROM item WHERE person = ?1")?
+            .query_map([person.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
             .collect::<Result<_, _>>()?;
-        for (item, part, at) in items {
+        for (item, part, at, status) in items {
             self.connection.prepare_cached("DELETE FROM listed WHERE item = ?1")?.execute([item])?;
             for list in &lists {
                 self.connection
-                    .prepare_cached("INSERT INTO listed (list, part, at, item) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![list, part, at, item])?;
+                    .prepare_cached("INSERT INTO listed (list, part, at, item, status) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                    .execute(params![list, part, at, item, status])?;
             }
         }
         Ok(())

@@ -155,6 +155,13 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
 
 const LISTED: &str = "i.patient, i.kind, i.local, i.person, i.part, i.at, i.seq, i.status";
 
+/// Of one of the statuses in `?5`, each between commas; of any where it is empty.
+const OF_STATUS: &str = "(?5 = '' OR instr(?5, ',' || w.status || ',') > 0)";
+
+fn names(statuses: &[&str]) -> String {
+    if statuses.is_empty() { String::new() } else { format!(",{},", statuses.join(",")) }
+}
+
 impl Notices {
     /// The caseloads an organisation keeps, by name.
     ///
@@ -311,7 +318,8 @@ impl Notices {
         })
     }
 
-    /// What stands in one part of a caseload's window between two times, the newest first, or the soonest.
+    /// What stands in one part of a caseload's window between two times, the newest first, or the soonest. `statuses`: of
+    /// these resources' statuses alone; empty: of all.
     ///
     /// # Errors
     /// The file's.
@@ -320,34 +328,49 @@ impl Notices {
         list: i64,
         part: Part,
         (from, to): (Timestamp, Timestamp),
+        statuses: &[&str],
         soonest_first: bool,
         limit: usize,
     ) -> Result<Vec<Listed>, Failure> {
         let order = if soonest_first { "ASC" } else { "DESC" };
         let sql = format!(
             "SELECT {LISTED} FROM listed w JOIN item i ON i.id = w.item
-             WHERE w.list = ?1 AND w.part = ?2 AND w.at >= ?3 AND w.at < ?4 ORDER BY w.at {order}, w.item LIMIT ?5"
+             WHERE w.list = ?1 AND w.part = ?2 AND w.at >= ?3 AND w.at < ?4 AND {OF_STATUS}
+             ORDER BY w.at {order}, w.item LIMIT ?6"
         );
         self.readers.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let found = statement
-                .query_map(params![list, part as u8, from.as_microsecond(), to.as_microsecond(), limit], listed)?
+                .query_map(
+                    params![list, part as u8, from.as_microsecond(), to.as_microsecond(), names(statuses), limit],
+                    listed,
+                )?
                 .collect::<Result<_, _>>()?;
             Ok(found)
         })
     }
 
-    /// How much stands in one part of a caseload's window between two times.
+    /// How much stands there.
     ///
     /// # Errors
     /// The file's.
-    pub fn count(&self, list: i64, part: Part, (from, to): (Timestamp, Timestamp)) -> Result<u64, Failure> {
+    pub fn count(
+        &self,
+        list: i64,
+        part: Part,
+        (from, to): (Timestamp, Timestamp),
+        statuses: &[&str],
+    ) -> Result<u64, Failure> {
+        let sql = format!(
+            "SELECT count(*) FROM listed w WHERE w.list = ?1 AND w.part = ?2 AND w.at >= ?3 AND w.at < ?4 AND {OF_STATUS}"
+        );
         self.readers.read(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT count(*) FROM listed WHERE list = ?1 AND part = ?2 AND at >= ?3 AND at < ?4")?;
-            let count: i64 = statement
-                .query_row(params![list, part as u8, from.as_microsecond(), to.as_microsecond()], |row| row.get(0))?;
+            let mut statement = connection.prepare_cached(&sql)?;
+            let count: i64 = statement.query_row(
+                params![list, part as u8, from.as_microsecond(), to.as_microsecond(), names(statuses)],
+                |row| row.get(0),
+            )?;
             Ok(count.cast_unsigned())
         })
     }

@@ -21,7 +21,7 @@ fn a_practices_list_follows_its_patients_and_the_window_follows_the_stay() {
     place.fhir("x81001", &[patient("p1", NUMBER)]);
     let list = place.notices.caseload("practice:X81001").unwrap().expect("the practice's list");
     assert_eq!((list.people, list.name.as_str()), (1, "Mill Lane Surgery"));
-    let count = |place: &Place, part| place.notices.count(list.id, part, everything()).unwrap();
+    let count = |place: &Place, part| place.notices.count(list.id, part, everything(), &[]).unwrap();
     place.hl7("rxx", &Adt { recorded: "20260310083000", ..Adt::default() }.of("1001", NUMBER));
     assert_eq!((count(&place, Part::InHospital), count(&place, Part::Left)), (1, 0));
     let ended = Adt { trigger: "A03", id: "2", recorded: "20260310113000", ended: "20260310113000", ..Adt::default() };
@@ -144,5 +144,5 @@ fn who_turns_out_to_be_another_person_is_told_of_to_whom_it_concerns() {
     assert_eq!(inbox.len(), 1, "told once it is known who it is");
     assert_eq!(place.told(&inbox[0]), ["admitted"]);
     let list = place.notices.caseload("practice:X81001").unwrap().unwrap();
-    assert_eq!(place.notices.count(list.id, Part::InHospital, everything()).unwrap(), 1);
+    assert_eq!(place.notices.count(list.id, Part::InHospital, everything(), &[]).unwrap(), 1);
 }

@@ -5,7 +5,7 @@ use crate::{
     stay::patient,
 };
 use jiff::SignedDuration;
-use notify::{Act, How, Rules, Topic};
+use notify::{Act, How, Part, Rules, Topic};
 use serde_json::json;
 
 const NUMBER: &str = "9990000042";
@@ -82,6 +82,13 @@ fn an_appointment_is_booked_moved_and_missed() {
     place.now = at("2026-03-12T12:00:00Z");
     place.fhir("rxx", &booked("noshow", "2026-03-12T09:00:00Z"));
     assert_eq!(told(&place), ["appointment-booked", "appointment-changed", "appointment-missed"]);
+    // Each stands under its own status in the window, however many others there are.
+    let list = place.notices.caseload(PRACTICE).unwrap().unwrap();
+    let ever = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+    let count = |statuses: &[&str]| place.notices.count(list.id, Part::Appointments, ever, statuses).unwrap();
+    assert_eq!((count(&["noshow"]), count(&["booked", "pending"]), count(&["show"]), count(&[])), (1, 0, 0, 1));
+    let shown = place.notices.window(list.id, Part::Appointments, ever, &["noshow"], false, 1).unwrap();
+    assert_eq!(shown.len(), 1);
 }
 
 #[test]

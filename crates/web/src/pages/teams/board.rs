@@ -140,7 +140,7 @@ fn away(site: &Site, list: i64, now: Timestamp) -> Result<Vec<PersonKey>, PageEr
         (Part::Left, lately),
         (Part::LeftEmergency, lately),
     ] {
-        let found = site.notices()?.window(list, part, (from, Timestamp::MAX), false, AWAY_MAX)?;
+        let found = site.notices()?.window(list, part, (from, Timestamp::MAX), &[], false, AWAY_MAX)?;
         people.extend(found.into_iter().map(|item| (item.person, ())));
     }
     Ok(people.into_keys().collect())

@@ -43,7 +43,7 @@ struct View {
 
 const ALL: i64 = 400;
 
-const VIEWS: [View; 7] = [
+static VIEWS: [View; 7] = [
     View {
         slug: "in-hospital",
         title: "In hospital now",
@@ -152,17 +152,8 @@ pub struct Wanted {
 }
 
 fn view(slug: &str) -> &'static View {
-    static FALLBACK: View = View {
-        slug: "in-hospital",
-        title: "In hospital now",
-        time: "Since",
-        parts: &[Part::InHospital, Part::VirtualWard],
-        soonest: false,
-        days: (ALL, 1),
-        status: &[],
-    };
-    static SHOWN: [View; 7] = VIEWS;
-    SHOWN.iter().find(|view| view.slug == slug).unwrap_or(&FALLBACK)
+    let [first, ..] = &VIEWS;
+    VIEWS.iter().find(|view| view.slug == slug).unwrap_or(first)
 }
 
 fn span(view: &View, now: Timestamp) -> (Timestamp, Timestamp) {
@@ -176,11 +167,9 @@ fn span(view: &View, now: Timestamp) -> (Timestamp, Timestamp) {
 fn items(site: &Site, list: i64, view: &View, now: Timestamp, limit: usize) -> Result<Vec<Listed>, PageError> {
     let mut found = Vec::new();
     for part in view.parts {
-        // Appointments of all states lie together: those that are not meant are passed over.
-        let read = if view.status.is_empty() { limit } else { limit * 8 };
-        found.extend(site.notices()?.window(list, *part, span(view, now), view.soonest, read)?);
+        let notices = site.notices()?;
+        found.extend(notices.window(list, *part, span(view, now), view.status, view.soonest, limit)?);
     }
-    found.retain(|item| view.status.is_empty() || view.status.contains(&item.status.as_str()));
     match view.soonest {
         true => found.sort_by_key(|item| item.at),
         false => found.sort_by_key(|item| std::cmp::Reverse(item.at)),
@@ -190,12 +179,9 @@ fn items(site: &Site, list: i64, view: &View, now: Timestamp, limit: usize) -> R
 }
 
 fn count(site: &Site, list: i64, view: &View, now: Timestamp) -> Result<String, PageError> {
-    if !view.status.is_empty() {
-        return Ok(String::new());
-    }
     let mut count = 0;
     for part in view.parts {
-        count += site.notices()?.count(list, *part, span(view, now))?;
+        count += site.notices()?.count(list, *part, span(view, now), view.status)?;
     }
     Ok(thousands(count))
 }
