@@ -6,6 +6,7 @@ mod banner_on_screen;
 mod medicines_on_screen;
 mod plans_on_screen;
 mod problems_on_screen;
+mod reconciliation;
 mod results_on_screen;
 mod util;
 mod whole_synthea_record;
