@@ -11,7 +11,7 @@ use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
-    Filter, Item, Origin, ParsedItem, StoreError,
+    Filter, Item, Origin, ParsedItem, SourceInfo, StoreError,
     banner::{Banner, banner},
     explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness},
@@ -347,6 +347,18 @@ impl Frame {
     /// How long ago.
     pub fn ago(&self, at: &Timestamp) -> String {
         when::ago(*at, self.now)
+    }
+
+    /// How fresh a source is, in a few words.
+    pub fn heard(&self, source: &SourceInfo) -> String {
+        let one = self.strip.all.iter().find(|one| one.source.id == source.id);
+        one.map_or_else(
+            || "not heard of".to_owned(),
+            |one| match &one.heard {
+                Some(heard) if !one.verdict.needs_attention() => format!("last heard {heard}"),
+                _ => one.short.clone(),
+            },
+        )
     }
 
     /// The address of a section's page.
