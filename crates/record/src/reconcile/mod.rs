@@ -127,6 +127,8 @@ pub struct Entry {
     pub said: Option<When>,
     /// Whether its beginning and end are those of a course of treatment, and not of a prescription's validity.
     pub course: bool,
+    /// Whether another entry of its source rests on it and says the same: an authorisation behind what is taken.
+    pub behind: bool,
     /// Whether its end means that the thing itself ended: a completed order was carried out, and the medicine may go on.
     pub stops: bool,
 }
@@ -151,6 +153,7 @@ impl Entry {
             end: None,
             said,
             course: false,
+            behind: false,
             stops: true,
         }
     }
@@ -176,6 +179,11 @@ impl Entry {
             self.facets.push(Facet { aspect, said, same });
         }
         self
+    }
+
+    /// Its marks, without those that only repeat how it stands.
+    pub fn marks(&self) -> Vec<&crate::sections::Mark> {
+        self.statement.marks.iter().filter(|mark| mark.text != self.status).collect()
     }
 
     /// Its source.
@@ -232,9 +240,10 @@ pub struct Column {
 }
 
 impl Column {
-    /// The statements to read, and those of what was done once, which may be hundreds.
+    /// The statements to read, and those that add little: what was done once, which may be hundreds, and what stands behind
+    /// another entry. Where there is nothing else, they are to be read.
     pub fn split(&self) -> (Vec<&Entry>, Vec<&Entry>) {
-        self.entries.iter().partition(|entry| entry.standing != Standing::Once)
+        self.entries.iter().partition(|entry| entry.standing != Standing::Once && !entry.behind)
     }
 }
 
@@ -336,6 +345,11 @@ impl Together {
                 });
                 if !entries.is_empty() {
                     let (title, _, folded) = (manner.part)(standing);
+                    let title = match standing {
+                        Standing::Ended => "No longer current",
+                        Standing::Once if manner.stale => "Given, dispensed or named",
+                        _ => title,
+                    };
                     parts.push(ListedPart { title, folded, entries });
                 }
             }

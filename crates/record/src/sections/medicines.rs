@@ -113,6 +113,7 @@ fn entries(items: &[ParsedItem], now: Timestamp) -> Vec<(State, Entry)> {
         let statement = if listed { statement(item, &named, &around) } else { event(item, &named) };
         entries.push((state, entry(item, statement, &named, state)));
     }
+    behind(items, &mut entries);
     for item in crate::of(items, ResourceType::Medication).filter(|item| !used.contains(&item.id)) {
         let named = Named { concept: concept(&item.resource, "code"), ..Named::default() };
         let state = if withdrawn(item) { State::Withdrawn } else { State::Named };
@@ -120,6 +121,41 @@ fn entries(items: &[ParsedItem], now: Timestamp) -> Vec<(State, Entry)> {
         entries.push((state, entry(item, statement, &named, state)));
     }
     entries
+}
+
+/// Mark the requests that a current statement of their source says it is based on, where both say the same: they are what
+/// the statement rests on, and as current as it is.
+fn behind(items: &[ParsedItem], entries: &mut [(State, Entry)]) {
+    let mut bases: HashMap<ResourceId, ResourceId> = HashMap::new();
+    for item in crate::of(items, ResourceType::MedicationStatement) {
+        let base =
+            item.resource.str_at("/basedOn/0/reference").and_then(|named| named.strip_prefix("MedicationRequest/"));
+        if let Some(base) = base.and_then(|id| id.parse().ok()) {
+            bases.insert(base, item.id);
+        }
+    }
+    if bases.is_empty() {
+        return;
+    }
+    let taken: HashMap<ResourceId, Entry> = entries
+        .iter()
+        .filter(|(state, entry)| {
+            *state == State::Current && entry.statement.origin.kind != ResourceType::MedicationRequest
+        })
+        .map(|(_, entry)| (entry.statement.origin.id, entry.clone()))
+        .collect();
+    for (_, entry) in entries.iter_mut().filter(|(state, _)| matches!(state, State::Current | State::Stale)) {
+        let Some(rests) = bases.get(&entry.statement.origin.id).and_then(|id| taken.get(id)) else { continue };
+        let compared = entry.facets.iter().filter(|facet| facet.aspect != Aspect::Status);
+        let agrees = compared.into_iter().all(|facet| {
+            rests.facets.iter().filter(|other| other.aspect == facet.aspect).all(|other| other.agrees(facet))
+        });
+        if rests.source() == entry.source() && agrees {
+            entry.behind = true;
+            entry.standing = Standing::Current;
+            entry.status = "Authorised".into();
+        }
+    }
 }
 
 /// A statement with what it is compared in.

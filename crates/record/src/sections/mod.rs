@@ -4,6 +4,7 @@
 
 pub mod allergies;
 pub mod contacts;
+pub mod cumulative;
 pub mod documents;
 pub mod events;
 pub mod medicines;

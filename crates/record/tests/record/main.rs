@@ -3,6 +3,7 @@
 
 mod allergies_on_screen;
 mod banner_on_screen;
+mod cumulative_results;
 mod medicines_on_screen;
 mod plans_on_screen;
 mod problems_on_screen;

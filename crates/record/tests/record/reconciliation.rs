@@ -49,6 +49,10 @@ fn items(case: &Value) -> (Vec<ParsedItem>, HashMap<ResourceId, String>) {
             let own = reference.trim_start_matches("Medication/").to_owned();
             *reference = format!("Medication/{}", id_of(&source, ResourceType::Medication, &own));
         }
+        if let Some(Value::String(reference)) = resource.pointer_mut("/basedOn/0/reference") {
+            let own = reference.trim_start_matches("MedicationRequest/").to_owned();
+            *reference = format!("MedicationRequest/{}", id_of(&source, ResourceType::MedicationRequest, &own));
+        }
         let own = resource["id"].as_str().expect("an id").to_owned();
         let mut item = item(&source, resource);
         if let Some(received) = entry["received"].as_str() {
