@@ -80,12 +80,44 @@ struct Session {
     form_token: String,
     started: Timestamp,
     seen: Timestamp,
-    searches: VecDeque<(String, Search, Timestamp)>,
+    searches: VecDeque<(String, Remembered, Timestamp)>,
 }
 
 impl Session {
     fn over(&self, limits: SessionLimits, now: Timestamp) -> bool {
         now.duration_since(self.seen) > limits.idle_max || now.duration_since(self.started) > limits.life_max
+    }
+}
+
+/// What a list of a team is narrowed to: kept on the server like a search, for it may name somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowed {
+    /// Words that a line must hold, each of them, in any order.
+    pub words: String,
+    /// The ward.
+    pub ward: String,
+    /// The speciality.
+    pub service: String,
+}
+
+/// What a session remembers under an id.
+#[derive(Clone, Debug)]
+pub enum Remembered {
+    /// Whom somebody looked for.
+    People(Search),
+    /// What they narrowed a list to.
+    Lines(Narrowed),
+}
+
+impl From<Search> for Remembered {
+    fn from(search: Search) -> Self {
+        Remembered::People(search)
+    }
+}
+
+impl From<Narrowed> for Remembered {
+    fn from(narrowed: Narrowed) -> Self {
+        Remembered::Lines(narrowed)
     }
 }
 
@@ -247,18 +279,33 @@ impl Sessions {
         Some(new)
     }
 
-    /// Remember a search; gives its id.
-    pub fn remember(&self, who: &SignedIn, search: Search, now: Timestamp) -> Option<String> {
+    /// Remember a search, or what a list is narrowed to; gives its id.
+    pub fn remember(&self, who: &SignedIn, what: impl Into<Remembered>, now: Timestamp) -> Option<String> {
         let id: String = secret::new()?.chars().take(20).collect();
         let mut sessions = self.of_token.lock().ok()?;
         let session = sessions.get_mut(&who.key)?;
-        session.searches.push_front((id.clone(), search, now));
+        session.searches.push_front((id.clone(), what.into(), now));
         session.searches.truncate(SEARCHES_MAX);
         Some(id)
     }
 
     /// A search of this session by its id, while it is remembered.
     pub fn search(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Search> {
+        match self.remembered(who, id, now)? {
+            Remembered::People(search) => Some(search),
+            Remembered::Lines(_) => None,
+        }
+    }
+
+    /// What a list is narrowed to, by its id, while it is remembered.
+    pub fn narrowed(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Narrowed> {
+        match self.remembered(who, id, now)? {
+            Remembered::Lines(narrowed) => Some(narrowed),
+            Remembered::People(_) => None,
+        }
+    }
+
+    fn remembered(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Remembered> {
         let sessions = self.of_token.lock().ok()?;
         let session = sessions.get(&who.key)?;
         let found =

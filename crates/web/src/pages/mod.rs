@@ -118,7 +118,7 @@ pub fn router(state: AppState) -> Router {
             "/caseloads/upload",
             post(teams::lists::upload).layer(DefaultBodyLimit::max(teams::lists::SHEET_BYTES_MAX)),
         )
-        .route("/caseloads/{id}", get(teams::window::show))
+        .route("/caseloads/{id}", get(teams::window::show).post(teams::window::narrow))
         .route("/caseloads/{id}/live", get(teams::live::list))
         .route("/caseloads/{id}/file", get(teams::window::file))
         .route("/caseloads/{id}/board", get(teams::board::show))
