@@ -82,6 +82,7 @@ pub fn router(state: AppState) -> Router {
         .route("/account/sign-out-everywhere", post(sign_in::account::everywhere))
         .route("/find", get(find::form).post(find::find))
         .route("/find/{id}", get(find::found))
+        .route("/recent", get(find::recent))
         .route("/errors", get(desk::list))
         .route("/errors/resubmit", post(desk::resubmit_many))
         .route("/errors/{pos}", get(desk::show))
