@@ -78,7 +78,8 @@ pub struct From {
     pub from: usize,
 }
 
-/// What is asked for, as a form sends it: every field may be there and empty.
+/// What is asked for, as a form sends it: every field may be there and empty. It stands in the address, for what was shown of
+/// a record must be shown again by its address; it names tests and days, and nobody.
 #[derive(Deserialize)]
 pub struct Wanted {
     #[serde(default)]
