@@ -20,8 +20,8 @@ before(async () => {
   await filled(browser, region);
   page = await signIn(browser, region, 'doctor', { javaScriptEnabled: false });
   await page.goto(`${url}/`);
-  await page.fill('#nhs', number);
-  await page.getByRole('button', { name: 'Find by number' }).click();
+  await page.fill('#words', number);
+  await page.getByRole('button', { name: 'Find', exact: true }).click();
   await page.waitForURL(/\/(record|find)\//);
   if (new URL(page.url()).pathname.startsWith('/find/')) {
     await page.locator('a[href^="/record/"]').first().click();

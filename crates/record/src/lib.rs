@@ -30,7 +30,7 @@ pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use origin::{assurance, rule_of};
 pub use read::{
     Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,
-    Source as CrossReferenceSource,
+    Source as CrossReferenceSource, WithVersions,
 };
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,

@@ -4,8 +4,10 @@ mod cross;
 mod inherit;
 mod people;
 mod reach;
+mod versions;
 
 pub use cross::{CrossReferences, Source};
+pub use versions::WithVersions;
 
 use crate::withhold::{self, Secrets, WITHHELD};
 use access::{Permit, Sealed};
@@ -367,24 +369,6 @@ impl Records {
             }
         }
         Ok(items)
-    }
-
-    /// As [`Records::read`], and with it the earlier versions of those resources that `of` names of what was read.
-    ///
-    /// # Errors
-    /// As [`Records::read`].
-    pub fn read_with_versions(
-        &self,
-        permit: &Permit,
-        filter: &Filter,
-        of: impl FnOnce(&[Item]) -> Vec<(ResourceId, ResourceType)>,
-    ) -> Result<Sealed<(Vec<Item>, Vec<Item>)>, StoreError> {
-        let items = self.read_open(permit, filter)?;
-        let mut versions = Vec::new();
-        for (id, kind) in of(&items) {
-            versions.extend(self.history_open(permit, id, kind)?.into_iter().skip(1).filter(|item| !item.deleted));
-        }
-        Ok(permit.seal((items, versions)))
     }
 
     pub(crate) fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {

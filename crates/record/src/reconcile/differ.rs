@@ -100,6 +100,7 @@ pub(super) fn differences(entries: &[Entry], listing: &[Arc<SourceInfo>], manner
         "Withdrawn by one source, recorded in another",
         "withdrawn as entered in error",
     ));
+    found.extend(undecided(entries, &open));
     found.extend(ended(entries, manner));
     found.extend(aspects(&open));
     found.extend(entries.iter().filter(|entry| entry.standing != Standing::Withdrawn).find_map(backwards));
@@ -137,6 +138,20 @@ fn names<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<&'a str> {
 
 fn has_open(open: &[&Entry], source: &Arc<SourceInfo>) -> bool {
     open.iter().any(|entry| entry.source() == source)
+}
+
+/// A source has ruled out what it has on its list as well: one of the two was forgotten.
+fn undecided(entries: &[Entry], open: &[&Entry]) -> Option<Difference> {
+    let out = entries.iter().find(|entry| entry.standing == Standing::RuledOut && has_open(open, entry.source()))?;
+    let held = open.iter().find(|entry| entry.source() == out.source())?;
+    let detail = format!(
+        "{}: ruled out ({}), and {} ({}).",
+        name(out),
+        out.last_word_text(),
+        lower(&held.status),
+        held.last_word_text()
+    );
+    Some(Difference::new(Kind::RuledOut, "Ruled out and recorded by one source", detail, Tone::Caution))
 }
 
 /// Something a source says against it, which no longer holds there, while another has it as open.
@@ -280,7 +295,9 @@ fn onset(open: &[&Entry]) -> Option<Difference> {
 fn restarted(entries: &[Entry]) -> Option<Difference> {
     for now in entries.iter().filter(|entry| entry.standing == Standing::Current) {
         let Some(start) = &now.start else { continue };
-        let before = entries.iter().filter(|old| old.standing == Standing::Ended && old.source() == now.source());
+        // An order that was carried out ended nothing.
+        let ended = |old: &&Entry| old.standing == Standing::Ended && old.stops && old.source() == now.source();
+        let before = entries.iter().filter(ended);
         let before = before.filter_map(|old| Some((old, old.end.as_ref().filter(|end| end.at <= start.at)?)));
         if let Some((old, end)) = before.max_by_key(|(_, end)| end.at) {
             let detail =

@@ -29,12 +29,12 @@ pub enum Standing {
     Current,
     /// It may hold: never closed and old, or recorded at a visit without saying whether it lasts.
     Doubtful,
+    /// That there is nothing of the kind: no known allergies.
+    NoneKnown,
     /// It was so, and has ended.
     Ended,
     /// It was looked into and is not so.
     RuledOut,
-    /// That there is nothing of the kind: no known allergies.
-    NoneKnown,
     /// Something that was done once: a dose given, a supply handed over; or only a name.
     Once,
     /// Its source has withdrawn it as entered in error.
@@ -262,6 +262,8 @@ pub struct Thing {
     pub columns: Vec<Column>,
     /// Sources that keep such a list and do not have this on it.
     pub absent: Vec<Arc<SourceInfo>>,
+    /// Sources that state that there is nothing of the kind, or of some kind.
+    pub denied: Vec<Arc<SourceInfo>>,
 }
 
 impl Thing {
@@ -388,8 +390,17 @@ pub fn together(entries: Vec<Entry>, manner: &Manner) -> Together {
         .filter(|source| entries.iter().any(|entry| entry.standing.open() && entry.source() == *source))
         .cloned()
         .collect();
+    let stating = |source: &Arc<SourceInfo>| {
+        let none = |entry: &Entry| entry.standing == Standing::NoneKnown && entry.source() == source;
+        !listing.contains(source) && entries.iter().any(none)
+    };
+    let stating: Vec<Arc<SourceInfo>> = sources.iter().filter(|source| stating(source)).cloned().collect();
     let mut things: Vec<Thing> =
         keys::classes(entries).into_iter().map(|(joined, entries)| thing(joined, entries, &listing, manner)).collect();
+    for thing in things.iter_mut().filter(|thing| thing.standing.open()) {
+        let has = |source: &Arc<SourceInfo>| thing.columns.iter().any(|column| column.source == *source);
+        thing.denied = stating.iter().filter(|source| !has(source)).cloned().collect();
+    }
     things.sort_by_cached_key(|thing| {
         let first = thing.columns.first().map(|column| {
             let (rank, name, id) = place(&column.source);
@@ -426,10 +437,9 @@ fn place(source: &SourceInfo) -> (u8, &str, &str) {
 }
 
 fn thing(joined: Joined, mut entries: Vec<Entry>, listing: &[Arc<SourceInfo>], manner: &Manner) -> Thing {
-    let strength = |entry: &Entry| Standing::ALL.iter().position(|standing| *standing == entry.standing);
     entries.sort_by(|a, b| {
-        strength(a)
-            .cmp(&strength(b))
+        a.standing
+            .cmp(&b.standing)
             .then_with(|| a.statement.sort_key().cmp(&b.statement.sort_key()))
             .then_with(|| b.last_word().cmp(&a.last_word()))
             .then_with(|| a.statement.origin.id.cmp(&b.statement.origin.id))
@@ -451,7 +461,7 @@ fn thing(joined: Joined, mut entries: Vec<Entry>, listing: &[Arc<SourceInfo>], m
             None => columns.push(Column { source: Arc::clone(entry.source()), entries: vec![entry] }),
         }
     }
-    Thing { title, standing, joined, differences, columns, absent }
+    Thing { title, standing, joined, differences, columns, absent, denied: Vec::new() }
 }
 
 /// The words all agree on, else the name alone, as the leading statement has it.

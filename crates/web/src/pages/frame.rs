@@ -11,7 +11,7 @@ use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
-    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError,
+    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError, WithVersions,
     banner::{Banner, banner},
     explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness},
@@ -165,7 +165,8 @@ where
 {
     let read = move |records: &Records, permit: &Permit| {
         let filter = Filter { kinds, ..Filter::default() };
-        records.read(permit, &filter).map(|sealed| sealed.map(|items| (items, Vec::new())))
+        let alone = |items| WithVersions { items, versions: Vec::new() };
+        records.read(permit, &filter).map(|sealed| sealed.map(alone))
     };
     open_reading(state, user, person, page, read, |opened, _| build(opened)).await
 }
@@ -181,7 +182,7 @@ pub async fn open_reading<T, R, F>(
 ) -> Result<T, PageError>
 where
     T: Comparable + Send + 'static,
-    R: FnOnce(&Records, &Permit) -> Result<Sealed<(Vec<Item>, Vec<Item>)>, StoreError> + Send + 'static,
+    R: FnOnce(&Records, &Permit) -> Result<Sealed<WithVersions>, StoreError> + Send + 'static,
     F: FnOnce(Opened, Vec<Item>) -> Result<T, PageError> + Send + 'static,
 {
     let (site, user) = (state.clone(), Arc::clone(user));
@@ -192,7 +193,7 @@ where
         let states = states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
         Ok::<_, PageError>(
-            sealed.map(|(items, versions)| build(opened(&items, states, page, &permit, waiting, now)?, versions)),
+            sealed.map(|read| build(opened(&read.items, states, page, &permit, waiting, now)?, read.versions)),
         )
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;

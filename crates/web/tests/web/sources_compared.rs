@@ -59,7 +59,7 @@ async fn lists_of_two_sources_stand_side_by_side_with_what_differs_in_words() {
     doctor.get(&region.record("/medicines")).await.expect(200).says("Strength differs");
     let page = doctor.get(&region.record("/allergies?view=side-by-side")).await.expect(200);
     page.says("Conflict: stated as none known").says("“No known allergy” recorded by rxx of the region on 02-Sep-2026");
-    page.says("“Penicillin” recorded by gp of the region");
+    page.says("“Penicillin” recorded by gp of the region").says("States that none are known");
     doctor.get(&region.record("/problems?view=side-by-side")).await.expect(200).says("Asthma");
     doctor.get(&region.record("/visits?view=side-by-side")).await.expect(404);
     doctor.get(&region.record("/medicines?view=anything")).await.expect(400);
