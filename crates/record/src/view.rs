@@ -26,8 +26,6 @@ pub enum Card {
     Kin,
     /// Professionals and teams involved.
     Involved,
-    /// What happened last.
-    Recent,
 }
 
 /// For whom the first screen is put in order.
@@ -120,46 +118,30 @@ impl View {
     /// The cards, column by column; on a narrow screen one column after the other. Every view has every card.
     pub const fn columns(self) -> [&'static [Card]; 3] {
         match self {
-            View::Gp => [
-                &[Problems, Plans, AboutMe],
-                &[Medicines, Allergies, Results],
-                &[Letters, Coming, Involved, Kin, Recent],
-            ],
-            View::Ward => [
-                &[Allergies, Medicines],
-                &[Problems, Results, Plans],
-                &[Kin, Involved, Letters, Coming, AboutMe, Recent],
-            ],
-            View::Community => [
-                &[Plans, AboutMe, Kin, Involved],
-                &[Problems, Medicines, Allergies],
-                &[Coming, Letters, Results, Recent],
-            ],
-            View::MentalHealth => [
-                &[Plans, AboutMe, Involved, Kin],
-                &[Medicines, Problems, Allergies],
-                &[Coming, Recent, Letters, Results],
-            ],
-            View::Emergency => [
-                &[Plans, Problems],
-                &[Medicines, Allergies],
-                &[Kin, AboutMe, Involved, Recent, Results, Letters, Coming],
-            ],
-            View::Pharmacist => [
-                &[Medicines, Allergies],
-                &[Results, Problems],
-                &[Letters, Involved, Coming, Recent, Plans, AboutMe, Kin],
-            ],
-            View::SocialCare => [
-                &[Kin, Involved, AboutMe],
-                &[Plans, Coming, Recent],
-                &[Problems, Allergies, Medicines, Letters, Results],
-            ],
-            View::Person => [
-                &[Coming, Letters, AboutMe],
-                &[Medicines, Allergies, Problems],
-                &[Results, Plans, Involved, Kin, Recent],
-            ],
+            View::Gp => {
+                [&[Problems, Plans, AboutMe, Kin], &[Medicines, Allergies, Results], &[Letters, Coming, Involved]]
+            }
+            View::Ward => {
+                [&[Allergies, Medicines, AboutMe], &[Problems, Results, Plans], &[Kin, Involved, Letters, Coming]]
+            }
+            View::Community => {
+                [&[Plans, AboutMe, Kin, Involved], &[Problems, Medicines, Allergies], &[Coming, Letters, Results]]
+            }
+            View::MentalHealth => {
+                [&[Plans, AboutMe, Involved, Kin], &[Medicines, Problems, Allergies], &[Coming, Letters, Results]]
+            }
+            View::Emergency => {
+                [&[Plans, Problems], &[Medicines, Allergies], &[Kin, AboutMe, Involved, Results, Letters, Coming]]
+            }
+            View::Pharmacist => {
+                [&[Medicines, Allergies], &[Results, Problems, Letters], &[Involved, Coming, Plans, AboutMe, Kin]]
+            }
+            View::SocialCare => {
+                [&[Kin, Involved, AboutMe], &[Plans, Coming], &[Problems, Allergies, Medicines, Letters, Results]]
+            }
+            View::Person => {
+                [&[Coming, Letters, AboutMe], &[Medicines, Allergies, Problems], &[Results, Plans, Involved, Kin]]
+            }
         }
     }
 }
@@ -174,7 +156,7 @@ mod tests {
         for view in View::ALL {
             let cards: Vec<Card> = view.columns().into_iter().flatten().copied().collect();
             let once: HashSet<Card> = cards.iter().copied().collect();
-            assert_eq!((cards.len(), once.len()), (11, 11), "{}", view.slug());
+            assert_eq!((cards.len(), once.len()), (10, 10), "{}", view.slug());
             assert_eq!(View::from_slug(view.slug()), Some(view));
         }
     }
