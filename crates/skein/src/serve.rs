@@ -366,6 +366,7 @@ fn app(
         records,
         engine: engine.clone(),
         notices: Some(notices.clone()),
+        matcher: Some(Arc::new(matcher)),
         accounts: accounts(config)?,
         providers,
         session_limits: sessions,
@@ -375,8 +376,8 @@ fn app(
         named: web::Named { census: Some(censuses), ..named(config, &updates) },
         demo: setting.demo,
     });
-    let (matcher, telling) = (Some(Arc::new(matcher) as _), Some(telling));
-    Ok(web::router(site, web::fhir::ApiConfig { matcher, clients, limits, certificates, telling, ..api(config) })
+    let telling = Some(telling);
+    Ok(web::router(site, web::fhir::ApiConfig { clients, limits, certificates, telling, ..api(config) })
         .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates))))
 }
 

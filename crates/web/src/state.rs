@@ -16,7 +16,10 @@ use access::{
 use intake::Engine;
 use jiff::Timestamp;
 use notify::Notices;
-use record::Records;
+use record::{
+    Records,
+    matching::{Matcher, Rules},
+};
 use std::{ops::Deref, sync::Arc, time::Instant};
 use tokio::sync::watch;
 
@@ -32,6 +35,8 @@ pub struct SiteConfig {
     pub engine: Engine,
     /// Caseloads, notices, windows and boards.
     pub notices: Option<Notices>,
+    /// Finds who is meant, for the search and `$match`; None: rules over the store's indexes.
+    pub matcher: Option<Arc<dyn Matcher>>,
     /// Who may sign in with a password.
     pub accounts: Accounts,
     /// Identity providers, in the order of their buttons.
@@ -109,6 +114,7 @@ pub struct Site {
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) searches: Arc<Searches>,
+    pub(crate) matcher: Arc<dyn Matcher>,
     pub(crate) profiles: Profiles,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// When this was made, on the clock and as a steady instant.
@@ -123,6 +129,7 @@ impl AppState {
         AppState(Arc::new(Site {
             region_name: config.region_name,
             gate: config.gate,
+            matcher: config.matcher.unwrap_or_else(|| Arc::new(Rules::new(config.records.clone()))),
             records: config.records,
             engine: Some(config.engine),
             notices: config.notices,
@@ -162,6 +169,7 @@ impl AppState {
             region_name: ground.region_name,
             events: ground.gate.events(),
             gate: ground.gate,
+            matcher: Arc::new(Rules::new(ground.records.clone())),
             records: ground.records,
             engine: None,
             notices: None,

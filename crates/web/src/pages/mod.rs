@@ -10,6 +10,7 @@ mod identity;
 mod item;
 mod letters;
 mod objections;
+mod pack;
 mod person;
 mod plans;
 mod privacy;
@@ -51,6 +52,7 @@ const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub fn router(state: AppState) -> Router {
     let record = Router::new()
         .route("/", get(summary::show))
+        .route("/pack", get(pack::show))
         .route("/sources", get(sources::show))
         .route("/who-looked", get(person::who_looked).post(person::ask))
         .route("/objections", get(objections::show).post(objections::ask))
@@ -82,6 +84,7 @@ pub fn router(state: AppState) -> Router {
         .route("/account/sign-out-everywhere", post(sign_in::account::everywhere))
         .route("/find", get(find::form).post(find::find))
         .route("/find/{id}", get(find::found))
+        .route("/recent", get(find::recent))
         .route("/errors", get(desk::list))
         .route("/errors/resubmit", post(desk::resubmit_many))
         .route("/errors/{pos}", get(desk::show))
@@ -118,7 +121,7 @@ pub fn router(state: AppState) -> Router {
             "/caseloads/upload",
             post(teams::lists::upload).layer(DefaultBodyLimit::max(teams::lists::SHEET_BYTES_MAX)),
         )
-        .route("/caseloads/{id}", get(teams::window::show))
+        .route("/caseloads/{id}", get(teams::window::show).post(teams::window::narrow))
         .route("/caseloads/{id}/live", get(teams::live::list))
         .route("/caseloads/{id}/file", get(teams::window::file))
         .route("/caseloads/{id}/board", get(teams::board::show))

@@ -242,6 +242,7 @@ impl Trusting {
             )
         };
         let state = AppState::new(SiteConfig {
+            matcher: None,
             region_name: "Wexmoor".into(),
             notices: None,
             gate: crate::support::gate(&engine),
