@@ -22,6 +22,7 @@ pub mod stewards;
 pub mod summary;
 pub mod text;
 pub mod unit;
+pub mod view;
 pub mod waterfall;
 pub mod when;
 pub mod withhold;

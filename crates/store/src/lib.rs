@@ -26,7 +26,7 @@ pub use error::StoreError;
 pub use folder::Folder;
 pub use read::{
     FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
-    SourceRow, identifier_hash,
+    SourceRow, StoredPatient, identifier_hash, read_facts,
 };
 pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};
 pub use write::{Current, NewLink, NewRow, Writer};

@@ -204,6 +204,19 @@ impl Gate {
         self.ask_desk(user, desk).is_ok_and(|ruling| ruling.allowed)
     }
 
+    /// The job that a user's role is in their organisation, as the policies name jobs; None: it is none. Nothing is decided by
+    /// it here: it tells what to show first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn job(&self, user: &User) -> Result<Option<String>, StoreError> {
+        let organisations = self.directory.current(&self.derived.snapshot()?)?;
+        let kind = organisations.kind(&user.org_code.to_ascii_uppercase());
+        let policies = self.policies();
+        let jobs = policies.jobs();
+        Ok(jobs.of(user, kind).and_then(|place| jobs.all().get(place)).map(|job| job.name.clone()))
+    }
+
     fn ask_desk(&self, user: &User, desk: Desk) -> Result<Ruling, StoreError> {
         let organisations = self.directory.current(&self.derived.snapshot()?)?;
         let kind = organisations.kind(&user.org_code.to_ascii_uppercase());
@@ -264,7 +277,8 @@ impl Gate {
     /// [`Refusal`]; a refused attempt is recorded as well.
     pub fn open(&self, user: &User, person: PersonKey, action: &Action, now: Timestamp) -> Result<Permit, Refusal> {
         let snapshot = self.derived.snapshot()?;
-        self.open_at(user, person, action, snapshot.seq(), now)
+        let seq = snapshot.seq();
+        self.open_in(&snapshot, user, person, action, seq, now)
     }
 
     /// Ask to read a person's record as it was at `seq`.
@@ -279,18 +293,30 @@ impl Gate {
         seq: u64,
         now: Timestamp,
     ) -> Result<Permit, Refusal> {
+        let snapshot = self.derived.snapshot()?;
+        let seq = seq.min(snapshot.seq());
+        self.open_in(&snapshot, user, person, action, seq, now)
+    }
+
+    fn open_in(
+        &self,
+        snapshot: &Snapshot,
+        user: &User,
+        person: PersonKey,
+        action: &Action,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
         if let Some(again) = &self.again {
             return again.permit(&self.derived, person);
         }
-        let snapshot = self.derived.snapshot()?;
-        let seq = seq.min(snapshot.seq());
         let patients = snapshot.patients_of(person, seq)?;
         let about = About { person: Some(person), seq: Some(seq), patients: &patients, ..About::default() };
         if patients.is_empty() {
             on_disk(self.record(user, about, action, Outcome::NotFound, now)?)?;
             return Err(Refusal::NoSuchPerson);
         }
-        let situation = self.situation(&snapshot, user, person, &patients, now)?;
+        let situation = self.situation(snapshot, user, person, &patients, now)?;
         let policies = self.policies();
         let ruling = match action.desk() {
             Some(desk) => policies.desk(user, &situation.organisation_kind, desk),

@@ -372,9 +372,11 @@ pub fn area(items: &[ParsedItem], missing: &Explanation) -> Area {
     if !current.is_empty() {
         let names = current.iter().map(|line| (substance(&line.title), line.danger())).collect();
         let against = |difference: &Difference| difference.kind == Kind::None;
-        let mut things = together(items).parts.into_iter().flat_map(|part| part.things);
-        let conflict =
-            !none.is_empty() && things.any(|thing| thing.standing.open() && thing.differences.iter().any(against));
+        let contradicted = || {
+            let together = together(items);
+            together.things().any(|thing| thing.standing.open() && thing.differences.iter().any(against))
+        };
+        let conflict = !none.is_empty() && contradicted();
         return Area::Known { names, conflict };
     }
     let unheard: Vec<&str> = missing

@@ -10,6 +10,7 @@ mod identity;
 mod item;
 mod letters;
 mod objections;
+mod pack;
 mod person;
 mod plans;
 mod privacy;
@@ -51,6 +52,7 @@ const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub fn router(state: AppState) -> Router {
     let record = Router::new()
         .route("/", get(summary::show))
+        .route("/pack", get(pack::show))
         .route("/sources", get(sources::show))
         .route("/who-looked", get(person::who_looked).post(person::ask))
         .route("/objections", get(objections::show).post(objections::ask))

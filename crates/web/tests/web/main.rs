@@ -7,6 +7,7 @@ mod demographics;
 mod fhir_reading;
 mod fhir_writing;
 mod finding;
+mod first_screen;
 mod gate;
 mod governed;
 mod hostile_sign_in;
