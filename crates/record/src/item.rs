@@ -44,6 +44,20 @@ impl SourceKind {
             SourceKind::Other => "Other",
         }
     }
+
+    /// Its place among columns: the practice keeps the list that is carried on, hospitals change it.
+    pub fn rank(self) -> u8 {
+        match self {
+            SourceKind::Gp => 0,
+            SourceKind::Hospital => 1,
+            SourceKind::Community => 2,
+            SourceKind::MentalHealth => 3,
+            SourceKind::Ambulance => 4,
+            SourceKind::Council => 5,
+            SourceKind::Laboratory => 6,
+            SourceKind::Other => 7,
+        }
+    }
 }
 
 /// A source, as people see it.

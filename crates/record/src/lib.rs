@@ -15,6 +15,7 @@ pub mod links;
 pub mod matching;
 pub mod origin;
 mod read;
+pub mod reconcile;
 pub mod search;
 pub mod sections;
 pub mod stewards;
@@ -30,7 +31,7 @@ pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
 pub use origin::{assurance, rule_of};
 pub use read::{
     Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,
-    Source as CrossReferenceSource,
+    Source as CrossReferenceSource, WithVersions,
 };
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,

@@ -4,8 +4,10 @@ mod cross;
 mod inherit;
 mod people;
 mod reach;
+mod versions;
 
 pub use cross::{CrossReferences, Source};
+pub use versions::WithVersions;
 
 use crate::withhold::{self, Secrets, WITHHELD};
 use access::{Permit, Sealed};
@@ -164,6 +166,11 @@ impl Records {
 
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
+        Ok(permit.seal(self.read_open(permit, filter)?))
+    }
+
+    /// As [`Records::read`], not yet sealed: for what reads on within this room.
+    fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<Vec<Item>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let secrets = withhold::secrets(&snapshot, permit.patients())?;
         let mut items = Vec::new();
@@ -177,7 +184,7 @@ impl Records {
             let open = |item: &Item| item.kind != ResourceType::Binary || !shut.contains(&item.id);
             items.extend(read.into_iter().filter(|item| open(item) && sees(permit, item, &source)));
         }
-        Ok(permit.seal(items))
+        Ok(items)
     }
 
     fn read_patient(
@@ -335,14 +342,19 @@ impl Records {
         id: ResourceId,
         kind: ResourceType,
     ) -> Result<Sealed<Vec<Item>>, StoreError> {
+        Ok(permit.seal(self.history_open(permit, id, kind)?))
+    }
+
+    /// As [`Records::history`], not yet sealed.
+    fn history_open(&self, permit: &Permit, id: ResourceId, kind: ResourceType) -> Result<Vec<Item>, StoreError> {
         if !self.belongs(permit, id)? {
-            return Ok(permit.seal(Vec::new()));
+            return Ok(Vec::new());
         }
         let snapshot = self.derived.snapshot()?;
         let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
         let mut items = Vec::new();
         if !self.newest_is_seen(&snapshot, permit, id, kind, &source)? {
-            return Ok(permit.seal(items));
+            return Ok(items);
         }
         for row in snapshot.versions(id, kind)? {
             if row.seq <= permit.seq() {
@@ -356,7 +368,7 @@ impl Records {
                 items.extend(Some(item).filter(|item| sees(permit, item, &source)));
             }
         }
-        Ok(permit.seal(items))
+        Ok(items)
     }
 
     pub(crate) fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {

@@ -59,6 +59,7 @@ pub fn router(state: AppState) -> Router {
         .route("/why", get(why::show).post(why::give))
         .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/results", get(results::latest))
+        .route("/results/table", get(results::table))
         .route("/results/reports", get(results::reports))
         .route("/results/report/{id}", get(results::report))
         .route("/results/trend/{id}", get(results::trend))

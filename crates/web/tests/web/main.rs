@@ -22,6 +22,7 @@ mod sensitive_clinics;
 mod site;
 mod smart;
 mod sockets;
+mod sources_compared;
 mod stewards;
 mod subscriptions;
 mod support;
