@@ -24,7 +24,7 @@ pub mod waterfall;
 pub mod when;
 pub mod withhold;
 
-pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
+pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, WRITTEN_HERE, find, of};
 pub use origin::{assurance, rule_of};
 pub use read::{
     Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,

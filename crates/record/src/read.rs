@@ -7,7 +7,10 @@ mod reach;
 
 pub use cross::{CrossReferences, Source};
 
-use crate::withhold::{self, Secrets, WITHHELD};
+use crate::{
+    item::WRITTEN_HERE,
+    withhold::{self, Secrets, WITHHELD},
+};
 use access::{Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value, compartment};
 use identity::PatientFacts;
@@ -36,7 +39,7 @@ pub struct Item {
     pub seq: u64,
     /// The journal position of the message that said it.
     pub message: u64,
-    /// The id of the source it came from.
+    /// The id of the source it came from; of what was written here, [`WRITTEN_HERE`].
     pub source: Arc<str>,
     /// Whether it was deleted at its source.
     pub deleted: bool,
@@ -259,6 +262,13 @@ impl Records {
         survivor: Option<PatientKey>,
     ) -> Result<Item, StoreError> {
         let (recorded, text) = self.time(snapshot, row.seq)?;
+        let written: Arc<str>;
+        let source = if row.written {
+            written = WRITTEN_HERE.into();
+            &written
+        } else {
+            source
+        };
         let mut json = Vec::with_capacity(row.body.len() * 8);
         snapshot.render(&mut json, &row, source, &text)?;
         if let Some(survivor) = survivor

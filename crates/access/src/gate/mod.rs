@@ -14,6 +14,7 @@ mod reasons;
 mod replay;
 mod sight;
 mod situation;
+mod write;
 
 pub use action::Action;
 pub use desk::Look;
@@ -25,6 +26,7 @@ pub use reasons::Needed;
 pub use replay::Replayed;
 pub use sight::{Shown, Sight, Withheld};
 pub use situation::{Evidence, Situation};
+pub use write::WritePermit;
 
 use crate::{
     User,
@@ -282,6 +284,19 @@ impl Gate {
         if let Some(again) = &self.again {
             return again.permit(&self.derived, person);
         }
+        self.enter(user, person, None, action, seq, now)
+    }
+
+    /// Open a record to read it; with `writing`, to write something of that name in it.
+    fn enter(
+        &self,
+        user: &User,
+        person: PersonKey,
+        writing: Option<&str>,
+        action: &Action,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
         let snapshot = self.derived.snapshot()?;
         let seq = seq.min(snapshot.seq());
         let patients = snapshot.patients_of(person, seq)?;
@@ -296,10 +311,19 @@ impl Gate {
             Some(desk) => policies.desk(user, &situation.organisation_kind, desk),
             None => policies.record(user, &situation.organisation_kind, Door::Open, &situation.access),
         };
+        let opens = ruling.allowed;
+        let ruling = match writing {
+            Some(what) if opens => policies.write(user, &situation.organisation_kind, what, &situation.access),
+            _ => ruling,
+        };
         let access = self.access_id();
         let about = About { situation: Some(&situation), ruling: Some(&ruling), access: &access, ..about };
         if !ruling.allowed {
             on_disk(self.record(user, about, action, Outcome::Refused, now)?)?;
+            if opens {
+                // It may be read: a reason of one's own opens nothing more.
+                return Err(Refusal::NotAllowed(write::refused(&ruling)));
+            }
             return Err(self.refusal(&policies, user, person, &situation, &ruling));
         }
         let pending = self.record(user, about, action, Outcome::Permitted, now)?;
