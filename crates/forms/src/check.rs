@@ -193,7 +193,8 @@ fn value(item: &Item, answers: &Answers) -> Result<Vec<Value>, Unfit> {
                     }
                     continue;
                 }
-                let choice = item.choice(code).ok_or_else(|| unfit(format!("Choose one of the answers to {}", named(item))))?;
+                let choice =
+                    item.choice(code).ok_or_else(|| unfit(format!("Choose one of the answers to {}", named(item))))?;
                 if !values.contains(&Value::Choice(choice.clone())) {
                     values.push(Value::Choice(choice.clone()));
                 }
@@ -201,7 +202,8 @@ fn value(item: &Item, answers: &Answers) -> Result<Vec<Value>, Unfit> {
             // Words of one's own count whether or not the box before them was ticked.
             if item.kind == Kind::OpenChoice && !other.is_empty() {
                 if other.chars().count() > item.length_max {
-                    let text = format!("Your own answer to {} is longer than {} characters", named(item), item.length_max);
+                    let text =
+                        format!("Your own answer to {} is longer than {} characters", named(item), item.length_max);
                     return Err((format!("{}.other", item.link), text));
                 }
                 values.push(Value::Text(tidy(other)));
@@ -231,9 +233,10 @@ fn tidy(text: &str) -> String {
 fn lines(item: &Item, answers: &Answers) -> Vec<String> {
     let texts = given(answers, &item.link).into_iter().map(tidy);
     match item.kind {
-        Kind::String if item.repeats => {
-            texts.flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()).filter(|line| !line.is_empty()).collect()
-        }
+        Kind::String if item.repeats => texts
+            .flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+            .filter(|line| !line.is_empty())
+            .collect(),
         Kind::String => texts.map(|text| text.replace('\n', " ")).take(1).collect(),
         _ => texts.take(1).collect(),
     }

@@ -68,7 +68,10 @@ impl Forms {
 /// [`BadForm`] naming the file and what is wrong in it.
 pub fn from_folder(folder: &Path) -> Result<Forms, BadForm> {
     let shown = folder.display().to_string();
-    let unread = |file: &str, error: &std::io::Error| BadForm { file: file.to_owned(), problem: format!("cannot be read: {error}") };
+    let unread = |file: &str, error: &std::io::Error| BadForm {
+        file: file.to_owned(),
+        problem: format!("cannot be read: {error}"),
+    };
     let mut own = Vec::new();
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| unread(&shown, &error))? {

@@ -23,7 +23,5 @@ pub use folder::{Forms, from_folder};
 pub use form::{Answers, Choice, Condition, Form, Item, Kind, Operator, Show};
 pub use read::{BadForm, form};
 pub use response::{answers_of, canonical};
-pub use sign::{
-    Author, Former, OWN_WORDS, REPLACES, REVIEW, SUPERSEDED, Signing, WITHDRAWN, superseded, withdrawn,
-};
+pub use sign::{Author, Former, OWN_WORDS, REPLACES, REVIEW, SUPERSEDED, Signing, WITHDRAWN, superseded, withdrawn};
 pub use when::enabled;

@@ -85,7 +85,9 @@ fn read(source: &str) -> Result<Form, String> {
     }
     let writes = extension(&json, WRITES).map(|found| text(found, "valueCode")).unwrap_or_default();
     if !is_name(writes) {
-        return Err(format!("an extension {WRITES} with a valueCode says what the policies call it, as in urgent-care"));
+        return Err(format!(
+            "an extension {WRITES} with a valueCode says what the policies call it, as in urgent-care"
+        ));
     }
     let own_words = extension(&json, WORDS).is_some_and(|found| yes(found, "valueBoolean"));
     let plan = match list(&json, "code") {
@@ -217,12 +219,13 @@ impl Reading {
         if kind == Kind::Quantity && unit.is_none() {
             return Err(said(&format!("a quantity needs its unit, by the extension {UNIT}")));
         }
-        let length_max = match json.get("maxLength").map(|most| most.as_u64().and_then(|most| usize::try_from(most).ok())) {
-            None if matches!(kind, Kind::Text) => TEXT_CHARS_MAX,
-            None => LINE_CHARS_MAX,
-            Some(Some(most)) if most > 0 => most.min(TEXT_CHARS_MAX),
-            Some(_) => return Err(said("its maxLength is no number above zero")),
-        };
+        let length_max =
+            match json.get("maxLength").map(|most| most.as_u64().and_then(|most| usize::try_from(most).ok())) {
+                None if matches!(kind, Kind::Text) => TEXT_CHARS_MAX,
+                None => LINE_CHARS_MAX,
+                Some(Some(most)) if most > 0 => most.min(TEXT_CHARS_MAX),
+                Some(_) => return Err(said("its maxLength is no number above zero")),
+            };
         let options = self.options(json, kind).map_err(|what| said(&what))?;
         let when = self.conditions(json).map_err(|what| said(&what))?;
         let when_all = match (when.len(), text(json, "enableBehavior")) {
@@ -274,7 +277,9 @@ impl Reading {
                 .and_then(|concept| list(concept, "coding").first())
                 .map(|coding| text(coding, "code"));
             if text(item, "type") != "display" || control != Some("help") {
-                return Err("a question inside a question cannot be asked here: put it beside it, with enableWhen".into());
+                return Err(
+                    "a question inside a question cannot be asked here: put it beside it, with enableWhen".into()
+                );
             }
             let link = text(item, "linkId");
             if link.is_empty() || !self.links.insert(link.to_owned()) {

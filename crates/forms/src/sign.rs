@@ -86,7 +86,8 @@ impl Signing<'_> {
     /// Versioned: should its source say something new of it later, that was not seen when it was superseded.
     fn replaced(&self, plans: bool) -> Vec<Json> {
         let fits = |former: &&Former| (former.resource.kind() == ResourceType::CarePlan) == plans;
-        let versioned = |former: &Former| json!({"reference": format!("{}/_history/{}", former.reference(), former.version)});
+        let versioned =
+            |former: &Former| json!({"reference": format!("{}/_history/{}", former.reference(), former.version)});
         self.over.iter().filter(fits).map(versioned).collect()
     }
 
@@ -122,8 +123,11 @@ impl Signing<'_> {
             made.set("extension", extensions);
         }
         made.set("questionnaire", form.canonical());
-        made.set("_questionnaire", json!({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/display",
-            "valueString": form.title}]}));
+        made.set(
+            "_questionnaire",
+            json!({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/display",
+            "valueString": form.title}]}),
+        );
         made.set("status", "completed");
         made.set("subject", json!({"reference": format!("Patient/{}", self.patient)}));
         made.set("authored", datetime::instant(self.at));

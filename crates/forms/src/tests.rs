@@ -1,8 +1,8 @@
 //! What may be asked, what was typed, and what comes of it.
 
 use crate::{
-    Answers, Author, Differs, Form, Former, Forms, REPLACES, SUPERSEDED, Signing, Value, check, differences, enabled, form,
-    superseded, withdrawn,
+    Answers, Author, Differs, Form, Former, Forms, REPLACES, SUPERSEDED, Signing, Value, check, differences, enabled,
+    form, superseded, withdrawn,
 };
 use fhir::{PatientKey, Region, Resource, ResourceId, ResourceType};
 use serde_json::{Value as Json, json};

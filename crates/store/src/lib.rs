@@ -10,6 +10,7 @@ mod bearing;
 mod codec;
 mod compare;
 mod derived;
+mod drafts;
 mod error;
 mod folder;
 pub mod journal;
@@ -22,6 +23,7 @@ pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};
 pub use derived::{Derived, Sample};
+pub use drafts::{DraftRow, Drafts};
 pub use error::StoreError;
 pub use folder::Folder;
 pub use read::{

@@ -87,6 +87,8 @@ async fn place(folder: &Path) -> anyhow::Result<Place> {
     let accounts = Accounts::demo([http::user()], http::PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?;
     let state = web::AppState::new(web::SiteConfig {
         region_name: "Benchmark".into(),
+        forms: forms::Forms::builtin()?,
+        drafts: record::Drafts::open(engine.folder())?,
         notices: Some(notices.clone()),
         gate,
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -5,7 +5,10 @@ use crate::{error::PageError, session::SignedIn, state::AppState};
 use access::{User, UserKind, WritePermit};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType};
 use intake::{Applied, CHANGED, Expected, Writing};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// So long a page waits for what it wrote to be visible.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What became of something that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +82,16 @@ pub async fn put(
 ) -> Result<Wrote, PageError> {
     let user = permit.user();
     let writing = Writing { by: user.id.clone(), name: author(user), what: permit.what().to_owned(), expects };
-    let (pos, applied) = state.engine()?.write(&writing, resources, state.now()).await?;
+    let engine = state.engine()?.clone();
+    let (now, resources) = (state.now(), resources.to_vec());
+    // On its way it is no longer called off, whether or not somebody still waits for the answer.
+    let writes = tokio::spawn(async move { engine.write(&writing, &resources, now).await });
+    let Ok(written) = tokio::time::timeout(PATIENCE, writes).await else {
+        let sentence = "What you signed is stored. Much else is being processed just now, so it shows in the record only in a \
+                        few minutes. Do not sign it again.";
+        return Err(PageError::NotNow(sentence.into()));
+    };
+    let (pos, applied) = written.map_err(|error| PageError::Fault(error.to_string()))??;
     match applied {
         Applied::Done => Ok(Wrote::At(pos)),
         Applied::Refused(findings) | Applied::Waits(findings) => {

@@ -136,6 +136,8 @@ impl Governed {
         let journal = engine.clone();
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
+            forms: forms::Forms::builtin().unwrap(),
+            drafts: record::Drafts::open(engine.folder()).unwrap(),
             notices: Some(crate::support::telling(&engine)),
             gate,
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

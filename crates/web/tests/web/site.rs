@@ -73,6 +73,8 @@ pub fn site(engine: &Engine, clock: impl Fn() -> Timestamp + Send + Sync + 'stat
     let (_, loading) = tokio::sync::watch::channel(Loading { done: 1, total: 1, finished: true });
     AppState::new(SiteConfig {
         region_name: "Wexmoor".into(),
+        forms: forms::Forms::builtin().unwrap(),
+        drafts: record::Drafts::open(engine.folder()).unwrap(),
         notices: None,
         gate: crate::support::gate(engine),
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -131,6 +131,8 @@ impl Pages {
             .map(|(id, name, role_code, role_name)| User::staff(id, name, (role_code, role_name), ("XWP", "Wexmoor")));
         let state = AppState::new(SiteConfig {
             region_name: "Wexmoor".into(),
+            forms: forms::Forms::builtin().unwrap(),
+            drafts: record::Drafts::open(engine.folder()).unwrap(),
             notices: None,
             gate: crate::support::gate(&engine),
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
