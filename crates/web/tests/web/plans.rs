@@ -386,3 +386,55 @@ async fn drafts_and_what_was_signed_outlive_a_rebuild_of_everything_else() {
     let again = store::Drafts::open(&folder).unwrap();
     assert_eq!(again.of(region.pages.engine.region().patient("gp", "p1")).unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_are_read_as_questionnaires_by_the_address_that_answers_name() {
+    let region = Governed::new().await;
+    let gp = region.pages.visitor("gp").await;
+    sign(&region, &gp, "urgent-care-plan", &URGENT).await;
+    let (status, response) =
+        region.pages.api_as("reading", &format!("/QuestionnaireResponse?patient={}", patient(&region))).await;
+    assert_eq!(status, 200);
+    let named = response["entry"][0]["resource"]["questionnaire"].as_str().unwrap();
+    assert_eq!(named, "urn:skein:form:urgent-care-plan|1");
+    let (_, found) = region.pages.api_as("reading", &format!("/Questionnaire?url={}", named.replace('|', "%7C"))).await;
+    assert_eq!(
+        (found["total"].as_u64(), found["entry"][0]["resource"]["name"].as_str()),
+        (Some(1), Some("urgent-care-plan"))
+    );
+    let (_, all) = region.pages.api_as("reading", "/Questionnaire").await;
+    assert_eq!(all["total"].as_u64(), Some(7));
+    let (status, one) = region.pages.api_as("reading", "/Questionnaire/respect").await;
+    assert_eq!((status.as_u16(), one["resourceType"].as_str()), (200, Some("Questionnaire")));
+    assert_eq!(region.pages.api_as("reading", "/Questionnaire/none").await.0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_look_after_the_person_are_told_of_a_signed_plan_once_and_of_no_draft() {
+    let region = Governed::new().await;
+    let (nurse, gp) = (region.pages.visitor("nurse").await, region.pages.visitor("gp").await);
+    let form = nurse.get("/caseloads/new").await.expect(200);
+    let token = form.field("form_token");
+    let sheet = format!("NHS number,Surname,Date of birth\n{},Smith,02/01/1950\n", crate::governed::NHS);
+    let fields = [("form_token", token.as_str()), ("name", "Falls team")];
+    nurse.upload("/caseloads/upload", &fields, "sheet", sheet.as_bytes()).await.expect(200).says("1 put on the list");
+    let told = async || {
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        let inbox = nurse.get("/teams").await.expect(200).links("/teams/").remove(0);
+        nurse.get(&inbox).await.expect(200).text().matches("Care plan changed").count()
+    };
+    let path = region.record("/write/urgent-care-plan");
+    let page = gp.get(&path).await.expect(200);
+    send(&gp, &page, &path, "save", &URGENT).await.expect(303);
+    assert_eq!(told().await, 0, "a draft is nobody's news");
+    sign(&region, &gp, "urgent-care-plan", &URGENT).await;
+    assert_eq!(told().await, 1);
+    // The next version is one event, and takes nothing back.
+    sign(&region, &gp, "urgent-care-plan", &but(&URGENT, &[("a.summary", "Second")])).await;
+    assert_eq!(told().await, 2);
+    let ann = region.pages.visitor("ann").await;
+    sign(&region, &ann, "about-me", &[("a.most-important", "My dog"), ("a.words", "own")]).await;
+    assert_eq!(told().await, 3);
+    let inbox = nurse.get("/teams").await.expect(200).links("/teams/").remove(0);
+    nurse.get(&inbox).await.says_not("Care plan withdrawn");
+}
