@@ -1,4 +1,4 @@
-//! Forms that people fill in here: FHIR R4 Questionnaires, what was answered, and the resources that come of it. Pure: no form
+//! Forms that people fill in here: FHIR R4 Questionnaires, what was answered, and the resources that come of it. Pure, but for reading a folder: no form
 //! is known by name, each is data, and a region brings its own.
 //!
 //! What was typed is kept as it was typed ([`Answers`]), so that a mistake loses nothing; [`check`] reads it against the form;

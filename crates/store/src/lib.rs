@@ -3,7 +3,7 @@
 //!
 //! Three SQLite files in one folder. Journal and audit run `synchronous=FULL` behind a writer thread each that puts many
 //! entries under one fsync; the derived state records the journal position it has reached and runs
-//! `synchronous=NORMAL`.
+//! `synchronous=NORMAL`. Drafts of what people write are in a fourth: no fact, and in no journal.
 
 pub mod audit;
 mod bearing;
