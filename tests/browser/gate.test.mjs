@@ -25,8 +25,8 @@ const signedIn = (name, options) => signIn(browser, region, name, options);
 
 async function find(page) {
   await page.goto(`${url}/find`);
-  await page.fill('#nhs', number);
-  await page.getByRole('button', { name: 'Find by number' }).click();
+  await page.fill('#words', number);
+  await page.getByRole('button', { name: 'Find', exact: true }).click();
   await page.waitForURL((at) => !/^\/(find)?$/.test(at.pathname));
   if (new URL(page.url()).pathname.startsWith('/find/')) {
     await page.locator('main a[href^="/record/"], main a[href^="/privacy/person/"]').first().click();

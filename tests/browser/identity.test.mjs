@@ -138,8 +138,8 @@ test('a steward splits a person and puts it together again', { timeout: 240_000 
   const page = await signedIn('steward');
   await page.goto(`${url}/find`);
   await checked(page, 'the search of a steward');
-  await page.fill('#nhs', nhs);
-  await page.getByRole('button', { name: 'Find by number' }).click();
+  await page.fill('#words', nhs);
+  await page.getByRole('button', { name: 'Find', exact: true }).click();
   await page.waitForURL(/\/identity\/person\//);
   const person = page.url();
   await checked(page, 'a person');
@@ -166,8 +166,8 @@ test('a doctor reports a record, and a steward decides without scripts', { timeo
   await patient(feeds[0], 'WR', nhs, 'LINACRE^ROSE', '19440304');
   await patient(feeds[1], 'VR', nhs, 'LINACRE^ROSE', '19440304');
   const doctor = await signedIn('doctor');
-  await doctor.fill('#nhs', nhs);
-  await doctor.getByRole('button', { name: 'Find by number' }).click();
+  await doctor.fill('#words', nhs);
+  await doctor.getByRole('button', { name: 'Find', exact: true }).click();
   await doctor.waitForURL(/\/record\//);
   await reason(doctor);
   await doctor.goto(`${doctor.url()}/sources`);

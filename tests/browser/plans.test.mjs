@@ -32,8 +32,8 @@ async function onTheList(name, options) {
   await page.setInputFiles('#sheet', { name: 'list.csv', mimeType: 'text/csv', buffer: Buffer.from(sheet) });
   await page.getByRole('button', { name: 'Send the list' }).click();
   await page.goto(`${url}/find`);
-  await page.fill('#nhs', number);
-  await page.getByRole('button', { name: 'Find by number' }).click();
+  await page.fill('#words', number);
+  await page.getByRole('button', { name: 'Find', exact: true }).click();
   await page.waitForURL((at) => !/^\/(find)?$/.test(at.pathname));
   if (new URL(page.url()).pathname.startsWith('/find/')) {
     await page.locator('main a[href^="/record/"]').first().click();

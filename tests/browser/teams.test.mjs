@@ -184,8 +184,20 @@ test('a practice looks through its window into the hospital', { timeout: 180_000
   }
   await page.getByRole('link', { name: 'Letters and results' }).click();
   await looksRight(page, 'Letters and results of the window');
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: /Save as a file/ }).click()]);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: /as a file/ }).click()]);
   assert.equal(file.suggestedFilename(), 'letters.csv');
+  // Narrowed down by the keyboard alone; the name stands in no address, and reloading keeps it.
+  const surname = (await page.locator('.glance__who a').first().textContent()).split(',')[0].toLowerCase();
+  await page.getByLabel(/Name, ward/).fill(surname);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Show all' }).waitFor();
+  assert.ok(!decodeURIComponent(page.url()).toLowerCase().includes(surname), page.url());
+  await page.reload();
+  const lines = await page.locator('.line').allTextContents();
+  assert.ok(lines.length > 0 && lines.every((line) => line.toLowerCase().includes(surname)), lines.join(' / '));
+  await looksRight(page, 'Narrowed window');
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await page.getByRole('button', { name: 'Show all' }).waitFor({ state: 'detached' });
   await page.setViewportSize(wide);
   await page.context().close();
 });

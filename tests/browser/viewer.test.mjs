@@ -26,8 +26,8 @@ const signedIn = (name, options) => signIn(browser, region, name, options);
 
 async function open(page) {
   await page.goto(`${url}/`);
-  await page.fill('#nhs', number);
-  await page.getByRole('button', { name: 'Find by number' }).click();
+  await page.fill('#words', number);
+  await page.getByRole('button', { name: 'Find', exact: true }).click();
   // A number that one person has leads straight to the record; otherwise one is chosen.
   await page.waitForURL(/\/(record|find)\//);
   if (new URL(page.url()).pathname.startsWith('/find/')) {

@@ -259,7 +259,7 @@ fn of_a_restricted_person_no_place_is_told_and_of_an_objector_nothing() {
     assert_eq!(admitted.field("PV1", 3), "");
     // Who objects to sharing is not told of at all from then on.
     let officer = sign_in_as(&region, "officer");
-    let found = post(&region, &officer, "/find", "/find", &format!("nhs={NHS}")).expect(303);
+    let found = post(&region, &officer, "/find", "/find", &format!("words={NHS}")).expect(303);
     let person = found.header("location").unwrap().to_owned();
     assert!(person.starts_with("/privacy/person/"), "{person}");
     post(&region, &officer, &person, &format!("{person}/objection"), "words=Told+by+letter").expect(303);

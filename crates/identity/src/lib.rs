@@ -24,6 +24,7 @@ mod terms;
 pub mod text;
 mod together;
 mod train;
+mod typed;
 
 pub use batch::{Pair, link_all};
 pub use cluster::dedupe;
@@ -35,3 +36,4 @@ pub use index::{Builder, Index, Packed, Question};
 pub use matching::{Answer, Matcher, Outcome, Ruling, Scored, Scratch};
 pub use model::{Class, Comparison, Level, Line, Model, ModelError, Prior, Scenarios, Scorer, Thresholds, Weighed};
 pub use train::{Training, train};
+pub use typed::{TooLittle, Typed};

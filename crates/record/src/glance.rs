@@ -44,6 +44,8 @@ pub struct What {
     pub title: String,
     /// Where: ward and bed.
     pub place: Option<String>,
+    /// The ward alone, as the source calls it, of a stay.
+    pub ward: Option<String>,
     /// The organisation.
     pub organisation: String,
     /// `since`, `on`, `filed`: what `at` means is told by the list.
@@ -109,6 +111,7 @@ impl Records {
             if let Some(what) = what.as_mut().filter(|_| who.restricted && tells_where(kind)) {
                 *what = What {
                     place: None,
+                    ward: None,
                     organisation: String::new(),
                     by: None,
                     leaving_to: None,
@@ -210,6 +213,7 @@ fn stay(item: &ParsedItem, now: Timestamp) -> What {
     let until = end.as_ref().map_or(now, |end| end.at);
     What {
         title: visits::class(item).unwrap_or("Visit").to_owned(),
+        ward: place.as_deref().and_then(ward_of),
         place,
         organisation: resource.get("serviceProvider").and_then(reference).unwrap_or_default(),
         lasting: start.as_ref().and_then(|start| visits::days_in(start, until)),
@@ -231,6 +235,16 @@ fn stay(item: &ParsedItem, now: Timestamp) -> What {
         },
         marks: Vec::new(),
     }
+}
+
+/// A place without its bay and bed, which come last.
+fn ward_of(place: &str) -> Option<String> {
+    let smaller = |part: &&str| {
+        let part = part.to_lowercase();
+        part.starts_with("bed") || part.starts_with("bay")
+    };
+    let parts: Vec<&str> = place.split(", ").take_while(|part| !smaller(part)).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn booking(item: &ParsedItem) -> What {

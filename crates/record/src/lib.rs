@@ -16,6 +16,7 @@ pub mod links;
 pub mod matching;
 pub mod origin;
 mod read;
+pub mod search;
 pub mod sections;
 pub mod stewards;
 pub mod summary;

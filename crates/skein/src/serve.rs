@@ -369,6 +369,7 @@ fn app(
         notices: Some(notices.clone()),
         forms: crate::policies::forms(config)?,
         drafts: record::Drafts::open(engine.folder()).map_err(|error| Failure::found(format!("drafts: {error}")))?,
+        matcher: Some(Arc::new(matcher)),
         accounts: accounts(config)?,
         providers,
         session_limits: sessions,
@@ -378,8 +379,8 @@ fn app(
         named: web::Named { census: Some(censuses), ..named(config, &updates) },
         demo: setting.demo,
     });
-    let (matcher, telling) = (Some(Arc::new(matcher) as _), Some(telling));
-    Ok(web::router(site, web::fhir::ApiConfig { matcher, clients, limits, certificates, telling, ..api(config) })
+    let telling = Some(telling);
+    Ok(web::router(site, web::fhir::ApiConfig { clients, limits, certificates, telling, ..api(config) })
         .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates))))
 }
 

@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, Method, header, request::Parts},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
-use fhir::PatientKey;
+use fhir::{PatientKey, PersonKey};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{HashMap, VecDeque},
@@ -22,22 +22,16 @@ use std::{
 const SESSIONS_MAX: usize = 20_000;
 /// Searches remembered in a session, so that reload and back work.
 const SEARCHES_MAX: usize = 10;
+/// People remembered in a session, so that going back to one takes no search.
+const RECENT_MAX: usize = 12;
 /// How long a search is remembered.
 const SEARCH_LIFE: SignedDuration = SignedDuration::from_mins(30);
 
 /// What was searched for: kept on the server, for it may not stand in an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
-    /// The NHS number as typed.
-    pub nhs: String,
-    /// The family name as typed.
-    pub family: String,
-    /// The given name as typed.
-    pub given: String,
-    /// Day, month, year of birth as typed.
-    pub born: [String; 3],
-    /// The postcode as typed.
-    pub postcode: String,
+    /// What was typed.
+    pub words: String,
     /// The patient that whoever is found is to be compared with.
     pub beside: Option<PatientKey>,
 }
@@ -80,12 +74,46 @@ struct Session {
     form_token: String,
     started: Timestamp,
     seen: Timestamp,
-    searches: VecDeque<(String, Search, Timestamp)>,
+    searches: VecDeque<(String, Remembered, Timestamp)>,
+    /// Whose records were opened, the last first.
+    recent: VecDeque<PersonKey>,
 }
 
 impl Session {
     fn over(&self, limits: SessionLimits, now: Timestamp) -> bool {
         now.duration_since(self.seen) > limits.idle_max || now.duration_since(self.started) > limits.life_max
+    }
+}
+
+/// What a list of a team is narrowed to: kept on the server like a search, for it may name somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowed {
+    /// Words that a line must hold, each of them, in any order.
+    pub words: String,
+    /// The ward.
+    pub ward: String,
+    /// The speciality.
+    pub service: String,
+}
+
+/// What a session remembers under an id.
+#[derive(Clone, Debug)]
+pub enum Remembered {
+    /// Whom somebody looked for.
+    People(Search),
+    /// What they narrowed a list to.
+    Lines(Narrowed),
+}
+
+impl From<Search> for Remembered {
+    fn from(search: Search) -> Self {
+        Remembered::People(search)
+    }
+}
+
+impl From<Narrowed> for Remembered {
+    fn from(narrowed: Narrowed) -> Self {
+        Remembered::Lines(narrowed)
     }
 }
 
@@ -130,6 +158,7 @@ impl Sessions {
             started: now,
             seen: now,
             searches: VecDeque::new(),
+            recent: VecDeque::new(),
         };
         let token = secret::new()?;
         let mut sessions = self.of_token.lock().ok()?;
@@ -242,23 +271,63 @@ impl Sessions {
         let session = sessions.get(&key).filter(|session| !session.over(self.limits, now))?;
         let user = Arc::new(session.users.get(index)?.clone());
         let session = sessions.remove(&key)?;
-        let session = Session { user: Some(user), form_token, seen: now, searches: VecDeque::new(), ..session };
+        let session = Session {
+            user: Some(user),
+            form_token,
+            seen: now,
+            searches: VecDeque::new(),
+            recent: VecDeque::new(),
+            ..session
+        };
         sessions.insert(secret::digest(&new), session);
         Some(new)
     }
 
-    /// Remember a search; gives its id.
-    pub fn remember(&self, who: &SignedIn, search: Search, now: Timestamp) -> Option<String> {
+    /// Remember a search, or what a list is narrowed to; gives its id.
+    pub fn remember(&self, who: &SignedIn, what: impl Into<Remembered>, now: Timestamp) -> Option<String> {
         let id: String = secret::new()?.chars().take(20).collect();
         let mut sessions = self.of_token.lock().ok()?;
         let session = sessions.get_mut(&who.key)?;
-        session.searches.push_front((id.clone(), search, now));
+        session.searches.push_front((id.clone(), what.into(), now));
         session.searches.truncate(SEARCHES_MAX);
         Some(id)
     }
 
     /// A search of this session by its id, while it is remembered.
     pub fn search(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Search> {
+        match self.remembered(who, id, now)? {
+            Remembered::People(search) => Some(search),
+            Remembered::Lines(_) => None,
+        }
+    }
+
+    /// What a list is narrowed to, by its id, while it is remembered.
+    pub fn narrowed(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Narrowed> {
+        match self.remembered(who, id, now)? {
+            Remembered::Lines(narrowed) => Some(narrowed),
+            Remembered::People(_) => None,
+        }
+    }
+
+    /// A record was opened: the user may want to come back to it.
+    pub fn opened(&self, who: &SignedIn, person: PersonKey) {
+        let Ok(mut sessions) = self.of_token.lock() else { return };
+        let Some(session) = sessions.get_mut(&who.key) else { return };
+        session.recent.retain(|known| *known != person);
+        session.recent.push_front(person);
+        session.recent.truncate(RECENT_MAX);
+    }
+
+    /// Whose records this session opened, the last first.
+    pub fn recent(&self, who: &SignedIn) -> Vec<PersonKey> {
+        let sessions = self.of_token.lock();
+        sessions
+            .ok()
+            .and_then(|all| all.get(&who.key).map(|one| one.recent.iter().copied().collect()))
+            .unwrap_or_default()
+    }
+
+    fn remembered(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Remembered> {
         let sessions = self.of_token.lock().ok()?;
         let session = sessions.get(&who.key)?;
         let found =
@@ -413,7 +482,7 @@ mod tests {
         let now = at("2026-07-14T08:00:00Z");
         let one = sessions.resume(&begin(&sessions, now), now).expect("a session");
         let other = sessions.resume(&begin(&sessions, now), now).expect("a session");
-        let search = Search { family: "Okafor".into(), ..Search::default() };
+        let search = Search { words: "Okafor".into(), ..Search::default() };
         let id = sessions.remember(&one, search.clone(), now).expect("an id");
         assert_eq!(sessions.search(&one, &id, now), Some(search));
         assert_eq!(sessions.search(&other, &id, now), None);

@@ -17,7 +17,10 @@ use forms::Forms;
 use intake::Engine;
 use jiff::Timestamp;
 use notify::Notices;
-use record::{Drafts, Records};
+use record::{
+    Drafts, Records,
+    matching::{Matcher, Rules},
+};
 use std::{ops::Deref, sync::Arc, time::Instant};
 use tokio::sync::watch;
 
@@ -37,6 +40,8 @@ pub struct SiteConfig {
     pub forms: Forms,
     /// Where drafts are kept.
     pub drafts: Drafts,
+    /// Finds who is meant, for the search and `$match`; None: rules over the store's indexes.
+    pub matcher: Option<Arc<dyn Matcher>>,
     /// Who may sign in with a password.
     pub accounts: Accounts,
     /// Identity providers, in the order of their buttons.
@@ -119,6 +124,7 @@ pub struct Site {
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) searches: Arc<Searches>,
+    pub(crate) matcher: Arc<dyn Matcher>,
     pub(crate) profiles: Profiles,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// When this was made, on the clock and as a steady instant.
@@ -133,6 +139,7 @@ impl AppState {
         AppState(Arc::new(Site {
             region_name: config.region_name,
             gate: config.gate,
+            matcher: config.matcher.unwrap_or_else(|| Arc::new(Rules::new(config.records.clone()))),
             records: config.records,
             engine: Some(config.engine),
             notices: config.notices,
@@ -177,6 +184,7 @@ impl AppState {
             region_name: ground.region_name,
             events: ground.gate.events(),
             gate: ground.gate,
+            matcher: Arc::new(Rules::new(ground.records.clone())),
             records: ground.records,
             engine: None,
             notices: None,

@@ -56,6 +56,29 @@ impl Records {
         permit.seal_found(found, &people)
     }
 
+    /// What sources say of patients that were found, person by person: not yet under seal.
+    pub(crate) fn people_of(&self, found: &[(PersonKey, PatientKey)]) -> Result<Vec<PersonHit>, StoreError> {
+        let snapshot = self.derived.snapshot()?;
+        let mut people: Vec<PersonHit> = Vec::new();
+        for (person, patient) in found {
+            let Some(row) = snapshot.patient(*patient)? else { continue };
+            let Some(mut facts) = row.facts else { continue };
+            let mut source = row.source;
+            if let Some(secrets) = withhold::secrets_of_person(&snapshot, *person, snapshot.seq())? {
+                facts.hide_whereabouts();
+                if secrets.hides(&source) {
+                    source = WITHHELD.to_owned();
+                }
+            }
+            let patient = FoundPatient { patient: row.patient, source, facts };
+            match people.iter_mut().find(|known| known.person == *person) {
+                Some(known) => known.patients.push(patient),
+                None => people.push(PersonHit { person: *person, patients: vec![patient] }),
+            }
+        }
+        Ok(people)
+    }
+
     /// The Patient resources of patients that were found, as of `at`: what a search for people may show of them.
     pub fn found_patients(
         &self,

@@ -1,7 +1,7 @@
-//! Finding a person. What is searched for is sent in a form and kept on the server under a short-lived id, so that no
-//! address, history or log holds a name or a number.
+//! Finding a person by whatever is known of them, in one field. What is searched for is sent in a form and kept on the server
+//! under a short-lived id, so that no address, history or log holds a name or a number.
 
-use super::{Chrome, Here, first_page, html};
+use super::{Chrome, Here, first_page, html, teams::blocking, teams::line};
 use crate::{
     error::PageError,
     session::{Search, SignedIn},
@@ -13,16 +13,17 @@ use askama::Template;
 use axum::{
     Form,
     extract::{Path, Query, State},
-    response::{IntoResponse, Redirect, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
-use fhir::{
-    PatientKey,
-    nhs::{NhsNumber, NotAnNhsNumber},
+use fhir::PatientKey;
+use identity::{TooLittle, Typed};
+use record::{
+    freshness::SourceState,
+    search::{Fit, Meant},
+    when::{self, When},
 };
-use jiff::civil::Date;
-use record::{PeopleFilter, PersonHit, freshness::SourceState, when};
 use serde::Deserialize;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// People shown at most.
 const FOUND_MAX: usize = 40;
@@ -32,25 +33,17 @@ const FOUND_MAX: usize = 40;
 struct FindPage {
     chrome: Chrome,
     search: Search,
-    problems: Vec<(&'static str, String)>,
+    problem: Option<String>,
     loading: Option<String>,
-}
-
-impl FindPage {
-    fn wrong(&self, field: &str) -> bool {
-        self.words(field).is_some()
-    }
-
-    fn words(&self, field: &str) -> Option<&str> {
-        self.problems.iter().find(|(name, _)| *name == field).map(|(_, words)| words.as_str())
-    }
+    recent: usize,
+    teams: bool,
 }
 
 /// `GET /`.
 pub async fn start(State(state): State<AppState>, who: SignedIn) -> Result<Response, PageError> {
     let first = first_page(&state, &who.user);
     match first.as_str() {
-        "/" => Ok(html(&page(&state, &who, Search::default(), Vec::new()))?.into_response()),
+        "/" => Ok(html(&page(&state, &who, Search::default(), None))?.into_response()),
         elsewhere => Ok(Redirect::to(elsewhere).into_response()),
     }
 }
@@ -72,16 +65,23 @@ pub async fn form(
         return Ok(Redirect::to("/").into_response());
     }
     let search = Search { beside: key(&beside.beside), ..Search::default() };
-    Ok(html(&page(&state, &who, search, Vec::new()))?.into_response())
+    Ok(html(&page(&state, &who, search, None))?.into_response())
 }
 
 fn key(text: &str) -> Option<PatientKey> {
     text.parse().ok()
 }
 
-fn page(state: &AppState, who: &SignedIn, search: Search, problems: Vec<(&'static str, String)>) -> FindPage {
+fn page(state: &AppState, who: &SignedIn, search: Search, problem: Option<String>) -> FindPage {
     let loading = state.loading().map(|loading| super::status::loading_words(&loading));
-    FindPage { chrome: Chrome::new(state, who, Here::Find), search, problems, loading }
+    FindPage {
+        recent: if state.gate.may(&who.user, Desk::Worklist) { state.sessions.recent(who).len() } else { 0 },
+        teams: state.notices.is_some() && state.gate.may(&who.user, Desk::Worklist),
+        chrome: Chrome::new(state, who, Here::Find),
+        search,
+        problem,
+        loading,
+    }
 }
 
 /// The form as sent.
@@ -89,48 +89,32 @@ fn page(state: &AppState, who: &SignedIn, search: Search, problems: Vec<(&'stati
 pub struct FindForm {
     form_token: String,
     #[serde(default)]
-    nhs: String,
-    #[serde(default)]
-    family: String,
-    #[serde(default)]
-    given: String,
-    #[serde(default)]
-    day: String,
-    #[serde(default)]
-    month: String,
-    #[serde(default)]
-    year: String,
-    #[serde(default)]
-    postcode: String,
+    words: String,
     #[serde(default)]
     beside: String,
 }
 
-/// `POST /find`: remember what is looked for, and go to its page. An NHS number that finds one person opens the record.
+/// `POST /find`: remember what is looked for, and go to its page. An NHS number that finds one person whom everything else fits
+/// opens the record.
 pub async fn find(
     State(state): State<AppState>,
     who: SignedIn,
     Form(form): Form<FindForm>,
 ) -> Result<Response, PageError> {
     who.check(&form.form_token)?;
-    let search = Search {
-        nhs: form.nhs.trim().to_owned(),
-        family: form.family.trim().to_owned(),
-        given: form.given.trim().to_owned(),
-        born: [form.day.trim().to_owned(), form.month.trim().to_owned(), form.year.trim().to_owned()],
-        postcode: form.postcode.trim().to_owned(),
-        beside: key(&form.beside),
-    };
-    let filter = match filter(&search, state.now()) {
-        Ok(filter) => filter,
-        Err(problems) => return Ok(html(&page(&state, &who, search, problems))?.into_response()),
-    };
-    if filter.nhs_number.is_some() {
-        let people = look(&state, &who, filter).await?;
-        if let [only] = people.as_slice()
-            && search.beside.is_none()
+    let search = Search { words: form.words.trim().to_owned(), beside: key(&form.beside) };
+    let typed = Typed::read(&search.words, when::today(state.now()));
+    if let Err(lacks) = typed.enough() {
+        let problem = Some(lacking(lacks).to_owned());
+        return Ok(html(&page(&state, &who, search, problem))?.into_response());
+    }
+    if typed.nhs_number.is_some() && typed.left.is_empty() && search.beside.is_none() {
+        let (people, _) = look(&state, &who, typed).await?;
+        let sure: Vec<&Meant> = people.iter().filter(|meant| meant.fits.number == Fit::Same).collect();
+        if let [only] = sure.as_slice()
+            && only.fits.wholly()
         {
-            let person = only.person.to_string();
+            let person = only.hit.person.to_string();
             return Ok(Redirect::to(&Chrome::new(&state, &who, Here::Find).person(&person)).into_response());
         }
     }
@@ -138,67 +122,22 @@ pub async fn find(
     Ok(Redirect::to(&format!("/find/{id}")).into_response())
 }
 
-/// What to look for, or what is wrong with what was typed.
-fn filter(search: &Search, now: jiff::Timestamp) -> Result<PeopleFilter, Vec<(&'static str, String)>> {
-    let base = PeopleFilter { limit: FOUND_MAX + 1, ..PeopleFilter::default() };
-    let by_name = !search.family.is_empty() || search.born.iter().any(|part| !part.is_empty());
-    if !search.nhs.is_empty() {
-        return match NhsNumber::parse(&search.nhs) {
-            Ok(number) => Ok(PeopleFilter { nhs_number: number.as_str().parse().ok(), ..base }),
-            Err(NotAnNhsNumber::NotTenDigits) => Err(vec![("nhs", "An NHS number has 10 digits".into())]),
-            Err(NotAnNhsNumber::CheckDigit) => {
-                Err(vec![("nhs", "This is not a valid NHS number: check the digits".into())])
-            }
-        };
-    }
-    if !by_name {
-        return Err(vec![("nhs", "Enter an NHS number, or a family name and date of birth".into())]);
-    }
-    let mut problems = Vec::new();
-    let family = identity::fold_name(&search.family);
-    if family.chars().count() < 2 {
-        problems.push(("family", "Enter at least two letters of the family name".into()));
-    }
-    let born = match born(&search.born) {
-        Ok(born) if born > when::today(now) => {
-            problems.push(("day", "The date of birth must be in the past".into()));
-            None
+fn lacking(lacks: TooLittle) -> &'static str {
+    match lacks {
+        TooLittle::Nothing => "Enter an NHS number, or a name with a date of birth or a postcode",
+        TooLittle::NameAlone => "Add a date of birth or a postcode to the name",
+        TooLittle::BirthAlone => "Add a name or a postcode to the date of birth",
+        TooLittle::PostcodeAlone => "Add a name, a date of birth or the number of the house to the postcode",
+        TooLittle::WrongNumber => {
+            "This is not a valid NHS number: check the digits, or add a name with a date of birth or a postcode"
         }
-        Ok(born) => Some(born),
-        Err(words) => {
-            problems.push(("day", words));
-            None
+        TooLittle::NotUnderstood => {
+            "Nothing in this is an NHS number, a name, a date of birth like 14 7 1945 or a postcode: check what you typed"
         }
-    };
-    if !problems.is_empty() {
-        return Err(problems);
     }
-    Ok(PeopleFilter {
-        family: Some(family),
-        given: Some(identity::fold_name(&search.given)).filter(|given| !given.is_empty()),
-        birth: born,
-        postcode: Some(identity::postcode_key(&search.postcode)).filter(|code| !code.is_empty()),
-        ..base
-    })
 }
 
-fn born(parts: &[String; 3]) -> Result<Date, String> {
-    let [day, month, year] = parts;
-    if parts.iter().any(String::is_empty) {
-        return Err("Enter day, month and year of birth".into());
-    }
-    const NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let lower = month.to_lowercase();
-    let named = NAMES.iter().position(|name| lower.starts_with(name)).and_then(|index| i8::try_from(index + 1).ok());
-    let month = month.parse::<i8>().ok().or(named);
-    let date = match (year.len(), year.parse::<i16>(), month, day.parse::<i8>()) {
-        (4, Ok(year), Some(month), Ok(day)) => Date::new(year, month, day).ok(),
-        _ => None,
-    };
-    date.ok_or_else(|| "Enter a real date with a four-digit year, like 14 7 1945".into())
-}
-
-async fn look(state: &AppState, who: &SignedIn, filter: PeopleFilter) -> Result<Vec<PersonHit>, PageError> {
+async fn look(state: &AppState, who: &SignedIn, typed: Typed) -> Result<(Vec<Meant>, bool), PageError> {
     if let Err(wait) = state.searches.count(&who.user, Instant::now()) {
         let seconds = wait.as_secs() + 1;
         let words = format!(
@@ -207,21 +146,28 @@ async fn look(state: &AppState, who: &SignedIn, filter: PeopleFilter) -> Result<
         );
         return Err(PageError::TooOften(words, seconds));
     }
-    let (site, user) = (state.clone(), std::sync::Arc::clone(&who.user));
-    let found = tokio::task::spawn_blocking(move || -> Result<_, PageError> {
-        let named = [
-            ("nhs-number", filter.nhs_number.is_some()),
-            ("family", filter.family.is_some()),
-            ("given", filter.given.is_some()),
-            ("birthdate", filter.birth.is_some()),
-            ("postcode", filter.postcode.is_some()),
-        ];
-        let criteria = named.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()).collect();
-        let permit = site.gate.find(&user, &Action::FindPeople { criteria }, site.now())?;
-        Ok(site.records.find_people(&permit, &filter)?)
+    let (site, user, asked) = (state.clone(), Arc::clone(&who.user), typed.clone());
+    let sealed = blocking(move || {
+        let permit = site.gate.find(&user, &Action::FindPeople { criteria: criteria(&asked) }, site.now())?;
+        Ok(site.records.search(&permit, &asked, site.matcher.as_ref())?.map(move |found| (permit, found)))
     });
-    let sealed = found.await.map_err(|error| PageError::Fault(error.to_string()))??;
-    Ok(sealed.release().await?)
+    let (permit, found) = sealed.await?.release().await?;
+    let site = state.clone();
+    let sealed = blocking(move || Ok(site.records.meant(&permit, &typed, &found, FOUND_MAX)?));
+    Ok(sealed.await?.release().await?)
+}
+
+/// What is searched by: names of facts, never their values.
+fn criteria(typed: &Typed) -> Vec<String> {
+    let named = [
+        ("nhs-number", typed.nhs_number.is_some() || typed.nhs_number_mistyped.is_some()),
+        ("name", !typed.names.is_empty()),
+        ("birthdate", !typed.births.is_empty()),
+        ("postcode", typed.postcode.is_some()),
+        ("house", typed.house.is_some()),
+        ("gender", typed.gender.is_some()),
+    ];
+    named.iter().filter(|(_, given)| *given).map(|(name, _)| (*name).to_owned()).collect()
 }
 
 struct PersonRow {
@@ -230,18 +176,21 @@ struct PersonRow {
     compare: Option<String>,
     name: String,
     born: String,
+    age: Option<String>,
     gender: String,
     nhs: String,
-    postcode: String,
+    lives: String,
     sources: String,
     deceased: bool,
+    differs: Vec<&'static str>,
 }
 
 #[derive(Template)]
 #[template(path = "found.html")]
 struct FoundPage {
     chrome: Chrome,
-    criteria: String,
+    understood: Vec<String>,
+    left: Vec<String>,
     people: Vec<PersonRow>,
     more: bool,
 }
@@ -255,35 +204,38 @@ pub async fn found(
     let Some(search) = state.sessions.search(&who, &id, state.steady_now()) else {
         return Ok(Redirect::to("/").into_response());
     };
-    let filter = filter(&search, state.now()).map_err(|_| PageError::NotFound)?;
-    let hits = look(&state, &who, filter).await?;
+    let typed = Typed::read(&search.words, when::today(state.now()));
+    let (meant, more) = look(&state, &who, typed.clone()).await?;
     let states = sources::states(&state, &[])?;
-    let more = hits.len() > FOUND_MAX;
     let beside = search.beside.filter(|_| state.gate.may(&who.user, Desk::WhoIsWho));
-    let mut people: Vec<PersonRow> = hits.iter().take(FOUND_MAX).map(|hit| row(hit, &states, beside)).collect();
-    people.sort_by(|a, b| a.name.cmp(&b.name));
-    let page = FoundPage { chrome: Chrome::new(&state, &who, Here::Find), criteria: criteria(&search), people, more };
+    let people = meant.iter().map(|one| row(one, &states, beside, state.now())).collect();
+    let page = FoundPage {
+        chrome: Chrome::new(&state, &who, Here::Find),
+        understood: understood(&typed),
+        left: typed.left,
+        people,
+        more,
+    };
     Ok(html(&page)?.into_response())
 }
 
-fn criteria(search: &Search) -> String {
-    if !search.nhs.is_empty() {
-        return format!("NHS number {}", fhir::nhs::format_spaced(&search.nhs));
-    }
-    let mut parts = vec![format!("Family name {}", search.family)];
-    if let Ok(date) = born(&search.born) {
-        parts.push(format!("born {}", when::day_text(date)));
-    }
-    if !search.given.is_empty() {
-        parts.push(format!("given name {}", search.given));
-    }
-    if !search.postcode.is_empty() {
-        parts.push(format!("postcode {}", search.postcode));
-    }
-    parts.join(", ")
+/// How what was typed was read, so that a misreading is seen.
+fn understood(typed: &Typed) -> Vec<String> {
+    let number = |number: u64| fhir::nhs::format_spaced(&format!("{number:010}"));
+    let mut parts = Vec::new();
+    parts.extend(typed.nhs_number.map(|own| format!("NHS number {}", number(own))));
+    parts.extend(typed.nhs_number_mistyped.map(|own| format!("{}, which is no valid NHS number", number(own))));
+    parts.extend((!typed.names.is_empty()).then(|| format!("name {}", typed.names.join(" "))));
+    let births: Vec<String> = typed.births.iter().copied().map(when::day_text).collect();
+    parts.extend((!births.is_empty()).then(|| format!("born {}", births.join(" or "))));
+    parts.extend(typed.gender.clone());
+    parts.extend(typed.house.as_ref().map(|house| format!("house {house}")));
+    parts.extend(typed.postcode.as_ref().map(|postcode| format!("postcode {postcode}")));
+    parts
 }
 
-fn row(hit: &PersonHit, states: &[SourceState], beside: Option<PatientKey>) -> PersonRow {
+fn row(meant: &Meant, states: &[SourceState], beside: Option<PatientKey>, now: jiff::Timestamp) -> PersonRow {
+    let hit = &meant.hit;
     let all = || hit.patients.iter().map(|patient| &patient.facts);
     let first = |read: &dyn Fn(&identity::PatientFacts) -> Option<String>| all().find_map(read);
     // One source that restricts the person's whereabouts is enough.
@@ -305,52 +257,54 @@ fn row(hit: &PersonHit, states: &[SourceState], beside: Option<PatientKey>) -> P
         }
     }
     let other = hit.patients.first().map(|found| found.patient);
+    let deceased = all().any(|facts| facts.deceased);
+    let birth = all().find_map(|facts| facts.birth);
+    let age =
+        birth.and_then(|birth| When::parse(&birth.to_string())).and_then(|born| when::age(&born, when::today(now)));
     PersonRow {
         compare: beside.zip(other).filter(|(a, b)| a != b).map(|(a, b)| format!("/identity/pair/{a}/{b}")),
         key: hit.person.to_string(),
         name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| "Name not known".into()),
-        born: first(&|facts| facts.birth.map(when::day_text)).unwrap_or_else(|| "Not Known".into()),
+        born: birth.map(when::day_text).unwrap_or_else(|| "Not Known".into()),
+        age: age.filter(|_| !deceased),
         gender: first(&|facts| facts.gender.as_deref().map(record::banner::gender))
             .unwrap_or_else(|| "Not Known".into()),
         nhs: first(&|facts| facts.nhs_number.map(|number| fhir::nhs::format_spaced(&format!("{number:010}"))))
             .unwrap_or_else(|| "Not Known".into()),
-        postcode: if restricted {
-            "Withheld".into()
-        } else {
-            first(&|facts| facts.postcode.clone()).unwrap_or_default()
-        },
+        lives: if restricted { "Withheld".into() } else { first(&lives).unwrap_or_else(|| "Not Known".into()) },
         sources: sources.join(", "),
-        deceased: all().any(|facts| facts.deceased),
+        deceased,
+        differs: meant.fits.words(),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The first line of the address, and the postcode.
+fn lives(facts: &identity::PatientFacts) -> Option<String> {
+    let address = facts.addresses.first();
+    let line = address.and_then(|address| address.lines.first().cloned());
+    let postcode = address.and_then(|address| address.postcode.clone()).or_else(|| facts.postcode.clone());
+    let parts: Vec<String> = line.into_iter().chain(postcode).filter(|part| !part.trim().is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
 
-    fn now() -> jiff::Timestamp {
-        "2026-07-14T12:00:00Z".parse().expect("a time")
-    }
+#[derive(Template)]
+#[template(path = "recent.html")]
+struct RecentPage {
+    chrome: Chrome,
+    lines: Vec<String>,
+    hidden: usize,
+}
 
-    #[test]
-    fn a_number_is_read_with_or_without_spaces_and_a_wrong_one_is_named() {
-        let with = |nhs: &str| filter(&Search { nhs: nhs.into(), ..Search::default() }, now());
-        assert_eq!(with("943 476 5919").map(|filter| filter.nhs_number), Ok(Some(9_434_765_919)));
-        assert_eq!(with("9434765919").map(|filter| filter.nhs_number), Ok(Some(9_434_765_919)));
-        assert!(with("943 476 5918").is_err_and(|problems| problems[0].1.contains("not a valid")));
-        assert!(with("123").is_err_and(|problems| problems[0].1.contains("10 digits")));
-    }
-
-    #[test]
-    fn a_name_needs_a_date_of_birth_that_exists_and_is_past() {
-        let with = |born: [&str; 3]| {
-            filter(&Search { family: "Okafor".into(), born: born.map(String::from), ..Search::default() }, now())
-        };
-        assert!(with(["14", "7", "1945"]).is_ok());
-        assert!(with(["14", "July", "1945"]).is_ok(), "months may be named");
-        for wrong in [["31", "2", "1945"], ["", "", ""], ["14", "7", "45"], ["1", "1", "2027"]] {
-            assert!(with(wrong).is_err_and(|problems| problems[0].0 == "day"), "{wrong:?}");
-        }
-        assert!(filter(&Search::default(), now()).is_err());
-    }
+/// `GET /recent`: whose records this session opened, each asked for at the gate again.
+pub async fn recent(State(state): State<AppState>, who: SignedIn) -> Result<Html<String>, PageError> {
+    let (site, user) = (state.clone(), Arc::clone(&who.user));
+    let permit =
+        blocking(move || Ok(site.gate.worklist(&user, &Action::Worklist { what: "recent".into() }, site.now())?));
+    permit.await?.recorded().await?;
+    let asked: Vec<line::Asked> =
+        state.sessions.recent(&who).into_iter().map(|person| line::Asked { person, story: None }).collect();
+    let all = asked.len();
+    let lines = line::lines(&state, &who.user, asked, "recent").await?;
+    let lines: Vec<String> = lines.into_iter().flatten().map(|line| line.html).collect();
+    html(&RecentPage { chrome: Chrome::new(&state, &who, Here::Find), hidden: all - lines.len(), lines })
 }

@@ -90,6 +90,7 @@ pub fn router(state: AppState) -> Router {
         .route("/account/sign-out-everywhere", post(sign_in::account::everywhere))
         .route("/find", get(find::form).post(find::find))
         .route("/find/{id}", get(find::found))
+        .route("/recent", get(find::recent))
         .route("/errors", get(desk::list))
         .route("/errors/resubmit", post(desk::resubmit_many))
         .route("/errors/{pos}", get(desk::show))
@@ -126,7 +127,7 @@ pub fn router(state: AppState) -> Router {
             "/caseloads/upload",
             post(teams::lists::upload).layer(DefaultBodyLimit::max(teams::lists::SHEET_BYTES_MAX)),
         )
-        .route("/caseloads/{id}", get(teams::window::show))
+        .route("/caseloads/{id}", get(teams::window::show).post(teams::window::narrow))
         .route("/caseloads/{id}/live", get(teams::live::list))
         .route("/caseloads/{id}/file", get(teams::window::file))
         .route("/caseloads/{id}/board", get(teams::board::show))

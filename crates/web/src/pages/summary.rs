@@ -37,7 +37,7 @@ pub async fn show(
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
-    frame::open(&state, &who.user, person, Page::of(SectionKind::Summary), kinds(), move |opened| {
+    let page = frame::open(&state, &who.user, person, Page::of(SectionKind::Summary), kinds(), move |opened| {
         let summary = summary(&opened.items, &opened.states, &opened.withheld, opened.frame.now());
         let allergies_missing = opened.missing(SectionKind::Allergies);
         html(&SummaryPage {
@@ -49,7 +49,9 @@ pub async fn show(
             frame: opened.frame,
         })
     })
-    .await
+    .await?;
+    state.sessions.opened(&who, person);
+    Ok(page)
 }
 
 /// The types the summary is made of.

@@ -208,7 +208,7 @@ async fn whoever_searches_pages_too_often_is_told_to_wait_in_words() {
     let (doctor, nurse) = (site.visitor("doctor").await, site.visitor("ada").await);
     let start = doctor.get("/").await;
     let look = async |visitor: &crate::visitor::Visitor<'_>, page: &crate::visitor::Page| {
-        visitor.fill(page, "/find", &[("nhs", "943 476 5919")]).await
+        visitor.fill(page, "/find", &[("words", "943 476 5919")]).await
     };
     for _ in 0..60 {
         assert_eq!(look(&doctor, &start).await.status, 303);

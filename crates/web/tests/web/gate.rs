@@ -433,7 +433,7 @@ async fn no_output_reveals_where_a_restricted_person_lives() {
         look("through broken glass", &doctor.get(&format!("/record/{person}{section}")).await.body);
     }
     let find = doctor.get("/").await.expect(200);
-    let asked = [("family", "Smith"), ("day", "2"), ("month", "1"), ("year", "1950"), ("postcode", "")];
+    let asked = [("words", "Smith 2 1 1950")];
     let found = doctor.fill(&find, "/find", &asked).await;
     if let Some(to) = &found.location {
         look("found", &doctor.get(to).await.body);
@@ -540,8 +540,8 @@ async fn whom_a_search_found_is_in_that_persons_own_trail() {
     let region = Governed::new().await;
     let stranger = region.pages.visitor("stranger").await;
     let find = stranger.get("/").await.expect(200);
-    stranger.fill(&find, "/find", &[("nhs", NHS)]).await.expect(303);
-    stranger.get(&stranger.fill(&find, "/find", &[("nhs", NHS)]).await.to()).await;
+    stranger.fill(&find, "/find", &[("words", NHS)]).await.expect(303);
+    stranger.get(&stranger.fill(&find, "/find", &[("words", NHS)]).await.to()).await;
     let ann = region.pages.visitor("ann").await;
     ann.get(&region.record("/who-looked")).await.expect(200).says("stranger , XWB").says("found you in a search");
 }

@@ -242,6 +242,7 @@ impl Trusting {
             )
         };
         let state = AppState::new(SiteConfig {
+            matcher: None,
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),
             drafts: record::Drafts::open(engine.folder()).unwrap(),

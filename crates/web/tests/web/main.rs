@@ -6,6 +6,7 @@ mod connections;
 mod demographics;
 mod fhir_reading;
 mod fhir_writing;
+mod finding;
 mod gate;
 mod governed;
 mod hostile_sign_in;

@@ -89,7 +89,7 @@ impl Browser {
     async fn open(&mut self) -> String {
         let token = self.get("/").await.form_token();
         for number in &REGION.2 {
-            let found = self.post("/find", &format!("form_token={token}&nhs={number}")).await;
+            let found = self.post("/find", &format!("form_token={token}&words={number}")).await;
             if found.to().starts_with("/record/") {
                 return found.to().to_owned();
             }

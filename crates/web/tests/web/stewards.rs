@@ -182,16 +182,14 @@ async fn whoever_is_found_leads_a_steward_to_who_they_are() {
     let b = pages.patient("ryy", "2001", None, "SMITH^ANN", "19500102").await;
     let ada = pages.visitor("ada").await;
     let find = ada.get("/find").await.expect(200);
-    let found = ada.fill(&find, "/find", &[("nhs", "999 000 0018")]).await.expect(303).to();
+    let found = ada.fill(&find, "/find", &[("words", "999 000 0018")]).await.expect(303).to();
     assert!(found.starts_with("/identity/person/"), "{found}");
     // To link somebody: find them, then side by side.
     let find = ada.get(&ada.get(&found).await.links("/find?beside=").remove(0)).await.expect(200);
     find.says("side by side before anything is decided");
     let anchor = find.field("beside");
     assert_eq!(anchor, a.to_string());
-    let born = [("day", "2"), ("month", "1"), ("year", "1950")];
-    let mut fields = vec![("beside", anchor.as_str()), ("family", "smith")];
-    fields.extend(born);
+    let fields = [("beside", anchor.as_str()), ("words", "smith 2 1 1950")];
     let list = ada.fill(&find, "/find", &fields).await.expect(303).to();
     let list = ada.get(&list).await.expect(200);
     assert!(list.links("/identity/pair/").contains(&beside(a, b)), "{:?}", list.links("/"));

@@ -288,3 +288,23 @@ pub fn telling(engine: &Engine) -> notify::Notices {
     });
     notices
 }
+
+/// Who is meant, by the index that links patients as they come.
+pub fn matcher(engine: &Engine) -> std::sync::Arc<dyn record::matching::Matcher> {
+    let people = std::sync::Arc::clone(engine.people());
+    let records = record::Records::new(engine.derived().clone(), {
+        let engine = engine.clone();
+        move || engine.journal_reader()
+    });
+    let ask = move |facts: &identity::PatientFacts| {
+        let answer = people.ask(|matcher| matcher.decide(facts, None, None, &mut identity::Scratch::default()));
+        let weighed = |candidate: identity::Scored| record::matching::Weighed {
+            patient: candidate.patient,
+            person: candidate.person,
+            probability: candidate.probability,
+            ruling: candidate.ruling,
+        };
+        answer.candidates.into_iter().map(weighed).collect()
+    };
+    std::sync::Arc::new(record::matching::People::new(records, ask))
+}

@@ -161,6 +161,41 @@ async fn acknowledge(who: &Visitor<'_>, inbox: &str, page: &crate::visitor::Page
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_window_is_narrowed_down_and_no_name_stands_in_an_address() {
+    let ward = Ward::new().await;
+    let gp = ward.region.pages.visitor("gp").await;
+    let window = gp.get("/teams").await.expect(200).links("/caseloads/").remove(0);
+    ward.tell(HERE).await;
+    let inside = format!("{window}?part=in-hospital");
+    let page = gp.get(&inside).await.expect(200);
+    let narrow =
+        async |words: &str, ward: &str| gp.fill(&page, &inside, &[("words", words), ("ward", ward)]).await.to();
+    let found = narrow("Smïth patel", "").await;
+    assert!(found.contains("&filter=") && !found.to_lowercase().contains("sm"), "{found}");
+    let page = gp.get(&found).await.expect(200);
+    page.says("SMITH, Ann").says("W12, bed 1").says("Show all");
+    page.links("/caseloads/").iter().filter(|link| link.contains("part=")).for_each(|link| {
+        assert!(link.contains("filter="), "{link} forgets what the list is narrowed to");
+    });
+    let file = gp.get(&found.replace('?', "/file?")).await.expect(200);
+    assert!(file.body.contains("SMITH"), "{}", file.body);
+    gp.get(&narrow("", "W12").await).await.expect(200).says("SMITH, Ann");
+    let none = narrow("Okafor", "").await;
+    gp.get(&none).await.expect(200).says("No line fits").says_not("SMITH");
+    let file = gp.get(&none.replace('?', "/file?")).await.expect(200);
+    assert!(!file.body.contains("SMITH"), "{}", file.body);
+    // Another's filter, and one that is forgotten, narrow nothing and say so.
+    let other = ward.region.pages.visitor("gp").await;
+    other.get(&none).await.expect(200).says("no longer remembered").says("SMITH, Ann");
+    other.get(&none.replace('?', "/file?")).await.expect(400).says("no longer remembered");
+    assert_eq!(
+        gp.fill(&page, &inside, &[("words", "Okafor"), ("all", "yes")]).await.to(),
+        inside,
+        "showing all forgets the filter"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn leeds() {
     let ward = Ward::new().await;
     let gp = ward.region.pages.visitor("gp").await;

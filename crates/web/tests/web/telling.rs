@@ -257,6 +257,7 @@ impl Region {
             ..ApiConfig::default()
         };
         let state = AppState::new(SiteConfig {
+            matcher: None,
             trusted_proxies: web::Proxies::default(),
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),

@@ -130,6 +130,7 @@ impl Pages {
         let users = USERS
             .map(|(id, name, role_code, role_name)| User::staff(id, name, (role_code, role_name), ("XWP", "Wexmoor")));
         let state = AppState::new(SiteConfig {
+            matcher: None,
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),
             drafts: record::Drafts::open(engine.folder()).unwrap(),
@@ -152,7 +153,6 @@ impl Pages {
             scopes: None,
         };
         let api = ApiConfig {
-            matcher: None,
             base: Some("https://record.example/fhir".into()),
             secure: true,
             readers: vec![reader],

@@ -6,6 +6,7 @@ pub mod inbox;
 pub mod line;
 pub mod lists;
 pub mod live;
+pub mod narrow;
 pub mod rules;
 pub mod stay;
 pub mod window;

@@ -4,6 +4,7 @@
 use super::{
     behind, blocking,
     line::{Asked, Line, lines},
+    narrow::{self, Narrowing},
     own_list, permit,
 };
 use crate::{
@@ -14,9 +15,10 @@ use crate::{
 };
 use askama::Template;
 use axum::{
+    Form,
     extract::{Path, Query, State},
     http::header,
-    response::{Html, IntoResponse, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
 use jiff::{SignedDuration, Timestamp};
 use notify::{Caseload, Listed, Looked, Part};
@@ -136,6 +138,7 @@ struct WindowPage {
     hidden: usize,
     more: bool,
     only: String,
+    narrowing: Narrowing,
     new: usize,
     looked: Option<String>,
     behind: Option<String>,
@@ -149,6 +152,8 @@ pub struct Wanted {
     part: String,
     #[serde(default)]
     only: String,
+    #[serde(default)]
+    filter: String,
 }
 
 fn view(slug: &str) -> &'static View {
@@ -186,7 +191,7 @@ fn count(site: &Site, list: i64, view: &View, now: Timestamp) -> Result<String, 
     Ok(thousands(count))
 }
 
-/// `GET /caseloads/{id}?part=&only=`.
+/// `GET /caseloads/{id}?part=&only=&filter=`.
 pub async fn show(
     State(state): State<AppState>,
     who: SignedIn,
@@ -200,12 +205,15 @@ pub async fn show(
     permit(&state, &who, format!("window {} {}", list.key, view.slug)).await?;
     let (site, user) = (state.clone(), who.user.id.clone());
     let only_new = wanted.only == "new";
+    let narrowed = state.sessions.narrowed(&who, &wanted.filter, state.steady_now());
+    // Whoever narrows a long list down wants what is far down in it.
+    let read_max = if narrowed.is_some() { FILE_MAX } else { SHOWN_MAX };
     let (mut found, tabs, looked) = blocking(move || {
         let looked = match view.slug {
             "letters" => site.notices()?.look(&user, id, now)?,
             _ => Looked::default(),
         };
-        let found = items(&site, id, view, now, SHOWN_MAX + 1)?;
+        let found = items(&site, id, view, now, read_max + 1)?;
         let mut tabs = Vec::new();
         for other in &VIEWS {
             let here = other.slug == view.slug;
@@ -216,16 +224,17 @@ pub async fn show(
     .await?;
     let is_new = |item: &Listed| view.slug == "letters" && item.seq > looked.mark && looked.at.is_some();
     found.retain(|item| !only_new || is_new(item));
-    let more = found.len() > SHOWN_MAX;
-    found.truncate(SHOWN_MAX);
+    let more = found.len() > read_max;
+    found.truncate(read_max);
     let asked = found.iter().map(|item| Asked { person: item.person, story: Some(item.story) }).collect();
     let lines = lines(&state, &who.user, asked, &format!("window {}", list.key)).await?;
-    let total = found.len();
-    let rows: Vec<Row> = found
+    let hidden = lines.iter().filter(|line| line.is_none()).count();
+    let narrowing = Narrowing::new(&wanted.filter, narrowed, lines.iter().flatten());
+    let mut rows: Vec<Row> = found
         .iter()
         .zip(lines)
         .filter_map(|(item, line)| {
-            let line = line?;
+            let line = line.filter(|line| narrowing.fits(&line.glance))?;
             let kind = match item.story.kind {
                 fhir::ResourceType::DiagnosticReport => "Result",
                 fhir::ResourceType::DocumentReference => "Letter",
@@ -234,6 +243,8 @@ pub async fn show(
             Some(Row { line: line.html, at: when::time_or_date(item.at, now), new: is_new(item), kind })
         })
         .collect();
+    let more = more || rows.len() > SHOWN_MAX;
+    rows.truncate(SHOWN_MAX);
     let new = rows.iter().filter(|row| row.new).count();
     html(&WindowPage {
         chrome: Chrome::new(&state, &who, Here::Teams),
@@ -242,10 +253,11 @@ pub async fn show(
         slug: view.slug,
         title: view.title,
         time: view.time,
-        hidden: total - rows.len(),
+        hidden,
         rows,
         more,
         only: wanted.only,
+        narrowing,
         new,
         looked: looked.at.map(|at| when::time_or_date(at, now)),
         behind: behind(&state)?,
@@ -253,7 +265,23 @@ pub async fn show(
     })
 }
 
-/// `GET /caseloads/{id}/file?part=`: the same as a file of comma-separated values (RFC 4180).
+/// `POST /caseloads/{id}?part=`: narrow the list down, or show all of it again.
+pub async fn narrow(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(id): Path<i64>,
+    Query(wanted): Query<Wanted>,
+    Form(form): Form<narrow::NarrowForm>,
+) -> Result<Redirect, PageError> {
+    who.check(&form.form_token)?;
+    let view = view(&wanted.part);
+    let page = format!("/caseloads/{id}?part={}", view.slug);
+    let Some(narrowed) = form.narrowed() else { return Ok(Redirect::to(&page)) };
+    let filter = state.sessions.remember(&who, narrowed, state.steady_now()).ok_or(PageError::SignIn(None))?;
+    Ok(Redirect::to(&format!("{page}&filter={filter}")))
+}
+
+/// `GET /caseloads/{id}/file?part=&filter=`: the same as a file of comma-separated values (RFC 4180).
 pub async fn file(
     State(state): State<AppState>,
     who: SignedIn,
@@ -269,6 +297,11 @@ pub async fn file(
     let found = blocking(move || items(&site, id, view, now, FILE_MAX)).await?;
     let asked = found.iter().map(|item| Asked { person: item.person, story: Some(item.story) }).collect();
     let lines = lines(&state, &who.user, asked, &format!("file {}", list.key)).await?;
+    let narrowed = state.sessions.narrowed(&who, &wanted.filter, state.steady_now());
+    if narrowed.is_none() && !wanted.filter.is_empty() {
+        return Err(PageError::Bad("What you narrowed the list down to is no longer remembered. Go back, narrow it down again, and save the file.".into()));
+    }
+    let narrowing = Narrowing::new(&wanted.filter, narrowed, lines.iter().flatten());
     let mut file = csv::Writer::from_writer(Vec::new());
     let wrong = |error: csv::Error| PageError::Fault(error.to_string());
     file.write_record([
@@ -288,7 +321,7 @@ pub async fn file(
     ])
     .map_err(wrong)?;
     for (item, line) in found.iter().zip(lines) {
-        let Some(line) = line else { continue };
+        let Some(line) = line.filter(|line| narrowing.fits(&line.glance)) else { continue };
         file.write_record(cells(&line, &when::date_time(item.at)).iter().map(|cell| plain(cell))).map_err(wrong)?;
     }
     let bytes = file.into_inner().map_err(|error| PageError::Fault(error.to_string()))?;
