@@ -60,6 +60,9 @@ impl SourceKind {
     }
 }
 
+/// The id that stands for a source of what was written here.
+pub const WRITTEN_HERE: &str = "skein";
+
 /// A source, as people see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SourceInfo {

@@ -7,6 +7,7 @@ pub mod banner;
 pub mod cards;
 pub mod compare;
 pub mod desk;
+mod drafts;
 pub mod explain;
 pub mod freshness;
 pub mod glance;
@@ -27,7 +28,8 @@ pub mod waterfall;
 pub mod when;
 pub mod withhold;
 
-pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
+pub use drafts::{DRAFTS_MAX, Draft, DraftBody, Drafts};
+pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, WRITTEN_HERE, find, of};
 pub use origin::{assurance, rule_of};
 pub use read::{
     Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,

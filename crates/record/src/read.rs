@@ -9,7 +9,10 @@ mod versions;
 pub use cross::{CrossReferences, Source};
 pub use versions::WithVersions;
 
-use crate::withhold::{self, Secrets, WITHHELD};
+use crate::{
+    item::WRITTEN_HERE,
+    withhold::{self, Secrets, WITHHELD},
+};
 use access::{Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value, compartment};
 use identity::PatientFacts;
@@ -38,7 +41,7 @@ pub struct Item {
     pub seq: u64,
     /// The journal position of the message that said it.
     pub message: u64,
-    /// The id of the source it came from.
+    /// The id of the source it came from; of what was written here, [`WRITTEN_HERE`].
     pub source: Arc<str>,
     /// Whether it was deleted at its source.
     pub deleted: bool,
@@ -266,6 +269,13 @@ impl Records {
         survivor: Option<PatientKey>,
     ) -> Result<Item, StoreError> {
         let (recorded, text) = self.time(snapshot, row.seq)?;
+        let written: Arc<str>;
+        let source = if row.written {
+            written = WRITTEN_HERE.into();
+            &written
+        } else {
+            source
+        };
         let mut json = Vec::with_capacity(row.body.len() * 8);
         snapshot.render(&mut json, &row, source, &text)?;
         if let Some(survivor) = survivor

@@ -14,6 +14,7 @@ mod reasons;
 mod replay;
 mod sight;
 mod situation;
+mod write;
 
 pub use action::Action;
 pub use desk::Look;
@@ -25,6 +26,7 @@ pub use reasons::Needed;
 pub use replay::Replayed;
 pub use sight::{Shown, Sight, Withheld};
 pub use situation::{Evidence, Situation};
+pub use write::WritePermit;
 
 use crate::{
     User,
@@ -310,6 +312,20 @@ impl Gate {
         if let Some(again) = &self.again {
             return again.permit(&self.derived, person);
         }
+        self.enter((snapshot, seq), user, person, None, action, now)
+    }
+
+    /// Open a record to read it; with `writing`, to write something of that name in it.
+    /// One snapshot is handed in, so that a decision begins no second.
+    fn enter(
+        &self,
+        (snapshot, seq): (&Snapshot, u64),
+        user: &User,
+        person: PersonKey,
+        writing: Option<&str>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
         let patients = snapshot.patients_of(person, seq)?;
         let about = About { person: Some(person), seq: Some(seq), patients: &patients, ..About::default() };
         if patients.is_empty() {
@@ -322,10 +338,19 @@ impl Gate {
             Some(desk) => policies.desk(user, &situation.organisation_kind, desk),
             None => policies.record(user, &situation.organisation_kind, Door::Open, &situation.access),
         };
+        let opens = ruling.allowed;
+        let ruling = match writing {
+            Some(what) if opens => policies.write(user, &situation.organisation_kind, what, &situation.access),
+            _ => ruling,
+        };
         let access = self.access_id();
         let about = About { situation: Some(&situation), ruling: Some(&ruling), access: &access, ..about };
         if !ruling.allowed {
             on_disk(self.record(user, about, action, Outcome::Refused, now)?)?;
+            if opens {
+                // It may be read: a reason of one's own opens nothing more.
+                return Err(Refusal::NotAllowed(write::refused(&ruling)));
+            }
             return Err(self.refusal(&policies, user, person, &situation, &ruling));
         }
         let pending = self.record(user, about, action, Outcome::Permitted, now)?;

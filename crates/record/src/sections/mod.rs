@@ -10,6 +10,7 @@ pub mod events;
 pub mod medicines;
 pub mod plans;
 pub mod problems;
+mod replaced;
 pub mod results;
 pub mod visits;
 

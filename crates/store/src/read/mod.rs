@@ -35,6 +35,8 @@ pub struct Row {
     pub message: u64,
     /// Whether it is a tombstone.
     pub deleted: bool,
+    /// Whether it was written here, rather than sent by the patient's source.
+    pub written: bool,
     /// The dictionary of the body.
     pub dictionary: u32,
     /// The body, compressed.
@@ -71,7 +73,8 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         version: row.get(3)?,
         seq: seq.cast_unsigned(),
         message: row.get::<_, Option<i64>>(5)?.unwrap_or(seq).cast_unsigned(),
-        deleted: row.get::<_, i64>(6)? & 1 == 1,
+        deleted: row.get::<_, i64>(6)? & crate::write::DELETED != 0,
+        written: row.get::<_, i64>(6)? & crate::write::WRITTEN != 0,
         dictionary: row.get(7)?,
         body: row.get(8)?,
     })

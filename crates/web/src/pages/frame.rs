@@ -42,6 +42,8 @@ pub struct Opened {
     pub withheld: Vec<Withheld>,
     /// What stands around the page.
     pub frame: Frame,
+    /// What it was opened by.
+    pub permit: Permit,
 }
 
 impl Opened {
@@ -237,7 +239,7 @@ pub fn opened(
         own: permit.sight().access().own,
         now,
     };
-    Ok(Opened { items, states, withheld, frame })
+    Ok(Opened { items, states, withheld, frame, permit: permit.clone() })
 }
 
 /// What is withheld, as the reasons for something missing know it.
@@ -479,6 +481,24 @@ impl Frame {
         } else {
             ""
         }
+    }
+
+    /// What stands across a plan that is not current.
+    pub fn watermark(&self, plan: &Plan) -> &'static str {
+        match plan.standing {
+            Standing::Superseded => "SUPERSEDED",
+            Standing::Withdrawn => "WITHDRAWN",
+            _ => "NOT CURRENT",
+        }
+    }
+
+    /// Of a plan in force that was signed here, what its withdrawal names: plan and version, form, and an id for the page.
+    pub fn withdraw(&self, plan: &Plan, forms: &[(String, String)]) -> Option<(String, String, ResourceId)> {
+        let signed = plan.standing == Standing::Current && plan.origin.source.id == record::WRITTEN_HERE;
+        let form = plan.form.as_deref().filter(|_| signed)?;
+        let (_, name) = forms.iter().find(|(url, _)| url == form)?;
+        let (kind, id, version) = plan.made_of.first()?;
+        Some((format!("{kind}/{id}@{version}"), name.clone(), *id))
     }
 
     /// The time the page is made.

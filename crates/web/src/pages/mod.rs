@@ -5,6 +5,7 @@ mod census;
 mod deliveries;
 mod desk;
 mod find;
+mod forms;
 mod frame;
 mod identity;
 mod item;
@@ -22,6 +23,7 @@ mod status;
 mod summary;
 mod teams;
 mod why;
+mod write;
 
 pub use admin::{Listed, Named};
 pub use deliveries::{Channels, Receiver, Update};
@@ -45,6 +47,8 @@ use std::sync::Arc;
 
 /// Forms are small.
 const FORM_BYTES_MAX: usize = 64 * 1024;
+/// What people write about a person may be long.
+const WRITING_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// But an edited message may hold a letter.
 const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -67,6 +71,10 @@ pub fn router(state: AppState) -> Router {
         .route("/letters/{id}", get(letters::show))
         .route("/file/{kind}/{id}/{index}", get(letters::file))
         .route("/plans", get(plans::plans))
+        .route("/plans/withdraw", post(forms::withdraw))
+        .route("/write", get(forms::list))
+        .route("/write/{form}", get(forms::edit).post(forms::save).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
+        .route("/write/{form}/review", get(forms::review).post(forms::sign))
         .route("/contacts", get(plans::people))
         .route("/item/{kind}/{id}", get(item::show))
         .route("/line", get(teams::line::person))

@@ -18,6 +18,7 @@ mod moved_visits;
 mod own_objections;
 mod pages;
 mod pix;
+mod plans;
 mod sensitive_clinics;
 mod site;
 mod smart;
