@@ -238,7 +238,7 @@ impl Sessions {
         work(session, key)
     }
 
-    fn resume(&self, token: &str, now: Timestamp) -> Option<SignedIn> {
+    pub(crate) fn resume(&self, token: &str, now: Timestamp) -> Option<SignedIn> {
         self.with(token, now, |session, key| {
             Some(SignedIn {
                 user: Arc::clone(session.user.as_ref()?),

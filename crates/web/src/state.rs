@@ -2,7 +2,7 @@
 
 use crate::{
     error::PageError,
-    flows::Flows,
+    flows::{Flows, Launches},
     forwarded::Proxies,
     pages::Named,
     session::{SessionLimits, Sessions},
@@ -121,6 +121,7 @@ pub struct Site {
     pub demo: Option<Demo>,
     pub(crate) sessions: Sessions,
     pub(crate) flows: Flows,
+    pub(crate) launches: Launches,
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) searches: Arc<Searches>,
@@ -155,6 +156,7 @@ impl AppState {
             searches: Arc::new(Searches::new(config.session_limits.searches_per_minute)),
             sessions: Sessions::new(config.session_limits),
             flows: Flows::default(),
+            launches: Launches::default(),
             events,
             throttle: Throttle::default(),
             profiles: Profiles::default(),
@@ -199,6 +201,7 @@ impl AppState {
             demo: None,
             sessions: Sessions::new(SessionLimits::default()),
             flows: Flows::default(),
+            launches: Launches::default(),
             throttle: Throttle::default(),
             searches: Arc::default(),
             profiles: Profiles::default(),

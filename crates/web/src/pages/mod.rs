@@ -9,6 +9,7 @@ mod forms;
 mod frame;
 mod identity;
 mod item;
+pub(crate) mod launch;
 mod letters;
 mod objections;
 mod pack;

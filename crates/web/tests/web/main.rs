@@ -13,6 +13,7 @@ mod governed;
 mod hostile_sign_in;
 mod identity_feed;
 mod idp;
+mod launch;
 mod matching;
 mod moved_visits;
 mod own_objections;
