@@ -10,9 +10,10 @@ use crate::{
     throttle::{Searches, Throttle},
 };
 use access::{
-    Accounts, Gate, User,
+    Accounts, Action, Gate, Permit, User,
     sign_in::{Events, Provider},
 };
+use fhir::PersonKey;
 use intake::Engine;
 use jiff::Timestamp;
 use notify::Notices;
@@ -85,9 +86,18 @@ pub struct Loading {
     pub finished: bool,
 }
 
-/// The site, shared by all handlers.
+/// The site, shared by all handlers; and, where pages show records as they stood, as of when.
 #[derive(Clone)]
-pub struct AppState(Arc<Site>);
+pub struct AppState(Arc<Site>, Option<Then>);
+
+/// A former moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Then {
+    /// The moment.
+    pub at: Timestamp,
+    /// The `seq` that the region had reached.
+    pub seq: u64,
+}
 
 /// See [`SiteConfig`].
 pub struct Site {
@@ -147,7 +157,7 @@ impl AppState {
             profiles: Profiles::default(),
             clock: config.clock,
             made,
-        }))
+        }), None)
     }
 }
 
@@ -186,7 +196,43 @@ impl AppState {
             profiles: Profiles::default(),
             clock: Arc::new(move || at),
             made: (at, Instant::now()),
-        }))
+        }), None)
+    }
+
+    /// The same site, whose pages show records as they stood.
+    pub(crate) fn as_at(&self, then: Then) -> Self {
+        AppState(Arc::clone(&self.0), Some(then))
+    }
+
+    /// Ask the gate for a record: as it is, or on pages that show it as it stood, as it stood.
+    ///
+    /// # Errors
+    /// The gate's; [`PageError::NothingThen`] where nothing was known of the person then.
+    pub(crate) fn open_record(&self, user: &User, person: PersonKey, action: &Action) -> Result<Permit, PageError> {
+        let Some(then) = self.1 else { return Ok(self.gate.open(user, person, action, self.now())?) };
+        let permit = self.gate.open_as_at(user, person, action, (then.seq, then.at), self.now())?;
+        if permit.patients().is_empty() {
+            return Err(PageError::NothingThen(person, then.at));
+        }
+        Ok(permit)
+    }
+
+    /// The time for which a page of a record is made.
+    pub(crate) fn page_time(&self) -> Timestamp {
+        self.1.map_or_else(|| self.now(), |then| then.at)
+    }
+
+    /// Where the pages of a record begin.
+    pub(crate) fn base(&self, person: PersonKey) -> String {
+        base(person, self.1.map(|then| then.at))
+    }
+}
+
+/// Where the pages of a record begin: of the record as it is, or as it stood.
+pub(crate) fn base(person: PersonKey, then: Option<Timestamp>) -> String {
+    match then {
+        Some(then) => format!("/record/{person}/at/{}", then.strftime("%Y%m%dT%H%M%SZ")),
+        None => format!("/record/{person}"),
     }
 }
 

@@ -35,7 +35,7 @@ pub async fn show(
     let person = frame::person(&person)?;
     let section = SectionKind::from_slug(&slug).ok_or(PageError::NotFound)?;
     if section == SectionKind::Summary {
-        return Ok(Redirect::to(&format!("/record/{person}")).into_response());
+        return Ok(Redirect::to(&state.base(person)).into_response());
     }
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let page = frame::open(&state, &who.user, person, Page::of(section), kinds(section), move |opened| {

@@ -9,6 +9,7 @@ mod fhir_writing;
 mod finding;
 mod gate;
 mod governed;
+mod history;
 mod hostile_sign_in;
 mod identity_feed;
 mod idp;
