@@ -16,8 +16,9 @@ mod user;
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
 pub use audit_event::audit_event;
 pub use gate::{
-    Action, AsAt, Asked, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome, Permit,
-    PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Since, Situation, StewardPermit, Via, Withheld,
+    Action, AsAt, Asked, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome,
+    Permit, PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Since, Situation, StewardPermit, Via,
+    Withheld,
 };
 pub use store::SaidBearing;
 pub use store::audit::{AuditEntry, Matter, MatterKind};

@@ -327,7 +327,8 @@ impl Records {
             }
             return Ok(permit.seal(None));
         }
-        let shut = self.shut_files(&snapshot, permit, permit.seq(), id.patient, &source, std::slice::from_ref(&item))?;
+        let shut =
+            self.shut_files(&snapshot, permit, permit.seq(), id.patient, &source, std::slice::from_ref(&item))?;
         Ok(permit.seal(Some(item).filter(|item| !shut.contains(&item.id) && sees(permit, item, &source))))
     }
 
@@ -353,7 +354,9 @@ impl Records {
                 let at = permit.seq();
                 self.take_over_labels(&snapshot, permit, at, &|_| false, &source, std::slice::from_ref(&item))?;
                 if !self.reaches(&snapshot, permit, &item)?
-                    || !self.shut_files(&snapshot, permit, at, id.patient, &source, std::slice::from_ref(&item))?.is_empty()
+                    || !self
+                        .shut_files(&snapshot, permit, at, id.patient, &source, std::slice::from_ref(&item))?
+                        .is_empty()
                 {
                     continue;
                 }

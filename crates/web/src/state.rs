@@ -136,28 +136,31 @@ impl AppState {
     pub fn new(config: SiteConfig) -> Self {
         let made = ((config.clock)(), Instant::now());
         let events = Events::new(config.engine.audit().clone());
-        AppState(Arc::new(Site {
-            region_name: config.region_name,
-            gate: config.gate,
-            matcher: config.matcher.unwrap_or_else(|| Arc::new(Rules::new(config.records.clone()))),
-            records: config.records,
-            engine: Some(config.engine),
-            notices: config.notices,
-            named: config.named,
-            accounts: config.accounts,
-            providers: config.providers.into_iter().map(Arc::new).collect(),
-            secure_cookies: config.secure_cookies,
-            trusted_proxies: config.trusted_proxies,
-            demo: config.demo,
-            searches: Arc::new(Searches::new(config.session_limits.searches_per_minute)),
-            sessions: Sessions::new(config.session_limits),
-            flows: Flows::default(),
-            events,
-            throttle: Throttle::default(),
-            profiles: Profiles::default(),
-            clock: config.clock,
-            made,
-        }), None)
+        AppState(
+            Arc::new(Site {
+                region_name: config.region_name,
+                gate: config.gate,
+                matcher: config.matcher.unwrap_or_else(|| Arc::new(Rules::new(config.records.clone()))),
+                records: config.records,
+                engine: Some(config.engine),
+                notices: config.notices,
+                named: config.named,
+                accounts: config.accounts,
+                providers: config.providers.into_iter().map(Arc::new).collect(),
+                secure_cookies: config.secure_cookies,
+                trusted_proxies: config.trusted_proxies,
+                demo: config.demo,
+                searches: Arc::new(Searches::new(config.session_limits.searches_per_minute)),
+                sessions: Sessions::new(config.session_limits),
+                flows: Flows::default(),
+                events,
+                throttle: Throttle::default(),
+                profiles: Profiles::default(),
+                clock: config.clock,
+                made,
+            }),
+            None,
+        )
     }
 }
 
@@ -175,28 +178,31 @@ pub struct Ground {
 impl AppState {
     /// A site that only shows again what was, at one time: nothing comes in, nobody signs in.
     pub(crate) fn looking_back(ground: Ground, at: Timestamp) -> Self {
-        AppState(Arc::new(Site {
-            region_name: ground.region_name,
-            events: ground.gate.events(),
-            gate: ground.gate,
-            matcher: Arc::new(Rules::new(ground.records.clone())),
-            records: ground.records,
-            engine: None,
-            notices: None,
-            named: Named::default(),
-            accounts: Accounts::none(),
-            providers: Vec::new(),
-            secure_cookies: false,
-            trusted_proxies: Proxies::default(),
-            demo: None,
-            sessions: Sessions::new(SessionLimits::default()),
-            flows: Flows::default(),
-            throttle: Throttle::default(),
-            searches: Arc::default(),
-            profiles: Profiles::default(),
-            clock: Arc::new(move || at),
-            made: (at, Instant::now()),
-        }), None)
+        AppState(
+            Arc::new(Site {
+                region_name: ground.region_name,
+                events: ground.gate.events(),
+                gate: ground.gate,
+                matcher: Arc::new(Rules::new(ground.records.clone())),
+                records: ground.records,
+                engine: None,
+                notices: None,
+                named: Named::default(),
+                accounts: Accounts::none(),
+                providers: Vec::new(),
+                secure_cookies: false,
+                trusted_proxies: Proxies::default(),
+                demo: None,
+                sessions: Sessions::new(SessionLimits::default()),
+                flows: Flows::default(),
+                throttle: Throttle::default(),
+                searches: Arc::default(),
+                profiles: Profiles::default(),
+                clock: Arc::new(move || at),
+                made: (at, Instant::now()),
+            }),
+            None,
+        )
     }
 
     /// The same site, whose pages show records as they stood.

@@ -288,7 +288,11 @@ impl Gate {
         let snapshot = self.derived.snapshot()?;
         let seq = seq.min(snapshot.seq());
         let patients = snapshot.patients_of(person, seq)?;
-        self.decide(&snapshot, Opening { user, person, action, seq, since: None, known: patients.clone(), patients }, now)
+        self.decide(
+            &snapshot,
+            Opening { user, person, action, seq, since: None, known: patients.clone(), patients },
+            now,
+        )
     }
 
     /// Put an access to the policies and write down what they say.

@@ -42,9 +42,8 @@ impl Records {
             patients.sort_unstable();
             patients.dedup();
             for patient in patients {
-                snapshot.each_row(patient, &missing, at, |row| {
-                    self.push(snapshot, row, source, &all, plain, &mut more)
-                })?;
+                snapshot
+                    .each_row(patient, &missing, at, |row| self.push(snapshot, row, source, &all, plain, &mut more))?;
             }
         }
         let mut pass_on: Vec<(String, LabelSet)> = Vec::new();

@@ -78,9 +78,7 @@ impl Records {
         let kinds = [ResourceType::DocumentReference, ResourceType::DiagnosticReport, ResourceType::Media];
         let all = Filter { deleted: true, ..Filter::default() };
         let plain = Overlay { survivor: None, secrets: None };
-        snapshot.each_row(patient, &kinds, at, |row| {
-            self.push(snapshot, row, source, &all, plain, &mut documents)
-        })?;
+        snapshot.each_row(patient, &kinds, at, |row| self.push(snapshot, row, source, &all, plain, &mut documents))?;
         let whole = |kind| kinds.contains(&kind);
         self.take_over_labels(snapshot, permit, at, &whole, source, &documents)?;
         let mut shut = Vec::new();

@@ -293,7 +293,8 @@ fn menu(base: &str, person: PersonKey, page: &Page) -> Vec<MenuEntry> {
         title: section.title(),
         here: page.section == Some(section),
     };
-    let more = [("timeline", base.to_owned(), "Timeline"), ("as-at", format!("/record/{person}"), "As it stood on a day")];
+    let more =
+        [("timeline", base.to_owned(), "Timeline"), ("as-at", format!("/record/{person}"), "As it stood on a day")];
     let more = more.map(|(slug, base, title)| MenuEntry {
         href: format!("{base}/{slug}"),
         title,

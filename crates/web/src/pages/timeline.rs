@@ -152,7 +152,9 @@ pub async fn show(
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(&person)?;
     let stretch = Stretch::between(&asked.from, &asked.to).ok_or_else(|| {
-        PageError::Bad("These are no two years, months or days, the earlier first: for instance 2019 and 2024-03.".into())
+        PageError::Bad(
+            "These are no two years, months or days, the earlier first: for instance 2019 and 2024-03.".into(),
+        )
     })?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let page = Page { title: "Timeline".into(), section: None, audit: "timeline".into() };

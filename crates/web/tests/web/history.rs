@@ -38,6 +38,14 @@ async fn opened_by_paramedic(region: &Governed) -> Visitor<'_> {
     paramedic
 }
 
+/// The link of a page that begins so.
+#[track_caller]
+fn link(page: &Page, start: &str) -> String {
+    let path = start.split('?').next().unwrap();
+    let found = page.links(path).into_iter().find(|link| link.starts_with(start));
+    found.unwrap_or_else(|| panic!("no link {start}: {:?}", page.links(path)))
+}
+
 /// Look for words in the letters: what is found.
 async fn found(visitor: &Visitor<'_>, letters: &str, words: &str) -> Page {
     let form = visitor.get(letters).await.expect(200);
@@ -90,8 +98,8 @@ async fn the_record_of_then_says_what_was_known_then_and_every_link_stays_there(
         let page = officer.get(&entry).await.expect(200);
         if page.text().contains("as it stood at") && page.body.contains(&format!("{entry}/shown")) {
             let shown = officer.get(&format!("{entry}/shown")).await.expect(200);
-            assert!(shown.body.contains("It is the same as what was sent"), "{entry}: {}", page.text());
-            again += 1;
+            assert!(!shown.body.contains("It is not the same"), "{entry}: {}", page.text());
+            again += usize::from(shown.body.contains("It is the same as what was sent"));
         }
     }
     assert!(again > 10, "{again} pages of then were shown again");
@@ -118,7 +126,8 @@ async fn what_is_withheld_today_is_withheld_in_the_record_of_then() {
     let setting = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PracticeSettingCode";
     visit["serviceType"] = json!({"coding": [{"system": setting, "code": "360"}], "text": "Blue clinic"});
     let mut sealed = condition("c60", "Something private");
-    sealed["meta"] = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
+    sealed["meta"] =
+        json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
     take(&region.pages.engine, "gp", &[visit, sealed]).await;
     let letters = paramedic.get(&format!("{base}/letters")).await.expect(200);
     letters.says_not("Letter of the blue clinic").says("Withheld from you on this page");
@@ -136,7 +145,14 @@ async fn what_is_withheld_today_is_withheld_in_the_record_of_then() {
         paramedic.get(&page).await.expect(404);
     }
     // The practice that wrote them sees them, then and now.
-    region.pages.visitor("gp").await.get(&format!("{base}/letters")).await.expect(200).says("Letter of the blue clinic");
+    region
+        .pages
+        .visitor("gp")
+        .await
+        .get(&format!("{base}/letters"))
+        .await
+        .expect(200)
+        .says("Letter of the blue clinic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,13 +242,16 @@ async fn the_timeline_holds_every_entry_once_and_narrows_by_links() {
     let (asthma, measles) = (all.text().find("Asthma").unwrap(), all.text().rfind("Measles").unwrap());
     assert!(asthma < measles && measles < all.text().find("Their sources gave no date").unwrap(), "in order");
     // Zoom by links: the year, the month, the day.
-    let years = all.links(&format!("{page}?from=2026&to=2026"));
-    let year = gp.get(&years[0]).await.expect(200);
-    year.says("Timeline: 2026").says("Asthma").says_not("Measles").says_not("Their sources gave no date").says("Jan-2026");
+    let year = gp.get(&link(&all, &format!("{page}?from=2026&to=2026"))).await.expect(200);
+    year.says("Timeline: 2026")
+        .says("Asthma")
+        .says_not("Measles")
+        .says_not("Their sources gave no date")
+        .says("Jan-2026");
     year.says("1 without a date");
-    let month = gp.get(&year.links(&format!("{page}?from=2026-01&to=2026-01"))[0]).await.expect(200);
+    let month = gp.get(&link(&year, &format!("{page}?from=2026-01&to=2026-01"))).await.expect(200);
     month.says("Timeline: Jan-2026").says("Asthma").says_not("Admission").says("07-Jan-2026");
-    let day = gp.get(&month.links(&format!("{page}?from=2026-01-07&to=2026-01-07"))[0]).await.expect(200);
+    let day = gp.get(&link(&month, &format!("{page}?from=2026-01-07&to=2026-01-07"))).await.expect(200);
     day.says("Clinic letter of January").says_not("Asthma");
     assert!(day.links(&page).contains(&format!("{page}?from=2026-01&to=2026-01")), "and back");
     // A date known by its year alone is in the year.
@@ -241,8 +260,8 @@ async fn the_timeline_holds_every_entry_once_and_narrows_by_links() {
     let letters = gp.get(&format!("{page}?kind=letters&kind=visits&source=gp")).await.expect(200);
     letters.says("Clinic letter of January").says("Routine appointment").says_not("Asthma").says_not("Admission");
     letters.says("of what you chose");
-    let links = letters.links(&format!("{page}?from=2026"));
-    assert!(links.iter().all(|link| link.contains("kind=letters&kind=visits&source=gp")), "{links:?}");
+    let zoomed = link(&letters, &format!("{page}?from=2026&to=2026"));
+    assert!(zoomed.ends_with("kind=letters&kind=visits&source=gp"), "{zoomed}");
     let none = gp.get(&format!("{page}?kind=%3Cscript%3E&source=%E2%80%AEnobody&start=999999")).await.expect(200);
     none.says("Nothing of what you chose");
     assert!(!none.body.contains("<script>"));
@@ -292,38 +311,44 @@ async fn words_are_found_inside_letters_and_what_was_not_looked_into_is_said() {
     let region = Governed::new().await;
     region.admit().await;
     let long = format!("{} needle {}", "x".repeat(10_000), "hay ".repeat(10_000));
-    let hostile = "<p>Her <b>war</b>farin</p><script>alert('warfarin dose')</script>\u{202e}<img src=x onerror=alert(1)>";
+    let hostile =
+        "<p>Her <b>war</b>farin</p><script>alert('warfarin dose')</script>\u{202e}<img src=x onerror=alert(1)>";
     let plain = "Dear colleague,\r\nstart WARFARIN <script>alert(1)</script> \u{202e}today\u{2066}";
     let file = json!({"resourceType": "Binary", "id": "b1", "contentType": "text/plain",
         "data": base64::engine::general_purpose::STANDARD.encode("Warfarin stopped in the clinic")});
     let mut elsewhere = letter("d15", "Letter in a file", "text/plain", b"");
     elsewhere["content"] = json!([{"attachment": {"contentType": "text/plain", "url": "Binary/b1"}}]);
     let mut sealed = letter("d16", "Sealed letter", "text/plain", b"warfarin of the sealed letter");
-    sealed["meta"] = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
+    sealed["meta"] =
+        json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
     let pdf = b"%PDF-1.7 1 0 obj << /JS (app.alert(1)) >> warfarin";
-    take(&region.pages.engine, "gp", &[
-        letter("d10", "Anticoagulation", "text/html", hostile.as_bytes()),
-        letter("d11", "Discharge <i>summary</i>", "text/plain", plain.as_bytes()),
-        letter("d12", "Scanned letter", "application/pdf", pdf),
-        letter("d13", "Very long letter", "text/plain", long.as_bytes()),
-        letter("d14", "Letter in RTF", "text/plain", b"{\\rtf1 warfarin}"),
-        file,
-        elsewhere,
-        sealed,
-    ])
+    take(
+        &region.pages.engine,
+        "gp",
+        &[
+            letter("d10", "Anticoagulation", "text/html", hostile.as_bytes()),
+            letter("d11", "Discharge <i>summary</i>", "text/plain", plain.as_bytes()),
+            letter("d12", "Scanned letter", "application/pdf", pdf),
+            letter("d13", "Very long letter", "text/plain", long.as_bytes()),
+            letter("d14", "Letter in RTF", "text/plain", b"{\\rtf1 warfarin}"),
+            file,
+            elsewhere,
+            sealed,
+        ],
+    )
     .await;
     let doctor = region.pages.visitor("doctor").await;
     let letters = region.record("/letters");
     let page = found(&doctor, &letters, "  warfarin ").await;
     page.says("3 of 7 letters have all of these words");
-    page.says("Her warfarin").says("start WARFARIN").says("Warfarin stopped").says_not("sealed");
+    page.says("Her warfarin").says("start WARFARIN").says("Warfarin stopped").says_not("of the sealed letter");
     assert!(page.body.contains("<mark>WARFARIN</mark>") && page.body.contains("<mark>warfarin</mark>"));
     // Nothing of a letter runs, or turns the page around.
     assert!(!page.body.contains("<script>alert") && !page.body.contains("<img") && !page.body.contains('\u{202e}'));
     assert!(!page.body.contains("<i>summary") && !page.body.contains("warfarin dose"));
     // What could not be looked into is named, with why.
     page.says("Not everything could be looked into");
-    page.says("1 letter : its text is in a PDF").says("Scanned letter").says("its text is in RTF").says("Letter in RTF");
+    page.says("1 letter: its text is in a PDF").says("Scanned letter").says("its text is in RTF").says("Letter in RTF");
     let one = found(&doctor, &letters, "needle").await;
     one.says("1 of 7 letters has all of these words").says("Very long letter");
     assert!(one.body.len() < 60_000, "a snippet, not the letter");
