@@ -1,6 +1,6 @@
 //! The record in the order of time.
 
-use fhir::{PatientKey, Resource};
+use fhir::{PatientKey, Resource, ResourceId};
 use jiff::Timestamp;
 use record::{
     ParsedItem, SourceInfo, SourceKind,

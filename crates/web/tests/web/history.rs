@@ -248,7 +248,7 @@ async fn the_timeline_holds_every_entry_once_and_narrows_by_links() {
         .says_not("Measles")
         .says_not("Their sources gave no date")
         .says("Jan-2026");
-    year.says("1 without a date");
+    year.says("2 without a date");
     let month = gp.get(&link(&year, &format!("{page}?from=2026-01&to=2026-01"))).await.expect(200);
     month.says("Timeline: Jan-2026").says("Asthma").says_not("Admission").says("07-Jan-2026");
     let day = gp.get(&link(&month, &format!("{page}?from=2026-01-07&to=2026-01-07"))).await.expect(200);
