@@ -366,8 +366,8 @@ impl Frame {
     pub fn ago(&self, at: &Timestamp) -> String {
         let ago = when::ago(*at, self.now);
         match (&self.then, ago.strip_suffix(" ago")) {
-            (Some(_), Some(span)) => format!("{span} before"),
-            (Some(_), None) => "just before".into(),
+            (Some(_), Some(span)) => format!("{span} before then"),
+            (Some(_), None) => "just before then".into(),
             (None, _) => ago,
         }
     }
