@@ -17,7 +17,7 @@ await writeFile("dist/viewer.css", code);
 await copyFile("src/icon.svg", "dist/icon.svg");
 
 await build({
-  entryPoints: ["src/trend.ts", "src/progress.ts", "src/steward.ts", "src/inbox.ts", "src/list.ts"],
+  entryPoints: ["src/trend.ts", "src/progress.ts", "src/steward.ts", "src/inbox.ts", "src/list.ts", "src/form.ts"],
   outdir: "dist",
   bundle: true,
   minify: true,

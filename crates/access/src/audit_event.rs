@@ -67,6 +67,7 @@ fn pattern(recorded: &Recorded, about_one: bool) -> Pattern {
             action: "R",
             query: false,
         },
+        "write" => plain((EVENT, "object"), "write", if recorded.what.starts_with("sign") { "C" } else { "U" }),
         "sign-in" => plain((DICOM, "110114"), "sign-in", "E"),
         "sign-out" => plain((DICOM, "110114"), "sign-out", "E"),
         "change-policies" => plain((DICOM, "110113"), "change-policies", "U"),

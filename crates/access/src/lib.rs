@@ -18,7 +18,7 @@ pub use audit_event::audit_event;
 pub use gate::{
     Action, AsAt, Asked, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome,
     Permit, PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Since, Situation, StewardPermit, Via,
-    Withheld,
+    Withheld, WritePermit,
 };
 pub use store::SaidBearing;
 pub use store::audit::{AuditEntry, Matter, MatterKind};

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use access::policy::{
-    Access, Class, Desk, Door, Policies,
-    matrix::{TYPES, Way, entry, markdown, sees, user},
+    Access, Class, Desk, Door, Policies, WRITINGS,
+    matrix::{TYPES, Way, entry, markdown, sees, user, writes},
 };
 use fhir::ResourceType as T;
 
@@ -232,6 +232,48 @@ fn every_cell_of_the_matrix_is_as_expected() {
         assert!(covered.contains(&job.name.as_str()), "no expectations for {}", job.name);
     }
     assert_eq!(policies.labels().all().map(|(name, _)| name).collect::<Vec<_>>().len(), LABELS.len());
+}
+
+/// What a job writes here, where its organisation looks after the person by the data.
+fn written(job: &str) -> &'static [&'static str] {
+    match job {
+        "gp"
+        | "hospital-doctor"
+        | "ward-nurse"
+        | "community-nurse"
+        | "mental-health-worker"
+        | "paramedic"
+        | "health-professional" => {
+            &["about-me", "urgent-care", "respect", "crisis", "contingency", "advance-care", "care-and-support"]
+        }
+        "social-worker" => &["about-me", "contingency", "care-and-support"],
+        "care-home-manager" => &["about-me"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn who_writes_what_is_as_expected_and_a_reason_of_ones_own_writes_nothing() {
+    let policies = Policies::builtin().unwrap();
+    let mut wrong = Vec::new();
+    for expected in expected() {
+        for way in Way::all() {
+            for what in WRITINGS.into_iter().chain(["a-form-nobody-knows", ""]) {
+                let want = match &way {
+                    Way::Relationship(_) => written(expected.job).contains(&what),
+                    Way::Own => expected.job == "person" && ["about-me", "advance-care"].contains(&what),
+                    Way::None | Way::Claimed(_) | Way::Glass => false,
+                };
+                if writes(&policies, expected.job, &way, what) != want {
+                    wrong.push(format!("{} / {} / {what}: expected {want}", expected.job, way.name()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let (gp, kind) = user(&policies, "gp").unwrap();
+    let claimed = policies.write(&gp, &kind, "respect", &Way::Claimed("ongoing-care").access());
+    assert!(claimed.because.unwrap().contains("takes a relationship that the data show"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::{
     compare::at,
-    packed::{NHS_STEM, Record, pack_birth, unpack_birth},
+    packed::{Address, NHS_STEM, Record, pack_birth, unpack_birth},
     terms::{Lexicon, NONE, Term, mix},
 };
 
@@ -116,6 +116,94 @@ fn family_keys(term: &Term, mut with: impl FnMut(u32)) {
     }
 }
 
+type Forenames = [u32; 3];
+type Families = [u32; 4];
+
+/// The keys of the first few forenames, each once; 0 where there are fewer.
+fn forenames_of(record: &Record<'_>, lexicon: Lexicon<'_>) -> Forenames {
+    let mut found = Forenames::default();
+    for term in record.givens.iter().filter_map(|id| lexicon.get(*id)) {
+        put_new(&mut found, term.key);
+    }
+    found
+}
+
+/// The keys of the first few family names and their parts.
+fn families_of(record: &Record<'_>, lexicon: Lexicon<'_>) -> Families {
+    let mut found = Families::default();
+    for term in record.families.iter().filter_map(|id| lexicon.get(*id)) {
+        family_keys(term, |part| put_new(&mut found, part));
+    }
+    found
+}
+
+/// Into the first free slot, unless it is there already or there is no room.
+fn put_new(slots: &mut [u32], key: u32) {
+    for slot in slots {
+        if *slot == key {
+            return;
+        }
+        if *slot == 0 {
+            *slot = key;
+            return;
+        }
+    }
+}
+
+/// Whether a row is filed under a key of one of the rules whose blocks may be passed over: the same as looking for it
+/// among [`filed_keys`], at a small part of the work.
+pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u64) -> bool {
+    let named = |name: u32| name != 0;
+    let is = |a: u32, b: u32| key(rule, a, b, 0) == wanted;
+    let code = |address: &Address| lexicon.get(address.postcode).map(|code| code.key);
+    let street = |address: &Address| lexicon.get(address.street).map(|street| street.key);
+    let house = |address: &Address| Some(address.house & 0xffff);
+    match rule {
+        Rule::Nhs => record.nhs.iter().any(|word| is(word & NHS_STEM, 0)),
+        Rule::Phone => record.phones.iter().any(|phone| is(*phone, 0)),
+        Rule::Email => record.emails.iter().step_by(2).any(|email| is(*email, 0)),
+        Rule::Identifier => record.identifiers.chunks_exact(2).any(|pair| match pair {
+            [system, value] => lexicon.get(*system).is_some_and(|system| is(system.key, *value)),
+            _ => false,
+        }),
+        Rule::Names => {
+            let families = families_of(record, lexicon);
+            let forenames = forenames_of(record, lexicon);
+            forenames
+                .iter()
+                .filter(|name| named(**name))
+                .any(|forename| families.iter().filter(|name| named(**name)).any(|family| is(*forename, *family)))
+        }
+        Rule::StreetForename => {
+            let [forename, ..] = forenames_of(record, lexicon);
+            named(forename) && record.addresses().filter_map(|own| street(&own)).any(|street| is(street, forename))
+        }
+        Rule::FamilyPostcode => {
+            let [family, ..] = families_of(record, lexicon);
+            named(family) && record.addresses().filter_map(|own| code(&own)).any(|code| is(code, family))
+        }
+        Rule::PostcodeHouse => record
+            .addresses()
+            .filter(|own| own.house != 0)
+            .filter_map(|own| Some((code(&own)?, house(&own)?)))
+            .any(|(code, house)| is(code, house)),
+        Rule::House => record
+            .addresses()
+            .filter_map(|own| Some((house(&own).filter(|house| *house != 0)?, street(&own)?)))
+            .any(|(house, street)| is(house, street)),
+        Rule::StreetPlace => record.addresses().any(|own| {
+            let places = [own.place, own.locality];
+            let mut places = places.iter().filter_map(|id| lexicon.get(*id)).map(|place| place.key);
+            street(&own).is_some_and(|street| places.any(|place| is(street, place)))
+        }),
+        _ => {
+            let mut has = false;
+            filed_keys(record, lexicon, |_, key| has |= key == wanted);
+            has
+        }
+    }
+}
+
 /// Every key that a row is filed under.
 pub fn filed_keys(record: &Record<'_>, lexicon: Lexicon<'_>, emit: impl FnMut(Rule, u64)) {
     keys_of(record, lexicon, RARE_FILED_MOST, emit);
@@ -132,32 +220,7 @@ fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: 
     }
     let birth = record.birth();
     let (year, month, day) = unpack_birth(birth);
-    let mut forenames: [u32; 3] = [0; 3];
-    let mut families: [u32; 4] = [0; 4];
-    {
-        let mut slots = forenames.iter_mut();
-        let mut known = Vec::new();
-        for term in record.givens.iter().filter_map(|id| lexicon.get(*id)) {
-            if !known.contains(&term.key)
-                && let Some(slot) = slots.next()
-            {
-                known.push(term.key);
-                *slot = term.key;
-            }
-        }
-        let mut slots = families.iter_mut();
-        known.clear();
-        for term in record.families.iter().filter_map(|id| lexicon.get(*id)) {
-            family_keys(term, |part| {
-                if !known.contains(&part)
-                    && let Some(slot) = slots.next()
-                {
-                    known.push(part);
-                    *slot = part;
-                }
-            });
-        }
-    }
+    let (forenames, families) = (forenames_of(record, lexicon), families_of(record, lexicon));
     // Rare as a given name and as a family name: somebody else may have it in the other place.
     let rare = |name: &Term, other: crate::terms::Kind| {
         name.text.len() >= 3
@@ -311,6 +374,87 @@ pub fn further(record: &Record<'_>, lexicon: Lexicon<'_>, mut emit: impl FnMut(R
     for middle in record.middles.iter().filter_map(|id| lexicon.get(*id)) {
         if birth != 0 {
             emit(Rule::BirthForename, key(Rule::BirthForename, birth, middle.key, 0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        facts::{AddressFacts, IdentifierFacts, PatientFacts},
+        packed::pack,
+        terms::Terms,
+    };
+
+    fn address(line: &str, place: &str, postcode: Option<&str>) -> AddressFacts {
+        AddressFacts {
+            lines: vec![line.into()],
+            places: vec!["Shaw".into(), place.into()],
+            region: None,
+            postcode: postcode.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_key_is_looked_for_by_its_rule_alone_with_the_same_answer() {
+        let whole = PatientFacts {
+            nhs_number: Some(9_990_000_018),
+            nhs_numbers_old: vec![9_990_000_026],
+            families: vec!["Smith-Jones".into(), "O'Brien".into()],
+            givens: vec!["Robert".into(), "Bob".into(), "Ngozi".into()],
+            birth: "1965-04-12".parse().ok(),
+            addresses: vec![
+                address("12a High Street", "Oldham", Some("OL9 6AA")),
+                address("Rose Cottage", "Leeds", None),
+                address("7 Mill Lane", "", Some("LS1 4AP")),
+            ],
+            phones: vec!["0161 496 0000".into(), "07700 900123".into()],
+            emails: vec!["someone@mail.example".into(), "bob7@mail.example".into()],
+            identifiers: vec![
+                IdentifierFacts { system: "here".into(), value: "4711".into() },
+                IdentifierFacts { system: "there".into(), value: "X-9".into() },
+            ],
+            ..PatientFacts::default()
+        };
+        let bare = PatientFacts { givens: vec!["Ann".into()], ..PatientFacts::default() };
+        let other = PatientFacts {
+            families: vec!["Patel".into()],
+            addresses: vec![address("12a High Street", "Oldham", Some("OL9 6AA"))],
+            ..whole.clone()
+        };
+        let terms = Terms::new(10);
+        let lexicon = Lexicon { terms: &terms, local: &[] };
+        let rows = [whole, bare, other].map(|facts| {
+            let mut words = Vec::new();
+            pack(&facts, &[], &mut |kind, text| terms.add(kind, text), &mut words);
+            words
+        });
+        let filed = rows.each_ref().map(|words| {
+            let mut filed = Vec::new();
+            filed_keys(&Record::read(words), lexicon, |rule, key| filed.push((rule, key)));
+            filed
+        });
+        let limited = [
+            Rule::Names,
+            Rule::StreetForename,
+            Rule::Phone,
+            Rule::Email,
+            Rule::Identifier,
+            Rule::Nhs,
+            Rule::FamilyPostcode,
+            Rule::PostcodeHouse,
+            Rule::House,
+            Rule::StreetPlace,
+        ];
+        for rule in limited {
+            assert!(filed[0].iter().filter(|(own, _)| *own == rule).count() > 1, "{rule:?} has several keys");
+        }
+        for (words, own) in rows.iter().zip(&filed) {
+            for (rule, key) in filed.iter().flatten() {
+                let found = is_filed(&Record::read(words), lexicon, *rule, *key);
+                assert_eq!(found, own.contains(&(*rule, *key)), "{rule:?}");
+            }
         }
     }
 }

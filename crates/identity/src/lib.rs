@@ -32,7 +32,7 @@ pub use decide::{Candidate, Decision, Evidence, decide};
 pub use explain::Explanation;
 pub use facts::{AddressFacts, IdentifierFacts, PatientFacts, facts_of, is_newborn, is_nobody, ten_digits};
 pub use fold::{fold_name, fold_words, postcode_key};
-pub use index::{Builder, Index, Packed, Question};
+pub use index::{Builder, Index, Packed, Packer, Question, Rows};
 pub use matching::{Answer, Matcher, Outcome, Ruling, Scored, Scratch};
 pub use model::{Class, Comparison, Level, Line, Model, ModelError, Prior, Scenarios, Scorer, Thresholds, Weighed};
 pub use train::{Training, train};

@@ -12,6 +12,8 @@ use crate::{
 use fhir::{PatientKey, PersonKey};
 use serde::Serialize;
 
+/// Candidates are fetched from memory so many at a time, then compared.
+const PIECE: usize = 32;
 /// Candidates kept with a decision.
 const KEPT_MAX: usize = 10;
 /// Candidates whose odds are below these are not worth keeping.
@@ -262,23 +264,34 @@ impl<'a> Matcher<'a> {
         }
         rows.sort_unstable();
         rows.dedup();
-        self.index.fetch_rows(rows);
         let context = self.context(lexicon, shared);
         let odds = self.scorer.prior_odds();
         let mut compared = 0;
-        for &row in rows.iter() {
-            if !self.index.is_live(row) {
-                continue;
+        for piece in rows.chunks(PIECE) {
+            self.index.fetch_rows(piece);
+            let mut others = [Record::default(); PIECE];
+            let mut live = [0; PIECE];
+            let mut count = 0;
+            for row in piece.iter().copied().filter(|row| self.index.is_live(*row)) {
+                if let (Some(record), Some(other), Some(number)) =
+                    (self.index.row(row), others.get_mut(count), live.get_mut(count))
+                {
+                    (*other, *number) = (record, row);
+                    count += 1;
+                }
             }
-            let Some(other) = self.index.row(row) else { continue };
-            compared += 1;
-            let pattern = compare(&record, &other, &context);
-            let weighed = self.scorer.weigh(&pattern);
-            let ruled = pattern.level(at::NHS) == level::nhs::SAME;
-            if weighed.factor * odds > KEPT_PROBABILITY || ruled {
-                found.push((row, pattern, weighed));
-            } else {
-                passed_over(&weighed);
+            let others = others.get(..count).unwrap_or_default();
+            self.index.fetch_texts(others);
+            compared += count;
+            for (other, row) in others.iter().zip(live) {
+                let pattern = compare(&record, other, &context);
+                let weighed = self.scorer.weigh(&pattern);
+                let ruled = pattern.level(at::NHS) == level::nhs::SAME;
+                if weighed.factor * odds > KEPT_PROBABILITY || ruled {
+                    found.push((row, pattern, weighed));
+                } else {
+                    passed_over(&weighed);
+                }
             }
         }
         compared
@@ -291,6 +304,7 @@ impl<'a> Matcher<'a> {
                 || record.emails.iter().step_by(2).any(|own| *own == word)
                 || record.identifiers.iter().skip(1).step_by(2).any(|own| *own == word)
         };
+        self.index.fetch_rows(rows);
         rows.iter().filter(|row| self.index.is_live(**row) && self.index.row(**row).is_some_and(has)).count()
     }
 

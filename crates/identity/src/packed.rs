@@ -153,6 +153,13 @@ impl<'a> Record<'a> {
         })
     }
 
+    /// The terms whose texts comparing may have to look at.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let addresses =
+            self.addresses().flat_map(|address| [address.postcode, address.street, address.place, address.locality]);
+        self.givens.iter().chain(self.families).copied().chain(addresses)
+    }
+
     /// The terms that are counted for term frequency.
     pub fn terms(&self) -> impl Iterator<Item = u32> + use<'a> {
         let addresses = self

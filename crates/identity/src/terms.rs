@@ -1,10 +1,11 @@
 //! The dictionary: every distinct name, postcode, street and place once, with how often it occurs. Append-only. Reading
-//! waits for nobody: terms are published by a release store of a chain's head; one writer at a time adds.
+//! waits for nobody: terms are published by a release store of a slot; one writer at a time adds.
 
 use crate::text::{GROUPS_MAX, groups_of, sound};
+use smol_str::SmolStr;
 use std::sync::{
     Mutex, OnceLock, PoisonError,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
 /// No term.
@@ -15,6 +16,11 @@ pub const LOCAL: u32 = 0xF000_0000;
 const TEXT_MAX: usize = 48;
 const CHUNK: usize = 4096;
 const CHUNKS: usize = 16_384;
+/// Slots of the first table, at least.
+const SLOTS_LEAST: usize = 1024;
+const GROWTH: usize = 4;
+/// From the smallest first table on, so many hold more terms than there are chunks for.
+const TABLES: usize = 10;
 
 /// What a term is a term of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +64,8 @@ impl Kind {
 /// A text, and what comparing needs to know of it.
 #[derive(Debug)]
 pub struct Term {
-    /// The folded text.
-    pub text: Box<str>,
+    /// The folded text; nearly every one lies in the term itself, so that reading it waits for memory once, not twice.
+    pub text: SmolStr,
     /// For blocking: the nickname group of a given name or the sound of any name; the text itself of all else.
     pub key: u32,
     /// The sound of a name.
@@ -68,7 +74,6 @@ pub struct Term {
     pub groups: [u16; GROUPS_MAX],
     kind: u8,
     hash: u32,
-    next: AtomicU32,
     count: AtomicU32,
 }
 
@@ -96,16 +101,7 @@ impl Term {
             }
             _ => {}
         }
-        Term {
-            text: text.into(),
-            key,
-            sound: heard,
-            groups,
-            kind: kind.code(),
-            hash,
-            next: AtomicU32::new(NONE),
-            count: AtomicU32::new(0),
-        }
+        Term { text: text.into(), key, sound: heard, groups, kind: kind.code(), hash, count: AtomicU32::new(0) }
     }
 
     /// Whether two terms are terms of the same kind.
@@ -196,22 +192,51 @@ fn hash_of(kind: u8, text: &str) -> u32 {
 
 type Chunk = Box<[OnceLock<Term>]>;
 
+/// Where terms are found by their hash: each slot holds a term's hash and number, or nothing; what does not find its slot
+/// free lies in the next free one. Telling terms apart by the slot alone saves looking at terms that are not meant.
+type Slots = Box<[AtomicU64]>;
+
+const EMPTY: u64 = u64::MAX;
+
+fn slots(count: usize) -> Slots {
+    (0..count.next_power_of_two()).map(|_| AtomicU64::new(EMPTY)).collect()
+}
+
+/// Put a term into the first free slot from its own on. There is one: tables are never more than half full.
+fn place(slots: &[AtomicU64], hash: u32, id: u32) {
+    let entry = u64::from(hash) << 32 | u64::from(id);
+    for step in 0..slots.len() {
+        let Some(slot) = slots.get((hash as usize + step) & (slots.len() - 1)) else { return };
+        if slot.load(Ordering::Relaxed) == EMPTY {
+            slot.store(entry, Ordering::Release);
+            return;
+        }
+    }
+}
+
 /// The dictionary.
 #[derive(Debug)]
 pub struct Terms {
     chunks: Box<[OnceLock<Chunk>]>,
-    heads: Box<[AtomicU32]>,
+    /// Tables, each [`GROWTH`] times as large as the one before. Terms are found in the one of the number `table`; former
+    /// ones are kept, for somebody may still be looking into them.
+    tables: [OnceLock<Slots>; TABLES],
+    table: AtomicUsize,
     used: Mutex<u32>,
     text_bytes: AtomicU32,
 }
 
 impl Terms {
-    /// A dictionary for about so many terms; more are no error, only slower.
+    /// A dictionary with room for about so many terms; it grows when there are more.
     pub fn new(expected: usize) -> Terms {
-        let heads = expected.clamp(1024, 1 << 22).next_power_of_two();
+        let tables: [OnceLock<Slots>; TABLES] = std::array::from_fn(|_| OnceLock::new());
+        if let Some(first) = tables.first() {
+            first.get_or_init(|| slots(expected.clamp(SLOTS_LEAST, 1 << 22) * 2));
+        }
         Terms {
             chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect(),
-            heads: (0..heads).map(|_| AtomicU32::new(NONE)).collect(),
+            tables,
+            table: AtomicUsize::new(0),
             used: Mutex::new(0),
             text_bytes: AtomicU32::new(0),
         }
@@ -223,8 +248,30 @@ impl Terms {
         self.chunks.get(id / CHUNK)?.get()?.get(id % CHUNK)?.get()
     }
 
-    fn head(&self, hash: u32) -> Option<&AtomicU32> {
-        self.heads.get(hash as usize & (self.heads.len() - 1))
+    /// Have the processor fetch a term.
+    pub(crate) fn touch(&self, id: u32) -> u32 {
+        self.get(id).map_or(0, |term| term.hash)
+    }
+
+    fn slots(&self) -> &[AtomicU64] {
+        self.tables.get(self.table.load(Ordering::Acquire)).and_then(OnceLock::get).map_or(&[], |slots| slots)
+    }
+
+    /// When the table is half full the next one takes its place. Whoever looks for a term meanwhile finds it in the old one.
+    fn grow(&self, used: u32) {
+        let old = self.slots();
+        if (used as usize) < old.len() / 2 {
+            return;
+        }
+        let number = self.table.load(Ordering::Acquire) + 1;
+        let Some(next) = self.tables.get(number) else { return };
+        let made = slots(old.len() * GROWTH);
+        for entry in old.iter().map(|slot| slot.load(Ordering::Relaxed)).filter(|entry| *entry != EMPTY) {
+            place(&made, low(entry >> 32), low(entry));
+        }
+        if next.set(made).is_ok() {
+            self.table.store(number, Ordering::Release);
+        }
     }
 
     /// The number of a text, if it is known.
@@ -234,12 +281,19 @@ impl Terms {
     }
 
     fn find_hashed(&self, kind: u8, hash: u32, text: &str) -> Option<u32> {
-        let mut at = self.head(hash)?.load(Ordering::Acquire);
-        while let Some(term) = self.get(at) {
-            if term.hash == hash && term.kind == kind && *term.text == *text {
-                return Some(at);
+        let slots = self.slots();
+        for step in 0..slots.len() {
+            let entry = slots.get((hash as usize + step) & (slots.len() - 1))?.load(Ordering::Acquire);
+            if entry == EMPTY {
+                return None;
             }
-            at = term.next.load(Ordering::Acquire);
+            if low(entry >> 32) == hash
+                && let Some(term) = self.get(low(entry))
+                && term.kind == kind
+                && term.text == text
+            {
+                return Some(low(entry));
+            }
         }
         None
     }
@@ -259,15 +313,17 @@ impl Terms {
         }
         let id = *used;
         let term = Term::new(kind, text);
-        let Some(head) = self.head(term.hash) else { return NONE };
+        let hash = term.hash;
         let Some(chunk) = self.chunks.get(id as usize / CHUNK) else { return NONE };
         let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-        term.next.store(head.load(Ordering::Acquire), Ordering::Release);
-        self.text_bytes.fetch_add(u32::try_from(term.text.len()).unwrap_or(0) + 16, Ordering::Relaxed);
+        if term.text.is_heap_allocated() {
+            self.text_bytes.fetch_add(u32::try_from(term.text.len()).unwrap_or(0) + 32, Ordering::Relaxed);
+        }
         if chunk.get(id as usize % CHUNK).is_none_or(|slot| slot.set(term).is_err()) {
             return NONE;
         }
-        head.store(id, Ordering::Release);
+        self.grow(id);
+        place(self.slots(), hash, id);
         *used = id + 1;
         id
     }
@@ -288,7 +344,7 @@ impl Terms {
         let chunks = self.chunks.iter().filter(|chunk| chunk.get().is_some()).count();
         self.chunks.len() * size_of::<OnceLock<Chunk>>()
             + chunks * CHUNK * size_of::<OnceLock<Term>>()
-            + self.heads.len() * 4
+            + self.tables.iter().filter_map(OnceLock::get).map(|slots| slots.len() * 8).sum::<usize>()
             + self.text_bytes.load(Ordering::Relaxed) as usize
     }
 }
@@ -320,11 +376,45 @@ mod tests {
         assert_eq!(terms.add(Kind::Given, "ann"), a);
         assert_ne!(terms.add(Kind::Family, "ann"), a);
         assert_eq!(terms.get(a).unwrap().count(), 2);
+        // Many times what it has room for at first.
         for n in 0..10_000 {
             terms.add(Kind::Street, &format!("street {n}"));
         }
+        for n in 0..10_000 {
+            assert_eq!(terms.find(Kind::Street, &format!("street {n}")), Some(n + 2), "street {n}");
+        }
         assert_eq!(terms.find(Kind::Street, "street 9999"), Some(10_001));
         assert_eq!(terms.find(Kind::Street, "nowhere"), None);
+    }
+
+    #[test]
+    fn whoever_looks_while_the_dictionary_grows_finds_what_was_there() {
+        let terms = Terms::new(1);
+        let known: Vec<String> = (0..500).map(|n| format!("known {n}")).collect();
+        let ids: Vec<u32> = known.iter().map(|text| terms.add(Kind::Family, text)).collect();
+        std::thread::scope(|scope| {
+            let adding: Vec<_> = ["here", "there"]
+                .map(|place| {
+                    let terms = &terms;
+                    scope.spawn(move || {
+                        for n in 0..30_000 {
+                            terms.add(Kind::Place, &format!("{place} {n}"));
+                            terms.add(Kind::Place, &format!("both {n}"));
+                        }
+                    })
+                })
+                .into();
+            while !adding.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                for (text, id) in known.iter().zip(&ids) {
+                    assert_eq!(terms.find(Kind::Family, text), Some(*id));
+                }
+            }
+        });
+        for n in 0..30_000 {
+            let both = terms.find(Kind::Place, &format!("both {n}")).and_then(|id| terms.get(id));
+            assert_eq!(both.unwrap().count(), 2, "both {n} is one term");
+            assert!(terms.find(Kind::Place, &format!("here {n}")).is_some());
+        }
     }
 
     #[test]

@@ -13,12 +13,13 @@ mod replay;
 pub mod sender;
 mod sink;
 mod wire;
+mod writing;
 
 pub use caseload::{CaseloadAct, CaseloadDecision, caseload_decision};
 pub use consent::{ConsentAct, ConsentDecision};
 pub use engine::{
     Applied, Engine, EngineConfig, Progress, TakenFhir, Written, caseload_entry, consent_decision, discard,
-    link_decision, model_entry, resubmission, telling_entry,
+    link_decision, model_entry, resubmission, telling_entry, writing_entry,
 };
 pub use mapping::bundle;
 pub use mapping::{
@@ -31,3 +32,4 @@ pub use store::{
     Problem, ProblemStatus, StoreError,
     journal::{Entry, EntryKind, NewEntry, Receipt},
 };
+pub use writing::{CHANGED, Expected, Writing, home, local};

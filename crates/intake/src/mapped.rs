@@ -4,6 +4,7 @@
 use crate::{
     profiles::Profiles,
     wire::{self, Wired},
+    writing,
 };
 use fhir::{
     Content, PatientKey, Region, ResourceId, ResourceType, Value,
@@ -30,6 +31,8 @@ pub trait Find {
     fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError>;
     /// The source of a patient or directory, if anything is stored under the key.
     fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError>;
+    /// Whether this resource was written here, rather than sent by a source.
+    fn written_here(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError>;
 }
 
 impl Find for store::Snapshot {
@@ -42,6 +45,9 @@ impl Find for store::Snapshot {
     fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
         Ok(self.patient(patient)?.map(|row| row.source))
     }
+    fn written_here(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
+        Ok(self.current(id, kind)?.is_some_and(|current| current.written))
+    }
 }
 
 impl Find for store::Writer {
@@ -53,6 +59,9 @@ impl Find for store::Writer {
     }
     fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
         Ok(self.patient(patient)?.map(|row| row.source))
+    }
+    fn written_here(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
+        Ok(self.current(id, kind)?.is_some_and(|current| current.written))
     }
 }
 
@@ -118,7 +127,7 @@ impl Mapped {
 
     /// Whether its sender waits for the outcome and is told of a failure.
     pub fn sender_waits(&self) -> bool {
-        self.kind == EntryKind::Fhir
+        matches!(self.kind, EntryKind::Fhir | EntryKind::Written)
     }
 }
 
@@ -214,6 +223,9 @@ pub fn map(
             steps.push(prepare(codec, change)?);
         }
     }
+    if entry.kind == EntryKind::Written {
+        writing::opens_nothing(&mut steps);
+    }
     let is_decision = matches!(
         entry.kind,
         EntryKind::Resubmit
@@ -224,6 +236,7 @@ pub fn map(
             | EntryKind::Consent
             | EntryKind::Caseload
             | EntryKind::Telling
+            | EntryKind::Written
     );
     Ok(Mapped {
         pos: entry.pos,
@@ -260,6 +273,7 @@ fn change_set(region: &Region, profiles: &Profiles, entry: &Entry, find: &dyn Fi
     match entry.kind {
         EntryKind::Hl7v2 => Ok(wire::hl7v2(region, &profiles.of(&entry.source), &entry.body, entry.received)),
         EntryKind::Fhir => wire::fhir(region, entry, find),
+        EntryKind::Written => Ok(writing::change_set(entry)),
         // Decisions are carried out where they are applied.
         EntryKind::Resubmit
         | EntryKind::Discard

@@ -105,6 +105,10 @@ impl Lookup for Through<'_> {
         self.find.source_of(patient)
     }
 
+    fn written_here(&self, id: ResourceId, kind: ResourceType) -> Result<bool, StoreError> {
+        self.find.written_here(id, kind)
+    }
+
     fn by_identifier(
         &self,
         kind: ResourceType,

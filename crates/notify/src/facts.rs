@@ -48,6 +48,8 @@ pub fn difference(before: &[Fact], after: &[Fact]) -> Difference {
     told.retain(|new| {
         new.topic != Topic::AppointmentChanged || replaced.iter().any(|old| old.topic == Topic::AppointmentChanged)
     });
+    // That a plan has another in its place is told with the other.
+    told.retain(|new| new.topic != Topic::PlanChanged || new.key != SUPERSEDED);
     Difference { told, taken_back, replaced }
 }
 
@@ -67,6 +69,7 @@ pub fn of(kind: ResourceType, root: Node<'_>, json: &[u8]) -> Vec<Fact> {
         ResourceType::DiagnosticReport => report(root),
         ResourceType::DocumentReference => document(root),
         ResourceType::CarePlan => plan(root, json),
+        ResourceType::QuestionnaireResponse => own_words(root, json),
         ResourceType::ServiceRequest => referral(root),
         ResourceType::Task => task(root),
         ResourceType::Patient => death(root),
@@ -214,13 +217,41 @@ fn document(document: Node<'_>) -> Vec<Fact> {
     facts
 }
 
+/// The key of a plan in whose place another stands.
+const SUPERSEDED: &str = "superseded";
+/// What says so of a plan that was signed here, and of the person's own words (see the `forms` room).
+const IS_SUPERSEDED: &str = "urn:skein:superseded";
+const IS_OWN_WORDS: &str = "urn:skein:own-words";
+
+fn says(resource: Node<'_>, url: &str) -> bool {
+    resource.list("extension").any(|extension| text(extension, "/url") == url)
+}
+
+/// What the person says of themselves, signed here, is told like a plan. Other answers to questions are no news.
+fn own_words(response: Node<'_>, json: &[u8]) -> Vec<Fact> {
+    if !says(response, IS_OWN_WORDS) || text(response, "/status") != "completed" {
+        return Vec::new();
+    }
+    vec![changed(response, json, time(response, "/authored"))]
+}
+
+/// Any change is one: what it says is what tells it from the former.
+fn changed(resource: Node<'_>, json: &[u8], at: Option<i64>) -> Fact {
+    if says(resource, IS_SUPERSEDED) {
+        return fact(Topic::PlanChanged, SUPERSEDED, at);
+    }
+    let key = blake3::hash(json).to_hex().get(..16).unwrap_or_default().to_owned();
+    fact(Topic::PlanChanged, key, at)
+}
+
 fn plan(plan: Node<'_>, json: &[u8]) -> Vec<Fact> {
+    if says(plan, IS_SUPERSEDED) {
+        return vec![changed(plan, json, None)];
+    }
     if !matches!(text(plan, "/status").as_ref(), "active" | "on-hold") {
         return Vec::new();
     }
-    // Any change is one: what it says is what tells it from the former.
-    let key = blake3::hash(json).to_hex().get(..16).unwrap_or_default().to_owned();
-    vec![fact(Topic::PlanChanged, key, time(plan, "/created").or_else(|| time(plan, "/period/start")))]
+    vec![changed(plan, json, time(plan, "/created").or_else(|| time(plan, "/period/start")))]
 }
 
 fn referral(request: Node<'_>) -> Vec<Fact> {
@@ -320,6 +351,29 @@ mod tests {
         let change = difference(&there, &admitted);
         assert_eq!(topics(&change.told), [Topic::Admitted]);
         assert!(change.taken_back.is_empty());
+    }
+
+    #[test]
+    fn a_plan_that_has_another_in_its_place_is_told_with_the_other_and_one_taken_back_is_taken_back() {
+        let plan = json!({"status": "active", "created": "2026-07-01"});
+        let superseded = json!({"status": "revoked", "created": "2026-07-01", "extension": [{"url": IS_SUPERSEDED}]});
+        let withdrawn = json!({"status": "revoked", "created": "2026-07-01"});
+        let (plan, superseded, withdrawn) = (
+            said(ResourceType::CarePlan, &plan),
+            said(ResourceType::CarePlan, &superseded),
+            said(ResourceType::CarePlan, &withdrawn),
+        );
+        assert_eq!(topics(&difference(&[], &plan).told), [Topic::PlanChanged]);
+        let change = difference(&plan, &superseded);
+        assert_eq!((change.told.len(), change.taken_back.len(), change.replaced.len()), (0, 0, 1));
+        assert_eq!(topics(&difference(&plan, &withdrawn).taken_back), [Topic::PlanChanged]);
+        // What the person says of themselves; not what somebody answered in an assessment.
+        let words = |url: &str, status: &str| {
+            let words = json!({"status": status, "authored": "2026-07-01", "extension": [{"url": url}]});
+            said(ResourceType::QuestionnaireResponse, &words)
+        };
+        assert_eq!(topics(&words(IS_OWN_WORDS, "completed")), [Topic::PlanChanged]);
+        assert!(words("urn:other", "completed").is_empty() && words(IS_OWN_WORDS, "stopped").is_empty());
     }
 
     #[test]

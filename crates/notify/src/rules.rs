@@ -67,6 +67,7 @@ impl Rules {
             (Topic::Moved, How::Inbox),
             (Topic::ExpectedDischarge, How::Inbox),
             (Topic::Discharged, How::Urgent),
+            (Topic::PlanChanged, How::Inbox),
             (Topic::Died, How::Urgent),
             (Topic::Split, How::Inbox),
         ])
@@ -78,6 +79,7 @@ impl Rules {
             (Topic::Admitted, How::Inbox),
             (Topic::Discharged, How::Inbox),
             (Topic::ResultCritical, How::Urgent),
+            (Topic::PlanChanged, How::Inbox),
             (Topic::Died, How::Urgent),
             (Topic::Split, How::Inbox),
         ])

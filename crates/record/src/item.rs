@@ -44,7 +44,24 @@ impl SourceKind {
             SourceKind::Other => "Other",
         }
     }
+
+    /// Its place among columns: the practice keeps the list that is carried on, hospitals change it.
+    pub fn rank(self) -> u8 {
+        match self {
+            SourceKind::Gp => 0,
+            SourceKind::Hospital => 1,
+            SourceKind::Community => 2,
+            SourceKind::MentalHealth => 3,
+            SourceKind::Ambulance => 4,
+            SourceKind::Council => 5,
+            SourceKind::Laboratory => 6,
+            SourceKind::Other => 7,
+        }
+    }
 }
+
+/// The id that stands for a source of what was written here.
+pub const WRITTEN_HERE: &str = "skein";
 
 /// A source, as people see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

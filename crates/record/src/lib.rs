@@ -7,6 +7,7 @@ pub mod banner;
 pub mod cards;
 pub mod compare;
 pub mod desk;
+mod drafts;
 pub mod explain;
 pub mod freshness;
 pub mod glance;
@@ -16,6 +17,7 @@ pub mod links;
 pub mod matching;
 pub mod origin;
 mod read;
+pub mod reconcile;
 pub mod search;
 pub mod sections;
 pub mod stewards;
@@ -23,15 +25,17 @@ pub mod summary;
 pub mod text;
 pub mod timeline;
 pub mod unit;
+pub mod view;
 pub mod waterfall;
 pub mod when;
 pub mod withhold;
 
-pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, find, of};
+pub use drafts::{DRAFTS_MAX, Draft, DraftBody, Drafts};
+pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, WRITTEN_HERE, find, of};
 pub use origin::{assurance, rule_of};
 pub use read::{
     Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,
-    Source as CrossReferenceSource,
+    Source as CrossReferenceSource, WithVersions,
 };
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,

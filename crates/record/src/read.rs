@@ -5,10 +5,15 @@ mod inherit;
 mod people;
 mod reach;
 mod today;
+mod versions;
 
 pub use cross::{CrossReferences, Source};
+pub use versions::WithVersions;
 
-use crate::withhold::{self, Secrets, WITHHELD};
+use crate::{
+    item::WRITTEN_HERE,
+    withhold::{self, Secrets, WITHHELD},
+};
 use access::{Permit, Sealed};
 use fhir::{PatientKey, PersonKey, Resource, ResourceId, ResourceType, Value, compartment};
 use identity::PatientFacts;
@@ -37,7 +42,7 @@ pub struct Item {
     pub seq: u64,
     /// The journal position of the message that said it.
     pub message: u64,
-    /// The id of the source it came from.
+    /// The id of the source it came from; of what was written here, [`WRITTEN_HERE`].
     pub source: Arc<str>,
     /// Whether it was deleted at its source.
     pub deleted: bool,
@@ -165,6 +170,11 @@ impl Records {
 
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
+        Ok(permit.seal(self.read_open(permit, filter)?))
+    }
+
+    /// As [`Records::read`], not yet sealed: for what reads on within this room.
+    fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<Vec<Item>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let secrets = withhold::secrets(&snapshot, known(permit).1)?;
         let today = self.today(&snapshot, permit, &filter.kinds, secrets.as_ref())?;
@@ -180,7 +190,7 @@ impl Records {
             let still = |item: &Item| today.as_ref().is_none_or(|today| today.shows(permit, item));
             items.extend(read.into_iter().filter(|item| open(item) && still(item) && sees(permit, item, &source)));
         }
-        Ok(permit.seal(items))
+        Ok(items)
     }
 
     fn read_patient(
@@ -262,6 +272,13 @@ impl Records {
         survivor: Option<PatientKey>,
     ) -> Result<Item, StoreError> {
         let (recorded, text) = self.time(snapshot, row.seq)?;
+        let written: Arc<str>;
+        let source = if row.written {
+            written = WRITTEN_HERE.into();
+            &written
+        } else {
+            source
+        };
         let mut json = Vec::with_capacity(row.body.len() * 8);
         snapshot.render(&mut json, &row, source, &text)?;
         if let Some(survivor) = survivor
@@ -339,14 +356,19 @@ impl Records {
         id: ResourceId,
         kind: ResourceType,
     ) -> Result<Sealed<Vec<Item>>, StoreError> {
+        Ok(permit.seal(self.history_open(permit, id, kind)?))
+    }
+
+    /// As [`Records::history`], not yet sealed.
+    fn history_open(&self, permit: &Permit, id: ResourceId, kind: ResourceType) -> Result<Vec<Item>, StoreError> {
         if !self.belongs(permit, id)? {
-            return Ok(permit.seal(Vec::new()));
+            return Ok(Vec::new());
         }
         let snapshot = self.derived.snapshot()?;
         let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
         let mut items = Vec::new();
         if !self.newest_is_seen(&snapshot, permit, id, kind, &source)? {
-            return Ok(permit.seal(items));
+            return Ok(items);
         }
         for row in snapshot.versions(id, kind)? {
             if row.seq <= permit.seq() {
@@ -363,7 +385,7 @@ impl Records {
                 items.extend(Some(item).filter(|item| sees(permit, item, &source)));
             }
         }
-        Ok(permit.seal(items))
+        Ok(items)
     }
 
     pub(crate) fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {

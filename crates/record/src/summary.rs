@@ -46,6 +46,10 @@ pub struct Summary {
     pub letters: Part<Letter>,
     /// Next of kin and emergency contacts.
     pub kin: Vec<Contact>,
+    /// Professionals, teams and the practice.
+    pub involved: Part<Contact>,
+    /// Why there is no plan.
+    pub plans_missing: Explanation,
     /// Contacts are withheld because the person is restricted.
     pub restricted: bool,
     /// What happened last, across the record.
@@ -91,6 +95,7 @@ const ABNORMAL_MAX: usize = 6;
 const COMING_MAX: usize = 3;
 const LETTERS_MAX: usize = 4;
 const RECENT_MAX: usize = 9;
+const INVOLVED_MAX: usize = 6;
 const RECENT_RESULTS: SignedDuration = SignedDuration::from_hours(24 * 92);
 
 /// Make the first screen.
@@ -133,6 +138,8 @@ pub fn summary(items: &[ParsedItem], states: &[SourceState], withheld: &[Withhel
         newest_result,
         coming,
         letters: part(letters, LETTERS_MAX, missing(SectionKind::Letters)),
+        involved: part(people.professional, INVOLVED_MAX, missing(SectionKind::Contacts)),
+        plans_missing: missing(SectionKind::Plans),
         kin: people.personal.into_iter().filter(|contact| !contact.marks.is_empty()).collect(),
         restricted: people.restricted,
         recent,

@@ -78,6 +78,39 @@ pub fn fold(words: &str) -> String {
     folded
 }
 
+/// Words in the form they are compared in: lower case, single spaces, no punctuation, no SNOMED semantic tag. What changes a
+/// meaning stays: a plus or minus after a word (`Rh+`), a decimal point, `<`, `>`, `%`.
+pub fn comparable(words: &str) -> String {
+    let letters: Vec<char> = without_tag(words).chars().collect();
+    let mut folded = String::with_capacity(letters.len());
+    let mut gap = false;
+    let alphanumeric = |at: Option<&char>| at.is_some_and(|c| c.is_alphanumeric());
+    let digit = |at: Option<&char>| at.is_some_and(char::is_ascii_digit);
+    for (index, letter) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| letters.get(index));
+        let after = letters.get(index + 1);
+        let means = match letter {
+            c if c.is_alphanumeric() => true,
+            '+' | '-' => alphanumeric(before) && !alphanumeric(after),
+            '.' => digit(before) && digit(after),
+            '<' | '>' | '%' | '≥' | '≤' => true,
+            // The comma of thousands says nothing: 1,000 is 1000.
+            ',' if digit(before) && digit(after) => continue,
+            _ => false,
+        };
+        if means {
+            if gap && !folded.is_empty() {
+                folded.push(' ');
+            }
+            gap = false;
+            folded.extend(letter.to_lowercase());
+        } else {
+            gap = true;
+        }
+    }
+    folded
+}
+
 /// The SNOMED CT semantic tags that say what a concept is to a terminologist, not to a clinician.
 const TAGS: [&str; 10] = [
     "disorder",

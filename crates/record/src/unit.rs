@@ -37,6 +37,27 @@ pub fn convert(value: f64, from: &str, to: &str) -> Option<f64> {
     if from.dimension == to.dimension { Some(value * from.factor / to.factor) } else { None }
 }
 
+/// A value as written (`13.2`, `< 5`), in another unit, with as many decimal places as it was measured with. None when the
+/// units do not measure the same, when it is no number, or when nothing changes but the spelling of the unit.
+pub fn converted(written: &str, from: &str, to: &str) -> Option<String> {
+    let (from, to) = (unit(from), unit(to));
+    let factor = from.factor / to.factor;
+    if from.dimension != to.dimension || !factor.is_finite() || (factor - 1.0).abs() < 1e-12 {
+        return None;
+    }
+    let at = written.find(|c: char| c.is_ascii_digit() || c == '-')?;
+    let (comparator, digits) = written.split_at(at);
+    let value: f64 = digits.trim().parse().ok()?;
+    let places = digits.trim().split_once('.').map_or(0, |(_, after)| after.len());
+    let shift = factor.log10().round();
+    // A number that was measured to so many places is not measured to more by being written in another unit.
+    let wanted = (0..12_usize).find(|wanted| {
+        let left = f64::from(u32::try_from(places).unwrap_or(0)) - shift;
+        f64::from(u32::try_from(*wanted).unwrap_or(0)) >= left
+    })?;
+    Some(format!("{comparator}{:.wanted$}", value * factor))
+}
+
 /// A unit as people write it. UCUM codes are for machines (`mm[Hg]`, `10*9/L`, `Cel`); other units stay as sent.
 pub fn shown(unit: &str) -> String {
     match unit {
@@ -114,16 +135,28 @@ fn atom(part: &str) -> Option<(f64, &'static str)> {
         "d" | "24h" => (1.0, "d"),
         "1.73m2" => (1.0, "1.73m2"),
         "m2" => (1.0, "m2"),
-        "mmHg" => (1.0, "mmHg"),
+        // UCUM, table of units outside the SI: exact.
+        "mmHg" => (133.322, "Pa"),
+        "Pa" => (1.0, "Pa"),
+        "kPa" => (1e3, "Pa"),
+        "ini" | "in" | "inch" | "inches" => (2.54e-2, "m"),
+        "fti" | "ft" => (0.3048, "m"),
+        "lbav" | "lb" | "lbs" => (453.592_37, "g"),
+        "ozav" | "oz" => (28.349_523_125, "g"),
+        "stoneav" => (6_350.293_18, "g"),
         "Cel" => (1.0, "Cel"),
         "10*9" => (1e9, "count"),
         "10*12" => (1e12, "count"),
         "10*6" => (1e6, "count"),
         "10*3" => (1e3, "count"),
         "IU" | "iU" => (1.0, "IU"),
+        "kIU" | "kiU" => (1e3, "IU"),
         "mIU" | "miU" => (1e-3, "IU"),
+        "uIU" | "uiU" => (1e-6, "IU"),
         "U" => (1.0, "U"),
+        "kU" => (1e3, "U"),
         "mU" => (1e-3, "U"),
+        "uU" => (1e-6, "U"),
         "cm" => (1e-2, "m"),
         "mm" => (1e-3, "m"),
         "m" => (1.0, "m"),
@@ -181,10 +214,28 @@ mod tests {
     }
 
     #[test]
+    fn a_conversion_claims_no_more_places_than_were_measured() {
+        for (written, from, to, expected) in [
+            ("13.2", "g/dL", "g/L", Some("132")),
+            ("0.091", "mmol/L", "umol/L", Some("91")),
+            ("91", "umol/L", "mmol/L", Some("0.091")),
+            ("< 5", "g/L", "g/dL", Some("< 0.5")),
+            ("42", "umol/L", "µmol/l", None),
+            ("haemolysed", "g/dL", "g/L", None),
+            ("7.1", "%", "mmol/mol", None),
+        ] {
+            assert_eq!(converted(written, from, to).as_deref(), expected, "{written} {from} in {to}");
+        }
+    }
+
+    #[test]
     fn prefixes_convert_and_different_quantities_do_not() {
         let grams = convert(13.2, "g/dL", "g/L").expect("the same quantity");
         assert!((grams - 132.0).abs() < 1e-9);
         assert!((convert(0.091, "mmol/L", "umol/L").expect("the same quantity") - 91.0).abs() < 1e-9);
+        let pressure = convert(100.0, "mm[Hg]", "kPa").expect("the same quantity");
+        assert!((pressure - 13.3322).abs() < 1e-9);
+        assert!((convert(1.0, "u[IU]/mL", "m[IU]/L").expect("the same quantity") - 1.0).abs() < 1e-9);
         assert_eq!(convert(7.0, "%", "mmol/mol"), None);
         assert_eq!(convert(100.0, "mg/dL", "mmol/L"), None);
         assert_eq!(convert(1.0, "furlong", "g"), None);

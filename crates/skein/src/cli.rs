@@ -407,6 +407,8 @@ Examples:
   skein bench intake                   one measurement, in words
   skein bench --json > figures.ndjson  all of them, one JSON object a line:
                                        bench, figure, value, unit, limit, ratio
+  skein bench identity --people 1400000 --load --json
+                                       how long a region of so many people takes to start
 
 Names: intake, drain, load, open, page, identity, gate, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
@@ -420,6 +422,10 @@ pub struct Bench {
     /// How many people the person index holds (identity)
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub people: usize,
+    /// Load the person index from a store of those people, as a start does, instead of making it from facts (identity);
+    /// takes 700 bytes of disk a person
+    #[arg(long)]
+    pub load: bool,
     /// Where to put the data that is measured, and thrown away afterwards [default: a temporary folder]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,

@@ -92,6 +92,9 @@ pub struct RegionTable {
     pub sources: Vec<PathBuf>,
     /// The folder of the region's own policies; relative to this file. Without, the built-in ones are in force.
     pub policies: Option<PathBuf>,
+    /// A folder of the region's own forms (FHIR Questionnaires); relative to this file. They stand beside the built-in ones, or
+    /// in the place of those of the same name.
+    pub forms: Option<PathBuf>,
 }
 
 /// `[log]`.
@@ -234,6 +237,11 @@ impl Config {
     /// The folder of the region's own policies.
     pub fn policies(&self) -> Option<PathBuf> {
         self.region.policies.as_deref().map(|folder| self.beside(folder))
+    }
+
+    /// The folder of the region's own forms.
+    pub fn forms(&self) -> Option<PathBuf> {
+        self.region.forms.as_deref().map(|folder| self.beside(folder))
     }
 
     /// The data folder.

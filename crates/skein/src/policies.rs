@@ -9,6 +9,7 @@ use access::{
     Gate, GateConfig, Organisation,
     policy::{Policies, PolicyFiles},
 };
+use forms::Forms;
 use intake::listener::Clock;
 use std::{path::PathBuf, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,18 @@ pub fn gate_config(config: &Config) -> Outcome<GateConfig> {
         kind: organisation.kind.clone(),
     });
     Ok(GateConfig { policies, organisations: organisations.collect() })
+}
+
+/// The forms of a configuration: those that come with Skein, and the region's own.
+///
+/// # Errors
+/// The file, the item, and what is wrong.
+pub fn forms(config: &Config) -> Outcome<Forms> {
+    let forms = match config.forms() {
+        Some(folder) => forms::from_folder(&folder),
+        None => Forms::builtin(),
+    };
+    forms.map_err(|error| Failure::asked(format!("forms: {error}")))
 }
 
 /// Check the policies of a configuration without putting them into force.

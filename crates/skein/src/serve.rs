@@ -202,6 +202,7 @@ pub fn check(config: &Config) -> Outcome {
         }
     }
     policies::check(config)?;
+    policies::forms(config)?;
     misuse::open(config)?;
     outward::check(config)?;
     sign_in::open(config)?;
@@ -366,6 +367,8 @@ fn app(
         records,
         engine: engine.clone(),
         notices: Some(notices.clone()),
+        forms: crate::policies::forms(config)?,
+        drafts: record::Drafts::open(engine.folder()).map_err(|error| Failure::found(format!("drafts: {error}")))?,
         matcher: Some(Arc::new(matcher)),
         accounts: accounts(config)?,
         providers,

@@ -54,6 +54,9 @@ pub enum EntryKind {
     Caseload = 9,
     /// What was decided about telling others: a team and its rules, a notice acknowledged, a subscription; `about` says it.
     Telling = 10,
+    /// What somebody wrote here, rather than in a source's system: whole resources, signed; the body is a bundle of them,
+    /// `about` says who wrote what, and over which versions.
+    Written = 11,
 }
 
 impl EntryKind {
@@ -74,6 +77,7 @@ impl EntryKind {
             8 => EntryKind::Consent,
             9 => EntryKind::Caseload,
             10 => EntryKind::Telling,
+            11 => EntryKind::Written,
             _ => return None,
         })
     }

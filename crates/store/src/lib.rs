@@ -3,13 +3,14 @@
 //!
 //! Three SQLite files in one folder. Journal and audit run `synchronous=FULL` behind a writer thread each that puts many
 //! entries under one fsync; the derived state records the journal position it has reached and runs
-//! `synchronous=NORMAL`.
+//! `synchronous=NORMAL`. Drafts of what people write are in a fourth: no fact, and in no journal.
 
 pub mod audit;
 mod bearing;
 mod codec;
 mod compare;
 mod derived;
+mod drafts;
 mod error;
 mod folder;
 pub mod journal;
@@ -22,11 +23,12 @@ pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};
 pub use derived::{Derived, Sample};
+pub use drafts::{DraftRow, Drafts};
 pub use error::StoreError;
 pub use folder::Folder;
 pub use read::{
     FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
-    SourceRow, identifier_hash,
+    SourceRow, StoredPatient, identifier_hash, read_facts,
 };
 pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};
 pub use write::{Current, NewLink, NewRow, Writer};

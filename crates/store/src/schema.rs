@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS resource (
   version INTEGER NOT NULL,
   seq INTEGER NOT NULL,                -- since when it says so
   message INTEGER,                     -- the journal position it came from, where that is not seq
-  flags INTEGER NOT NULL,              -- 1: deleted
+  flags INTEGER NOT NULL,              -- 1: deleted, 2: written here
   dictionary INTEGER NOT NULL,
   body BLOB NOT NULL,
   state BLOB,                          -- what folding needs, see the mapping crate

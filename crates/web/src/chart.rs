@@ -1,5 +1,5 @@
 //! The trend chart and the small trend lines: geometry only, the templates draw it. Values in units that cannot be
-//! compared exactly with the latest one's are left out and counted.
+//! compared exactly with the latest one's are left out and counted; the page draws them apart.
 
 use jiff::{Timestamp, ToSpan, civil::Date};
 use record::{
@@ -129,9 +129,9 @@ pub fn chart(readings: &[Reading], shape: Shape) -> Option<Chart> {
     let x = |at: Timestamp| LEFT + 10.0 + seconds_between(first, at) / seconds * (right - LEFT - 20.0);
     let mut dots = Vec::new();
     for point in &points {
-        dots.push(dot(point, x(point.at), y(point.value), ""));
+        dots.push(dot(point, &latest.axis, x(point.at), y(point.value), ""));
         if let Some(second) = point.second {
-            dots.push(dot(point, x(point.at), y(second), " trend__dot--second"));
+            dots.push(dot(point, &latest.axis, x(point.at), y(second), " trend__dot--second"));
         }
     }
     let path = |value: &dyn Fn(&Point) -> Option<f64>| {
@@ -172,13 +172,16 @@ fn seconds_between(a: Timestamp, b: Timestamp) -> f64 {
     b.duration_since(a).as_secs_f64()
 }
 
-fn dot(point: &Point, x: f64, y: f64, class: &'static str) -> Dot {
+fn dot(point: &Point, axis: &str, x: f64, y: f64, class: &'static str) -> Dot {
     let reading = point.reading;
     let flag = reading.flag.as_ref();
     let when = reading.when.as_ref().map(|when| when.text.clone()).unwrap_or_default();
     let flagged = flag.map(|flag| format!(", {}", flag.text.to_lowercase())).unwrap_or_default();
-    let text =
-        format!("{when}: {} {}{flagged} ({})", reading.value, unit::shown(&reading.unit), reading.origin.source.name);
+    let drawn = unit::converted(&reading.value, &reading.axis, axis)
+        .map(|value| format!(", drawn as {value} {}", unit::shown(axis)))
+        .unwrap_or_default();
+    let (value, source) = (&reading.value, &reading.origin.source.name);
+    let text = format!("{when}: {value} {}{drawn}{flagged} ({source})", unit::shown(&reading.unit));
     let class = if class.is_empty() && flag.is_some_and(|flag| flag.tone >= Tone::Caution) {
         " trend__dot--flagged"
     } else {

@@ -38,8 +38,8 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
     let clock = Arc::new(move || site.now());
     let engine = state.engine.clone();
     // One count for pages and API.
-    let api =
-        fhir::ApiConfig { searches: Arc::clone(&state.searches), matcher: Some(Arc::clone(&state.matcher)), ..api };
+    let (searches, matcher) = (Arc::clone(&state.searches), Some(Arc::clone(&state.matcher)));
+    let api = fhir::ApiConfig { searches, matcher, forms: state.forms.clone(), ..api };
     let api = engine.map(|engine| {
         let api = fhir::Api::new(state.gate.clone(), state.records.clone(), engine, clock, api);
         let tokens = oauth::router(state.clone(), api.clone());

@@ -60,7 +60,12 @@ pub async fn again(ground: &Ground, permit: &PrivacyPermit, entry: &AuditEntry) 
         }
         return Ok(made);
     }
-    let ground = Ground { gate, records: ground.records.as_at(seq), region_name: ground.region_name.clone() };
+    let ground = Ground {
+        gate,
+        records: ground.records.as_at(seq),
+        region_name: ground.region_name.clone(),
+        forms: ground.forms.clone(),
+    };
     let then = AppState::looking_back(ground, at);
     let session = then.sessions.begin(Beginner { users: vec![(*user).clone()], by: None }, then.steady_now());
     let session = session.ok_or_else(|| PageError::Fault("the system gives no random numbers".into()))?;

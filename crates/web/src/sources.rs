@@ -120,6 +120,10 @@ pub fn info(states: &[SourceState], id: &str) -> Arc<SourceInfo> {
     if id == record::withhold::WITHHELD {
         return withheld();
     }
+    if id == record::WRITTEN_HERE {
+        let (id, name) = (id.to_owned(), "Written in Skein".to_owned());
+        return Arc::new(SourceInfo { id, name, kind: SourceKind::Other });
+    }
     let found = states.iter().find(|state| state.source.id == id).map(|state| Arc::clone(&state.source));
     found.unwrap_or_else(|| Arc::new(SourceInfo { id: id.to_owned(), name: id.to_owned(), kind: SourceKind::Other }))
 }

@@ -14,11 +14,12 @@ use access::{
     sign_in::{Events, Provider},
 };
 use fhir::PersonKey;
+use forms::Forms;
 use intake::Engine;
 use jiff::Timestamp;
 use notify::Notices;
 use record::{
-    Records,
+    Drafts, Records,
     matching::{Matcher, Rules},
 };
 use std::{ops::Deref, sync::Arc, time::Instant};
@@ -36,6 +37,10 @@ pub struct SiteConfig {
     pub engine: Engine,
     /// Caseloads, notices, windows and boards.
     pub notices: Option<Notices>,
+    /// The forms that people fill in.
+    pub forms: Forms,
+    /// Where drafts are kept.
+    pub drafts: Drafts,
     /// Finds who is meant, for the search and `$match`; None: rules over the store's indexes.
     pub matcher: Option<Arc<dyn Matcher>>,
     /// Who may sign in with a password.
@@ -109,6 +114,11 @@ pub struct Site {
     pub records: Records,
     pub(crate) engine: Option<Engine>,
     pub(crate) notices: Option<Notices>,
+    /// The forms that people fill in.
+    pub forms: Forms,
+    drafts: Option<Drafts>,
+    /// Held by whoever signs, from looking what is in force until it is signed over.
+    pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) named: Named,
     /// Who may sign in with a password.
     pub accounts: Accounts,
@@ -144,6 +154,9 @@ impl AppState {
                 records: config.records,
                 engine: Some(config.engine),
                 notices: config.notices,
+                forms: config.forms,
+                drafts: Some(config.drafts),
+                signing: tokio::sync::Mutex::default(),
                 named: config.named,
                 accounts: config.accounts,
                 providers: config.providers.into_iter().map(Arc::new).collect(),
@@ -173,6 +186,8 @@ pub struct Ground {
     pub gate: Gate,
     /// The read side.
     pub records: Records,
+    /// The forms there are.
+    pub forms: Forms,
 }
 
 impl AppState {
@@ -187,6 +202,9 @@ impl AppState {
                 records: ground.records,
                 engine: None,
                 notices: None,
+                forms: ground.forms,
+                drafts: None,
+                signing: tokio::sync::Mutex::default(),
                 named: Named::default(),
                 accounts: Accounts::none(),
                 providers: Vec::new(),
@@ -261,6 +279,16 @@ impl Site {
         self.notices
             .as_ref()
             .ok_or_else(|| PageError::NotNow("Nobody is told anything while something is shown again.".into()))
+    }
+
+    /// Drafts of what is written.
+    ///
+    /// # Errors
+    /// When this site only shows again what was.
+    pub fn drafts(&self) -> Result<&Drafts, PageError> {
+        self.drafts
+            .as_ref()
+            .ok_or_else(|| PageError::NotNow("Drafts are part of no record, and not shown again with it.".into()))
     }
 
     /// The time now.

@@ -76,6 +76,11 @@ pub enum Action {
         /// `inbox`, `window`, `board`, `acknowledge` … and the key of the team or the caseload.
         what: String,
     },
+    /// Write in a record here, rather than in a source's system.
+    Write {
+        /// `sign`, `draft`, `discard`, `withdraw`, and what, as the policies name it.
+        what: String,
+    },
     /// Put people on a caseload, or take them off it.
     Caseload {
         /// `add` or `remove`, and the caseload's key.

@@ -11,6 +11,8 @@ pub(super) struct Opening<'a> {
     pub user: &'a User,
     pub person: PersonKey,
     pub action: &'a Action,
+    /// What is to be written, where it is not opened to be read alone.
+    pub writing: Option<&'a str>,
     /// The `seq` the record is read at.
     pub seq: u64,
     /// Of a record that is read as it stood.
@@ -58,6 +60,6 @@ impl Gate {
         let known = snapshot.patients_of(person, snapshot.seq())?;
         let patients = still_of(&snapshot, person, seq, &known)?;
         let since = Some(Since { then, asked: now, seq: snapshot.seq(), patients: known.clone() });
-        self.decide(&snapshot, Opening { user, person, action, seq, since, known, patients }, now)
+        self.decide(&snapshot, Opening { user, person, action, writing: None, seq, since, known, patients }, now)
     }
 }

@@ -296,7 +296,18 @@ impl Gate {
     }
 }
 
-/// What of an entry the person sees; None: it was no look at the record.
+/// What somebody wrote, for the person.
+fn wrote(what: &str) -> String {
+    let (act, what) = what.split_once(' ').unwrap_or((what, ""));
+    let what = what.replace('-', " ");
+    match act {
+        "draft" => format!("worked on a draft ({what}), which nobody takes for a plan"),
+        "discard" => format!("threw a draft away ({what})"),
+        "withdraw" => format!("took back what was signed ({what})"),
+        _ => format!("signed something they wrote in your record ({what})"),
+    }
+}
+
 /// How somebody stood in a list of many, for the person.
 fn on_a_list(what: &str) -> &'static str {
     match what.split(' ').next().unwrap_or_default() {
@@ -310,6 +321,7 @@ fn on_a_list(what: &str) -> &'static str {
     }
 }
 
+/// What of an entry the person sees; None: it was no look at the record.
 fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
     let what = match recorded.action.as_str() {
         "found" => "found you in a search".to_owned(),
@@ -317,6 +329,7 @@ fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
         "read-resources" => recorded.what.clone(),
         "open-origin" => "a source’s message".to_owned(),
         "notify" => "was told of something that happened".to_owned(),
+        "write" => wrote(&recorded.what),
         "worklist" => on_a_list(&recorded.what).to_owned(),
         "caseload" if recorded.what.starts_with("remove") => "took you off a list of theirs".to_owned(),
         "caseload" => "put you on a list of theirs".to_owned(),

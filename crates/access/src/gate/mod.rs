@@ -15,6 +15,7 @@ mod reasons;
 mod replay;
 mod sight;
 mod situation;
+mod write;
 
 pub use action::Action;
 pub use desk::Look;
@@ -26,6 +27,7 @@ pub use reasons::Needed;
 pub use replay::Replayed;
 pub use sight::{Shown, Sight, Withheld};
 pub use situation::{Evidence, Situation};
+pub use write::WritePermit;
 
 use crate::{
     User,
@@ -207,6 +209,19 @@ impl Gate {
         self.ask_desk(user, desk).is_ok_and(|ruling| ruling.allowed)
     }
 
+    /// The job that a user's role is in their organisation, as the policies name jobs; None: it is none. Nothing is decided by
+    /// it here: it tells what to show first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn job(&self, user: &User) -> Result<Option<String>, StoreError> {
+        let organisations = self.directory.current(&self.derived.snapshot()?)?;
+        let kind = organisations.kind(&user.org_code.to_ascii_uppercase());
+        let policies = self.policies();
+        let jobs = policies.jobs();
+        Ok(jobs.of(user, kind).and_then(|place| jobs.all().get(place)).map(|job| job.name.clone()))
+    }
+
     fn ask_desk(&self, user: &User, desk: Desk) -> Result<Ruling, StoreError> {
         let organisations = self.directory.current(&self.derived.snapshot()?)?;
         let kind = organisations.kind(&user.org_code.to_ascii_uppercase());
@@ -267,7 +282,8 @@ impl Gate {
     /// [`Refusal`]; a refused attempt is recorded as well.
     pub fn open(&self, user: &User, person: PersonKey, action: &Action, now: Timestamp) -> Result<Permit, Refusal> {
         let snapshot = self.derived.snapshot()?;
-        self.open_at(user, person, action, snapshot.seq(), now)
+        let seq = snapshot.seq();
+        self.open_in(&snapshot, user, person, action, seq, now)
     }
 
     /// Ask to read a person's record as it was at `seq`.
@@ -282,22 +298,46 @@ impl Gate {
         seq: u64,
         now: Timestamp,
     ) -> Result<Permit, Refusal> {
+        let snapshot = self.derived.snapshot()?;
+        let seq = seq.min(snapshot.seq());
+        self.open_in(&snapshot, user, person, action, seq, now)
+    }
+
+    fn open_in(
+        &self,
+        snapshot: &Snapshot,
+        user: &User,
+        person: PersonKey,
+        action: &Action,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
         if let Some(again) = &self.again {
             return again.permit(&self.derived, person);
         }
-        let snapshot = self.derived.snapshot()?;
-        let seq = seq.min(snapshot.seq());
+        self.enter((snapshot, seq), user, person, None, action, now)
+    }
+
+    /// Open a record to read it; with `writing`, to write something of that name in it.
+    /// One snapshot is handed in, so that a decision begins no second.
+    fn enter(
+        &self,
+        (snapshot, seq): (&Snapshot, u64),
+        user: &User,
+        person: PersonKey,
+        writing: Option<&str>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
         let patients = snapshot.patients_of(person, seq)?;
-        self.decide(
-            &snapshot,
-            Opening { user, person, action, seq, since: None, known: patients.clone(), patients },
-            now,
-        )
+        let known = patients.clone();
+        let opening = Opening { user, person, action, writing, seq, since: None, known, patients };
+        self.decide(snapshot, opening, now)
     }
 
     /// Put an access to the policies and write down what they say.
     fn decide(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
-        let Opening { user, person, action, seq, since, known, patients } = opening;
+        let Opening { user, person, action, writing, seq, since, known, patients } = opening;
         let as_at = since.as_ref().map(|since| AsAt { then: since.then, known: since.seq });
         let about = About { person: Some(person), seq: Some(seq), as_at, patients: &patients, ..About::default() };
         if known.is_empty() {
@@ -310,10 +350,19 @@ impl Gate {
             Some(desk) => policies.desk(user, &situation.organisation_kind, desk),
             None => policies.record(user, &situation.organisation_kind, Door::Open, &situation.access),
         };
+        let opens = ruling.allowed;
+        let ruling = match writing {
+            Some(what) if opens => policies.write(user, &situation.organisation_kind, what, &situation.access),
+            _ => ruling,
+        };
         let access = self.access_id();
         let about = About { situation: Some(&situation), ruling: Some(&ruling), access: &access, ..about };
         if !ruling.allowed {
             on_disk(self.record(user, about, action, Outcome::Refused, now)?)?;
+            if opens {
+                // It may be read: a reason of one's own opens nothing more.
+                return Err(Refusal::NotAllowed(write::refused(&ruling)));
+            }
             return Err(self.refusal(&policies, user, person, &situation, &ruling));
         }
         let pending = self.record(user, about, action, Outcome::Permitted, now)?;

@@ -117,6 +117,17 @@ impl Sight {
         &self.situation.access
     }
 
+    /// Whether the policies let the reader write something of this name. For menus; the gate asks again.
+    pub fn may_write(&self, what: &str) -> bool {
+        let Situation { organisation_kind, access, .. } = &self.situation;
+        self.policies.write(&self.user, organisation_kind, what, access).allowed
+    }
+
+    /// The sources of the reader's own organisation.
+    pub fn own_sources(&self) -> &[String] {
+        &self.situation.own_sources
+    }
+
     /// Until when the glass stays broken, where it is.
     pub fn glass_until(&self) -> Option<Timestamp> {
         self.situation.glass_until

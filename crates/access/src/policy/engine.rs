@@ -52,6 +52,7 @@ enum What {
     Record(Door, Access),
     Item(Class, bool, bool, Access),
     Desk(Desk),
+    Write(Arc<str>, Access),
 }
 
 /// Policies, ready to be asked.
@@ -195,6 +196,11 @@ impl Policies {
         self.ask(user, organisation_kind, What::Item(class, class.sealed && elsewhere, objected, access.clone()))
     }
 
+    /// May this user write something of this name in a record? The record must open as well.
+    pub fn write(&self, user: &User, organisation_kind: &str, what: &str, access: &Access) -> Ruling {
+        self.ask(user, organisation_kind, What::Write(what.into(), access.clone()))
+    }
+
     /// May this user do this work?
     pub fn desk(&self, user: &User, organisation_kind: &str, desk: Desk) -> Ruling {
         self.ask(user, organisation_kind, What::Desk(desk))
@@ -238,6 +244,10 @@ impl Policies {
             What::Record(door, access) => (door.name(), (uid("Record", "one")?, HashMap::new()), circumstances(access)),
             What::Item(class, sealed, objected, access) => {
                 ("see", (uid("Item", "one")?, self.entry(*class, *sealed, *objected)), circumstances(access))
+            }
+            What::Write(what, access) => {
+                let attributes = HashMap::from([("what".to_owned(), text(what))]);
+                ("write", (uid("Writing", "one")?, attributes), circumstances(access))
             }
             What::Desk(desk) => {
                 let context = vec![("purpose".to_owned(), text("TREAT"))];

@@ -51,6 +51,7 @@ impl PolicyFiles {
             (SCHEMA, include_str!("../../../../policies/skein.cedarschema")),
             ("10-records.cedar", include_str!("../../../../policies/10-records.cedar")),
             ("20-entries.cedar", include_str!("../../../../policies/20-entries.cedar")),
+            ("25-writing.cedar", include_str!("../../../../policies/25-writing.cedar")),
             ("30-desks.cedar", include_str!("../../../../policies/30-desks.cedar")),
             (ROLES, include_str!("../../../../policies/roles.toml")),
             (LABELS, include_str!("../../../../policies/labels.toml")),

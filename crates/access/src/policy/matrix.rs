@@ -3,7 +3,7 @@
 
 use super::{
     Class, LabelSet, Policies,
-    questions::{Access, Door, RELATIONS, Relations, section},
+    questions::{Access, Door, RELATIONS, Relations, WRITINGS, section},
 };
 use crate::{User, UserKind};
 use fhir::ResourceType as T;
@@ -112,6 +112,13 @@ pub fn sees(policies: &Policies, job: &str, way: &Way, class: Class) -> bool {
         && policies.item(&user, &kind, class, true, false, &access).allowed
 }
 
+/// Whether somebody in a job who comes this way writes something of this name.
+pub fn writes(policies: &Policies, job: &str, way: &Way, what: &str) -> bool {
+    let Some((user, kind)) = user(policies, job) else { return false };
+    let access = way.access();
+    policies.record(&user, &kind, Door::Open, &access).allowed && policies.write(&user, &kind, what, &access).allowed
+}
+
 /// An entry of a type with one label, or none.
 pub fn entry(policies: &Policies, kind: T, label: Option<&str>) -> Class {
     let labels = label.and_then(|name| policies.labels().named(name)).unwrap_or(LabelSet(0));
@@ -147,6 +154,20 @@ pub fn markdown(policies: &Policies) -> String {
             .to_owned()
         });
         row(&mut text, job, opens);
+    }
+    let _ = writeln!(text, "\n## Who writes what\n\nBy what links them with the person.\n");
+    heading(&mut text, "job", WRITINGS.iter().map(|what| (*what).to_owned()));
+    for job in &jobs {
+        let cells = WRITINGS.iter().map(|what| {
+            let by: Vec<String> = ways.iter().filter(|way| writes(policies, job, way, what)).map(Way::name).collect();
+            let all_data = RELATIONS.iter().all(|(_, name)| by.iter().any(|way| way == name));
+            match by.len() {
+                0 => "–".to_owned(),
+                count if all_data && count == RELATIONS.len() => "any relationship of the data".to_owned(),
+                _ => by.join(", "),
+            }
+        });
+        row(&mut text, job, cells);
     }
     let mut labels: Vec<Option<&str>> = vec![None];
     labels.extend(policies.labels().all().map(|(name, _)| Some(name)));

@@ -13,5 +13,5 @@ pub use engine::{Policies, Ruling};
 pub use files::{BadPolicy, PolicyFiles};
 pub use jobs::{Job, Jobs};
 pub use labels::{Class, LabelSet, Labels};
-pub use questions::{Access, Desk, Door, RELATIONS, Relations};
+pub use questions::{Access, Desk, Door, RELATIONS, Relations, WRITINGS};
 pub use settings::{ObjectionByPerson, Reason, Settings};

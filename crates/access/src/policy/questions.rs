@@ -107,6 +107,19 @@ pub enum Door {
     BreakGlass,
 }
 
+/// What people write here that the built-in policies speak of. A region's own forms may bring others.
+pub const WRITINGS: [&str; 9] = [
+    "about-me",
+    "urgent-care",
+    "respect",
+    "crisis",
+    "contingency",
+    "advance-care",
+    "care-and-support",
+    "referral",
+    "urgent-test",
+];
+
 impl Door {
     /// The action's name in policies.
     pub fn name(self) -> &'static str {

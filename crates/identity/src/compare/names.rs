@@ -4,7 +4,7 @@ use super::{Context, MISSING, Pattern, at, level};
 use crate::{
     packed::Record,
     terms::{Term, core_of},
-    text::{jaro_winkler, within_one},
+    text::{jaro_winkler_reaches, within_one},
 };
 use level::{family, forename, middle};
 
@@ -121,7 +121,7 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if short.len() >= 4 && within_one(short, long) {
         return forename::SLIP;
     }
-    if jaro_winkler(short, long) >= 0.83
+    if jaro_winkler_reaches(short, long, 0.83)
         || long.starts_with(short) && short.len() >= 3
         || x.sound == y.sound && short.len() >= 3
         || short.len() >= 3 && within_one(short, long)
@@ -135,14 +135,17 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
 fn surname(a: Option<&Term>, b: Option<&Term>) -> u8 {
     let (Some(x), Some(y)) = (a, b) else { return family::DIFFERENT };
     let (x, y, sounds) = (&*x.text, &*y.text, x.sound == y.sound);
-    if x.len().min(y.len()) >= 3 && core_of(x) == core_of(y) || shares_a_part(x, y) {
+    // What comes and goes does so at the beginning: names that end differently need no further look.
+    let ends_alike = x.as_bytes().last() == y.as_bytes().last();
+    if ends_alike && x.len().min(y.len()) >= 3 && core_of(x) == core_of(y) || shares_a_part(x, y) {
         return family::PART;
     }
     if alike(x, y, 4, 0.93) {
         return family::SLIP;
     }
     let short = x.len().min(y.len());
-    if jaro_winkler(x, y) >= 0.86 || short >= 3 && (sounds || within_one(x, y) || x.starts_with(y) || y.starts_with(x))
+    if jaro_winkler_reaches(x, y, 0.86)
+        || short >= 3 && (sounds || within_one(x, y) || x.starts_with(y) || y.starts_with(x))
     {
         return family::NEAR;
     }
@@ -152,7 +155,7 @@ fn surname(a: Option<&Term>, b: Option<&Term>) -> u8 {
 /// One slip of the keyboard in a name long enough, or nearly the same.
 pub(super) fn alike(a: &str, b: &str, letters: usize, likeness: f64) -> bool {
     let short = a.len().min(b.len());
-    short >= letters && within_one(a, b) || short > letters && jaro_winkler(a, b) >= likeness
+    short >= letters && within_one(a, b) || short > letters && jaro_winkler_reaches(a, b, likeness)
 }
 
 /// `smith-jones` and `jones`; written together (`smithjones`) as well.

@@ -147,11 +147,23 @@ impl Base {
 /// Makes an index in one go: the way to load many.
 #[derive(Debug)]
 pub struct Builder {
+    packer: Packer,
+    base: Base,
+}
+
+/// Packs patients for an index that is being made. Any number of threads pack at a time.
+#[derive(Debug)]
+pub struct Packer {
     terms: Terms,
     births: Births,
     together: Together,
     attributes: Vec<String>,
-    base: Base,
+}
+
+/// The rows of an index that is being made.
+#[derive(Debug)]
+pub struct Rows<'b> {
+    base: &'b mut Base,
 }
 
 /// Words of several patients, packed on one thread.
@@ -162,20 +174,8 @@ pub struct Packed {
     words: Vec<u32>,
 }
 
-impl Builder {
-    /// For about so many patients.
-    pub fn new(expected: usize, attributes: Vec<String>) -> Builder {
-        let base = Base { offsets: vec![0], ..Base::default() };
-        Builder {
-            terms: Terms::new(expected / 4),
-            births: Births::default(),
-            together: Together::default(),
-            attributes,
-            base,
-        }
-    }
-
-    /// Pack one patient onto a pile, on any thread.
+impl Packer {
+    /// Pack one patient onto a pile.
     pub fn pack(&self, pile: &mut Packed, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
         let start = pile.words.len();
         pack(facts, &self.attributes, &mut |kind, text| self.terms.add(kind, text), &mut pile.words);
@@ -185,7 +185,9 @@ impl Builder {
         pile.who.push((patient.0, person.0));
         pile.ends.push(pile.words.len());
     }
+}
 
+impl Rows<'_> {
     /// Add a pile. The order of piles is the order of rows.
     pub fn append(&mut self, pile: Packed) {
         let start = self.base.words.len();
@@ -193,6 +195,35 @@ impl Builder {
         self.base.offsets.extend(pile.ends.iter().map(|end| u32::try_from(start + end).unwrap_or(u32::MAX)));
         self.base.patients.extend(pile.who.iter().map(|(patient, _)| patient));
         self.base.persons.extend(pile.who.iter().map(|(_, person)| AtomicU64::new(*person)));
+    }
+}
+
+impl Builder {
+    /// For about so many patients.
+    pub fn new(expected: usize, attributes: Vec<String>) -> Builder {
+        let base = Base { offsets: vec![0], ..Base::default() };
+        let packer = Packer {
+            terms: Terms::new(expected / 4),
+            births: Births::default(),
+            together: Together::default(),
+            attributes,
+        };
+        Builder { packer, base }
+    }
+
+    /// Both halves, so that patients are packed while others are added.
+    pub fn split(&mut self) -> (&Packer, Rows<'_>) {
+        (&self.packer, Rows { base: &mut self.base })
+    }
+
+    /// Pack one patient onto a pile, on any thread.
+    pub fn pack(&self, pile: &mut Packed, patient: PatientKey, person: PersonKey, facts: &PatientFacts) {
+        self.packer.pack(pile, patient, person, facts);
+    }
+
+    /// Add a pile. The order of piles is the order of rows.
+    pub fn append(&mut self, pile: Packed) {
+        self.split().1.append(pile);
     }
 
     /// Add one patient.
@@ -209,7 +240,7 @@ impl Builder {
 
     /// Make the index with so many threads.
     pub fn build_with(self, threads: usize) -> Index {
-        let Builder { terms, births, together, attributes, mut base } = self;
+        let Builder { packer: Packer { terms, births, together, attributes }, mut base } = self;
         base.finish(&terms, threads);
         Index::with(Arc::new(Dictionaries { terms, births, together }), attributes, base)
     }

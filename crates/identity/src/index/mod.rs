@@ -10,13 +10,13 @@ mod segment;
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{Rule, filed_keys, patient_key},
+    keys::{Rule, is_filed, patient_key},
     packed::{Record, pack},
     terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
     together::Together,
 };
 use base::Base;
-pub use base::{Builder, Packed};
+pub use base::{Builder, Packed, Packer, Rows};
 use fhir::{PatientKey, PersonKey};
 use segment::Segment;
 use std::sync::{
@@ -209,13 +209,18 @@ impl Index {
             return found;
         }
         if found <= most.saturating_mul(ROOM) {
+            self.fetch_rows(rows.get(before..).unwrap_or_default());
             let mut kept = before;
             for at in before..rows.len() {
-                if let Some(row) = rows.get(at).copied().filter(|row| self.has_key(*row, key)) {
+                if let Some(row) = rows.get(at).copied().filter(|row| self.has_key(*row, rule, key)) {
                     if let Some(slot) = rows.get_mut(kept) {
                         *slot = row;
                     }
                     kept += 1;
+                    // Too many whatever the others are.
+                    if kept - before > most {
+                        break;
+                    }
                 }
             }
             rows.truncate(kept);
@@ -240,12 +245,16 @@ impl Index {
         std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.word_of(*row)));
     }
 
-    fn has_key(&self, row: u32, wanted: u64) -> bool {
-        let mut has = false;
-        if let Some(record) = self.row(row).filter(|_| !self.is_dead(row)) {
-            filed_keys(&record, Lexicon { terms: &self.known.terms, local: &[] }, |_, key| has |= key == wanted);
-        }
-        has
+    /// The same for the terms of rows.
+    pub(crate) fn fetch_texts(&self, records: &[Record<'_>]) {
+        let terms = &self.known.terms;
+        std::hint::black_box(records.iter().flat_map(Record::texts).fold(0, |sum, id| sum ^ terms.touch(id)));
+    }
+
+    fn has_key(&self, row: u32, rule: Rule, wanted: u64) -> bool {
+        self.row(row)
+            .filter(|_| !self.is_dead(row))
+            .is_some_and(|record| is_filed(&record, self.lexicon(), rule, wanted))
     }
 
     /// The row of a patient.

@@ -6,6 +6,6 @@ mod nicknames;
 mod phonetic;
 
 pub use distance::{digits_slip, osa_distance, within_one};
-pub use jaro::jaro_winkler;
+pub use jaro::{jaro_winkler, jaro_winkler_reaches};
 pub use nicknames::{GROUPS_MAX, groups_of};
 pub use phonetic::sound;

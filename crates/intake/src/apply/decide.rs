@@ -9,6 +9,7 @@ use crate::{
     caseload, consent,
     mapped::{self, Mapped},
     person::{self, LinkDecision},
+    writing,
 };
 use fhir::PatientKey;
 use serde_json::Value;
@@ -19,11 +20,12 @@ use store::{
 
 impl Applier {
     /// Carry out a decision of the journal.
-    pub(super) fn decide(&mut self, mapped: Mapped) -> Result<(), StoreError> {
-        let Some(entry) = &mapped.entry else { return self.note(&mapped, mapped.pos, &[]) };
+    pub(super) fn decide(&mut self, mut mapped: Mapped) -> Result<(), StoreError> {
+        let Some(entry) = mapped.entry.take() else { return self.note(&mapped, mapped.pos, &[]) };
         let about: Value =
             entry.about.as_deref().and_then(|about| serde_json::from_str(about).ok()).unwrap_or(Value::Null);
         let of = about.get("of").and_then(Value::as_u64);
+        let entry = &entry;
         match entry.kind {
             EntryKind::Profile => {
                 let toml = String::from_utf8_lossy(&entry.body).into_owned();
@@ -71,10 +73,38 @@ impl Applier {
                 let touched = caseload::carry_out(&mut self.writer, entry)?;
                 self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
             }
+            EntryKind::Written => {
+                let touched = self.written(entry, &mut mapped)?;
+                self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &touched)
+            }
             // Carried out by whoever follows the change feed: the record is the same without it.
             EntryKind::Telling => self.writer.note_decision(mapped.pos, &mapped.source, mapped.received, &[]),
             EntryKind::Hl7v2 | EntryKind::Fhir => Ok(()),
         }
+    }
+
+    /// Somebody wrote something here. It waits behind no message of a source, for it rests on none; but what it was written
+    /// over must still be what its author saw.
+    fn written(&mut self, entry: &Entry, mapped: &mut Mapped) -> Result<Vec<PatientKey>, StoreError> {
+        let mut findings = std::mem::take(&mut mapped.findings);
+        if findings.is_empty() {
+            findings = writing::obstacles(&self.writer, entry, &mapped.steps)?;
+        }
+        if !findings.is_empty() {
+            self.fail(mapped, &findings)?;
+            return Ok(Vec::new());
+        }
+        let mut rows = Vec::new();
+        for group in group(std::slice::from_mut(mapped), &[true]) {
+            match fold_patient(&self.writer, &self.derived, self.fold, group)? {
+                Ok(outcomes) => rows.extend(outcomes),
+                Err(_) => {
+                    self.fail(mapped, &[not_folded()])?;
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        self.write_message(mapped, rows, mapped.pos)
     }
 
     /// A steward decided who is who.

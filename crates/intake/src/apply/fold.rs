@@ -58,7 +58,7 @@ impl Outcome {
     /// What was known is true as of a later time: what folding needs changes, what the resource says does not.
     fn confirmed(message: usize, id: ResourceId, kind: ResourceType, state: Vec<u8>) -> Self {
         let body = Body { dictionary: 0, bytes: Vec::new() };
-        let row = NewRow { id, kind, deleted: false, body, state, version: 0, message: 0 };
+        let row = NewRow { id, kind, deleted: false, written: false, body, state, version: 0, message: 0 };
         Outcome { message, row, identifiers: None, facts: None, bearings: Vec::new(), sample: None }
     }
 
@@ -250,7 +250,7 @@ impl Overlay<'_> {
         };
         self.known.insert((id, kind), known);
         let identifiers = (!old.is_empty() || !new.is_empty()).then_some((old, new));
-        let row = NewRow { id, kind, deleted: false, body, state: Vec::new(), version, message: 0 };
+        let row = NewRow { id, kind, deleted: false, written: false, body, state: Vec::new(), version, message: 0 };
         Ok(Some(Outcome { message, row, identifiers, facts, bearings, sample }))
     }
 
@@ -289,7 +289,7 @@ impl Overlay<'_> {
         let packed = store::pack(&content, id);
         let body = self.derived.codec().compress(kind.code(), &packed)?;
         let sample = self.sample(kind, version, &packed);
-        let row = NewRow { id, kind, deleted: false, body, state: state.clone(), version, message: 0 };
+        let row = NewRow { id, kind, deleted: false, written: false, body, state: state.clone(), version, message: 0 };
         let known = Known {
             version,
             text: Text::Plain(content.into_json()),
@@ -315,7 +315,7 @@ impl Overlay<'_> {
         let (version, state) = (before.version, before.state.clone());
         Ok(Some(Outcome {
             message,
-            row: NewRow { id, kind, deleted: true, body, state, version, message: 0 },
+            row: NewRow { id, kind, deleted: true, written: false, body, state, version, message: 0 },
             identifiers: (!old.is_empty()).then_some((old, Vec::new())),
             facts: None,
             bearings: Vec::new(),

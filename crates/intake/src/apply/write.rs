@@ -9,7 +9,7 @@ use fhir::{PatientKey, ResourceType};
 use identity::PatientFacts;
 use mapping::{Change, Finding, Severity, bearing::Bearing};
 use std::collections::HashMap;
-use store::{BearingRow, Pair, PatientRow, ProblemStatus, ReviewKind, StoreError};
+use store::{BearingRow, Pair, PatientRow, ProblemStatus, ReviewKind, StoreError, journal::EntryKind};
 
 impl Applier {
     /// Write what the messages of a batch came to, in order.
@@ -88,6 +88,7 @@ impl Applier {
             }
             let Outcome { mut row, identifiers, bearings, sample, .. } = outcome;
             row.message = mapped.pos;
+            row.written = mapped.kind == EntryKind::Written;
             if row.id.patient == directory || row.deleted {
                 self.directory_changes += 1;
             }

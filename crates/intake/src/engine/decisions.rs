@@ -1,6 +1,13 @@
 //! Decisions as journal entries: what a person did at the error desk or about a link.
 
-use crate::{apply, caseload::CaseloadDecision, consent::ConsentDecision, person::LinkDecision};
+use crate::{
+    apply,
+    caseload::CaseloadDecision,
+    consent::ConsentDecision,
+    person::LinkDecision,
+    writing::{self, Writing},
+};
+use fhir::Resource;
 use jiff::Timestamp;
 use store::{
     Problem,
@@ -58,6 +65,12 @@ pub fn caseload_entry(decision: &CaseloadDecision, now: Timestamp) -> NewEntry {
 /// The journal entry of a decision about telling others, which is this JSON.
 pub fn telling_entry(about: String, now: Timestamp) -> NewEntry {
     self::decision(EntryKind::Telling, "skein", "telling", about, Vec::new(), now)
+}
+
+/// The journal entry of something written here.
+pub fn writing_entry(writing: &Writing, resources: &[Resource], now: Timestamp) -> NewEntry {
+    let about = serde_json::to_string(writing).unwrap_or_default();
+    self::decision(EntryKind::Written, "skein", "written", about, writing::body(resources), now)
 }
 
 /// The journal entry of the model that weighs who is who from then on.

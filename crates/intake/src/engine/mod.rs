@@ -10,11 +10,13 @@ use crate::{
     consent::ConsentDecision,
     person::{LinkDecision, People},
     wire,
+    writing::Writing,
 };
 pub use decisions::{
     caseload_entry, consent_decision, discard, link_decision, model as model_entry, resubmission, telling_entry,
+    writing_entry,
 };
-use fhir::{Region, ResourceId, ResourceType};
+use fhir::{Region, Resource, ResourceId, ResourceType};
 use jiff::Timestamp;
 pub(crate) use mappers::Mappers;
 use mapping::{
@@ -382,6 +384,21 @@ impl Engine {
     /// Put who is on a caseload in the journal. Gives its position; [`Engine::wait_applied`] on it, then it holds.
     pub async fn decide_caseload(&self, decision: &CaseloadDecision, now: Timestamp) -> Result<u64, StoreError> {
         Ok(stored(self.submit(caseload_entry(decision, now)).await?))
+    }
+
+    /// Put what somebody wrote here in the journal, and wait until it is visible: whole resources, all or nothing, under ids
+    /// of ours. Whoever calls has asked the gate.
+    ///
+    /// # Errors
+    /// The store's. It may be in the journal all the same when processing has stopped.
+    pub async fn write(
+        &self,
+        writing: &Writing,
+        resources: &[Resource],
+        now: Timestamp,
+    ) -> Result<(u64, Applied), StoreError> {
+        let pos = stored(self.submit(writing_entry(writing, resources, now)).await?);
+        Ok((pos, self.wait_applied(pos).await?))
     }
 
     /// Put a decision about telling others in the journal. Gives its position.

@@ -4,6 +4,7 @@
 //! What counts, strongest first: the source's own merges; what data stewards said; the matcher.
 
 mod decision;
+mod load;
 mod matching;
 mod people;
 mod review;

@@ -1,8 +1,10 @@
 //! The index of people in memory, and the model that weighs: kept up by the applier alone, in journal order, so that a
 //! replay decides the same; read by whoever looks for people.
 
+use super::load::load;
 use fhir::{PatientKey, PersonKey};
-use identity::{Builder, Index, Matcher, Model, PatientFacts};
+
+use identity::{Index, Matcher, Model, PatientFacts};
 use std::{
     collections::HashSet,
     sync::{
@@ -13,8 +15,6 @@ use std::{
 };
 use store::{StoreError, Writer};
 
-/// Room for so many patients to begin with.
-const EXPECTED_LEAST: usize = 1024;
 /// The index is made anew, beside the one in use, when so many patients were added to it since…
 const ADDED_LEAST: usize = 4096;
 /// …and they are more than one in so many of all.
@@ -154,19 +154,10 @@ impl People {
     }
 }
 
-fn load(writer: &Writer) -> Result<Index, StoreError> {
-    let mut builder = Builder::new(EXPECTED_LEAST, Vec::new());
-    writer.each_patient(|patient, person, _, _, facts| {
-        builder.add(patient, person, &facts);
-        Ok(())
-    })?;
-    Ok(builder.build())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use identity::{Answer, Scratch};
+    use identity::{Answer, Builder, Scratch};
 
     fn people(added_least: usize) -> People {
         let index = RwLock::new(Arc::new(Builder::new(16, Vec::new()).build()));

@@ -16,3 +16,4 @@ mod sender_patience;
 mod stewards;
 mod support;
 mod torn_and_hostile_frames;
+mod writing;

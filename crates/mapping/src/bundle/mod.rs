@@ -35,6 +35,9 @@ pub trait Lookup {
     /// The source a patient key (or directory) belongs to, if anything is stored under it.
     fn source_of(&self, patient: PatientKey) -> Result<Option<String>, Self::Error>;
 
+    /// Whether this resource was written here: no source changes it, be it the patient's own.
+    fn written_here(&self, id: ResourceId, kind: ResourceType) -> Result<bool, Self::Error>;
+
     /// Resources of this type with this identifier, of any source. Asked only for [`is_found_by_identifier`].
     fn by_identifier(
         &self,
@@ -55,6 +58,9 @@ impl Lookup for Nothing {
     }
     fn source_of(&self, _: PatientKey) -> Result<Option<String>, Self::Error> {
         Ok(None)
+    }
+    fn written_here(&self, _: ResourceId, _: ResourceType) -> Result<bool, Self::Error> {
+        Ok(false)
     }
     fn by_identifier(&self, _: ResourceType, _: Option<&str>, _: &str) -> Result<Vec<ResourceId>, Self::Error> {
         Ok(Vec::new())

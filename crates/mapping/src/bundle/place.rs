@@ -166,7 +166,8 @@ fn settle<L: Lookup + ?Sized>(work: &mut Work<'_, L>, index: usize, patient: Pat
     if let Ok(ours) = entry.own.parse::<ResourceId>() {
         work.looked_up = true;
         if work.lookup.exists(ours, kind)? {
-            let theirs = work.lookup.source_of(ours.patient)?.is_some_and(|source| source != work.source);
+            let theirs = work.lookup.source_of(ours.patient)?.is_some_and(|source| source != work.source)
+                || work.lookup.written_here(ours, kind)?;
             let moved = kind != ResourceType::Patient && ours.patient != patient && entry.method != Method::Delete;
             let refused = if theirs {
                 Some(error("other-source", format!("{}.id", root()), "this resource belongs to another source"))
@@ -404,7 +405,9 @@ fn place_delete<L: Lookup + ?Sized>(
     }
     match found {
         Some(id) => {
-            if work.lookup.source_of(id.patient)?.is_some_and(|source| source != work.source) {
+            if work.lookup.source_of(id.patient)?.is_some_and(|source| source != work.source)
+                || work.lookup.written_here(id, kind)?
+            {
                 refused = Some(error("other-source", place, "this resource belongs to another source"));
             }
         }

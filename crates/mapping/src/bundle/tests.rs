@@ -9,10 +9,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 struct Memory {
     resources: BTreeMap<(ResourceId, ResourceType), Resource>,
     sources: BTreeMap<PatientKey, String>,
+    written: std::collections::BTreeSet<(ResourceId, ResourceType)>,
 }
 
 impl Lookup for Memory {
     type Error = std::convert::Infallible;
+    fn written_here(&self, id: ResourceId, kind: ResourceType) -> Result<bool, Self::Error> {
+        Ok(self.written.contains(&(id, kind)))
+    }
     fn exists(&self, id: ResourceId, kind: ResourceType) -> Result<bool, Self::Error> {
         Ok(self.resources.contains_key(&(id, kind)))
     }

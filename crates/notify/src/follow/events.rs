@@ -168,7 +168,8 @@ impl Follower {
         n: i64,
         happened: &Happened,
     ) -> Result<(), Failure> {
-        if self.subscriptions.is_empty() {
+        // Systems subscribe to plans by CarePlan, and their tokens reach no further: the person's own words are for teams.
+        if self.subscriptions.is_empty() || happened.kind == ResourceType::QuestionnaireResponse {
             return Ok(());
         }
         let lists = self.lists_of(happened.person)?;

@@ -4,17 +4,20 @@
 
 pub mod allergies;
 pub mod contacts;
+pub mod cumulative;
 pub mod documents;
 pub mod events;
 pub mod medicines;
 pub mod plans;
 pub mod problems;
+mod replaced;
 pub mod results;
 pub mod visits;
 
 use crate::{
     item::{Origin, ParsedItem},
-    text::{Code, Concept, fold, without_tag},
+    reconcile::{Key, Together, by_statement},
+    text::{Code, Concept, without_tag},
     when::When,
 };
 use fhir::ResourceType;
@@ -188,7 +191,7 @@ impl Tone {
     }
 }
 
-/// A short word set beside a title: `High risk`, `Suspected`, `Sources differ`.
+/// A short word set beside a title: `High risk`, `Suspected`, `Dose differs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The word.
@@ -395,16 +398,11 @@ impl Section {
 /// Bring statements of the same thing together: the same code in the same system, or the same words.
 /// Every statement given is in exactly one of the lines returned. Lines come newest first.
 pub fn gather(statements: Vec<Statement>) -> Vec<Line> {
-    let mut of_key: HashMap<(String, String), usize> = HashMap::new();
+    let mut of_key: HashMap<Key, usize> = HashMap::new();
     let mut bins: Vec<Vec<Statement>> = Vec::new();
     for statement in statements {
-        let words = (String::new(), fold(&statement.title));
-        let codes = statement
-            .codes
-            .iter()
-            .filter(|code| !code.system.is_empty())
-            .map(|code| (code.system.clone(), code.code.clone()));
-        let keys: Vec<(String, String)> = codes.chain(std::iter::once(words)).collect();
+        let keys: Vec<Key> =
+            statement.codes.iter().filter_map(Key::of_code).chain(Key::of_words(&statement.title)).collect();
         let bin = keys.iter().find_map(|key| of_key.get(key).copied()).unwrap_or_else(|| {
             bins.push(Vec::new());
             bins.len() - 1
@@ -419,6 +417,19 @@ pub fn gather(statements: Vec<Statement>) -> Vec<Line> {
     let mut lines: Vec<Line> = bins.into_iter().filter_map(Line::of).collect();
     lines.sort_by(|a, b| a.first.sort_key().cmp(&b.first.sort_key()).then_with(|| a.title.cmp(&b.title)));
     lines
+}
+
+/// Mark lines with what their sources differ in, as far as it must be read before acting.
+pub(crate) fn mark_differences(lines: &mut [Line], together: &Together) {
+    let things = by_statement(together);
+    for line in lines {
+        let ids: Vec<fhir::ResourceId> = line.statements().map(|statement| statement.origin.id).collect();
+        for thing in ids.iter().filter_map(|id| things.get(id)) {
+            for difference in thing.differences.iter().filter(|difference| difference.grave()) {
+                line.mark(difference.words.clone(), Tone::Caution);
+            }
+        }
+    }
 }
 
 /// Each statement on a line of its own, newest first: for things that happen rather than are.

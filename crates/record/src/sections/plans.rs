@@ -4,6 +4,7 @@
 use super::{
     Mark, Tone,
     documents::{self, Letter},
+    replaced::{self, Replaced, Replacements},
     withdrawn,
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 use fhir::{Resource, ResourceType, Value};
 use jiff::Timestamp;
-use std::{cmp::Reverse, collections::HashSet};
+use std::cmp::Reverse;
 
 /// SNOMED CT codes of the plans used nationally, with what they are called on screen; the urgent ones first.
 pub const NATIONAL: [(&str, &str); 10] = [
@@ -58,6 +59,14 @@ pub struct Part {
 pub struct Plan {
     /// Its name.
     pub title: String,
+    /// What says across the whole of it that it is not current: by what it was superseded, who took it back.
+    pub stamp: Option<String>,
+    /// The codes of its type.
+    pub codes: Vec<String>,
+    /// The canonical address of the form it was written with.
+    pub form: Option<String>,
+    /// The resources it is made of: of a plan written here, its answers too.
+    pub made_of: Vec<(ResourceType, fhir::ResourceId, u32)>,
     /// Whether it is one of the national kinds that matter in an emergency; lower is more urgent.
     pub urgency: usize,
     /// Whether it may be acted on.
@@ -110,17 +119,22 @@ impl Plans {
 
 /// The plans page.
 pub fn plans(items: &[ParsedItem], now: Timestamp) -> Plans {
-    let replaced = replaced(items);
+    let replaced = replaced::replacements(items);
     let mut all = Plans::default();
+    let mut answers: Vec<fhir::ResourceId> = Vec::new();
     for item in of(items, ResourceType::CarePlan) {
         let plan = care_plan(item, items, &replaced, now);
+        let of_plan = plan.made_of.iter().filter(|(kind, ..)| *kind == ResourceType::QuestionnaireResponse);
+        answers.extend(of_plan.map(|(_, id, _)| *id));
         if plan.standing == Standing::Current { all.current.push(plan) } else { all.others.push(plan) }
     }
     for item in items
         .iter()
         .filter(|item| matches!(item.kind(), ResourceType::Composition | ResourceType::QuestionnaireResponse))
+        // What a plan was answered with is shown as the plan, with its standing.
+        .filter(|item| item.kind() == ResourceType::Composition || !answers.contains(&item.id))
     {
-        let plan = written(item, items, &replaced);
+        let plan = written(item, items, &replaced, now);
         match plan.standing {
             Standing::Current if plan.own_words => all.about_me.push(plan),
             Standing::Current => all.current.push(plan),
@@ -138,6 +152,8 @@ pub fn plans(items: &[ParsedItem], now: Timestamp) -> Plans {
         .collect();
     supersede_older(&mut all.current, &mut all.others);
     all.current.sort_by_key(|plan| (plan.urgency, Reverse(newest(plan))));
+    mark_older(&mut all.current);
+    mark_older_words(&mut all.about_me);
     all.about_me.sort_by_key(|plan| Reverse(newest(plan)));
     all.legal.sort_by_key(|plan| Reverse(newest(plan)));
     all.others.sort_by_key(|plan| Reverse(newest(plan)));
@@ -167,25 +183,30 @@ fn supersede_older(current: &mut Vec<Plan>, others: &mut Vec<Plan>) {
     *current = kept;
 }
 
-fn replaced(items: &[ParsedItem]) -> HashSet<String> {
-    let mut ids = HashSet::new();
-    for item in items.iter().filter(|item| !withdrawn(item)) {
-        let targets: Vec<&str> = match item.kind() {
-            ResourceType::CarePlan => {
-                item.resource.list("replaces").iter().filter_map(|target| text::text(target, "reference")).collect()
-            }
-            ResourceType::Composition => item
-                .resource
-                .list("relatesTo")
-                .iter()
-                .filter(|related| text::text(related, "code") == Some("replaces"))
-                .filter_map(|related| related.get("targetReference").and_then(|target| text::text(target, "reference")))
-                .collect(),
-            _ => continue,
-        };
-        ids.extend(targets.into_iter().map(str::to_owned));
+/// Plans of one national kind from several sources: which of them holds cannot be told here, so the older say that there is a
+/// newer one. They are in order, newest first.
+fn mark_older(current: &mut [Plan]) {
+    let mut newest: Vec<(usize, String)> = Vec::new();
+    for plan in current.iter_mut().filter(|plan| plan.urgency < NATIONAL.len()) {
+        match newest.iter().find(|(urgency, _)| *urgency == plan.urgency) {
+            Some((_, newer)) => plan.marks.push(Mark::new(newer.clone(), Tone::Danger)),
+            None => newest.push((plan.urgency, newer(plan))),
+        }
     }
-    ids
+}
+
+/// The same of what the person says of themselves.
+fn mark_older_words(about_me: &mut [Plan]) {
+    about_me.sort_by_key(|plan| Reverse(newest(plan)));
+    if let Some((first, older)) = about_me.split_first_mut() {
+        let newer = newer(first);
+        older.iter_mut().for_each(|plan| plan.marks.push(Mark::new(newer.clone(), Tone::Caution)));
+    }
+}
+
+fn newer(plan: &Plan) -> String {
+    let when = plan.when.as_ref().map(|when| format!(" of {}", when.day_text())).unwrap_or_default();
+    format!("A newer one exists{when}, from {}", plan.origin.source.name)
 }
 
 fn national(codes: &[Concept]) -> Option<(usize, &'static str)> {
@@ -199,6 +220,10 @@ fn national(codes: &[Concept]) -> Option<(usize, &'static str)> {
 fn blank(item: &ParsedItem, title: String) -> Plan {
     Plan {
         title,
+        stamp: None,
+        codes: Vec::new(),
+        form: None,
+        made_of: vec![(item.kind(), item.id, item.version)],
         urgency: NATIONAL.len(),
         standing: Standing::Current,
         marks: Vec::new(),
@@ -213,18 +238,44 @@ fn blank(item: &ParsedItem, title: String) -> Plan {
     }
 }
 
+/// Whether another stands in its place, or its signature was taken back.
+fn stamp(plan: &mut Plan, item: &ParsedItem, all: &Replacements) -> bool {
+    if let Some(words) = replaced::taken_back(item) {
+        (plan.stamp, plan.standing) = (Some(words), Standing::Withdrawn);
+        return true;
+    }
+    match replaced::replaced(item, all) {
+        Replaced::No => false,
+        Replaced::ChangedSince => {
+            plan.marks
+                .push(Mark::new("Its source changed it after it was replaced: find out which holds", Tone::Danger));
+            false
+        }
+        Replaced::By(words) => {
+            (plan.stamp, plan.standing) = (Some(words), Standing::Superseded);
+            true
+        }
+    }
+}
+
 fn mark_standing(plan: &mut Plan) {
+    if let Some((day, true)) = &plan.review
+        && plan.standing == Standing::Current
+    {
+        plan.marks.push(Mark::new(format!("Review was due {day}"), Tone::Caution));
+    }
     let mark = match plan.standing {
         Standing::Current => return,
         Standing::Draft => Mark::new("Not in force yet", Tone::Caution),
         Standing::Over => Mark::new("Not current", Tone::Danger),
         Standing::Superseded => Mark::new("Replaced: not current", Tone::Danger),
+        Standing::Withdrawn if plan.stamp.is_some() => Mark::new("Signature withdrawn: not current", Tone::Danger),
         Standing::Withdrawn => Mark::new("Withdrawn: entered in error", Tone::Danger),
     };
     plan.marks.insert(0, mark);
 }
 
-fn care_plan(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>, now: Timestamp) -> Plan {
+fn care_plan(item: &ParsedItem, items: &[ParsedItem], replaced: &Replacements, now: Timestamp) -> Plan {
     let resource = &item.resource;
     let categories: Vec<Concept> = concepts(resource, "category");
     let national = national(&categories);
@@ -241,10 +292,12 @@ fn care_plan(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>
     plan.urgency = national.map_or(NATIONAL.len(), |(rank, _)| rank);
     let end = text::when(resource, &["/period/end"]);
     let start = text::when(resource, &["/period/start"]);
+    plan.review = review(resource, now);
+    plan.codes = codes(&categories);
     plan.standing = if withdrawn(item) {
         Standing::Withdrawn
-    } else if replaced.contains(&format!("CarePlan/{}", item.id)) {
-        Standing::Superseded
+    } else if stamp(&mut plan, item, replaced) {
+        plan.standing
     } else if matches!(item.status(), "completed" | "revoked") || end.is_some_and(|end| end.until() <= now) {
         Standing::Over
     } else if item.status() == "draft" || start.as_ref().is_some_and(|start| start.at > now) {
@@ -258,7 +311,6 @@ fn care_plan(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>
     }
     plan.period = resource.get("period").and_then(text::period);
     plan.when = text::when(resource, &["/created"]).or(start);
-    plan.review = review(resource, now);
     plan.author =
         resource.get("author").and_then(reference).or_else(|| references(resource, "contributor").into_iter().next());
     plan.description = resource.str_at("/description").map(str::to_owned);
@@ -276,10 +328,27 @@ fn care_plan(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>
     part(&mut plan, "Goals", goals);
     part(&mut plan, "Actions", resource.list("activity").iter().filter_map(activity).collect());
     part(&mut plan, "Notes", notes(resource));
+    answered(&mut plan, item, items);
     if plan.parts.is_empty() && plan.description.is_none() {
         plan.description = narrative(resource);
     }
     plan
+}
+
+fn codes(concepts: &[Concept]) -> Vec<String> {
+    concepts.iter().flat_map(|concept| concept.codes.iter().map(|code| code.code.clone())).collect()
+}
+
+/// What a plan that was written with a form was answered with.
+fn answered(plan: &mut Plan, item: &ParsedItem, items: &[ParsedItem]) {
+    let said = item.resource.list("supportingInfo").iter().filter_map(|pointer| text::text(pointer, "reference"));
+    for answers in said.filter_map(|named| find(items, named)) {
+        if answers.kind() == ResourceType::QuestionnaireResponse && answers.id.patient == item.id.patient {
+            plan.made_of.push((answers.kind(), answers.id, answers.version));
+            plan.form = forms::canonical(&answers.resource).map(str::to_owned);
+            questions(plan, answers.resource.list("item"), 0);
+        }
+    }
 }
 
 /// A review date: R4 has no element for it; UK plans carry it in an extension whose address ends in it.
@@ -343,14 +412,12 @@ fn activity(activity: &Value) -> Option<String> {
 }
 
 /// A Composition or QuestionnaireResponse: headed sections, or questions and answers.
-fn written(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>) -> Plan {
+fn written(item: &ParsedItem, items: &[ParsedItem], replaced: &Replacements, now: Timestamp) -> Plan {
     let resource = &item.resource;
     let kinds: Vec<Concept> = concepts(resource, "type").into_iter().chain(concepts(resource, "category")).collect();
     let national = national(&kinds);
-    let named = resource
-        .str_at("/title")
-        .map(str::to_owned)
-        .or_else(|| text::text(resource.get("_questionnaire")?, "display").map(str::to_owned));
+    let named =
+        resource.str_at("/title").map(str::to_owned).or_else(|| questionnaire_name(resource.get("_questionnaire")?));
     let title = named
         .or(national.map(|(_, name)| name.to_owned()))
         .or_else(|| kinds.first().map(|kind| text::without_tag(&kind.text).to_owned()));
@@ -361,18 +428,28 @@ fn written(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>) 
         Some(one) => vec![one],
         None => Vec::new(),
     };
-    let by_person = authors.iter().chain(&resource.get("source")).any(|author| {
+    let is_person = |author: &Value| {
         text::text(author, "type") == Some("Patient")
-            || text::text(author, "reference").is_some_and(|r| r.starts_with("Patient/"))
-    });
-    plan.own_words = by_person || text::fold(&plan.title).contains("about me");
-    plan.author =
-        if by_person { Some("The person themselves".into()) } else { authors.into_iter().find_map(reference) };
+            || text::text(author, "reference").is_some_and(|named| named.starts_with("Patient/"))
+    };
+    let by_person = authors.iter().chain(&resource.get("source")).any(|author| is_person(author));
+    let ours = resource.list("extension").iter().any(|one| text::text(one, "url") == Some(forms::OWN_WORDS));
+    plan.own_words = by_person || ours || text::fold(&plan.title).contains("about me");
+    plan.codes = codes(&kinds);
+    plan.form = forms::canonical(resource).map(str::to_owned);
+    plan.author = match authors.iter().find(|author| !is_person(author)).and_then(|author| reference(author)) {
+        // Somebody at work wrote down what the person said.
+        Some(other) if by_person => Some(format!("{other}, who wrote down the person’s words")),
+        Some(other) => Some(other),
+        None if by_person => Some("The person themselves".into()),
+        None => None,
+    };
+    plan.review = review(resource, now);
     plan.when = text::when(resource, &["/date", "/authored"]);
     plan.standing = if withdrawn(item) {
         Standing::Withdrawn
-    } else if replaced.contains(&format!("{}/{}", item.kind(), item.id)) {
-        Standing::Superseded
+    } else if stamp(&mut plan, item, replaced) {
+        plan.standing
     } else if matches!(item.status(), "in-progress" | "preliminary") {
         Standing::Draft
     } else if item.status() == "stopped" {
@@ -387,6 +464,14 @@ fn written(item: &ParsedItem, items: &[ParsedItem], replaced: &HashSet<String>) 
         plan.description = narrative(resource);
     }
     plan
+}
+
+/// What a response calls its form: by the extension `display`, or as others write it.
+fn questionnaire_name(named: &Value) -> Option<String> {
+    let extended = list(named, "extension").iter();
+    let shown = extended.filter(|one| text::text(one, "url").is_some_and(|url| url.ends_with("/display")));
+    let shown = shown.filter_map(|one| text::text(one, "valueString")).next();
+    shown.or(text::text(named, "display")).map(str::to_owned)
 }
 
 /// Sections and questions nest no deeper than this on screen.

@@ -1,9 +1,10 @@
 //! Problems and diagnoses (Condition: problem-list-item, encounter-diagnosis).
 
-use super::{Section, Statement, Tone, gather, withdrawn};
+use super::{Section, Statement, Tone, gather, mark_differences, withdrawn};
 use crate::{
     item::{ParsedItem, of},
-    text::{Concept, concept, concepts, notes, reference, text},
+    reconcile::{self, Aspect, Entry, Key, Manner, Standing, Together, displays},
+    text::{Concept, concept, concepts, notes, reference, text, words},
     when::When,
 };
 use fhir::{ResourceType, Value};
@@ -11,53 +12,86 @@ use fhir::{ResourceType, Value};
 /// The heading of what is current.
 pub const CURRENT: &str = "Current problems";
 
+/// How problems are set side by side.
+pub const MANNER: Manner = Manner {
+    part: |standing| match standing {
+        Standing::Current => (CURRENT, None, false),
+        Standing::Doubtful => (VISITS, Some(VISITS_NOTE), false),
+        Standing::RuledOut => ("Ruled out", None, true),
+        Standing::Withdrawn => ("Withdrawn by their source (entered in error)", None, true),
+        Standing::Ended | Standing::Once | Standing::NoneKnown => ("No longer current at any source", None, true),
+    },
+    ended: "Current in one source, past in another",
+    only: false,
+    onset: true,
+    stale: false,
+};
+
+const VISITS: &str = "Diagnoses from visits";
+const VISITS_NOTE: &str = "Recorded at a visit; the source does not say whether they are still current.";
+
 /// Current, from visits, past, ruled out.
 pub fn problems(items: &[ParsedItem]) -> Section {
     let (mut current, mut visits, mut past, mut ruled_out, mut wrong) = (vec![], vec![], vec![], vec![], vec![]);
-    for item in of(items, ResourceType::Condition) {
-        let statement = statement(item);
-        match state(item) {
-            State::Withdrawn => wrong.push(statement),
-            State::RuledOut => ruled_out.push(statement),
-            State::Past => past.push(statement),
-            State::Visit => visits.push(statement),
-            State::Current => current.push(statement),
-        }
+    let entries: Vec<Entry> = of(items, ResourceType::Condition).map(entry).collect();
+    for entry in &entries {
+        let bin = match entry.standing {
+            Standing::Current => &mut current,
+            Standing::Doubtful => &mut visits,
+            Standing::RuledOut => &mut ruled_out,
+            Standing::Withdrawn => &mut wrong,
+            Standing::Ended | Standing::Once | Standing::NoneKnown => &mut past,
+        };
+        bin.push(entry.statement.clone());
     }
-    let mut section = Section::default();
+    let together = reconcile::together(entries, &MANNER);
+    let mut section = Section { conflicts: together.conflicts(), ..Section::default() };
     let mut current = gather(current);
-    let past = gather(past);
-    for line in &mut current {
-        let ended_elsewhere = past
-            .iter()
-            .find(|old| same(old, line) && old.first.origin.source != line.first.origin.source && newer(old, line));
-        if ended_elsewhere.is_some() {
-            line.mark("Sources differ", Tone::Caution);
-            section
-                .conflicts
-                .push(format!("{}: one source has it as current, another, more recently, as past.", line.title));
-        }
-    }
+    mark_differences(&mut current, &together);
     section.push(CURRENT, None, false, current);
-    section.push(
-        "Diagnoses from visits",
-        Some("Recorded at a visit; the source does not say whether they are still current."),
-        false,
-        gather(visits),
-    );
-    section.push("Past problems", None, true, past);
+    section.push(VISITS, Some(VISITS_NOTE), false, gather(visits));
+    section.push("Past problems", None, true, gather(past));
     section.push("Ruled out", None, true, gather(ruled_out));
     section.withdrawn = gather(wrong);
     section
 }
 
-fn same(a: &super::Line, b: &super::Line) -> bool {
-    crate::text::fold(&a.title) == crate::text::fold(&b.title)
-        || a.first.codes.iter().any(|code| b.first.codes.contains(code))
+/// What each source says of each problem, side by side.
+pub fn together(items: &[ParsedItem]) -> Together {
+    reconcile::together(of(items, ResourceType::Condition).map(entry).collect(), &MANNER)
 }
 
-fn newer(a: &super::Line, b: &super::Line) -> bool {
-    a.first.origin.recorded > b.first.origin.recorded
+/// A statement with what it is compared in.
+fn entry(item: &ParsedItem) -> Entry {
+    let resource = &item.resource;
+    let clinical = concept(resource, "clinicalStatus");
+    let said = || clinical.as_ref().map(|clinical| words(&clinical.text));
+    let (standing, status) = match state(item) {
+        State::Withdrawn => (Standing::Withdrawn, "Withdrawn: entered in error".to_owned()),
+        State::RuledOut => (Standing::RuledOut, "Ruled out".into()),
+        State::Past => (Standing::Ended, said().unwrap_or_else(|| "Ended".into())),
+        State::Visit => (Standing::Doubtful, "Recorded at a visit".into()),
+        State::Current => (Standing::Current, said().unwrap_or_else(|| "Status not given".into())),
+    };
+    let named = resource.get("code");
+    let mut entry = Entry::new(statement(item), standing, status, named.and_then(Concept::of).is_some());
+    entry.keys.extend(named.into_iter().flat_map(displays).filter_map(|shown| Key::of_words(&shown)));
+    entry.facet(Aspect::Severity, concept(resource, "severity").map(|severity| severity.text));
+    let sites = concepts(resource, "bodySite");
+    let mut same: Vec<String> = sites.iter().map(|site| crate::text::comparable(&site.text)).collect();
+    same.sort();
+    entry.facet_as(Aspect::Site, joined(sites), Some(same.join(", ")).filter(|same| !same.is_empty()));
+    let certainty = concept(resource, "verificationStatus").map(|verification| match () {
+        () if verification.has("confirmed") => "Confirmed".to_owned(),
+        () if verification.has("provisional") || verification.has("unconfirmed") => "Suspected".into(),
+        () if verification.has("differential") => "One of several possibilities".into(),
+        () => words(&verification.text),
+    });
+    entry.facet(Aspect::Certainty, certainty);
+    entry.start = onset(item);
+    entry.end = crate::text::when(resource, &["/abatementDateTime", "/abatementPeriod/end"]);
+    entry.said = crate::text::when(resource, &["/recordedDate"]);
+    entry
 }
 
 enum State {

@@ -111,13 +111,13 @@ impl Results {
 /// How many points a small trend line shows.
 const SPARK_POINTS: usize = 12;
 
-struct Light<'a> {
-    item: &'a ParsedItem,
-    when: Option<When>,
+pub(super) struct Light<'a> {
+    pub(super) item: &'a ParsedItem,
+    pub(super) when: Option<When>,
 }
 
 impl Light<'_> {
-    fn at(&self) -> Timestamp {
+    pub(super) fn at(&self) -> Timestamp {
         self.when.as_ref().map_or(self.item.recorded, |when| when.at)
     }
 }
@@ -246,12 +246,12 @@ fn text_of(resource: &Resource, element: &str) -> Option<String> {
     resource.get(element).and_then(Value::as_str).map(str::to_owned)
 }
 
-fn is_void(item: &ParsedItem) -> bool {
+pub(super) fn is_void(item: &ParsedItem) -> bool {
     withdrawn(item) || item.status() == "cancelled"
 }
 
 /// Every test's observations, newest first. A panel that only names its members is not a test.
-fn series(items: &[ParsedItem]) -> Vec<Vec<Light<'_>>> {
+pub(super) fn series(items: &[ParsedItem]) -> Vec<Vec<Light<'_>>> {
     let mut of_key: HashMap<String, usize> = HashMap::new();
     let mut bins: Vec<Vec<Light<'_>>> = Vec::new();
     for item in of(items, ResourceType::Observation) {
@@ -343,10 +343,10 @@ fn first_number(resource: &Resource) -> Option<(f64, &str)> {
 }
 
 /// Which heading a group comes under; lower first.
-type Rank = (u8, Reverse<Timestamp>);
+pub(super) type Rank = (u8, Reverse<Timestamp>);
 
 /// Panels: the report that names an observation.
-fn panels(items: &[ParsedItem]) -> HashMap<String, String> {
+pub(super) fn panels(items: &[ParsedItem]) -> HashMap<String, String> {
     let mut panels = HashMap::new();
     for report in of(items, ResourceType::DiagnosticReport) {
         let Some(name) = concept(&report.resource, "code") else { continue };
@@ -357,7 +357,7 @@ fn panels(items: &[ParsedItem]) -> HashMap<String, String> {
     panels
 }
 
-fn heading(item: &ParsedItem, panels: &HashMap<String, String>, at: Timestamp) -> (Rank, String) {
+pub(super) fn heading(item: &ParsedItem, panels: &HashMap<String, String>, at: Timestamp) -> (Rank, String) {
     let categories = concepts(&item.resource, "category");
     let is = |code: &str| categories.iter().any(|category| category.has(code));
     let panel = panels.get(&format!("Observation/{}", item.id));

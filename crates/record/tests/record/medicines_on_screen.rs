@@ -51,11 +51,11 @@ fn different_doses_and_a_stop_elsewhere_are_marked() {
         request("b", "Ramipril 5 mg", json!({"dosageInstruction": [{"text": "One tablet once a day"}]})),
     );
     let section = medicines(&[practice_dose.clone(), hospital_dose], now());
-    assert_eq!(section.group(CURRENT)[0].marks[0].text, "Sources differ");
+    assert_eq!(section.group(CURRENT)[0].marks[0].text, "Dose differs");
     let mut stopped = item(&hospital(), request("b", "Ramipril 5 mg", json!({"status": "stopped"})));
     stopped.recorded = now();
     let section = medicines(&[practice_dose, stopped], now());
-    assert!(section.conflicts[0].contains("ended or stopped at Riverside General"), "{:?}", section.conflicts);
+    assert!(section.conflicts[0].contains("Riverside General: stopped"), "{:?}", section.conflicts);
 }
 
 #[test]

@@ -68,3 +68,32 @@ fn about_me_is_the_persons_own_words() {
     assert_eq!(plans.about_me[0].parts[0].heading, "What is most important to me");
     assert_eq!(plans.about_me[0].parts[0].lines, ["My dog Biscuit"]);
 }
+
+#[test]
+fn of_plans_of_one_kind_from_two_sources_the_older_says_that_there_is_a_newer() {
+    let old = item(&practice(), plan("old", json!({})));
+    let new = item(&hospital(), plan("new", json!({"created": "2026-01-01"})));
+    let plans = plans(&[old, new], now());
+    assert_eq!(plans.current.len(), 2, "which holds cannot be told here");
+    assert!(plans.current[0].marks.is_empty());
+    let mark = &plans.current[1].marks[0].text;
+    assert!(mark.starts_with("A newer one exists of 01-Jan-2026, from "), "{mark}");
+}
+
+#[test]
+fn a_plan_past_its_review_date_says_so_and_one_signed_here_shows_its_answers_once() {
+    let review = json!([{"url": "urn:skein:plan:review-date", "valueDate": "2026-01-01"}]);
+    let answers = item(
+        &practice(),
+        json!({"resourceType": "QuestionnaireResponse", "id": "r", "status": "completed",
+            "questionnaire": "urn:skein:form:respect|1",
+            "item": [{"linkId": "cpr", "text": "CPR", "answer": [{"valueCoding": {"code": "no", "display": "NOT recommended"}}]}]}),
+    );
+    let named = format!("QuestionnaireResponse/{}", answers.id);
+    let signed = item(&practice(), plan("p", json!({"extension": review, "supportingInfo": [{"reference": named}]})));
+    let plans = plans(&[signed, answers], now());
+    assert_eq!((plans.current.len(), plans.about_me.len(), plans.others.len()), (1, 0, 0));
+    assert_eq!(plans.current[0].marks[0].text, "Review was due 01-Jan-2026");
+    assert_eq!(plans.current[0].parts[0].lines, ["NOT recommended"]);
+    assert_eq!(plans.current[0].form.as_deref(), Some("urn:skein:form:respect"));
+}

@@ -35,7 +35,10 @@ fn a_problem_one_source_has_closed_since_is_marked() {
     closed.recorded = now();
     let section = problems(&[open, closed]);
     assert!(
-        section.group(CURRENT)[0].marks.iter().any(|mark| mark.text == "Sources differ" && mark.tone == Tone::Caution)
+        section.group(CURRENT)[0]
+            .marks
+            .iter()
+            .any(|mark| mark.text == "Current in one source, past in another" && mark.tone == Tone::Caution)
     );
     assert_eq!(section.group("Past problems").len(), 1);
     assert_eq!(section.conflicts.len(), 1);

@@ -147,7 +147,12 @@ async fn measure(bench: &Bench) -> anyhow::Result<()> {
     }
     let officer = User { role_code: "R0001".into(), ..user.clone() };
     let permit = gate.privacy(&officer, None, &Action::Privacy { what: "replay".into() }, now)?;
-    let ground = web::replay::Ground { region_name: "Benchmark".into(), gate: gate.clone(), records: records.clone() };
+    let ground = web::replay::Ground {
+        region_name: "Benchmark".into(),
+        gate: gate.clone(),
+        records: records.clone(),
+        forms: forms::Forms::builtin()?,
+    };
     let mut times = Vec::new();
     for entry in &seen {
         let begin = Instant::now();

@@ -103,6 +103,8 @@ pub async fn site(folder: &Path) -> anyhow::Result<Site> {
     let state = web::AppState::new(web::SiteConfig {
         matcher: None,
         region_name: "Benchmark".into(),
+        forms: forms::Forms::builtin()?,
+        drafts: record::Drafts::open(engine.folder())?,
         notices: None,
         gate: gate(&engine, looked_at)?,
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -5,6 +5,8 @@ mod drain;
 mod gate;
 mod http;
 mod identity;
+mod identity_people;
+mod identity_store;
 mod intake;
 mod load;
 mod messages;
@@ -72,8 +74,17 @@ pub struct Bench {
     pub folder: PathBuf,
     /// Where figures go.
     pub report: Report,
-    /// How many people the person index is to hold.
+    /// What the person index is to be.
+    pub index: PersonIndex,
+}
+
+/// The person index that is measured.
+#[derive(Clone, Copy)]
+pub struct PersonIndex {
+    /// How many people it is to hold.
     pub people: usize,
+    /// Whether it is loaded from a store, as a region's is when it starts; else it is made from facts.
+    pub from_store: bool,
 }
 
 type Measure = fn(&Bench) -> anyhow::Result<()>;
@@ -124,7 +135,7 @@ pub fn database_bytes(folder: &std::path::Path, name: &str) -> u64 {
 }
 
 /// Run benchmarks by name, each in a folder of its own that is removed after it.
-pub fn run(names: &[String], json: bool, people: usize, data_dir: Option<&std::path::Path>) -> anyhow::Result<()> {
+pub fn run(names: &[String], json: bool, index: PersonIndex, data_dir: Option<&std::path::Path>) -> anyhow::Result<()> {
     let root = match data_dir {
         Some(root) => root.join(format!("skein-bench-{}", std::process::id())),
         None => std::env::temp_dir().join(format!("skein-bench-{}", std::process::id())),
@@ -136,7 +147,7 @@ pub fn run(names: &[String], json: bool, people: usize, data_dir: Option<&std::p
         let folder = root.join(name);
         std::fs::create_dir_all(&folder)?;
         reset_rss_max();
-        let outcome = measure(&Bench { folder, report: Report { json }, people });
+        let outcome = measure(&Bench { folder, report: Report { json }, index });
         std::fs::remove_dir_all(&root)?;
         outcome?;
     }

@@ -88,6 +88,8 @@ async fn place(folder: &Path) -> anyhow::Result<Place> {
     let state = web::AppState::new(web::SiteConfig {
         matcher: None,
         region_name: "Benchmark".into(),
+        forms: forms::Forms::builtin()?,
+        drafts: record::Drafts::open(engine.folder())?,
         notices: Some(notices.clone()),
         gate,
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -127,7 +127,12 @@ fn replay(config: Config, number: u64, out: Option<&Path>) -> Outcome {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;
     let begin = Instant::now();
     let made = runtime.block_on(web::replay::again(
-        &web::replay::Ground { region_name: config.region.name.clone(), gate: desk.visit.gate.clone(), records },
+        &web::replay::Ground {
+            region_name: config.region.name.clone(),
+            gate: desk.visit.gate.clone(),
+            records,
+            forms: crate::policies::forms(&config)?,
+        },
         &desk.permit,
         &entry,
     ));

@@ -23,5 +23,6 @@ pub fn run(asked: &Bench) -> Outcome {
             names.push(name.to_owned());
         }
     }
-    Ok(bench::run(&names, asked.json, asked.people, asked.data_dir.as_deref())?)
+    let index = bench::PersonIndex { people: asked.people, from_store: asked.load };
+    Ok(bench::run(&names, asked.json, index, asked.data_dir.as_deref())?)
 }

@@ -33,6 +33,7 @@ pub(crate) fn is_told_of(kind: ResourceType) -> bool {
             | T::DiagnosticReport
             | T::DocumentReference
             | T::CarePlan
+            | T::QuestionnaireResponse
             | T::ServiceRequest
             | T::Task
             | T::CareTeam

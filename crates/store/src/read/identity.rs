@@ -193,7 +193,7 @@ impl Snapshot {
 /// What is done with everybody: patient, person, since when, source, facts.
 type EachPatient<'a> = dyn FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError> + 'a;
 
-pub(crate) fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) -> Result<(), StoreError> {
+fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) -> Result<(), StoreError> {
     let mut statement = connection.prepare(
         "SELECT p.patient, l.person, l.seq_from, s.name, p.facts FROM patient p
          JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL JOIN source s ON s.id = p.source
@@ -202,7 +202,7 @@ pub(crate) fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) 
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let text = row.get_ref(4)?.as_str().unwrap_or_default();
-        let facts = serde_json::from_str(text).map_err(|e| StoreError::Corrupt(format!("patient facts: {e}")))?;
+        let facts = read_facts(text)?;
         let source = row.get_ref(3)?.as_str().unwrap_or_default().to_owned();
         each(
             key(row, 0)?,
@@ -211,6 +211,46 @@ pub(crate) fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) 
             &source,
             facts,
         )?;
+    }
+    Ok(())
+}
+
+/// What the store holds of a patient for finding and linking, not yet read.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredPatient<'r> {
+    /// The patient.
+    pub patient: PatientKey,
+    /// The person it is now.
+    pub person: PersonKey,
+    /// Its facts, to be read by [`read_facts`].
+    pub facts: &'r str,
+}
+
+/// Read facts as the store keeps them.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when they are none.
+pub fn read_facts(text: &str) -> Result<PatientFacts, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Corrupt(format!("patient facts: {e}")))
+}
+
+/// Everybody, as [`each_patient`] gives them: for whoever reads the facts elsewhere.
+pub(crate) fn each_stored_patient(
+    connection: &Connection,
+    mut each: impl FnMut(StoredPatient<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT p.patient, l.person, p.facts FROM patient p
+         JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
+         WHERE p.directory = 0 AND p.facts IS NOT NULL ORDER BY p.patient",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        each(StoredPatient {
+            patient: key(row, 0)?,
+            person: PersonKey(row.get::<_, i64>(1)?.cast_unsigned()),
+            facts: row.get_ref(2)?.as_str().unwrap_or_default(),
+        })?;
     }
     Ok(())
 }

@@ -12,7 +12,8 @@ pub use feed::FeedRow;
 pub(crate) use feed::is_told_of;
 use fhir::{PatientKey, ResourceId, ResourceType};
 pub use identity::QueueMark;
-pub(crate) use identity::{assertions_of, each_patient, review_row, reviews_of};
+pub use identity::{StoredPatient, read_facts};
+pub(crate) use identity::{assertions_of, each_stored_patient, review_row, reviews_of};
 use jiff::Timestamp;
 pub use people::{LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
 pub(crate) use people::{day_number, identifier_rows, patient_row};
@@ -34,6 +35,8 @@ pub struct Row {
     pub message: u64,
     /// Whether it is a tombstone.
     pub deleted: bool,
+    /// Whether it was written here, rather than sent by the patient's source.
+    pub written: bool,
     /// The dictionary of the body.
     pub dictionary: u32,
     /// The body, compressed.
@@ -70,7 +73,8 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         version: row.get(3)?,
         seq: seq.cast_unsigned(),
         message: row.get::<_, Option<i64>>(5)?.unwrap_or(seq).cast_unsigned(),
-        deleted: row.get::<_, i64>(6)? & 1 == 1,
+        deleted: row.get::<_, i64>(6)? & crate::write::DELETED != 0,
+        written: row.get::<_, i64>(6)? & crate::write::WRITTEN != 0,
         dictionary: row.get(7)?,
         body: row.get(8)?,
     })

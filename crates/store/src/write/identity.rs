@@ -3,10 +3,9 @@
 use super::Writer;
 use crate::{
     StoreError,
-    read::{assertions_of, each_patient, review_row, reviews_of},
+    read::{StoredPatient, assertions_of, each_stored_patient, review_row, reviews_of},
     review::{Assertion, Pair, Review, Said},
 };
-use ::identity::PatientFacts;
 use fhir::{PatientKey, PersonKey};
 use rusqlite::{OptionalExtension, params};
 
@@ -157,11 +156,15 @@ impl Writer {
             .optional()?)
     }
 
-    /// Everybody, see [`crate::Snapshot::each_patient`]; this batch included.
+    /// Everybody, see [`crate::Snapshot::each_patient`], this batch included; the facts are for [`crate::read_facts`], on
+    /// whatever thread.
+    ///
+    /// # Errors
+    /// The store's; whatever `each` returns.
     pub fn each_patient(
         &self,
-        mut each: impl FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError>,
+        each: impl FnMut(StoredPatient<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        each_patient(&self.connection, &mut each)
+        each_stored_patient(&self.connection, each)
     }
 }

@@ -23,6 +23,8 @@ pub struct Current {
     pub seq: u64,
     /// Whether it is a tombstone.
     pub deleted: bool,
+    /// Whether it was written here, rather than sent by a source.
+    pub written: bool,
     /// Its text, compressed.
     pub body: Body,
     /// What folding needs; empty for resources that came whole.
@@ -38,6 +40,8 @@ pub struct NewRow {
     pub kind: ResourceType,
     /// Whether this is a tombstone.
     pub deleted: bool,
+    /// Whether it was written here, rather than sent by a source.
+    pub written: bool,
     /// Its text, compressed.
     pub body: Body,
     /// What folding needs; empty for resources that came whole.
@@ -66,6 +70,10 @@ struct Activity {
     happened: Option<i64>,
 }
 
+/// Flags of a row: numbers are on disk.
+pub(crate) const DELETED: i64 = 1;
+pub(crate) const WRITTEN: i64 = 2;
+
 pub(crate) fn current_sql() -> &'static str {
     "SELECT version, seq, flags, dictionary, body, state FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3"
 }
@@ -74,7 +82,8 @@ pub(crate) fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current>
     Ok(Current {
         version: row.get(0)?,
         seq: row.get::<_, i64>(1)?.cast_unsigned(),
-        deleted: row.get::<_, i64>(2)? & 1 == 1,
+        deleted: row.get::<_, i64>(2)? & DELETED != 0,
+        written: row.get::<_, i64>(2)? & WRITTEN != 0,
         body: Body { dictionary: row.get(3)?, bytes: row.get(4)? },
         state: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
     })
@@ -315,7 +324,7 @@ impl Writer {
                 row.version,
                 seq.cast_signed(),
                 (row.message != seq).then_some(row.message.cast_signed()),
-                i64::from(row.deleted),
+                (if row.deleted { DELETED } else { 0 }) | (if row.written { WRITTEN } else { 0 }),
                 row.body.dictionary,
                 row.body.bytes,
                 (!row.state.is_empty()).then_some(&row.state)

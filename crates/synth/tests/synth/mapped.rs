@@ -25,6 +25,9 @@ impl Lookup for Known {
     fn source_of(&self, patient: PatientKey) -> Result<Option<String>, Self::Error> {
         Ok(self.sources.get(&patient).cloned())
     }
+    fn written_here(&self, _: ResourceId, _: ResourceType) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
     fn by_identifier(&self, _: ResourceType, _: Option<&str>, _: &str) -> Result<Vec<ResourceId>, Self::Error> {
         Ok(Vec::new())
     }

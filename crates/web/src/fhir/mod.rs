@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod capability;
 mod everything;
+mod forms;
 mod limits;
 mod links;
 mod matching;
@@ -81,6 +82,8 @@ pub struct ApiConfig {
     pub matcher: Option<Arc<dyn Matcher>>,
     /// What subscriptions work with; None: there are none here.
     pub telling: Option<Telling>,
+    /// The forms that people fill in.
+    pub forms: ::forms::Forms,
 }
 
 /// A system that reads.
@@ -131,6 +134,7 @@ pub struct Inner {
     telling: Option<Telling>,
     sockets: subscriptions::Sockets,
     changes: subscriptions::Changes,
+    forms: ::forms::Forms,
 }
 
 impl std::ops::Deref for Api {
@@ -176,6 +180,7 @@ impl Api {
             telling: config.telling,
             sockets: subscriptions::Sockets::default(),
             changes: subscriptions::Changes::default(),
+            forms: config.forms,
         }))
     }
 
@@ -329,6 +334,10 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
         Interaction::Read { kind: ResourceType::Basic, id } if subscriptions::is_topic(&id) => {
             subscriptions::read_topic(&id)
         }
+        Interaction::Read { kind: ResourceType::Questionnaire, id } => match forms::read(&api, &id) {
+            Some(form) => Ok(form),
+            None => read::read(api, user, call, ResourceType::Questionnaire, id).await,
+        },
         Interaction::Search { kind: ResourceType::AuditEvent, within: None } => audit::search(api, user, call).await,
         Interaction::Read { kind: ResourceType::AuditEvent, id } => audit::read(api, user, call, id).await,
         Interaction::Read { kind, id } => read::read(api, user, call, kind, id).await,
@@ -349,6 +358,12 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
                 && let Some(topics) = subscriptions::search_topics(&call)
             {
                 return topics;
+            }
+            if kind == ResourceType::Questionnaire
+                && within.is_none()
+                && let Some(found) = forms::search(&api, &call)
+            {
+                return found;
             }
             if let Some(patient) = within {
                 search::within(&mut call, kind, &patient)?;

@@ -6,12 +6,12 @@ use crate::{
     sources,
     state::{AppState, Site, base},
 };
-use access::{Action, Permit, User};
+use access::{Action, Permit, Sealed, User};
 use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
-    Filter, Item, Origin, ParsedItem, StoreError,
+    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError, WithVersions,
     banner::{Banner, banner},
     explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness},
@@ -43,6 +43,8 @@ pub struct Opened {
     pub withheld: Vec<Withheld>,
     /// What stands around the page.
     pub frame: Frame,
+    /// What it was opened by.
+    pub permit: Permit,
 }
 
 impl Opened {
@@ -167,14 +169,38 @@ where
     T: Comparable + Send + 'static,
     F: FnOnce(Opened) -> Result<T, PageError> + Send + 'static,
 {
+    let read = move |records: &Records, permit: &Permit| {
+        let filter = Filter { kinds, ..Filter::default() };
+        let alone = |items| WithVersions { items, versions: Vec::new() };
+        records.read(permit, &filter).map(|sealed| sealed.map(alone))
+    };
+    open_reading(state, user, person, page, read, |opened, _| build(opened)).await
+}
+
+/// As [`open`], for a page that says itself what it reads: the record's items, and beside them earlier versions.
+pub async fn open_reading<T, R, F>(
+    state: &AppState,
+    user: &Arc<User>,
+    person: PersonKey,
+    page: Page,
+    read: R,
+    build: F,
+) -> Result<T, PageError>
+where
+    T: Comparable + Send + 'static,
+    R: FnOnce(&Records, &Permit) -> Result<Sealed<WithVersions>, StoreError> + Send + 'static,
+    F: FnOnce(Opened, Vec<Item>) -> Result<T, PageError> + Send + 'static,
+{
     let (site, user) = (state.clone(), Arc::clone(user));
     let work = move || {
         let now = site.page_time();
         let permit = site.open_record(&user, person, &Action::OpenPage { page: page.audit.clone() })?;
-        let sealed = site.records.read(&permit, &Filter { kinds, ..Filter::default() })?;
+        let sealed = read(&site.records, &permit)?;
         let states = states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
-        Ok::<_, PageError>(sealed.map(|items| build(opened(&items, states, page, &permit, waiting, now)?)))
+        Ok::<_, PageError>(
+            sealed.map(|read| build(opened(&read.items, states, page, &permit, waiting, now)?, read.versions)),
+        )
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release_as(|page| page.as_ref().ok().and_then(Comparable::hash)).await?
@@ -224,7 +250,7 @@ pub fn opened(
         own: permit.sight().access().own,
         now,
     };
-    Ok(Opened { items, states, withheld, frame })
+    Ok(Opened { items, states, withheld, frame, permit: permit.clone() })
 }
 
 /// What is withheld, as the reasons for something missing know it.
@@ -372,9 +398,31 @@ impl Frame {
         }
     }
 
+    /// Where this record begins.
+    pub fn home(&self) -> &str {
+        &self.base
+    }
+
     /// The address of a page that there is of the record as it is now alone.
     pub fn today(&self, slug: &str) -> String {
         format!("/record/{}/{slug}", self.person)
+    }
+
+    /// A moment, in London.
+    pub fn moment(&self, at: &Timestamp) -> String {
+        when::date_time(*at)
+    }
+
+    /// How fresh a source is, in a few words.
+    pub fn heard(&self, source: &SourceInfo) -> String {
+        let one = self.strip.all.iter().find(|one| one.source.id == source.id);
+        one.map_or_else(
+            || "not heard of".to_owned(),
+            |one| match &one.heard {
+                Some(heard) if !one.verdict.needs_attention() => format!("last heard {heard}"),
+                _ => one.short.clone(),
+            },
+        )
     }
 
     /// The address of a section's page.
@@ -477,6 +525,24 @@ impl Frame {
         } else {
             ""
         }
+    }
+
+    /// What stands across a plan that is not current.
+    pub fn watermark(&self, plan: &Plan) -> &'static str {
+        match plan.standing {
+            Standing::Superseded => "SUPERSEDED",
+            Standing::Withdrawn => "WITHDRAWN",
+            _ => "NOT CURRENT",
+        }
+    }
+
+    /// Of a plan in force that was signed here, what its withdrawal names: plan and version, form, and an id for the page.
+    pub fn withdraw(&self, plan: &Plan, forms: &[(String, String)]) -> Option<(String, String, ResourceId)> {
+        let signed = plan.standing == Standing::Current && plan.origin.source.id == record::WRITTEN_HERE;
+        let form = plan.form.as_deref().filter(|_| signed)?;
+        let (_, name) = forms.iter().find(|(url, _)| url == form)?;
+        let (kind, id, version) = plan.made_of.first()?;
+        Some((format!("{kind}/{id}@{version}"), name.clone(), *id))
     }
 
     /// The time the page is made.

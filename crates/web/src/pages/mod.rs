@@ -6,12 +6,14 @@ mod census;
 mod deliveries;
 mod desk;
 mod find;
+mod forms;
 mod found_letters;
 mod frame;
 mod identity;
 mod item;
 mod letters;
 mod objections;
+mod pack;
 mod person;
 mod plans;
 mod privacy;
@@ -24,6 +26,7 @@ mod summary;
 mod teams;
 mod timeline;
 mod why;
+mod write;
 
 pub use admin::{Listed, Named};
 pub use deliveries::{Channels, Receiver, Update};
@@ -47,6 +50,8 @@ use std::sync::Arc;
 
 /// Forms are small.
 const FORM_BYTES_MAX: usize = 64 * 1024;
+/// What people write about a person may be long.
+const WRITING_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// But an edited message may hold a letter.
 const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -56,6 +61,7 @@ fn readable() -> Router<AppState> {
         .route("/", get(summary::show))
         .route("/sources", get(sources::show))
         .route("/results", get(results::latest))
+        .route("/results/table", get(results::table))
         .route("/results/reports", get(results::reports))
         .route("/results/report/{id}", get(results::report))
         .route("/results/trend/{id}", get(results::trend))
@@ -75,6 +81,11 @@ fn readable() -> Router<AppState> {
 pub fn router(state: AppState) -> Router {
     let record = readable()
         .route("/as-at", get(as_at::show))
+        .route("/write/{form}/review", get(forms::review).post(forms::sign))
+        .route("/write/{form}", get(forms::edit).post(forms::save).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
+        .route("/write", get(forms::list))
+        .route("/plans/withdraw", post(forms::withdraw))
+        .route("/pack", get(pack::show))
         .route("/at/{moment}", any(as_at::pages))
         .route("/at/{moment}/{*page}", any(as_at::pages))
         .route("/who-looked", get(person::who_looked).post(person::ask))

@@ -28,6 +28,10 @@ struct PlansPage {
     frame: Frame,
     plans: Plans,
     missing: Explanation,
+    /// Whether the reader may write any of the forms there are.
+    may_write: bool,
+    /// Forms whose plans the reader may take back: canonical address and name.
+    withdraws: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -47,10 +51,16 @@ pub async fn plans(
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let section = SectionKind::Plans;
+    let forms = state.forms.clone();
     frame::open(&state, &who.user, person, Page::of(section), kinds(section), move |opened| {
         let plans = plans::plans(&opened.items, opened.frame.now());
         let missing = opened.missing(section);
-        html(&PlansPage { chrome, frame: opened.frame, plans, missing })
+        // Nothing is written into a record as it stood.
+        let now = opened.frame.then.is_none();
+        let mine = forms.all().iter().filter(|form| now && opened.permit.sight().may_write(&form.writes));
+        let withdraws: Vec<(String, String)> = mine.map(|form| (form.url.clone(), form.name.clone())).collect();
+        let may_write = !withdraws.is_empty();
+        html(&PlansPage { chrome, frame: opened.frame, plans, missing, may_write, withdraws })
     })
     .await
 }

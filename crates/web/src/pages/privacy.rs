@@ -352,6 +352,7 @@ pub async fn shown(
         region_name: state.region_name.clone(),
         gate: state.gate.clone(),
         records: state.records.clone(),
+        forms: state.forms.clone(),
     };
     let again = replay::again(&ground, &permit, &entry).await?;
     let html = again.html.ok_or_else(|| {

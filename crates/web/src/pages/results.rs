@@ -2,7 +2,7 @@
 
 use super::{
     Chrome, Here,
-    frame::{self, Frame, Page},
+    frame::{self, Frame, Opened, Page},
     html,
     letters::{self, FileView},
     section::kinds,
@@ -11,8 +11,10 @@ use crate::{
     chart::{Chart, NARROW, WIDE, chart},
     error::PageError,
     session::SignedIn,
+    sources,
     state::AppState,
 };
+use access::Permit;
 use askama::Template;
 use axum::{
     extract::{Path, Query, State},
@@ -20,18 +22,27 @@ use axum::{
 };
 use fhir::{ResourceId, ResourceType};
 use record::{
+    Filter, Item, ParsedItem, Records, SourceInfo, SourceKind, StoreError,
     explain::Explanation,
     sections::{
         SectionKind,
+        cumulative::{self, Ask, Earlier, RangeInUse, Table},
         documents::{self, Letter},
         results::{self, Reading, Report, Results},
     },
-    text,
+    text, unit,
 };
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Reports on a page.
 const REPORTS_MAX: usize = 50;
+/// Days in the table.
+const DAYS_MAX: usize = 10;
+/// Letters of what is looked for in names of tests.
+const WORDS_MAX: usize = 60;
+/// Results whose earlier versions are looked up for one trend.
+const CORRECTED_MAX: usize = 40;
 
 #[derive(Template)]
 #[template(path = "results.html")]
@@ -39,8 +50,22 @@ struct ResultsPage {
     chrome: Chrome,
     frame: Frame,
     results: Results,
-    reports_total: usize,
-    tab: &'static str,
+    tab: Tab,
+    asked: Asked,
+    older: Option<String>,
+    missing: Explanation,
+}
+
+#[derive(Template)]
+#[template(path = "results_table.html")]
+struct TablePage {
+    chrome: Chrome,
+    frame: Frame,
+    table: Table,
+    days: Vec<(String, String)>,
+    tab: Tab,
+    asked: Asked,
+    newer: Option<String>,
     older: Option<String>,
     missing: Explanation,
 }
@@ -53,13 +78,151 @@ pub struct From {
     pub from: usize,
 }
 
+/// What is asked for, as a form sends it: every field may be there and empty. It stands in the address, for what was shown of
+/// a record must be shown again by its address; it names tests and days, and nobody.
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    from: usize,
+    #[serde(default)]
+    test: String,
+    #[serde(default)]
+    abnormal: String,
+    #[serde(default)]
+    since: String,
+    #[serde(default)]
+    until: String,
+    #[serde(default)]
+    source: String,
+}
+
+/// A way to look at results.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tab {
+    Latest,
+    Table,
+    Reports,
+}
+
+impl Tab {
+    fn path(self) -> &'static str {
+        match self {
+            Tab::Latest => "results",
+            Tab::Table => "results/table",
+            Tab::Reports => "results/reports",
+        }
+    }
+
+    fn is(self, other: &str) -> bool {
+        self.path() == other
+    }
+}
+
+/// The filter as the page shows it.
+struct Asked {
+    action: String,
+    test: String,
+    abnormal: bool,
+    since: String,
+    until: String,
+    source: String,
+    sources: Vec<(String, String)>,
+    /// A date that could not be read.
+    wrong: Option<String>,
+    on: bool,
+    /// How many results and reports there are, and how many of them are shown.
+    all: usize,
+    shown: usize,
+    /// The same for another way to look, or another page.
+    query: String,
+}
+
+impl Asked {
+    /// The address of another way to look at what is asked for.
+    fn at(&self, frame: &Frame, path: &str) -> String {
+        let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
+        format!("{}{query}", frame.section(path))
+    }
+
+    fn page(&self, from: usize) -> String {
+        let and = if self.query.is_empty() { "" } else { "&" };
+        format!("{}?{}{and}from={from}", self.action, self.query)
+    }
+}
+
+impl Wanted {
+    /// Take out of a record's items what is not asked for, and say what was.
+    fn apply(self, opened: &mut Opened, tab: Tab) -> Asked {
+        let mut wrong = None;
+        let mut date = |words: &str| match words.trim() {
+            "" => None,
+            words => words.parse().ok().or_else(|| {
+                wrong = Some(format!("“{words}” is not a date and is passed over: write it as 2026-07-14."));
+                None
+            }),
+        };
+        let (since, until) = (date(&self.since), date(&self.until));
+        let ask = Ask {
+            words: self.test.trim().chars().take(WORDS_MAX).collect(),
+            abnormal: !self.abnormal.is_empty(),
+            since,
+            until,
+            source: Some(self.source.clone()).filter(|source| !source.is_empty()),
+        };
+        let sources = cumulative::sources(&opened.items);
+        let (all, shown) = ask.apply(&mut opened.items);
+        let mut query = form_urlencoded(&[
+            ("test", &ask.words),
+            ("abnormal", if ask.abnormal { "yes" } else { "" }),
+            ("since", &since.map(|day: jiff::civil::Date| day.to_string()).unwrap_or_default()),
+            ("until", &until.map(|day: jiff::civil::Date| day.to_string()).unwrap_or_default()),
+            ("source", &self.source),
+        ]);
+        if ask.is_empty() {
+            query.clear();
+        }
+        Asked {
+            action: opened.frame.section(tab.path()),
+            abnormal: ask.abnormal,
+            on: !ask.is_empty(),
+            test: ask.words,
+            since: self.since,
+            until: self.until,
+            source: self.source,
+            sources: sources.iter().map(|source| (source.id.clone(), source.name.clone())).collect(),
+            wrong,
+            all,
+            shown,
+            query,
+        }
+    }
+}
+
+/// `name=value` pairs that have a value, as a browser writes them.
+fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
+    let encoded = |value: &str| {
+        let mut out = String::new();
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(char::from(byte)),
+                b' ' => out.push('+'),
+                other => out.push_str(&format!("%{other:02X}")),
+            }
+        }
+        out
+    };
+    let given = pairs.iter().filter(|(_, value)| !value.is_empty());
+    given.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
+}
+
 /// `GET /record/{person}/results`.
 pub async fn latest(
     State(state): State<AppState>,
     who: SignedIn,
     Path(person): Path<String>,
+    Query(query): Query<Wanted>,
 ) -> Result<Html<String>, PageError> {
-    page(state, who, &person, "latest", 0).await
+    page(state, who, &person, Tab::Latest, query).await
 }
 
 /// `GET /record/{person}/results/reports`.
@@ -67,32 +230,67 @@ pub async fn reports(
     State(state): State<AppState>,
     who: SignedIn,
     Path(person): Path<String>,
-    Query(from): Query<From>,
+    Query(query): Query<Wanted>,
 ) -> Result<Html<String>, PageError> {
-    page(state, who, &person, "reports", from.from).await
+    page(state, who, &person, Tab::Reports, query).await
 }
 
 async fn page(
     state: AppState,
     who: SignedIn,
     person: &str,
-    tab: &'static str,
-    from: usize,
+    tab: Tab,
+    query: Wanted,
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let section = SectionKind::Results;
-    frame::open(&state, &who.user, person, Page::of(section), kinds(section), move |opened| {
+    frame::open(&state, &who.user, person, Page::of(section), kinds(section), move |mut opened| {
+        let from = query.from;
+        let missing = opened.missing(section);
+        let asked = query.apply(&mut opened, tab);
         let mut results = results::results(&opened.items);
         let reports_total = results.reports.len();
         let rest = reports_total.saturating_sub(from);
         results.reports = results.reports.into_iter().skip(from).take(REPORTS_MAX).collect();
-        let older = (rest > REPORTS_MAX)
-            .then(|| format!("{}/reports?from={}", opened.frame.section("results"), from + REPORTS_MAX));
-        let missing = opened.missing(section);
-        html(&ResultsPage { chrome, frame: opened.frame, results, reports_total, tab, older, missing })
+        let older = (rest > REPORTS_MAX).then(|| asked.page(from + REPORTS_MAX));
+        html(&ResultsPage { chrome, frame: opened.frame, results, tab, asked, older, missing })
     })
     .await
+}
+
+/// `GET /record/{person}/results/table`.
+pub async fn table(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(person): Path<String>,
+    Query(query): Query<Wanted>,
+) -> Result<Html<String>, PageError> {
+    let person = frame::person(&person)?;
+    let chrome = Chrome::new(&state, &who, Here::Elsewhere);
+    let section = SectionKind::Results;
+    let page = Page::within(section, section.title(), "results in a table");
+    frame::open(&state, &who.user, person, page, kinds(section), move |mut opened| {
+        let from = query.from;
+        let missing = opened.missing(section);
+        let asked = query.apply(&mut opened, Tab::Table);
+        let table = cumulative::cumulative(&opened.items, from, DAYS_MAX);
+        let days = table.days.iter().map(|day| (day.to_string(), record::when::day_text(*day))).collect();
+        let newer = (from > 0).then(|| asked.page(from.saturating_sub(DAYS_MAX)));
+        let older = (table.days_total > from + DAYS_MAX).then(|| asked.page(from + DAYS_MAX));
+        let (frame, tab) = (opened.frame, Tab::Table);
+        html(&TablePage { chrome, frame, table, days, tab, asked, newer, older, missing })
+    })
+    .await
+}
+
+/// One value of a trend.
+struct Step {
+    reading: Reading,
+    /// In the unit of the chart, where it had to be converted.
+    converted: Option<String>,
+    /// What it said before it was corrected.
+    earlier: Vec<Earlier>,
 }
 
 #[derive(Template)]
@@ -101,8 +299,9 @@ struct TrendPage {
     chrome: Chrome,
     frame: Frame,
     name: String,
-    readings: Vec<Reading>,
+    steps: Vec<Step>,
     charts: Vec<(&'static str, Chart)>,
+    ranges: Vec<RangeInUse>,
     notes: Vec<(char, String)>,
 }
 
@@ -117,15 +316,62 @@ pub async fn trend(
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let section = SectionKind::Results;
     let page = Page::within(section, section.title(), format!("results of one test {id}"));
-    frame::open(&state, &who.user, person, page, kinds(section), move |opened| {
+    let read = move |records: &Records, permit: &Permit| {
+        let filter = Filter { kinds: kinds(section), ..Filter::default() };
+        records.read_with_versions(permit, &filter, |items| corrected(items, id))
+    };
+    frame::open_reading(&state, &who.user, person, page, read, move |opened, versions| {
         let mut readings = results::course(&opened.items, id);
         let name = readings.first().map(|reading| reading.title.clone()).ok_or(PageError::NotFound)?;
-        let shapes = [(" trend--wide", WIDE), (" trend--narrow", NARROW)];
-        let charts = shapes.into_iter().filter_map(|(class, shape)| Some((class, chart(&readings, shape)?))).collect();
+        let charts = charts(&readings);
+        let ranges = cumulative::ranges(&readings);
         let notes = shared_comments(&mut readings);
-        html(&TrendPage { chrome, frame: opened.frame, name, readings, charts, notes })
+        let axis = readings.iter().find(|reading| !reading.numbers.is_empty()).map(|reading| reading.axis.clone());
+        let source = |id: &str| sources::info(&opened.states, id);
+        let versions: Result<Vec<ParsedItem>, StoreError> =
+            versions.iter().map(|version| ParsedItem::of(version, source)).collect();
+        let versions = versions?;
+        let step = |reading: Reading| {
+            let own = opened.items.iter().find(|item| item.id == reading.origin.id);
+            let earlier = own.map(|item| cumulative::corrections(item, &versions)).unwrap_or_default();
+            let converted = axis.as_deref().filter(|_| reading.numbers.len() == 1).and_then(|axis| {
+                let value = unit::converted(&reading.value, &reading.axis, axis)?;
+                Some(format!("{value} {}", unit::shown(axis)))
+            });
+            Step { reading, converted, earlier }
+        };
+        let steps = readings.into_iter().map(step).collect();
+        html(&TrendPage { chrome, name, steps, charts, ranges, notes, frame: opened.frame })
     })
     .await
+}
+
+/// The results of the test that this is one of that were sent more than once. What cannot be read is found out later.
+fn corrected(items: &[Item], id: ResourceId) -> Vec<(ResourceId, ResourceType)> {
+    let source = |id: &str| Arc::new(SourceInfo { id: id.to_owned(), name: String::new(), kind: SourceKind::Other });
+    let tests = items.iter().filter(|item| item.kind == ResourceType::Observation);
+    let parsed: Vec<ParsedItem> = tests.filter_map(|item| ParsedItem::of(item, source).ok()).collect();
+    let again = cumulative::sent_again(&parsed, id, CORRECTED_MAX);
+    again.into_iter().map(|id| (id, ResourceType::Observation)).collect()
+}
+
+/// A chart, for a desk and for a telephone, of the values in each unit that cannot be converted into another.
+fn charts(readings: &[Reading]) -> Vec<(&'static str, Chart)> {
+    let mut units: Vec<(String, Vec<Reading>)> = Vec::new();
+    for reading in readings.iter().filter(|reading| !reading.numbers.is_empty()) {
+        let dimension = unit::unit(&reading.axis).dimension;
+        match units.iter_mut().find(|(known, _)| *known == dimension) {
+            Some((_, together)) => together.push(reading.clone()),
+            None => units.push((dimension, vec![reading.clone()])),
+        }
+    }
+    // What has no number is counted where the newest values are drawn.
+    if let Some((_, first)) = units.first_mut() {
+        first.extend(readings.iter().filter(|reading| reading.numbers.is_empty()).cloned());
+    }
+    let shapes = [(" trend--wide", WIDE), (" trend--narrow", NARROW)];
+    let drawn = units.iter().flat_map(|(_, together)| shapes.map(|(class, shape)| (class, chart(together, shape))));
+    drawn.filter_map(|(class, chart)| Some((class, chart?))).collect()
 }
 
 /// Comments that stand with several readings, told once: taken out of the readings, which keep a letter instead.

@@ -8,15 +8,17 @@ use super::{
 use crate::{error::PageError, session::SignedIn, state::AppState};
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::Html,
 };
 use fhir::ResourceType;
 use record::{
-    explain::Explanation,
+    explain::{Explanation, Reason, and},
     sections::{Section, SectionKind, allergies},
     summary::{Summary, summary},
+    view::{Card, View},
 };
+use serde::Deserialize;
 
 #[derive(Template)]
 #[template(path = "summary.html")]
@@ -27,15 +29,53 @@ struct SummaryPage {
     allergies: Section,
     allergies_missing: Explanation,
     allergy_heading: &'static str,
+    view: View,
+    /// Whether it is another than the reader's profession would see.
+    chosen: bool,
 }
 
-/// `GET /record/{person}`.
+impl SummaryPage {
+    fn missing(&self, what: &Explanation) -> Option<String> {
+        lacking(what)
+    }
+
+    fn views(&self) -> Vec<View> {
+        View::ALL.into_iter().filter(|view| *view != self.view).collect()
+    }
+}
+
+/// What may exist and is not shown, beside a card that shows something: what is read as complete must be.
+pub(super) fn lacking(what: &Explanation) -> Option<String> {
+    let named = |wanted: fn(&Reason) -> bool| what.sources_where(wanted);
+    let (down, held, loading) = (
+        named(|reason| matches!(reason, Reason::NotAnswering { .. })),
+        named(|reason| matches!(reason, Reason::Withheld { .. })),
+        named(|reason| matches!(reason, Reason::Loading)),
+    );
+    let mut parts = Vec::new();
+    parts.extend((!down.is_empty()).then(|| format!("{} not answering", and(&down))));
+    parts.extend((!held.is_empty()).then(|| format!("some of {} withheld", and(&held))));
+    parts.extend((!loading.is_empty()).then(|| format!("{} still loading", and(&loading))));
+    (!parts.is_empty()).then(|| format!("There may be more: {}.", parts.join("; ")))
+}
+
+/// What comes first.
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    view: String,
+}
+
+/// `GET /record/{person}?view=`: what the reader's profession needs first, or what is chosen.
 pub async fn show(
     State(state): State<AppState>,
     who: SignedIn,
     Path(person): Path<String>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(&person)?;
+    let own = View::of_job(&state.gate.job(&who.user)?.unwrap_or_default());
+    let view = View::from_slug(&wanted.view).unwrap_or(own);
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let page = frame::open(&state, &who.user, person, Page::of(SectionKind::Summary), kinds(), move |opened| {
         let summary = summary(&opened.items, &opened.states, &opened.withheld, opened.frame.now());
@@ -46,6 +86,8 @@ pub async fn show(
             allergies: allergies::allergies(&opened.items),
             allergies_missing,
             allergy_heading: allergies::CURRENT,
+            view,
+            chosen: view != own,
             frame: opened.frame,
         })
     })
@@ -55,7 +97,7 @@ pub async fn show(
 }
 
 /// The types the summary is made of.
-fn kinds() -> Vec<ResourceType> {
+pub(super) fn kinds() -> Vec<ResourceType> {
     let sections = [
         SectionKind::Problems,
         SectionKind::Medicines,

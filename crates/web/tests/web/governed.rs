@@ -137,6 +137,8 @@ impl Governed {
         let state = AppState::new(SiteConfig {
             matcher: Some(crate::support::matcher(&engine)),
             region_name: "Wexmoor".into(),
+            forms: forms::Forms::builtin().unwrap(),
+            drafts: record::Drafts::open(engine.folder()).unwrap(),
             notices: Some(crate::support::telling(&engine)),
             gate,
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

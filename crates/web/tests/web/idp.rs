@@ -244,6 +244,8 @@ impl Trusting {
         let state = AppState::new(SiteConfig {
             matcher: None,
             region_name: "Wexmoor".into(),
+            forms: forms::Forms::builtin().unwrap(),
+            drafts: record::Drafts::open(engine.folder()).unwrap(),
             notices: None,
             gate: crate::support::gate(&engine),
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -74,6 +74,8 @@ pub fn site(engine: &Engine, clock: impl Fn() -> Timestamp + Send + Sync + 'stat
     AppState::new(SiteConfig {
         matcher: None,
         region_name: "Wexmoor".into(),
+        forms: forms::Forms::builtin().unwrap(),
+        drafts: record::Drafts::open(engine.folder()).unwrap(),
         notices: None,
         gate: crate::support::gate(engine),
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -260,6 +260,8 @@ impl Region {
             matcher: None,
             trusted_proxies: web::Proxies::default(),
             region_name: "Wexmoor".into(),
+            forms: forms::Forms::builtin().unwrap(),
+            drafts: record::Drafts::open(engine.folder()).unwrap(),
             notices: Some(notices.clone()),
             gate: gate.clone(),
             records: records.clone(),

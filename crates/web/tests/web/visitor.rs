@@ -132,6 +132,8 @@ impl Pages {
         let state = AppState::new(SiteConfig {
             matcher: None,
             region_name: "Wexmoor".into(),
+            forms: forms::Forms::builtin().unwrap(),
+            drafts: record::Drafts::open(engine.folder()).unwrap(),
             notices: None,
             gate: crate::support::gate(&engine),
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),

@@ -1,0 +1,181 @@
+// What each profession must be able to do, by the keyboard alone: a paramedic at a fall, a practice before a home visit, a ward
+// clerking, a social worker with a package of care, a person reading their own record. Every page on the way is checked by axe
+// at 1280 and at 320 px.
+//
+// harness.mjs says what it needs around it.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { demonstration, filled, launch, looksRight, phone, signIn } from './harness.mjs';
+
+const region = demonstration();
+const { url, printed } = region;
+const story = /find NHS number ([\d ]{12}) \(([^,]+), ([^,]+), born ([\w-]+)\)/.exec(printed);
+assert.ok(story, 'the demonstration named nobody to find');
+const [, number, family, given, born] = story;
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+  await filled(browser, region);
+}, { timeout: 600_000 });
+
+after(async () => browser?.close());
+
+const main = (page) => page.locator('main').innerText();
+
+/** Go to an element by the tabulator key alone, as whoever cannot use a mouse does. */
+async function tabTo(page, locator, what) {
+  const wanted = await locator.first().elementHandle({ timeout: 10_000 });
+  for (let presses = 0; presses < 250; presses += 1) {
+    if (await page.evaluate((element) => document.activeElement === element, wanted)) return;
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`the keyboard does not reach ${what}`);
+}
+
+async function press(page, locator, what, key = 'Enter') {
+  await tabTo(page, locator, what);
+  await page.keyboard.press(key);
+}
+
+/** Find by typing into the one field, and go on to the record: from a list by its link, and with a reason where one is asked for. */
+async function openByKeys(page, words) {
+  await page.goto(`${url}/`);
+  // The field has the focus already.
+  await page.keyboard.type(words);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/(record|find)\//);
+  if (new URL(page.url()).pathname.startsWith('/find/')) {
+    await looksRight(page, 'People found');
+    const line = page.locator('tbody tr', { hasText: born }).filter({ hasText: family.toUpperCase() });
+    await press(page, line.locator('a[href^="/record/"]'), 'the person found');
+    await page.waitForURL(/\/record\//);
+  }
+  if (new URL(page.url()).pathname.endsWith('/why')) {
+    // A group of choices is one stop of the tabulator; the arrows go through it.
+    await press(page, page.locator('input[name="reason"]:visible'), 'the reasons', 'Space');
+    for (let presses = 0; presses < 12 && !(await page.isChecked('#r-vital-interests')); presses += 1) {
+      await page.keyboard.press('ArrowDown');
+    }
+    await tabTo(page, page.locator('#words'), 'the words of the reason');
+    await page.keyboard.type('Fallen at home, alone');
+    await press(page, page.getByRole('button', { name: 'Open the record' }), 'the button that opens the record');
+    await page.waitForURL((at) => /^\/record\/[^/]+$/.test(at.pathname));
+  }
+  assert.ok((await page.locator('.banner').innerText()).includes(family.toUpperCase()), 'another record is open');
+  return new URL(page.url()).pathname;
+}
+
+/** The cards of the first screen, in the order they are read. */
+const cards = (page) => page.locator('.card h2').evaluateAll((all) => all.map((heading) => heading.id.replace('card-', '')));
+
+test('dorset: a person has fallen, and the crew knows before it knocks', { timeout: 180_000 }, async () => {
+  const page = await signIn(browser, region, 'paramedic', { viewport: phone });
+  const [day, month, year] = born.split('-');
+  await page.goto(`${url}/`);
+  await looksRight(page, 'Find by one field');
+  await page.setViewportSize(phone);
+  const record = await openByKeys(page, `${given} ${family} ${day} ${month} ${year}`);
+  const order = await cards(page);
+  assert.ok(order.indexOf('plans') <= 0 && order.indexOf('problems') <= 1 && order.indexOf('medicines') <= 2, order.join());
+  const text = await page.locator('body').innerText();
+  for (const words of [number, 'Allerg', 'Current medicines', 'Current problems', 'Next of kin', 'Who is involved']) {
+    assert.ok(text.includes(words), `the first screen does not say ${words}`);
+  }
+  await looksRight(page, 'Emergency view');
+  // On a poor line: everything of the first view, with nothing in the browser's store, in one page.
+  const cold = await browser.newContext({ viewport: phone, storageState: await page.context().storageState() });
+  const fresh = await cold.newPage();
+  const client = await cold.newCDPSession(fresh);
+  await client.send('Network.enable');
+  let bytes = 0;
+  client.on('Network.loadingFinished', (event) => { bytes += event.encodedDataLength; });
+  await fresh.goto(url + record, { waitUntil: 'networkidle' });
+  assert.ok(bytes > 1000 && bytes <= 60_000, `the first view is ${bytes} bytes`);
+  const shift = await fresh.evaluate(() => new Promise((resolve) => {
+    let sum = 0;
+    new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; })
+      .observe({ type: 'layout-shift', buffered: true });
+    setTimeout(() => resolve(sum), 300);
+  }));
+  assert.equal(shift, 0, 'the page moves under the finger');
+  await cold.close();
+  await press(page, page.getByRole('link', { name: 'Print the two-page pack' }), 'the pack');
+  await page.waitForURL(/\/pack$/);
+  await looksRight(page, 'Printed pack');
+  const paper = (await page.pdf({ format: 'A4' })).toString('latin1');
+  const sides = paper.match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+  assert.ok(sides >= 1 && sides <= 2, `the pack has ${sides} sides`);
+  await page.context().close();
+});
+
+test('gp_before_home_visit: problems first, what the hospital says, and back again', { timeout: 180_000 }, async () => {
+  const page = await signIn(browser, region, 'gp');
+  const record = await openByKeys(page, `${family}, ${given} ${born}`);
+  assert.equal((await cards(page)).find((card) => ['problems', 'medicines', 'allergies'].includes(card)), 'problems');
+  for (const section of ['medicines', 'results', 'letters', 'visits']) {
+    await page.goto(url + record);
+    await press(page, page.locator(`nav a[href="${record}/${section}"]:visible`), section);
+    await page.waitForURL(new RegExp(`/${section}$`));
+    assert.ok((await page.locator('.banner').innerText()).includes(number), `${section} does not say whose it is`);
+  }
+  await page.goBack();
+  assert.equal(new URL(page.url()).pathname, record, 'back does not lead back');
+  await page.goto(`${url}/`);
+  await press(page, page.getByRole('link', { name: /Opened lately/ }), 'who was opened lately');
+  await page.waitForURL(/\/recent$/);
+  await looksRight(page, 'Opened lately');
+  await press(page, page.locator('main a', { hasText: family.toUpperCase() }), 'the person opened lately');
+  await page.waitForURL((at) => at.pathname === record);
+  await page.context().close();
+});
+
+test('ward_clerking: allergies, medicines and problems with every source and every date', { timeout: 180_000 }, async () => {
+  const page = await signIn(browser, region, 'doctor');
+  const record = await openByKeys(page, number);
+  assert.equal((await cards(page)).find((card) => ['problems', 'medicines', 'allergies'].includes(card)), 'allergies');
+  for (const section of ['allergies', 'medicines', 'problems']) {
+    await page.goto(url + record);
+    await press(page, page.locator(`nav a[href="${record}/${section}"]:visible`), section);
+    await page.waitForURL(new RegExp(`/${section}$`));
+    const text = await main(page);
+    assert.match(text, /received/, `${section} does not say how old it is`);
+    assert.match(text, /\d\d-[A-Z][a-z]{2}-\d{4}/, `${section} gives no dates`);
+  }
+  await page.goto(`${url}${record}?view=pharmacist`);
+  assert.equal((await cards(page))[0], 'medicines');
+  await looksRight(page, 'Pharmacy view');
+  await press(page, page.getByRole('link', { name: 'back to yours' }), 'the way back to one’s own order');
+  await page.context().close();
+});
+
+test('social_worker_package: who is involved, when they come home, and no laboratory results', { timeout: 180_000 }, async () => {
+  const page = await signIn(browser, region, 'social-worker');
+  const record = await openByKeys(page, `${number}`);
+  const order = await cards(page);
+  assert.ok(order.indexOf('kin') === 0 && order.indexOf('involved') === 1, order.join());
+  await looksRight(page, 'Social care view');
+  await press(page, page.locator(`nav a[href="${record}/contacts"]:visible`), 'contacts');
+  await page.waitForURL(/\/contacts$/);
+  await page.goto(`${url}${record}/results`);
+  assert.match(await main(page), /not for your role|withheld/i);
+  await page.context().close();
+});
+
+test('person_reads_and_objects: their own record, who looked, and what is not to be shared', { timeout: 180_000 }, async () => {
+  const page = await signIn(browser, region, 'person');
+  await page.waitForURL(/\/(me|record)/);
+  const record = await page.locator('a[href^="/record/"]').first().getAttribute('href');
+  await page.goto(url + record.split('/').slice(0, 3).join('/'));
+  assert.match(await main(page), /In the order for The person/);
+  await looksRight(page, 'The person’s first screen');
+  await press(page, page.locator('nav a[href$="/who-looked"]:visible'), 'who looked');
+  await page.waitForURL(/\/who-looked$/);
+  await looksRight(page, 'Who looked');
+  await press(page, page.locator('nav a[href$="/objections"]:visible'), 'objections');
+  await page.waitForURL(/\/objections$/);
+  await looksRight(page, 'What I do not want shared');
+  assert.ok(await page.locator('main form').count() > 0, 'nothing can be asked');
+  await page.context().close();
+});
