@@ -94,7 +94,7 @@ pub async fn show(
     let person = frame::person(&person)?;
     let section = SectionKind::from_slug(&slug).ok_or(PageError::NotFound)?;
     if section == SectionKind::Summary {
-        return Ok(Redirect::to(&format!("/record/{person}")).into_response());
+        return Ok(Redirect::to(&state.base(person)).into_response());
     }
     if view != View::Together {
         return compared(state, who, person, section, view).await;

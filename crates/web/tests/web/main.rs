@@ -10,6 +10,7 @@ mod finding;
 mod first_screen;
 mod gate;
 mod governed;
+mod history;
 mod hostile_sign_in;
 mod identity_feed;
 mod idp;
