@@ -217,6 +217,7 @@ fn entities(entry: &AuditEntry, recorded: &Recorded, pattern: &Pattern) -> Vec<V
 }
 
 fn what(recorded: &Recorded) -> Option<String> {
-    let named = [recorded.page.as_str(), recorded.what.as_str(), recorded.access.as_str()];
+    let page = recorded.page_words();
+    let named = [page.as_str(), recorded.what.as_str(), recorded.access.as_str()];
     named.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
 }

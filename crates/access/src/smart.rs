@@ -1,13 +1,15 @@
 //! Systems that get short-lived access tokens by a signed assertion: SMART Backend Services (SMART App Launch 2.2,
 //! "Backend Services" and "Client Authentication: Asymmetric"; RFC 7521, RFC 7523).
 
+mod launch;
 mod scopes;
 
+pub use launch::{Launch, LaunchUsers};
 pub use scopes::{Permission, Scope, Scopes, UnknownScope};
 
 use crate::{
     User,
-    jwt::{KeySource, Keys, NotBelieved},
+    jwt::{Claims, KeySource, Keys, NotBelieved},
     outgoing::Outgoing,
     random,
 };
@@ -53,6 +55,8 @@ pub struct ClientConfig {
     pub scopes: Scopes,
     /// How long its tokens last.
     pub token_life: SignedDuration,
+    /// Whose users it may send here with a person; None: nobody's.
+    pub launch: Option<LaunchUsers>,
 }
 
 struct Client {
@@ -60,6 +64,7 @@ struct Client {
     keys: Keys,
     scopes: Scopes,
     token_life: SignedDuration,
+    launch: Option<LaunchUsers>,
 }
 
 /// A token request (RFC 6749 §4.4.2 with RFC 7523 §2.2).
@@ -147,7 +152,10 @@ impl Clients {
         let of_id = clients.into_iter().filter_map(|client| {
             let keys = Keys::new(client.keys, outgoing?.clone());
             let user = Arc::new(client.user);
-            Some((user.id.clone(), Client { keys, scopes: client.scopes, token_life: client.token_life, user }))
+            Some((
+                user.id.clone(),
+                Client { keys, scopes: client.scopes, token_life: client.token_life, launch: client.launch, user },
+            ))
         });
         Clients { of_id: of_id.collect(), token_url, tokens: Mutex::default(), assertions: Mutex::default() }
     }
@@ -230,6 +238,15 @@ impl Clients {
 
     /// RFC 7523 §3: the client that made an assertion.
     async fn authenticated(&self, assertion: &str, now: Timestamp) -> Result<&Client, NotGranted> {
+        let (client, claims) = self.believed(assertion, &self.token_url, now).await?;
+        if claims.text("sub") != Some(&client.user.id) {
+            return Err(NotGranted::InvalidClient("the assertion's sub must be the client's id, as iss is".into()));
+        }
+        Ok(client)
+    }
+
+    /// The client that signed a token for this audience, and what it says: short-lived, and never shown before.
+    async fn believed(&self, assertion: &str, audience: &str, now: Timestamp) -> Result<(&Client, Claims), NotGranted> {
         let refused = |text: &str| NotGranted::InvalidClient(text.to_owned());
         // The claims say whose keys to look at; nothing else is believed of them before the signature is.
         let named = unbelieved_issuer(assertion).ok_or_else(|| refused("the assertion is not a JWT that names iss"))?;
@@ -242,11 +259,8 @@ impl Clients {
             other => NotGranted::InvalidClient(other.to_string()),
         })?;
         claims
-            .check(&client.user.id, &[&self.token_url], ASSERTION_LIFE_MAX, now)
+            .check(&client.user.id, &[audience], ASSERTION_LIFE_MAX, now)
             .map_err(|error| NotGranted::InvalidClient(error.to_string()))?;
-        if claims.text("sub") != Some(&client.user.id) {
-            return Err(refused("the assertion's sub must be the client's id, as iss is"));
-        }
         let ends = claims.time("exp").ok_or_else(|| refused("the assertion's exp is missing"))?;
         if ends.duration_since(now) > ASSERTION_LIFE_MAX + crate::jwt::SKEW {
             return Err(refused("the assertion's exp must be at most five minutes from now"));
@@ -267,7 +281,7 @@ impl Clients {
         if seen.insert(key, until).is_some() {
             return Err(refused("this assertion has been used: make each with a new jti"));
         }
-        Ok(client)
+        Ok((client, claims))
     }
 
     /// Whose token this is and what it allows, while it lasts.

@@ -4,6 +4,7 @@ mod cross;
 mod inherit;
 mod people;
 mod reach;
+mod today;
 mod versions;
 
 pub use cross::{CrossReferences, Source};
@@ -175,17 +176,19 @@ impl Records {
     /// As [`Records::read`], not yet sealed: for what reads on within this room.
     fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<Vec<Item>, StoreError> {
         let snapshot = self.derived.snapshot()?;
-        let secrets = withhold::secrets(&snapshot, permit.patients())?;
+        let secrets = withhold::secrets(&snapshot, known(permit).1)?;
+        let today = self.today(&snapshot, permit, &filter.kinds, secrets.as_ref())?;
         let mut items = Vec::new();
         for patient in permit.patients() {
             let start = items.len();
             let source = self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
             let read = items.split_off(start);
             let whole = |kind| filter.since.is_none() && (filter.kinds.is_empty() || filter.kinds.contains(&kind));
-            self.take_over_labels(&snapshot, permit, &whole, &source, &read)?;
-            let shut = self.shut_files(&snapshot, permit, *patient, &source, &read)?;
+            self.take_over_labels(&snapshot, permit, permit.seq(), &whole, &source, &read)?;
+            let shut = self.shut_files(&snapshot, permit, permit.seq(), *patient, &source, &read)?;
             let open = |item: &Item| item.kind != ResourceType::Binary || !shut.contains(&item.id);
-            items.extend(read.into_iter().filter(|item| open(item) && sees(permit, item, &source)));
+            let still = |item: &Item| today.as_ref().is_none_or(|today| today.shows(permit, item));
+            items.extend(read.into_iter().filter(|item| open(item) && still(item) && sees(permit, item, &source)));
         }
         Ok(items)
     }
@@ -325,12 +328,12 @@ impl Records {
         }
         let snapshot = self.derived.snapshot()?;
         let item = match snapshot.row(id, kind, permit.seq())? {
-            Some(row) => Some(self.lone_item(&snapshot, row, permit.seq())?),
+            Some(row) => Some(self.lone_item_known(&snapshot, row, permit.seq(), known(permit).0)?),
             None => None,
         };
         let source: Arc<str> = snapshot.source_of(id.patient)?.unwrap_or_default().into();
         let Some(item) = item else { return Ok(permit.seal(None)) };
-        self.take_over_labels(&snapshot, permit, &|_| false, &source, std::slice::from_ref(&item))?;
+        self.take_over_labels(&snapshot, permit, permit.seq(), &|_| false, &source, std::slice::from_ref(&item))?;
         if !self.reaches(&snapshot, permit, &item)? {
             return Ok(permit.seal(None));
         }
@@ -341,7 +344,8 @@ impl Records {
             }
             return Ok(permit.seal(None));
         }
-        let shut = self.shut_files(&snapshot, permit, id.patient, &source, std::slice::from_ref(&item))?;
+        let shut =
+            self.shut_files(&snapshot, permit, permit.seq(), id.patient, &source, std::slice::from_ref(&item))?;
         Ok(permit.seal(Some(item).filter(|item| !shut.contains(&item.id) && sees(permit, item, &source))))
     }
 
@@ -368,10 +372,13 @@ impl Records {
         }
         for row in snapshot.versions(id, kind)? {
             if row.seq <= permit.seq() {
-                let item = self.lone_item(&snapshot, row, permit.seq())?;
-                self.take_over_labels(&snapshot, permit, &|_| false, &source, std::slice::from_ref(&item))?;
+                let item = self.lone_item_known(&snapshot, row, permit.seq(), known(permit).0)?;
+                let at = permit.seq();
+                self.take_over_labels(&snapshot, permit, at, &|_| false, &source, std::slice::from_ref(&item))?;
                 if !self.reaches(&snapshot, permit, &item)?
-                    || !self.shut_files(&snapshot, permit, id.patient, &source, std::slice::from_ref(&item))?.is_empty()
+                    || !self
+                        .shut_files(&snapshot, permit, at, id.patient, &source, std::slice::from_ref(&item))?
+                        .is_empty()
                 {
                     continue;
                 }
@@ -382,11 +389,16 @@ impl Records {
     }
 
     pub(crate) fn lone_item(&self, snapshot: &Snapshot, row: Row, at: u64) -> Result<Item, StoreError> {
+        self.lone_item_known(snapshot, row, at, at)
+    }
+
+    /// As it was at `at`, without what may not leave by what is known at `known`.
+    fn lone_item_known(&self, snapshot: &Snapshot, row: Row, at: u64, known: u64) -> Result<Item, StoreError> {
         let patient = row.id.patient;
         let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
         let survivor = snapshot.survivor(patient, at)?;
         let mut item = self.item(snapshot, row, &source, survivor)?;
-        if let Some(secrets) = withhold::secrets_of(snapshot, patient, at)? {
+        if let Some(secrets) = withhold::secrets_of(snapshot, patient, known)? {
             let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
             item.json = secrets.withhold_json(item.kind, &item.json)?.unwrap_or_else(nothing);
             if secrets.hides(&item.source) {
@@ -417,7 +429,7 @@ impl Records {
             return Ok(permit.seal(None));
         }
         let snapshot = self.derived.snapshot()?;
-        if withhold::secrets(&snapshot, permit.patients())?.is_some() {
+        if withhold::secrets(&snapshot, known(permit).1)?.is_some() {
             return Ok(permit.seal(None));
         }
         let source: Arc<str> = snapshot.source_of(item.id.patient)?.unwrap_or_default().into();
@@ -428,7 +440,14 @@ impl Records {
             true => self.push(&snapshot, row, &source, &everything, plain, &mut brought),
             false => Ok(()),
         })?;
-        self.take_over_labels(&snapshot, permit, &|_| false, &source, &brought)?;
+        self.take_over_labels(&snapshot, permit, permit.seq(), &|_| false, &source, &brought)?;
+        if permit.since().is_some() {
+            for item in &brought {
+                if !self.newest_is_seen(&snapshot, permit, item.id, item.kind, &source)? {
+                    return Ok(permit.seal(None));
+                }
+            }
+        }
         if !brought.iter().all(|item| permit.sight().would_see(item.id, item.kind, &source, &item.json)) {
             return Ok(permit.seal(None));
         }
@@ -441,7 +460,13 @@ impl Records {
         let snapshot = self.derived.snapshot()?;
         let mut links = Vec::new();
         for patient in permit.patients() {
-            links.extend(snapshot.links(*patient)?.into_iter().filter(|link| link.seq_from <= permit.seq()));
+            let then = |link: store::LinkRow| store::LinkRow {
+                // That a link ended later was not known then.
+                seq_to: link.seq_to.filter(|to| *to <= permit.seq()),
+                ..link
+            };
+            let links_then = snapshot.links(*patient)?.into_iter().filter(|link| link.seq_from <= permit.seq());
+            links.extend(links_then.map(then));
         }
         Ok(permit.seal(links))
     }
@@ -449,7 +474,7 @@ impl Records {
     /// Messages about this record's patients that wait on the error desk: what is missing, and since when.
     pub fn waiting(&self, permit: &Permit) -> Result<Vec<(PatientKey, u64)>, StoreError> {
         let snapshot = self.derived.snapshot()?;
-        match self.as_at {
+        match self.as_at.or(permit.since().map(|_| permit.seq())) {
             Some(seq) => snapshot.parked_at(permit.patients(), seq),
             None => snapshot.parked(permit.patients()),
         }
@@ -458,7 +483,7 @@ impl Records {
     /// The source of each patient of the record; of a practice whose name may not be told, [`WITHHELD`].
     pub fn patient_sources(&self, permit: &Permit) -> Result<Vec<(PatientKey, String)>, StoreError> {
         let snapshot = self.derived.snapshot()?;
-        let secrets = withhold::secrets(&snapshot, permit.patients())?;
+        let secrets = withhold::secrets(&snapshot, known(permit).1)?;
         let mut sources = Vec::new();
         for patient in permit.patients() {
             if let Some(row) = snapshot.patient(*patient)? {
@@ -552,6 +577,12 @@ impl Records {
     pub fn totals(&self) -> Result<HashMap<&'static str, u64>, StoreError> {
         self.derived.snapshot()?.totals()
     }
+}
+
+/// What decides today on what is read under a permit: the newest `seq`, and the patients that the person is by that. The
+/// permit's own, unless the record is read as it stood.
+fn known(permit: &Permit) -> (u64, &[PatientKey]) {
+    permit.since().map_or((permit.seq(), permit.patients()), |since| (since.seq, &since.patients))
 }
 
 /// Whether the reader sees an item; if not, it is counted as withheld. `source`: where it came from, whatever name is shown.

@@ -16,6 +16,7 @@ use crate::{
         results::{Reading, results},
         visits,
     },
+    timeline,
     when::When,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +80,13 @@ pub struct Happening {
     pub section: SectionKind,
     /// Where it came from.
     pub origin: Origin,
+}
+
+impl Happening {
+    /// Of one of the timeline; None: it has no date.
+    fn of(one: timeline::Happening) -> Option<Self> {
+        Some(Happening { when: one.when?, text: one.text, section: one.section, origin: one.origin })
+    }
 }
 
 const PROBLEMS_MAX: usize = 12;
@@ -161,47 +169,16 @@ pub fn contributing(section: SectionKind, items: &[ParsedItem]) -> Vec<&str> {
 }
 
 fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happening> {
-    let mut recent: Vec<Happening> = Vec::new();
-    for group in visits::visits(items, now)
-        .groups
-        .iter()
-        .filter(|group| group.title == visits::NOW || group.title == visits::PAST)
-    {
-        for line in group.lines.iter().take(RECENT_MAX) {
-            if let Some(when) = line.first.when.clone() {
-                // The source's own name stands beside it anyway.
-                let place = visits::fact(&line.first, "Where").map(str::to_owned).or_else(|| line.first.by.clone());
-                let place = place.filter(|place| *place != line.first.origin.source.name);
-                let text = match place {
-                    Some(place) => format!("{}, {place}", line.title),
-                    None => line.title.clone(),
-                };
-                recent.push(Happening { when, text, section: SectionKind::Visits, origin: line.first.origin.clone() });
-            }
-        }
-    }
-    for letter in letters.iter().take(RECENT_MAX) {
-        if let Some(when) = letter.when.clone() {
-            recent.push(Happening {
-                when,
-                text: letter.title.clone(),
-                section: SectionKind::Letters,
-                origin: letter.origin.clone(),
-            });
-        }
-    }
-    for report in
-        crate::sections::results::reports(items).into_iter().filter(|report| !report.void).take(RECENT_MAX * 4)
-    {
-        if let Some(when) = report.when {
-            recent.push(Happening {
-                when,
-                text: format!("Results: {}", report.title),
-                section: SectionKind::Results,
-                origin: report.origin,
-            });
-        }
-    }
+    let visits = visits::visits(items, now);
+    let over = visits.groups.iter().filter(|group| group.title == visits::NOW || group.title == visits::PAST);
+    let visits = over.flat_map(|group| group.lines.iter().take(RECENT_MAX)).map(timeline::visit);
+    let letters = letters.iter().take(RECENT_MAX).map(timeline::letter);
+    let reports = crate::sections::results::reports(items).into_iter().filter(|report| !report.void);
+    let reports = reports.take(RECENT_MAX * 4).map(|report| {
+        let text = format!("Results: {}", report.title);
+        timeline::Happening { text, ..timeline::report(&report) }
+    });
+    let mut recent: Vec<Happening> = visits.chain(letters).chain(reports).filter_map(Happening::of).collect();
     recent.retain(|happening| happening.when.at <= now);
     recent.sort_by_key(|happening| std::cmp::Reverse(happening.when.at));
     // Results of one day from one source are one thing that happened.

@@ -112,6 +112,11 @@ pub fn london(at: Timestamp) -> Zoned {
     at.to_zoned(LONDON.clone())
 }
 
+/// The moment that London's clocks and calendars called so; of an hour that happens twice the first. None: there is none.
+pub fn from_london(civil: DateTime) -> Option<Timestamp> {
+    civil.to_zoned(LONDON.clone()).ok().map(|zoned| zoned.timestamp())
+}
+
 /// `Tuesday 3 March`; with the year where it is another one than today's.
 pub fn day_of_week(date: Date, today: Date) -> String {
     let form = if date.year() == today.year() { "%A %-d %B" } else { "%A %-d %B %Y" };

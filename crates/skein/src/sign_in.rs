@@ -12,7 +12,7 @@ use access::{
     jwt::KeySource,
     outgoing::Outgoing,
     sign_in::{ClaimNames, Credential, LocalRole, Provider, ProviderConfig, RoleRules, SignInKind},
-    smart::{ClientConfig, Clients, Scopes},
+    smart::{ClientConfig, Clients, LaunchUsers, Scopes},
 };
 use intake::listener::tls::Senders;
 use jiff::SignedDuration;
@@ -65,6 +65,7 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
             keys: keys(config, client, outgoing.as_ref(), &place)?,
             scopes,
             token_life: SignedDuration::from_mins(client.token_minutes.into()),
+            launch: launch(config, client, &place)?,
         });
     }
     let clients = (!clients.is_empty())
@@ -82,6 +83,21 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
     let certificates = config.clients.iter().map(|client| (client.id.clone(), client.senders()));
     let certificates = certificates.collect();
     Ok(SigningIn { providers, clients, limits: limits.collect(), certificates, sessions, receivers })
+}
+
+/// Whose users a client may send here.
+fn launch(config: &Config, client: &Client, place: &str) -> Outcome<Option<LaunchUsers>> {
+    let known = |id: &str| id.is_empty() || config.sign_ins.iter().any(|sign_in| sign_in.id == id);
+    match client.launch.as_deref() {
+        None => Ok(None),
+        Some("vouched") => Ok(Some(LaunchUsers::Vouched)),
+        Some("accounts") => Ok(Some(LaunchUsers::Of(String::new()))),
+        Some(id) if known(id) => Ok(Some(LaunchUsers::Of(id.to_owned()))),
+        Some(_) => {
+            let what = "launch must be \"vouched\" (its word says who sits there), \"accounts\" (local accounts sign in), or the id of a [[sign_in]]";
+            Err(asked(config, place, what))
+        }
+    }
 }
 
 /// Who a client system is.

@@ -21,6 +21,8 @@ pub enum PageError {
     Forbidden(String),
     /// The record opens for a reason: to the page that asks for it.
     Reason(fhir::PersonKey),
+    /// Nothing was known of the person at a former moment: to the page that says so.
+    NothingThen(fhir::PersonKey, jiff::Timestamp),
     /// Nobody is signed in. Where to go afterwards.
     SignIn(Option<String>),
     /// What was sent cannot be used; the sentence says why.
@@ -135,6 +137,9 @@ impl IntoResponse for PageError {
                 return Redirect::to(&target).into_response();
             }
             PageError::Reason(person) => return Redirect::to(&format!("/record/{person}/why")).into_response(),
+            PageError::NothingThen(person, then) => {
+                return Redirect::to(&crate::pages::as_at::asking(person, then)).into_response();
+            }
             PageError::NotFound => (
                 StatusCode::NOT_FOUND,
                 "Page not found",

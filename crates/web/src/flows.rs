@@ -3,7 +3,7 @@
 //! §10.12).
 
 use crate::secret;
-use access::sign_in::Flow;
+use access::{sign_in::Flow, smart::Launch};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::HashMap, sync::Mutex};
 
@@ -24,6 +24,46 @@ pub struct Away {
     pub former: Option<[u8; 32]>,
     address: String,
     began: Timestamp,
+}
+
+/// Launches kept at once.
+const LAUNCHES_MAX: usize = 20_000;
+/// A launch waits this long for its user to sign in.
+const LAUNCH_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Launches whose browsers are on their way to the record, each walked once.
+#[derive(Default)]
+pub struct Launches {
+    waiting: Mutex<HashMap<[u8; 32], (Launch, Timestamp)>>,
+}
+
+impl Launches {
+    /// Keep a launch; gives its handle, which tells nothing. None: too many are on their way.
+    pub fn keep(&self, launch: Launch, now: Timestamp) -> Option<String> {
+        let handle = secret::new()?;
+        let mut waiting = self.waiting.lock().ok()?;
+        if waiting.len() >= LAUNCHES_MAX {
+            waiting.retain(|_, (_, began)| now.duration_since(*began) < LAUNCH_LIFE);
+        }
+        if waiting.len() >= LAUNCHES_MAX {
+            return None;
+        }
+        waiting.insert(secret::digest(&handle), (launch, now));
+        Some(handle)
+    }
+
+    /// Take a launch by its handle: the second time there is none.
+    pub fn take(&self, handle: &str, now: Timestamp) -> Option<Launch> {
+        let (launch, began) = self.waiting.lock().ok()?.remove(&secret::digest(handle))?;
+        (now.duration_since(began) < LAUNCH_LIFE).then_some(launch)
+    }
+
+    /// Look at a launch that waits; it stays.
+    pub fn waiting(&self, handle: &str, now: Timestamp) -> Option<Launch> {
+        let waiting = self.waiting.lock().ok()?;
+        let (launch, began) = waiting.get(&secret::digest(handle))?;
+        (now.duration_since(*began) < LAUNCH_LIFE).then(|| launch.clone())
+    }
 }
 
 /// The browsers on their way.

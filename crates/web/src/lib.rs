@@ -44,11 +44,13 @@ pub fn router(state: AppState, api: fhir::ApiConfig) -> Router {
         let api = fhir::Api::new(state.gate.clone(), state.records.clone(), engine, clock, api);
         let tokens = oauth::router(state.clone(), api.clone());
         let cards = cds::router(state.clone(), api.clone());
+        let launches = pages::launch::router(state.clone(), api.clone());
         let api = fhir::router(api);
         Router::new()
             .nest("/fhir", api.clone())
             .merge(tokens)
             .merge(cards)
+            .merge(launches)
             // Many clients write the base with a slash at its end, which nesting leaves out.
             .route("/fhir/", any(|request| api.oneshot(at_the_base(request))))
     });

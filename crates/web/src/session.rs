@@ -103,6 +103,8 @@ pub enum Remembered {
     People(Search),
     /// What they narrowed a list to.
     Lines(Narrowed),
+    /// What they looked for in a person's letters.
+    Letters(PersonKey, String),
 }
 
 impl From<Search> for Remembered {
@@ -238,7 +240,7 @@ impl Sessions {
         work(session, key)
     }
 
-    fn resume(&self, token: &str, now: Timestamp) -> Option<SignedIn> {
+    pub(crate) fn resume(&self, token: &str, now: Timestamp) -> Option<SignedIn> {
         self.with(token, now, |session, key| {
             Some(SignedIn {
                 user: Arc::clone(session.user.as_ref()?),
@@ -297,7 +299,7 @@ impl Sessions {
     pub fn search(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Search> {
         match self.remembered(who, id, now)? {
             Remembered::People(search) => Some(search),
-            Remembered::Lines(_) => None,
+            Remembered::Lines(_) | Remembered::Letters(..) => None,
         }
     }
 
@@ -305,7 +307,15 @@ impl Sessions {
     pub fn narrowed(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Narrowed> {
         match self.remembered(who, id, now)? {
             Remembered::Lines(narrowed) => Some(narrowed),
-            Remembered::People(_) => None,
+            Remembered::People(_) | Remembered::Letters(..) => None,
+        }
+    }
+
+    /// What was looked for in the letters of this person, by its id, while it is remembered.
+    pub fn letter_words(&self, who: &SignedIn, person: PersonKey, id: &str, now: Timestamp) -> Option<String> {
+        match self.remembered(who, id, now)? {
+            Remembered::Letters(of, words) => Some(words).filter(|_| of == person),
+            Remembered::People(_) | Remembered::Lines(_) => None,
         }
     }
 

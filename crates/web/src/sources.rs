@@ -5,7 +5,7 @@ use crate::state::Site;
 use fhir::ResourceType;
 use intake::{Profile, SourceKind as Kind};
 use record::{
-    SourceInfo, SourceKind, SourceRow, StoreError,
+    Records, SourceInfo, SourceKind, SourceRow, StoreError,
     freshness::{Connection, SourceState},
 };
 use std::{
@@ -70,9 +70,14 @@ fn kind(kind: Kind) -> SourceKind {
 
 /// Every source of the region as it stands now. `knows`: ids of the sources that hold a patient of the open record.
 pub fn states(site: &Site, knows: &[String]) -> Result<Vec<SourceState>, StoreError> {
+    states_of(site, &site.records, knows)
+}
+
+/// The same by another read side: one that shows how they stood at a former moment.
+pub fn states_of(site: &Site, records: &Records, knows: &[String]) -> Result<Vec<SourceState>, StoreError> {
     let loading = site.loading().is_some();
     let mut states = Vec::new();
-    for row in site.records.sources()? {
+    for row in records.sources()? {
         // A source without a profile and without a message is a name the store has seen only in passing.
         if row.profile.is_none() && row.messages == 0 {
             continue;

@@ -2,7 +2,7 @@
 
 use crate::{
     error::PageError,
-    flows::Flows,
+    flows::{Flows, Launches},
     forwarded::Proxies,
     pages::Named,
     session::{SessionLimits, Sessions},
@@ -10,9 +10,10 @@ use crate::{
     throttle::{Searches, Throttle},
 };
 use access::{
-    Accounts, Gate, User,
+    Accounts, Action, Gate, Permit, User,
     sign_in::{Events, Provider},
 };
+use fhir::PersonKey;
 use forms::Forms;
 use intake::Engine;
 use jiff::Timestamp;
@@ -90,9 +91,18 @@ pub struct Loading {
     pub finished: bool,
 }
 
-/// The site, shared by all handlers.
+/// The site, shared by all handlers; and, where pages show records as they stood, as of when.
 #[derive(Clone)]
-pub struct AppState(Arc<Site>);
+pub struct AppState(Arc<Site>, Option<Then>);
+
+/// A former moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Then {
+    /// The moment.
+    pub at: Timestamp,
+    /// The `seq` that the region had reached.
+    pub seq: u64,
+}
 
 /// See [`SiteConfig`].
 pub struct Site {
@@ -121,6 +131,7 @@ pub struct Site {
     pub demo: Option<Demo>,
     pub(crate) sessions: Sessions,
     pub(crate) flows: Flows,
+    pub(crate) launches: Launches,
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) searches: Arc<Searches>,
@@ -136,31 +147,35 @@ impl AppState {
     pub fn new(config: SiteConfig) -> Self {
         let made = ((config.clock)(), Instant::now());
         let events = Events::new(config.engine.audit().clone());
-        AppState(Arc::new(Site {
-            region_name: config.region_name,
-            gate: config.gate,
-            matcher: config.matcher.unwrap_or_else(|| Arc::new(Rules::new(config.records.clone()))),
-            records: config.records,
-            engine: Some(config.engine),
-            notices: config.notices,
-            forms: config.forms,
-            drafts: Some(config.drafts),
-            signing: tokio::sync::Mutex::default(),
-            named: config.named,
-            accounts: config.accounts,
-            providers: config.providers.into_iter().map(Arc::new).collect(),
-            secure_cookies: config.secure_cookies,
-            trusted_proxies: config.trusted_proxies,
-            demo: config.demo,
-            searches: Arc::new(Searches::new(config.session_limits.searches_per_minute)),
-            sessions: Sessions::new(config.session_limits),
-            flows: Flows::default(),
-            events,
-            throttle: Throttle::default(),
-            profiles: Profiles::default(),
-            clock: config.clock,
-            made,
-        }))
+        AppState(
+            Arc::new(Site {
+                region_name: config.region_name,
+                gate: config.gate,
+                matcher: config.matcher.unwrap_or_else(|| Arc::new(Rules::new(config.records.clone()))),
+                records: config.records,
+                engine: Some(config.engine),
+                notices: config.notices,
+                forms: config.forms,
+                drafts: Some(config.drafts),
+                signing: tokio::sync::Mutex::default(),
+                named: config.named,
+                accounts: config.accounts,
+                providers: config.providers.into_iter().map(Arc::new).collect(),
+                secure_cookies: config.secure_cookies,
+                trusted_proxies: config.trusted_proxies,
+                demo: config.demo,
+                searches: Arc::new(Searches::new(config.session_limits.searches_per_minute)),
+                sessions: Sessions::new(config.session_limits),
+                flows: Flows::default(),
+                launches: Launches::default(),
+                events,
+                throttle: Throttle::default(),
+                profiles: Profiles::default(),
+                clock: config.clock,
+                made,
+            }),
+            None,
+        )
     }
 }
 
@@ -180,31 +195,71 @@ pub struct Ground {
 impl AppState {
     /// A site that only shows again what was, at one time: nothing comes in, nobody signs in.
     pub(crate) fn looking_back(ground: Ground, at: Timestamp) -> Self {
-        AppState(Arc::new(Site {
-            region_name: ground.region_name,
-            events: ground.gate.events(),
-            gate: ground.gate,
-            matcher: Arc::new(Rules::new(ground.records.clone())),
-            records: ground.records,
-            engine: None,
-            notices: None,
-            forms: ground.forms,
-            drafts: None,
-            signing: tokio::sync::Mutex::default(),
-            named: Named::default(),
-            accounts: Accounts::none(),
-            providers: Vec::new(),
-            secure_cookies: false,
-            trusted_proxies: Proxies::default(),
-            demo: None,
-            sessions: Sessions::new(SessionLimits::default()),
-            flows: Flows::default(),
-            throttle: Throttle::default(),
-            searches: Arc::default(),
-            profiles: Profiles::default(),
-            clock: Arc::new(move || at),
-            made: (at, Instant::now()),
-        }))
+        AppState(
+            Arc::new(Site {
+                region_name: ground.region_name,
+                events: ground.gate.events(),
+                gate: ground.gate,
+                matcher: Arc::new(Rules::new(ground.records.clone())),
+                records: ground.records,
+                engine: None,
+                notices: None,
+                forms: ground.forms,
+                drafts: None,
+                signing: tokio::sync::Mutex::default(),
+                named: Named::default(),
+                accounts: Accounts::none(),
+                providers: Vec::new(),
+                secure_cookies: false,
+                trusted_proxies: Proxies::default(),
+                demo: None,
+                sessions: Sessions::new(SessionLimits::default()),
+                flows: Flows::default(),
+                launches: Launches::default(),
+                throttle: Throttle::default(),
+                searches: Arc::default(),
+                profiles: Profiles::default(),
+                clock: Arc::new(move || at),
+                made: (at, Instant::now()),
+            }),
+            None,
+        )
+    }
+
+    /// The same site, whose pages show records as they stood.
+    pub(crate) fn as_at(&self, then: Then) -> Self {
+        AppState(Arc::clone(&self.0), Some(then))
+    }
+
+    /// Ask the gate for a record: as it is, or on pages that show it as it stood, as it stood.
+    ///
+    /// # Errors
+    /// The gate's; [`PageError::NothingThen`] where nothing was known of the person then.
+    pub(crate) fn open_record(&self, user: &User, person: PersonKey, action: &Action) -> Result<Permit, PageError> {
+        let Some(then) = self.1 else { return Ok(self.gate.open(user, person, action, self.now())?) };
+        let permit = self.gate.open_as_at(user, person, action, (then.seq, then.at), self.now())?;
+        if permit.patients().is_empty() {
+            return Err(PageError::NothingThen(person, then.at));
+        }
+        Ok(permit)
+    }
+
+    /// The time for which a page of a record is made.
+    pub(crate) fn page_time(&self) -> Timestamp {
+        self.1.map_or_else(|| self.now(), |then| then.at)
+    }
+
+    /// Where the pages of a record begin.
+    pub(crate) fn base(&self, person: PersonKey) -> String {
+        base(person, self.1.map(|then| then.at))
+    }
+}
+
+/// Where the pages of a record begin: of the record as it is, or as it stood.
+pub(crate) fn base(person: PersonKey, then: Option<Timestamp>) -> String {
+    match then {
+        Some(then) => format!("/record/{person}/at/{}", then.strftime("%Y%m%dT%H%M%SZ")),
+        None => format!("/record/{person}"),
     }
 }
 

@@ -325,7 +325,7 @@ fn on_a_list(what: &str) -> &'static str {
 fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
     let what = match recorded.action.as_str() {
         "found" => "found you in a search".to_owned(),
-        "open-page" => format!("page “{}”", recorded.page),
+        "open-page" => format!("page “{}”", recorded.page_words()),
         "read-resources" => recorded.what.clone(),
         "open-origin" => "a source’s message".to_owned(),
         "notify" => "was told of something that happened".to_owned(),

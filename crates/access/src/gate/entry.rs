@@ -3,6 +3,7 @@
 use super::{Action, Refusal, situation::Situation};
 use crate::{User, policy::Ruling};
 use fhir::{PatientKey, PersonKey};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 
@@ -33,6 +34,15 @@ pub struct Via {
     pub page: String,
 }
 
+/// A record that was opened as it stood at a former moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsAt {
+    /// The moment.
+    pub then: Timestamp,
+    /// The newest `seq` when it was opened: what was known by then decided what was shown.
+    pub known: u64,
+}
+
 #[derive(Serialize)]
 pub(super) struct Writing<'a> {
     #[serde(flatten)]
@@ -49,6 +59,8 @@ pub(super) struct Writing<'a> {
     pub situation: Option<&'a Situation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_at: Option<AsAt>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub patients: Vec<String>,
     /// The id by which what was shown names this access.
@@ -84,6 +96,8 @@ pub struct Recorded {
     pub situation: Option<Situation>,
     /// The `seq` the record was read at.
     pub seq: Option<u64>,
+    /// The moment the record was read as of, where it was not read as it is.
+    pub as_at: Option<AsAt>,
     /// The patients the person was.
     pub patients: Vec<String>,
     /// The id of the access.
@@ -109,6 +123,14 @@ impl Recorded {
     pub fn read(body: &str) -> Option<Self> {
         serde_json::from_str(body).ok()
     }
+
+    /// The page, by its name in the audit trail, and as of when it was shown where that was not the time of the access.
+    pub fn page_words(&self) -> String {
+        match self.as_at {
+            Some(as_at) => format!("{} as it stood at {}", self.page, as_at.then).trim_start().to_owned(),
+            None => self.page.clone(),
+        }
+    }
 }
 
 pub(super) fn json(entry: &impl Serialize) -> Result<String, Refusal> {
@@ -121,6 +143,7 @@ pub(super) fn json(entry: &impl Serialize) -> Result<String, Refusal> {
 pub(super) struct About<'a> {
     pub person: Option<PersonKey>,
     pub seq: Option<u64>,
+    pub as_at: Option<AsAt>,
     pub patients: &'a [PatientKey],
     pub situation: Option<&'a Situation>,
     pub ruling: Option<&'a Ruling>,

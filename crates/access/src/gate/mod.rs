@@ -5,6 +5,7 @@
 //! entry is on disk. What a decision rests on is found out first ([`Situation`]), then put to the policies.
 
 mod action;
+mod as_at;
 mod desk;
 mod entry;
 mod objections;
@@ -18,10 +19,10 @@ mod write;
 
 pub use action::Action;
 pub use desk::Look;
-pub use entry::{Outcome, Recorded, Via};
+pub use entry::{AsAt, Outcome, Recorded, Via};
 pub use objections::Asked;
 pub use organisations::Organisation;
-pub use permits::{DeskPermit, FindPermit, Permit, PrivacyPermit, Sealed, StewardPermit};
+pub use permits::{DeskPermit, FindPermit, Permit, PrivacyPermit, Sealed, Since, StewardPermit};
 pub use reasons::Needed;
 pub use replay::Replayed;
 pub use sight::{Shown, Sight, Withheld};
@@ -32,6 +33,7 @@ use crate::{
     User,
     policy::{BadPolicy, Desk, Door, Policies, PolicyFiles, Ruling},
 };
+use as_at::Opening;
 use entry::{About, Writing};
 use fhir::{PatientKey, PersonKey};
 use jiff::Timestamp;
@@ -187,6 +189,7 @@ impl Gate {
             because: ruling.and_then(|ruling| ruling.because.as_deref()),
             situation: about.situation,
             seq: about.seq,
+            as_at: about.as_at,
             patients: about.patients.iter().map(ToString::to_string).collect(),
             access: about.access,
             of: about.of,
@@ -327,12 +330,21 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Permit, Refusal> {
         let patients = snapshot.patients_of(person, seq)?;
-        let about = About { person: Some(person), seq: Some(seq), patients: &patients, ..About::default() };
-        if patients.is_empty() {
+        let known = patients.clone();
+        let opening = Opening { user, person, action, writing, seq, since: None, known, patients };
+        self.decide(snapshot, opening, now)
+    }
+
+    /// Put an access to the policies and write down what they say.
+    fn decide(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+        let Opening { user, person, action, writing, seq, since, known, patients } = opening;
+        let as_at = since.as_ref().map(|since| AsAt { then: since.then, known: since.seq });
+        let about = About { person: Some(person), seq: Some(seq), as_at, patients: &patients, ..About::default() };
+        if known.is_empty() {
             on_disk(self.record(user, about, action, Outcome::NotFound, now)?)?;
             return Err(Refusal::NoSuchPerson);
         }
-        let situation = self.situation(snapshot, user, person, &patients, now)?;
+        let situation = self.situation(snapshot, user, person, &known, now)?;
         let policies = self.policies();
         let ruling = match action.desk() {
             Some(desk) => policies.desk(user, &situation.organisation_kind, desk),
@@ -364,6 +376,7 @@ impl Gate {
             seq,
             receipt: Receipt::new(pending),
             sight: Arc::new(sight),
+            since: since.map(Arc::new),
         })
     }
 
@@ -411,6 +424,7 @@ impl Gate {
             seq,
             receipt: Receipt::new(pending),
             sight: Arc::new(sight),
+            since: None,
         }))
     }
 

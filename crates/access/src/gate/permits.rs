@@ -57,6 +57,19 @@ impl Receipt {
     }
 }
 
+/// What is known today of a record that is read as it stood at a former moment: it decides what of then may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The moment the record is shown as of.
+    pub then: Timestamp,
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// The newest `seq` when it was asked for.
+    pub seq: u64,
+    /// The patients that the person was by that.
+    pub patients: Vec<PatientKey>,
+}
+
 /// Leave to read one person's record, as of one `seq`. Only the gate makes these: whoever tries does not compile.
 ///
 /// ```compile_fail,E0451
@@ -80,6 +93,7 @@ pub struct Permit {
     pub(super) seq: u64,
     pub(super) receipt: Arc<Receipt>,
     pub(super) sight: Arc<Sight>,
+    pub(super) since: Option<Arc<Since>>,
 }
 
 /// Something read under a permit, not to be had before the audit entry is on disk.
@@ -144,6 +158,12 @@ impl Permit {
     /// The `seq` the record is read at: replaying it gives the same record.
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// Of a record that is read as it stood: what is known today. Whoever reads under this permit shows nothing that the
+    /// record of today would not show to the same reader.
+    pub fn since(&self) -> Option<&Since> {
+        self.since.as_deref()
     }
 
     /// Who asked.

@@ -2,8 +2,9 @@
 //! policies, links and circumstances of then.
 
 use super::{
-    Gate, InForce, Recorded, Refusal,
-    permits::{Permit, Receipt},
+    AsAt, Gate, InForce, Recorded, Refusal,
+    as_at::still_of,
+    permits::{Permit, Receipt, Since},
     sight::{Shown, Sight},
     situation::Situation,
 };
@@ -23,6 +24,7 @@ pub(super) struct Again {
     person: PersonKey,
     patients: Vec<PatientKey>,
     seq: u64,
+    as_at: Option<AsAt>,
     at: Timestamp,
     policies: Arc<Policies>,
     situation: Situation,
@@ -55,7 +57,17 @@ impl Again {
             return Err(Refusal::NoSuchPerson);
         }
         // Links are pointers with a time: they say today who the person was then.
-        let patients = derived.snapshot()?.patients_of(person, self.seq)?;
+        let snapshot = derived.snapshot()?;
+        let since = match self.as_at {
+            Some(AsAt { then, known }) => {
+                Some(Since { then, asked: self.at, seq: known, patients: snapshot.patients_of(person, known)? })
+            }
+            None => None,
+        };
+        let patients = match &since {
+            Some(since) => still_of(&snapshot, person, self.seq, &since.patients)?,
+            None => snapshot.patients_of(person, self.seq)?,
+        };
         if patients != self.patients {
             return Err(Refusal::NotRecorded(StoreError::Corrupt(format!(
                 "audit entry {} names other patients than the links of then",
@@ -78,6 +90,7 @@ impl Again {
             seq: self.seq,
             receipt: Receipt::done(self.number),
             sight: Arc::new(sight),
+            since: since.map(Arc::new),
         })
     }
 }
@@ -111,6 +124,7 @@ impl Gate {
             person,
             patients,
             seq,
+            as_at: recorded.as_at,
             at: entry.at,
             policies: Arc::clone(&policies),
             situation,

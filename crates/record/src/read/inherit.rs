@@ -23,11 +23,12 @@ fn takes_over(kind: ResourceType) -> bool {
 }
 
 impl Records {
-    /// Tell the permit's sight which of these items take over labels. `whole`: the types of which all are among them.
+    /// Tell the permit's sight which of these items, read at `at`, take over labels. `whole`: the types of which all are among them.
     pub(super) fn take_over_labels(
         &self,
         snapshot: &Snapshot,
         permit: &Permit,
+        at: u64,
         whole: &dyn Fn(ResourceType) -> bool,
         source: &Arc<str>,
         items: &[Item],
@@ -41,9 +42,8 @@ impl Records {
             patients.sort_unstable();
             patients.dedup();
             for patient in patients {
-                snapshot.each_row(patient, &missing, permit.seq(), |row| {
-                    self.push(snapshot, row, source, &all, plain, &mut more)
-                })?;
+                snapshot
+                    .each_row(patient, &missing, at, |row| self.push(snapshot, row, source, &all, plain, &mut more))?;
             }
         }
         let mut pass_on: Vec<(String, LabelSet)> = Vec::new();

@@ -4,10 +4,12 @@
 mod allergies_on_screen;
 mod banner_on_screen;
 mod cumulative_results;
+mod letter_text;
 mod medicines_on_screen;
 mod plans_on_screen;
 mod problems_on_screen;
 mod reconciliation;
 mod results_on_screen;
+mod timeline;
 mod util;
 mod whole_synthea_record;

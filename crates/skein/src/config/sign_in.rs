@@ -213,6 +213,9 @@ pub struct Client {
     /// What it may ask for. Left out, for a lasting token: whatever its role may.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Whether it may open a person's record here for its user, and whose word says who that is: `vouched`, `accounts`, or
+    /// the id of a `[[sign_in]]`.
+    pub launch: Option<String>,
     /// How long its short tokens last.
     #[serde(default = "default_token_minutes")]
     pub token_minutes: u32,

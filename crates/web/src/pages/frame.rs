@@ -4,7 +4,7 @@ use crate::{
     chart::{self, Spark},
     error::PageError,
     sources,
-    state::{AppState, Site},
+    state::{AppState, Site, base},
 };
 use access::{Action, Permit, Sealed, User};
 use axum::response::Html;
@@ -24,6 +24,7 @@ use record::{
         results::{Course, Reading, Report},
     },
     summary::contributing,
+    timeline::Happening,
     when,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -81,6 +82,9 @@ pub struct Frame {
     pub claimed: bool,
     /// Whether it is the reader's own record.
     pub own: bool,
+    /// Of a record shown as it stood: when that was.
+    pub then: Option<String>,
+    base: String,
     now: Timestamp,
 }
 
@@ -189,8 +193,8 @@ where
 {
     let (site, user) = (state.clone(), Arc::clone(user));
     let work = move || {
-        let now = site.now();
-        let permit = site.gate.open(&user, person, &Action::OpenPage { page: page.audit.clone() }, now)?;
+        let now = site.page_time();
+        let permit = site.open_record(&user, person, &Action::OpenPage { page: page.audit.clone() })?;
         let sealed = read(&site.records, &permit)?;
         let states = states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
@@ -205,7 +209,10 @@ where
 /// How the sources stand, seen from a record.
 pub fn states(site: &Site, permit: &Permit) -> Result<Vec<SourceState>, StoreError> {
     let knows: Vec<String> = site.records.patient_sources(permit)?.into_iter().map(|(_, source)| source).collect();
-    sources::states(site, &knows)
+    match permit.since() {
+        Some(_) => sources::states_of(site, &site.records.as_at(permit.seq()), &knows),
+        None => sources::states(site, &knows),
+    }
 }
 
 /// Parse items and make the frame.
@@ -221,20 +228,24 @@ pub fn opened(
         items.iter().map(|item| ParsedItem::of(item, |id| sources::info(&states, id))).collect();
     let items = parsed?;
     let withheld = withheld(permit);
+    let since = permit.since();
+    let base = base(permit.person(), since.map(|since| since.then));
     let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &withheld);
     let banner = banner(&items, &missing, now);
     let frame = Frame {
-        title: page.title,
+        title: page.title.clone(),
         person: permit.person(),
         allergy: allergy_box(&banner.allergies),
         banner,
-        menu: menu(permit.person(), page.section),
+        menu: menu(&base, permit.person(), &page),
+        then: since.map(|since| when::date_time(since.then)),
+        base,
         strip: strip(&states, now),
         seq: super::thousands(permit.seq()),
         at_text: when::date_time(now),
         waiting,
         withheld: withheld_lines(permit, &states),
-        glass: glass(permit, now),
+        glass: glass(permit, since.map_or(now, |since| since.asked)),
         claimed: !permit.sight().access().claimed.is_empty() && !permit.sight().access().glass,
         own: permit.sight().access().own,
         now,
@@ -299,16 +310,23 @@ impl Comparable for Html<String> {
     }
 }
 
-fn menu(person: PersonKey, here: Option<SectionKind>) -> Vec<MenuEntry> {
+fn menu(base: &str, person: PersonKey, page: &Page) -> Vec<MenuEntry> {
     let entry = |section: SectionKind| MenuEntry {
         href: match section {
-            SectionKind::Summary => format!("/record/{person}"),
-            other => format!("/record/{person}/{}", other.slug()),
+            SectionKind::Summary => base.to_owned(),
+            other => format!("{base}/{}", other.slug()),
         },
         title: section.title(),
-        here: here == Some(section),
+        here: page.section == Some(section),
     };
-    SectionKind::ALL.into_iter().map(entry).collect()
+    let more =
+        [("timeline", base.to_owned(), "Timeline"), ("as-at", format!("/record/{person}"), "As it stood on a day")];
+    let more = more.map(|(slug, base, title)| MenuEntry {
+        href: format!("{base}/{slug}"),
+        title,
+        here: page.section.is_none() && page.audit == slug,
+    });
+    SectionKind::ALL.into_iter().map(entry).chain(more).collect()
 }
 
 fn strip(states: &[SourceState], now: Timestamp) -> Strip {
@@ -372,7 +390,22 @@ fn allergy_box(area: &Area) -> AllergyBox {
 impl Frame {
     /// How long ago.
     pub fn ago(&self, at: &Timestamp) -> String {
-        when::ago(*at, self.now)
+        let ago = when::ago(*at, self.now);
+        match (&self.then, ago.strip_suffix(" ago")) {
+            (Some(_), Some(span)) => format!("{span} before then"),
+            (Some(_), None) => "just before then".into(),
+            (None, _) => ago,
+        }
+    }
+
+    /// Where this record begins.
+    pub fn home(&self) -> &str {
+        &self.base
+    }
+
+    /// The address of a page that there is of the record as it is now alone.
+    pub fn today(&self, slug: &str) -> String {
+        format!("/record/{}/{slug}", self.person)
     }
 
     /// A moment, in London.
@@ -394,30 +427,41 @@ impl Frame {
 
     /// The address of a section's page.
     pub fn section(&self, slug: &str) -> String {
-        format!("/record/{}/{slug}", self.person)
+        format!("{}/{slug}", self.base)
     }
 
     /// The address of the page that says where an item came from.
     pub fn item(&self, origin: &Origin) -> String {
-        format!("/record/{}/item/{}/{}", self.person, origin.kind, origin.id)
+        format!("{}/item/{}/{}", self.base, origin.kind, origin.id)
     }
 
     /// The address of a document.
     pub fn letter(&self, letter: &Letter) -> String {
         match letter.origin.kind {
-            ResourceType::DiagnosticReport => format!("/record/{}/results/report/{}", self.person, letter.origin.id),
-            _ => format!("/record/{}/letters/{}", self.person, letter.origin.id),
+            ResourceType::DiagnosticReport => format!("{}/results/report/{}", self.base, letter.origin.id),
+            _ => format!("{}/letters/{}", self.base, letter.origin.id),
+        }
+    }
+
+    /// The address of what happened: the page that shows it best.
+    pub fn happening(&self, one: &Happening) -> String {
+        let Origin { id, kind, .. } = &one.origin;
+        match (kind, one.section) {
+            (ResourceType::DiagnosticReport, _) => format!("{}/results/report/{id}", self.base),
+            (ResourceType::DocumentReference, _) => format!("{}/letters/{id}", self.base),
+            (ResourceType::Observation, SectionKind::Results) => self.trend(id),
+            _ => self.item(&one.origin),
         }
     }
 
     /// The address of a report.
     pub fn report(&self, report: &Report) -> String {
-        format!("/record/{}/results/report/{}", self.person, report.origin.id)
+        format!("{}/results/report/{}", self.base, report.origin.id)
     }
 
     /// The address of a test's course.
     pub fn trend(&self, observation: &ResourceId) -> String {
-        format!("/record/{}/results/trend/{observation}", self.person)
+        format!("{}/results/trend/{observation}", self.base)
     }
 
     /// The statements of a line after the first: those that add something (another source, other details), and those

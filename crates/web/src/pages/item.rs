@@ -82,9 +82,9 @@ pub async fn show(
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let (site, user) = (state.clone(), Arc::clone(&who.user));
     let work = move || {
-        let now = site.now();
+        let now = site.page_time();
         let page = Action::OpenPage { page: format!("origin of {kind} {id}") };
-        let permit = site.gate.open(&user, person, &page, now)?;
+        let permit = site.open_record(&user, person, &page)?;
         let history = site.records.history(&permit, id, kind)?;
         let around = site.records.read(&permit, &Filter { kinds: BANNER_KINDS.to_vec(), ..Filter::default() })?;
         let states = frame::states(&site, &permit)?;
@@ -103,7 +103,7 @@ pub async fn show(
         let (site, user, chosen) = (state.clone(), Arc::clone(&who.user), chosen.clone());
         let work = move || {
             let action = Action::OpenOrigin { message: chosen.message };
-            let permit = site.gate.open(&user, person, &action, site.now())?;
+            let permit = site.open_record(&user, person, &action)?;
             Ok::<_, PageError>(site.records.origin(&permit, &chosen)?)
         };
         let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
@@ -149,7 +149,7 @@ pub async fn show(
         source_kind: source.kind.label(),
         happened: happened.map(|when| when.text),
         received: when::date_time(chosen.recorded),
-        received_ago: when::ago(chosen.recorded, now),
+        received_ago: opened.frame.ago(&chosen.recorded),
         version: chosen.version,
         versions: rows,
         seq: super::thousands(chosen.seq),

@@ -41,6 +41,8 @@ struct LettersPage {
     superseded: Vec<Letter>,
     older: Option<String>,
     missing: Explanation,
+    /// What is looked for in them: nothing yet.
+    words: &'static str,
 }
 
 /// `GET /record/{person}/letters`.
@@ -61,7 +63,7 @@ pub async fn list(
             .then(|| format!("{}?from={}", opened.frame.section("letters"), from.from + LETTERS_MAX));
         let current = current.into_iter().skip(from.from).take(LETTERS_MAX).collect();
         let missing = opened.missing(section);
-        html(&LettersPage { chrome, frame: opened.frame, current, superseded, older, missing })
+        html(&LettersPage { chrome, frame: opened.frame, current, superseded, older, missing, words: "" })
     })
     .await
 }
@@ -171,7 +173,7 @@ pub async fn file(
     let site = state.clone();
     let work = move || {
         let action = Action::OpenPage { page: format!("file {index} of {kind} {id}") };
-        let permit = site.gate.open(&user, person, &action, site.now())?;
+        let permit = site.open_record(&user, person, &action)?;
         let states = frame::states(&site, &permit)?;
         let of_kinds = vec![kind, ResourceType::Binary];
         let sealed = site.records.read(&permit, &Filter { kinds: of_kinds, ..Filter::default() })?;

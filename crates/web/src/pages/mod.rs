@@ -1,14 +1,17 @@
 //! The pages. A handler takes what was asked, opens what it needs through the gate, and fills a template.
 
 mod admin;
+pub(crate) mod as_at;
 mod census;
 mod deliveries;
 mod desk;
 mod find;
 mod forms;
+mod found_letters;
 mod frame;
 mod identity;
 mod item;
+pub(crate) mod launch;
 mod letters;
 mod objections;
 mod pack;
@@ -23,6 +26,7 @@ mod sources;
 mod status;
 mod summary;
 mod teams;
+mod timeline;
 mod why;
 mod write;
 
@@ -42,7 +46,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     response::{Html, Redirect},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use std::sync::Arc;
 
@@ -55,38 +59,49 @@ const SENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// But an edited message may hold a letter.
 const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Every page.
-pub fn router(state: AppState) -> Router {
-    let record = Router::new()
+/// The pages that show what a record says: of the record as it is, and as it stood.
+fn readable() -> Router<AppState> {
+    Router::new()
         .route("/", get(summary::show))
-        .route("/pack", get(pack::show))
         .route("/sources", get(sources::show))
-        .route("/who-looked", get(person::who_looked).post(person::ask))
-        .route("/objections", get(objections::show).post(objections::ask))
-        .route("/why", get(why::show).post(why::give))
-        .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/results", get(results::latest))
         .route("/results/table", get(results::table))
         .route("/results/reports", get(results::reports))
         .route("/results/report/{id}", get(results::report))
         .route("/results/trend/{id}", get(results::trend))
         .route("/letters", get(letters::list))
+        .route("/letters/find", post(found_letters::find))
+        .route("/letters/found/{search}", get(found_letters::found))
         .route("/letters/{id}", get(letters::show))
         .route("/file/{kind}/{id}/{index}", get(letters::file))
         .route("/plans", get(plans::plans))
-        .route("/plans/withdraw", post(forms::withdraw))
-        .route("/write", get(forms::list))
-        .route("/write/{form}", get(forms::edit).post(forms::save).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
-        .route("/write/{form}/review", get(forms::review).post(forms::sign))
-        .route("/write/{form}/send", post(forms::send).layer(DefaultBodyLimit::max(SENDING_BYTES_MAX)))
-        .route("/request/{id}", post(requests::act).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
         .route("/request/{kind}/{id}", get(requests::show))
         .route("/contacts", get(plans::people))
         .route("/item/{kind}/{id}", get(item::show))
+        .route("/timeline", get(timeline::show))
+        .route("/{section}", get(section::show))
+}
+
+/// Every page.
+pub fn router(state: AppState) -> Router {
+    let record = readable()
+        .route("/as-at", get(as_at::show))
+        .route("/write/{form}/review", get(forms::review).post(forms::sign))
+        .route("/write/{form}", get(forms::edit).post(forms::save).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
+        .route("/write/{form}/send", post(forms::send).layer(DefaultBodyLimit::max(SENDING_BYTES_MAX)))
+        .route("/request/{id}", post(requests::act).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
+        .route("/write", get(forms::list))
+        .route("/plans/withdraw", post(forms::withdraw))
+        .route("/pack", get(pack::show))
+        .route("/at/{moment}", any(as_at::pages))
+        .route("/at/{moment}/{*page}", any(as_at::pages))
+        .route("/who-looked", get(person::who_looked).post(person::ask))
+        .route("/objections", get(objections::show).post(objections::ask))
+        .route("/why", get(why::show).post(why::give))
+        .route("/report", get(identity::report::show).post(identity::report::report))
         .route("/line", get(teams::line::person))
         .route("/line/{story}", get(teams::line::show))
-        .route("/stay/{story}", get(teams::stay::show).post(teams::stay::say))
-        .route("/{section}", get(section::show));
+        .route("/stay/{story}", get(teams::stay::show).post(teams::stay::say));
     Router::new()
         .route("/", get(find::start))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))

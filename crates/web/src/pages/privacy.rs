@@ -203,7 +203,7 @@ async fn entry_page(
     fact("Organisation", format!("{} {}", recorded.user.org_name, recorded.user.org_code));
     fact(
         "What",
-        [&recorded.action, &recorded.page, &what, &recorded.ended]
+        [&recorded.action, &recorded.page_words(), &what, &recorded.ended]
             .into_iter()
             .filter(|part| !part.is_empty())
             .map(String::as_str)
@@ -446,7 +446,7 @@ async fn person_page(
             n: entry.n,
             at: when::date_time(entry.at),
             user: format!("{}, {}", recorded.user.name, recorded.user.org_name),
-            what: [recorded.action.as_str(), &recorded.page, &recorded.what].join(" ").trim().to_owned(),
+            what: [recorded.action.as_str(), &recorded.page_words(), &recorded.what].join(" ").trim().to_owned(),
             outcome: recorded.outcome.clone(),
             why: why.join(", "),
         })

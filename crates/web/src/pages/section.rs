@@ -98,7 +98,7 @@ pub async fn show(
     let person = frame::person(&person)?;
     let section = SectionKind::from_slug(&slug).ok_or(PageError::NotFound)?;
     if section == SectionKind::Summary {
-        return Ok(Redirect::to(&format!("/record/{person}")).into_response());
+        return Ok(Redirect::to(&state.base(person)).into_response());
     }
     if view != View::Together {
         return compared(state, who, person, section, view).await;
@@ -129,7 +129,8 @@ pub async fn show(
         let referrals = section == SectionKind::Referrals;
         let requests = if referrals { requests::requests(&opened.items) } else { Vec::new() };
         let sight = opened.permit.sight();
-        let may_ask = referrals && forms.all().iter().any(|form| form.request.is_some() && sight.may_write(&form.writes));
+        // Nothing is written into a record as it stood.
+        let may_ask = referrals && opened.frame.then.is_none() && forms.all().iter().any(|form| form.request.is_some() && sight.may_write(&form.writes));
         html(&SectionPage { chrome, frame: opened.frame, section: built, requests, may_ask, tabs, missing })
     });
     page.await.map(Html::into_response)

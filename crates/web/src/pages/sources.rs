@@ -12,7 +12,7 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
-use record::{Filter, LinkRow, freshness::freshness, origin::why_linked, when};
+use record::{Filter, LinkRow, freshness::freshness, origin::why_linked};
 use serde::Deserialize;
 use std::{collections::HashMap, sync::Arc};
 
@@ -63,8 +63,8 @@ pub async fn show(
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let (site, user) = (state.clone(), Arc::clone(&who.user));
     let work = move || {
-        let now = site.now();
-        let permit = site.gate.open(&user, person, &Action::OpenPage { page: "sources".into() }, now)?;
+        let now = site.page_time();
+        let permit = site.open_record(&user, person, &Action::OpenPage { page: "sources".into() })?;
         let links = site.records.links(&permit)?;
         let patients: HashMap<_, _> = site.records.patient_sources(&permit)?.into_iter().collect();
         let states = frame::states(&site, &permit)?;
@@ -104,7 +104,7 @@ pub async fn show(
                 .heard
                 .clone()
                 .unwrap_or_else(|| if hidden(&one.source.id) { "not shown" } else { "never" }.into()),
-            about: mine.map_or_else(|| "never".into(), |(_, at)| when::ago(*at, now)),
+            about: mine.map_or_else(|| "never".into(), |(_, at)| opened.frame.ago(at)),
             entries: mine
                 .map_or_else(|| "0".into(), |(count, _)| super::thousands(u64::try_from(*count).unwrap_or(u64::MAX))),
         });

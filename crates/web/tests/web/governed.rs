@@ -86,7 +86,7 @@ pub async fn take(engine: &Engine, source: &str, resources: &[Value]) {
     let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string();
     let request = intake::bundle::Request::default();
     let taken = engine.take_fhir(source, "fhir", &request, bundle.into_bytes(), Timestamp::now()).await.unwrap();
-    assert!(!taken.refused, "{source}");
+    assert!(!taken.refused, "{source}: {taken:?}");
 }
 
 impl Governed {

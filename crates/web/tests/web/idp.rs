@@ -167,7 +167,7 @@ pub fn outgoing() -> Outgoing {
 pub struct Trusting {
     pub router: Router,
     pub clock: Arc<AtomicI64>,
-    engine: Engine,
+    pub engine: Engine,
     _folder: TempDir,
 }
 

@@ -26,6 +26,7 @@ pub fn client(id: &str, keys: KeySource) -> ClientConfig {
         keys,
         scopes: Scopes::parse("system/Patient.rs system/Observation.r").unwrap(),
         token_life: SignedDuration::from_mins(5),
+        launch: None,
     }
 }
 

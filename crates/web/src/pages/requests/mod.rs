@@ -61,6 +61,10 @@ fn sides(user: &User, request: &Request) -> Vec<Side> {
 
 /// On which of them the policies let the reader write. The gate asks again when something is written.
 fn may(state: &AppState, opened: &Opened, user: &User, request: &Request) -> Vec<Side> {
+    // Nothing is written into a record as it stood.
+    if opened.frame.then.is_some() {
+        return Vec::new();
+    }
     let sight = opened.permit.sight();
     let known = state.forms.all().iter().any(|form| form.request.is_some() && form.writes == request.writes);
     let mut sides = sides(user, request);

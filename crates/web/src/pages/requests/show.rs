@@ -119,11 +119,11 @@ pub(super) fn render(
     undone: Undone,
 ) -> Result<Html<String>, PageError> {
     let request = requests::request(&opened.items, task(&opened.items, kind, id).ok_or(PageError::NotFound)?);
-    let person = opened.frame.person;
+    let frame = &opened.frame;
     let href = |(kind, id): (ResourceType, ResourceId)| match kind {
-        ResourceType::DocumentReference => format!("/record/{person}/letters/{id}"),
-        ResourceType::DiagnosticReport => format!("/record/{person}/results/report/{id}"),
-        kind => format!("/record/{person}/item/{kind}/{id}"),
+        ResourceType::DocumentReference => format!("{}/{id}", frame.section("letters")),
+        ResourceType::DiagnosticReport => format!("{}/{id}", frame.section("results/report")),
+        kind => format!("{}/{kind}/{id}", frame.section("item")),
     };
     let along = request.along.iter().map(|one| Along { title: one.title.clone(), href: one.item.map(href) }).collect();
     let acts = may(state, &opened, &who.user, &request);
@@ -170,7 +170,7 @@ pub async fn show(
     });
     match shown.await {
         // A source's own has its page of origin.
-        Err(PageError::NotFound) => Ok(Redirect::to(&format!("/record/{person}/item/{kind}/{id}")).into_response()),
+        Err(PageError::NotFound) => Ok(Redirect::to(&format!("{}/item/{kind}/{id}", state.base(person))).into_response()),
         shown => shown.map(IntoResponse::into_response),
     }
 }

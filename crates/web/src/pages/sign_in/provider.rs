@@ -52,7 +52,7 @@ struct Problem<'a> {
     to_do: &'a str,
 }
 
-fn problem(
+pub(in crate::pages) fn problem(
     state: &AppState,
     status: StatusCode,
     title: &str,
@@ -134,9 +134,9 @@ fn failed(state: &AppState, provider: &Provider, error: &Failed) -> Result<Respo
 /// The page that moves on by itself.
 #[derive(Template)]
 #[template(path = "signed_in.html")]
-struct Landing {
-    chrome: Chrome,
-    target: String,
+pub(in crate::pages) struct Landing {
+    pub(in crate::pages) chrome: Chrome,
+    pub(in crate::pages) target: String,
 }
 
 /// `GET /sign-in/back/{provider}`: the browser comes back.
@@ -223,7 +223,7 @@ async fn users(
 
 /// The one person with this verified NHS number, whose date of birth does not contradict the provider's (NHS tracing rules:
 /// number and date of birth cross-check). Looked for through the gate, by the system that signs people in.
-pub(super) async fn person(
+pub(in crate::pages) async fn person(
     state: &AppState,
     nhs_number: u64,
     born: Option<Date>,
