@@ -243,19 +243,17 @@ fn written(job: &str) -> &'static [&'static str] {
         | "community-nurse"
         | "mental-health-worker"
         | "paramedic"
-        | "health-professional" => {
-            &[
-                "about-me",
-                "urgent-care",
-                "respect",
-                "crisis",
-                "contingency",
-                "advance-care",
-                "care-and-support",
-                "referral",
-                "urgent-test",
-            ]
-        }
+        | "health-professional" => &[
+            "about-me",
+            "urgent-care",
+            "respect",
+            "crisis",
+            "contingency",
+            "advance-care",
+            "care-and-support",
+            "referral",
+            "urgent-test",
+        ],
         "social-worker" => &["about-me", "contingency", "care-and-support"],
         "care-home-manager" => &["about-me"],
         _ => &[],

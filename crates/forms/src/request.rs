@@ -331,18 +331,36 @@ mod tests {
     use crate::{Answers, Choice, builtin, check};
 
     fn asked() -> Vec<Resource> {
-        let choice = |code: &str, display: &str| Choice { code: code.into(), display: display.into(), ..Choice::default() };
+        let choice =
+            |code: &str, display: &str| Choice { code: code.into(), display: display.into(), ..Choice::default() };
         let form = builtin().into_iter().find(|form| form.name == "urgent-test").expect("a form");
         let form = form.filled(&[choice("XWA", "Wexmoor Infirmary")], &[choice("DocumentReference/d-1", "Letter")]);
-        let answers: Answers = [("what", "CT head"), ("why", "Fell, on <b>warfarin</b>"), ("priority", "stat"),
-            ("to", "XWA"), ("call-back", "Dr Gale 0113"), ("with", "DocumentReference/d-1")]
-            .into_iter().map(|(link, said)| (link.to_owned(), vec![said.to_owned()])).collect();
+        let answers: Answers = [
+            ("what", "CT head"),
+            ("why", "Fell, on <b>warfarin</b>"),
+            ("priority", "stat"),
+            ("to", "XWA"),
+            ("call-back", "Dr Gale 0113"),
+            ("with", "DocumentReference/d-1"),
+        ]
+        .into_iter()
+        .map(|(link, said)| (link.to_owned(), vec![said.to_owned()]))
+        .collect();
         let checked = check(&form, &answers);
         assert_eq!(checked.problems, []);
         let id = |local| ResourceId { patient: PatientKey(7), local };
         let author = Author { words: "Dr Gale, GP, Mill Lane".into(), is_person: false };
-        Asking { form: &form, answered: &checked.answered, patient: PatientKey(7), ids: [id(1), id(2), id(3)],
-            author: &author, from: "X81001", at: Timestamp::UNIX_EPOCH, attached: None }.resources()
+        Asking {
+            form: &form,
+            answered: &checked.answered,
+            patient: PatientKey(7),
+            ids: [id(1), id(2), id(3)],
+            author: &author,
+            from: "X81001",
+            at: Timestamp::UNIX_EPOCH,
+            attached: None,
+        }
+        .resources()
     }
 
     fn step(all: &[Resource], act: Act, words: &str) -> Option<Vec<Resource>> {

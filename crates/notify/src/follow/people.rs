@@ -74,7 +74,14 @@ impl Follower {
         {
             if others {
                 let fact = Fact { topic, key: format!("{patient}@{}", row.seq), occurred };
-                let happened = Happened { person, id: subject, kind: ResourceType::Patient, fact, corrects: None, concerned: None };
+                let happened = Happened {
+                    person,
+                    id: subject,
+                    kind: ResourceType::Patient,
+                    fact,
+                    corrects: None,
+                    concerned: None,
+                };
                 self.tell(snapshot, row, &happened)?;
             }
         }

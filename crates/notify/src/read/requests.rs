@@ -50,7 +50,10 @@ impl Notices {
                     let patient = PatientKey(row.get::<_, i64>(0)?.cast_unsigned());
                     let id = ResourceId { patient, local: row.get::<_, i64>(2)?.cast_unsigned() };
                     Ok(Requested {
-                        story: StoryKey { id, kind: ResourceType::from_code(row.get(1)?).unwrap_or(ResourceType::Task) },
+                        story: StoryKey {
+                            id,
+                            kind: ResourceType::from_code(row.get(1)?).unwrap_or(ResourceType::Task),
+                        },
                         person: PersonKey(row.get::<_, i64>(3)?.cast_unsigned()),
                         urgency: row.get(4)?,
                         at: Timestamp::from_microsecond(row.get(5)?).unwrap_or_default(),

@@ -121,7 +121,11 @@ pub fn requests(items: &[ParsedItem]) -> Vec<Request> {
 
 fn title(items: &[ParsedItem], item: &ParsedItem) -> String {
     match item.kind() {
-        ResourceType::DocumentReference => documents::letter_of(items, item).title,
+        ResourceType::DocumentReference => {
+            let letter = documents::letter_of(items, item);
+            // Of a file that was sent along: its own name.
+            letter.description.unwrap_or(letter.title)
+        }
         _ => text::concept(&item.resource, "code").map_or_else(|| text::words(item.kind().as_str()), |code| code.text),
     }
 }
@@ -207,7 +211,9 @@ fn answer(answer: &Value) -> Option<String> {
     }
     let value = answer.as_object()?.iter().find(|(name, _)| name.starts_with("value"))?.1;
     Some(match value {
-        Value::String(text) => When::parse(text).filter(|_| answer.get("valueDate").is_some()).map_or_else(|| text.clone(), |when| when.text),
+        Value::String(text) => When::parse(text)
+            .filter(|_| answer.get("valueDate").is_some())
+            .map_or_else(|| text.clone(), |when| when.text),
         Value::Bool(yes) => if *yes { "Yes" } else { "No" }.to_owned(),
         other => other.to_string(),
     })
@@ -224,7 +230,9 @@ pub fn may_go_along(items: &[ParsedItem], limit: usize) -> Vec<(String, String)>
     }
     for item in items.iter().filter(|item| item.kind() == ResourceType::DiagnosticReport) {
         let reference = format!("DiagnosticReport/{}", item.id);
-        if found.iter().any(|(_, known, _)| *known == reference) || matches!(item.status(), "entered-in-error" | "cancelled" | "registered") {
+        if found.iter().any(|(_, known, _)| *known == reference)
+            || matches!(item.status(), "entered-in-error" | "cancelled" | "registered")
+        {
             continue;
         }
         let when = text::when(&item.resource, &["/issued", "/effectiveDateTime", "/effectivePeriod/start"]);

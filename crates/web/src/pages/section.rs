@@ -15,7 +15,11 @@ use fhir::ResourceType;
 use record::{
     explain::Explanation,
     reconcile::{Listed, Manner, Together},
-    sections::{Section, SectionKind, allergies, events, medicines, problems, requests::{self, Request}, visits},
+    sections::{
+        Section, SectionKind, allergies, events, medicines, problems,
+        requests::{self, Request},
+        visits,
+    },
 };
 use serde::Deserialize;
 
@@ -130,7 +134,9 @@ pub async fn show(
         let requests = if referrals { requests::requests(&opened.items) } else { Vec::new() };
         let sight = opened.permit.sight();
         // Nothing is written into a record as it stood.
-        let may_ask = referrals && opened.frame.then.is_none() && forms.all().iter().any(|form| form.request.is_some() && sight.may_write(&form.writes));
+        let may_ask = referrals
+            && opened.frame.then.is_none()
+            && forms.all().iter().any(|form| form.request.is_some() && sight.may_write(&form.writes));
         html(&SectionPage { chrome, frame: opened.frame, section: built, requests, may_ask, tabs, missing })
     });
     page.await.map(Html::into_response)

@@ -129,7 +129,7 @@ async fn a_test_is_asked_for_worked_on_and_answered_and_both_sides_are_told() {
     let sent = press_send(&region, &gp, "urgent-test", &review, ("../\u{202e}notes.txt", b"Seen <script>")).await;
     let request = gp.get(&sent.expect(303).to()).await.expect(200);
     request.says("Sent. Whoever is asked").says("Sent, not yet accepted").says("Dr Gale, bleep 12").says("notes.txt");
-    request.says("Emergency").says("Fell on <b>warfarin</b>");
+    request.says("Emergency").says("now drowsy: a bleed?");
     assert!(!request.body.contains("<b>warfarin</b>"));
     // Pressed again, it is not sent again.
     press_send(&region, &gp, "urgent-test", &review, ("", b"")).await.expect(400).says("it was sent or discarded");
@@ -146,7 +146,9 @@ async fn a_test_is_asked_for_worked_on_and_answered_and_both_sides_are_told() {
     // Whoever is asked finds it, may open the record, and is told urgently.
     let list = once(&specialist, "/requests", "CT head").await;
     list.says("SMITH, Ann").says("Emergency").says("Asked of us (1)");
-    inbox(&specialist, "CT head").await.says("Referred").says("Urgent");
+    let told = inbox(&specialist, "CT head").await;
+    told.says("Referred");
+    assert!(told.body.contains("notice--urgent"));
     let address = list.links(&region.record("/request/")).remove(0);
     let page = specialist.get(&address).await.expect(200);
     page.says("Answer this request").says("Clinic letter of January").says_not("Say more, or take it back");
@@ -168,7 +170,11 @@ async fn a_test_is_asked_for_worked_on_and_answered_and_both_sides_are_told() {
     page.says("INR 4.1");
     press(&specialist, &page, "complete", "Subdural; coming to us now").await.expect(303);
     inbox(&gp, "Request answered").await;
-    gp.get(&region.record("/referrals")).await.expect(200).says("Subdural; coming to us now").says("Answered and completed");
+    gp.get(&region.record("/referrals"))
+        .await
+        .expect(200)
+        .says("Subdural; coming to us now")
+        .says("Answered and completed");
     once(&gp, "/requests?sent&closed", "CT head").await;
     once(&specialist, "/requests?closed", "CT head").await;
     specialist.get("/requests").await.says_not("CT head");
@@ -190,17 +196,13 @@ async fn two_at_one_request_and_the_second_is_told_and_loses_no_word() {
     let address = ask(&region, &gp).await;
     let other = region.pages.visitor("stranger").await;
     let (a, b) = (one.get(&address).await.expect(200), other.get(&address).await.expect(200));
-    let (a, b) = tokio::join!(press(&one, &a, "complete", "No bleed seen"), press(&other, &b, "decline", "Scanner is down"));
+    let (a, b) = tokio::join!(press(&one, &a, "complete", "No bleed seen"), press(&other, &b, "accept", ""));
     let told = match (a.status.as_u16(), b.status.as_u16()) {
         (303, 409) => b,
         (409, 303) => a,
-        // Who declined first has shut the record to the other.
-        (status, 303) if status != 303 => a,
         other => panic!("{other:?}"),
     };
-    if told.status == 409 {
-        told.says("Nothing of yours was done");
-    }
+    told.says("Nothing of yours was done");
     let task = &resources(&region, ResourceType::Task)[0];
     assert_eq!(task.list("note").len(), 1, "one of them was written");
     // Over a page from before, nothing is written, and the words stay for whoever typed them.
@@ -257,12 +259,17 @@ async fn who_may_not_ask_or_answer_is_refused() {
     press(&specialist, &theirs, "reply", "As if I had asked").await.expect(403);
     // A page of another person is refused, and so is one of another session.
     let mut other = specialist.get(&address).await.expect(200);
-    other.body = other.body.replace(&format!("name=\"person\" value=\"{person}\""), "name=\"person\" value=\"0000000000000\"");
+    other.body =
+        other.body.replace(&format!("name=\"person\" value=\"{person}\""), "name=\"person\" value=\"0000000000000\"");
     let fields = ["form_token", "person", "task", "focus", "writes"].map(|name| (name, other.field(name)));
     let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     fields.extend([("act", "accept"), ("words", "")]);
     let id = address.rsplit('/').next().unwrap();
-    specialist.post(&region.record(&format!("/request/{id}")), &fields).await.expect(400).says("opened for another person");
+    specialist
+        .post(&region.record(&format!("/request/{id}")), &fields)
+        .await
+        .expect(400)
+        .says("opened for another person");
     assert_eq!(resources(&region, ResourceType::Task)[0].str_at("/status"), Some("requested"));
 }
 
@@ -275,14 +282,15 @@ async fn what_is_declined_shuts_the_record_again_and_says_why_to_who_asked() {
     let to = press(&specialist, &page, "decline", "No scanner at night: ring XWA").await.expect(303).to();
     specialist.get(&to).await.expect(200).says("Declined. Who asked is told").says_not("CT head");
     specialist.get(&region.record("")).await.expect(303);
-    inbox(&gp, "Request declined").await.says("Urgent");
+    assert!(inbox(&gp, "Request declined").await.body.contains("notice--urgent"));
     gp.get(&address).await.expect(200).says("No scanner at night: ring XWA").says("Declined");
     // What was asked is withdrawn by those who asked, with a reason.
     let address = ask(&region, &gp).await;
     let page = gp.get(&address).await.expect(200);
     press(&gp, &page, "withdraw", "").await.expect(400).says("Write why you withdraw it");
     press(&gp, &page, "withdraw", "Went by ambulance").await.expect(303);
-    inbox(&specialist, "Referral closed").await;
+    specialist.get(&region.record("")).await.expect(303);
+    specialist.get("/requests").await.expect(200).says_not("CT head");
     let requests = resources(&region, ResourceType::ServiceRequest);
     assert!(requests.iter().all(|request| request.str_at("/status") == Some("revoked")));
 }

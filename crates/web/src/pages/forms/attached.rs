@@ -43,7 +43,8 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 /// The name without the folders it came from, and without what would make it read otherwise than it is.
 fn called(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain: String = last.chars().filter(|letter| !letter.is_control() && !turns(*letter)).take(NAME_CHARS_MAX).collect();
+    let plain: String =
+        last.chars().filter(|letter| !letter.is_control() && !turns(*letter)).take(NAME_CHARS_MAX).collect();
     match plain.trim() {
         "" => "File".into(),
         plain => plain.to_owned(),

@@ -1,8 +1,8 @@
 //! Writing plans and what people say of themselves: forms filled in, kept as drafts, signed. One set of pages for every form
 //! there is; what a form asks and makes is data (`forms`), and what is signed goes one way (`super::write`).
 
-mod edit;
 mod attached;
+mod edit;
 mod list;
 mod send;
 mod sign;

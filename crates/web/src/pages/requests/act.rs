@@ -122,9 +122,8 @@ pub async fn act(
     if act.ends() && (focus.is_none() || versioned(&form.focus) != focus) {
         return refuse(opened, undone(MEANWHILE, true));
     }
-    let is_focus = |item: &&ParsedItem| {
-        item.kind() == ResourceType::ServiceRequest && focus.is_some_and(|(id, _)| id == item.id)
-    };
+    let is_focus =
+        |item: &&ParsedItem| item.kind() == ResourceType::ServiceRequest && focus.is_some_and(|(id, _)| id == item.id);
     let asked = opened.items.iter().find(is_focus);
     let author = Author { words: write::author(&who.user), is_person: false };
     let made = forms::acted(

@@ -170,7 +170,9 @@ pub async fn show(
     });
     match shown.await {
         // A source's own has its page of origin.
-        Err(PageError::NotFound) => Ok(Redirect::to(&format!("{}/item/{kind}/{id}", state.base(person))).into_response()),
+        Err(PageError::NotFound) => {
+            Ok(Redirect::to(&format!("{}/item/{kind}/{id}", state.base(person))).into_response())
+        }
         shown => shown.map(IntoResponse::into_response),
     }
 }
