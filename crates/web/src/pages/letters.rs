@@ -60,7 +60,7 @@ pub async fn list(
             documents::letters(&opened.items).into_iter().partition(|letter| letter.superseded);
         let rest = current.len().saturating_sub(from.from);
         let older = (rest > LETTERS_MAX)
-            .then(|| format!("{}?from={}", opened.frame.section("letters"), from.from + LETTERS_MAX));
+            .then(|| format!("{}?from={}", opened.frame.section("letters"), from.from.saturating_add(LETTERS_MAX)));
         let current = current.into_iter().skip(from.from).take(LETTERS_MAX).collect();
         let missing = opened.missing(section);
         html(&LettersPage { chrome, frame: opened.frame, current, superseded, older, missing, words: "" })

@@ -11,6 +11,7 @@ mod first_screen;
 mod gate;
 mod governed;
 mod history;
+mod hostile_content;
 mod hostile_sign_in;
 mod identity_feed;
 mod idp;
