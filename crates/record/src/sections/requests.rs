@@ -119,13 +119,15 @@ pub fn requests(items: &[ParsedItem]) -> Vec<Request> {
     found
 }
 
+/// Of a file that was sent along: its own name.
+fn called(letter: &documents::Letter) -> String {
+    let own = letter.description.clone().filter(|_| letter.origin.source.id == WRITTEN_HERE);
+    own.unwrap_or_else(|| letter.title.clone())
+}
+
 fn title(items: &[ParsedItem], item: &ParsedItem) -> String {
     match item.kind() {
-        ResourceType::DocumentReference => {
-            let letter = documents::letter_of(items, item);
-            // Of a file that was sent along: its own name.
-            letter.description.unwrap_or(letter.title)
-        }
+        ResourceType::DocumentReference => called(&documents::letter_of(items, item)),
         _ => text::concept(&item.resource, "code").map_or_else(|| text::words(item.kind().as_str()), |code| code.text),
     }
 }
@@ -225,7 +227,7 @@ pub fn may_go_along(items: &[ParsedItem], limit: usize) -> Vec<(String, String)>
     for letter in documents::letters(items).into_iter().filter(|letter| !letter.superseded) {
         let date = letter.when.as_ref().map(|when| format!(", {}", when.day_text())).unwrap_or_default();
         let reference = format!("{}/{}", letter.origin.kind, letter.origin.id);
-        let title = format!("{}{date} ({})", letter.title, letter.origin.source.name);
+        let title = format!("{}{date} ({})", called(&letter), letter.origin.source.name);
         found.push((letter.when.map(|when| when.at), reference, title));
     }
     for item in items.iter().filter(|item| item.kind() == ResourceType::DiagnosticReport) {

@@ -51,10 +51,12 @@ struct Desk {
 
 /// Read what is needed to write with a form, under a permit that is at hand.
 async fn gather(state: &AppState, permit: Permit, title: &str, form: Option<&Form>) -> Result<Desk, PageError> {
-    let (site, page) = (state.clone(), Page::within(SectionKind::Plans, title, "write"));
+    let asks = form.is_some_and(|form| form.request.is_some());
+    let section = if asks { SectionKind::Referrals } else { SectionKind::Plans };
+    let (site, page) = (state.clone(), Page::within(section, title, "write"));
     let drafts = state.drafts()?.clone();
     let mut wanted = kinds(SectionKind::Plans);
-    if form.is_some_and(|form| form.request.is_some()) {
+    if asks {
         wanted.extend(SectionKind::Letters.kinds());
     }
     let work = move || {
