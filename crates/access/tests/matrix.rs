@@ -243,14 +243,36 @@ fn written(job: &str) -> &'static [&'static str] {
         | "community-nurse"
         | "mental-health-worker"
         | "paramedic"
-        | "health-professional" => {
-            &["about-me", "urgent-care", "respect", "crisis", "contingency", "advance-care", "care-and-support"]
-        }
+        | "health-professional" => &[
+            "about-me",
+            "urgent-care",
+            "respect",
+            "crisis",
+            "contingency",
+            "advance-care",
+            "care-and-support",
+            "referral",
+            "urgent-test",
+        ],
         "social-worker" => &["about-me", "contingency", "care-and-support"],
         "care-home-manager" => &["about-me"],
         _ => &[],
     }
 }
+
+/// Who answers what their organisation is asked for.
+const ANSWER: [&str; 10] = [
+    "gp",
+    "hospital-doctor",
+    "ward-nurse",
+    "community-nurse",
+    "mental-health-worker",
+    "paramedic",
+    "health-professional",
+    "social-worker",
+    "care-home-manager",
+    "pharmacist",
+];
 
 #[test]
 fn who_writes_what_is_as_expected_and_a_reason_of_ones_own_writes_nothing() {
@@ -260,6 +282,9 @@ fn who_writes_what_is_as_expected_and_a_reason_of_ones_own_writes_nothing() {
         for way in Way::all() {
             for what in WRITINGS.into_iter().chain(["a-form-nobody-knows", ""]) {
                 let want = match &way {
+                    Way::Relationship(_) if what == "answer" => {
+                        way.name().contains("referred") && ANSWER.contains(&expected.job)
+                    }
                     Way::Relationship(_) => written(expected.job).contains(&what),
                     Way::Own => expected.job == "person" && ["about-me", "advance-care"].contains(&what),
                     Way::None | Way::Claimed(_) | Way::Glass => false,

@@ -6,13 +6,15 @@ use crate::{
 };
 
 /// Their files.
-pub(crate) const FILES: [(&str, &str); 7] = [
+pub(crate) const FILES: [(&str, &str); 9] = [
     ("about-me.json", include_str!("../../../forms/about-me.json")),
     ("advance-care-plan.json", include_str!("../../../forms/advance-care-plan.json")),
     ("care-and-support-plan.json", include_str!("../../../forms/care-and-support-plan.json")),
     ("contingency-plan.json", include_str!("../../../forms/contingency-plan.json")),
     ("crisis-plan.json", include_str!("../../../forms/crisis-plan.json")),
+    ("referral.json", include_str!("../../../forms/referral.json")),
     ("respect.json", include_str!("../../../forms/respect.json")),
+    ("urgent-test.json", include_str!("../../../forms/urgent-test.json")),
     ("urgent-care-plan.json", include_str!("../../../forms/urgent-care-plan.json")),
 ];
 
@@ -32,7 +34,7 @@ mod tests {
         let forms = super::read().expect("forms");
         assert_eq!(forms.len(), super::FILES.len());
         for form in &forms {
-            assert!(form.review.is_some() && !form.description.is_empty(), "{}", form.name);
+            assert!((form.review.is_some() || form.request.is_some()) && !form.description.is_empty(), "{}", form.name);
         }
     }
 }

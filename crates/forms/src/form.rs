@@ -22,8 +22,11 @@ pub struct Form {
     pub description: String,
     /// What the policies call it: who may write it.
     pub writes: String,
-    /// The type of plan it makes: system, code and words. None: what it makes is the person's own words, and no plan.
+    /// The type of plan it makes: system, code and words. None: what it makes is the person's own words or a request, and no
+    /// plan.
     pub plan: Option<Choice>,
+    /// The category of the request it makes (`ServiceRequest.category`): something that another organisation is asked for.
+    pub request: Option<Choice>,
     /// Whether what is answered are the words of the person, whoever writes them down.
     pub own_words: bool,
     /// The question that asks when the plan is looked at again.
@@ -74,6 +77,18 @@ pub enum Kind {
     OpenChoice,
 }
 
+/// Where the answers to choose from are taken from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choices {
+    /// They are in the form.
+    #[default]
+    Listed,
+    /// The organisations that the region knows.
+    Organisations,
+    /// Letters and results of the record, as the reader sees it.
+    Record,
+}
+
 /// How answers to choose from are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Show {
@@ -109,6 +124,8 @@ pub struct Item {
     pub unit: Option<Choice>,
     /// The answers to choose from.
     pub options: Vec<Choice>,
+    /// Where they are taken from.
+    pub choices: Choices,
     /// How they are shown.
     pub show: Show,
     /// When it is asked; empty: always.
@@ -165,6 +182,24 @@ impl Operator {
 }
 
 impl Form {
+    /// The form with the answers to choose from that are not in it.
+    #[must_use]
+    pub fn filled(&self, organisations: &[Choice], record: &[Choice]) -> Form {
+        fn fill(items: &mut [Item], organisations: &[Choice], record: &[Choice]) {
+            for item in items {
+                match item.choices {
+                    Choices::Listed => {}
+                    Choices::Organisations => item.options = organisations.to_vec(),
+                    Choices::Record => item.options = record.to_vec(),
+                }
+                fill(&mut item.items, organisations, record);
+            }
+        }
+        let mut form = self.clone();
+        fill(&mut form.items, organisations, record);
+        form
+    }
+
     /// Every item with its depth, groups before what they hold.
     pub fn flat(&self) -> Vec<(usize, &Item)> {
         fn walk<'a>(items: &'a [Item], depth: usize, all: &mut Vec<(usize, &'a Item)>) {

@@ -10,6 +10,7 @@ mod difference;
 mod folder;
 mod form;
 mod read;
+mod request;
 mod response;
 mod sign;
 #[cfg(test)]
@@ -20,8 +21,9 @@ pub use builtin::builtin;
 pub use check::{Answered, Checked, Problem, Value, check, words};
 pub use difference::{Differs, differences};
 pub use folder::{Forms, from_folder};
-pub use form::{Answers, Choice, Condition, Form, Item, Kind, Operator, Show};
+pub use form::{Answers, Choice, Choices, Condition, Form, Item, Kind, Operator, Show};
 pub use read::{BadForm, form};
+pub use request::{Act, Asking, Attached, Side, acted};
 pub use response::{answers_of, canonical};
 pub use sign::{Author, Former, OWN_WORDS, REPLACES, REVIEW, SUPERSEDED, Signing, WITHDRAWN, superseded, withdrawn};
 pub use when::enabled;

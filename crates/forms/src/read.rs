@@ -1,7 +1,7 @@
 //! Reading a Questionnaire: what can be asked here becomes a form, and what cannot is said with its place, before anybody
 //! fills in anything.
 
-use crate::form::{Choice, Condition, Form, Item, Kind, Operator, Show};
+use crate::form::{Choice, Choices, Condition, Form, Item, Kind, Operator, Show};
 use fhir::Value as Json;
 use std::collections::HashSet;
 
@@ -18,6 +18,8 @@ pub struct BadForm {
 /// The extensions by which a Questionnaire says what becomes of it.
 const WRITES: &str = "urn:skein:form:writes";
 const WORDS: &str = "urn:skein:form:own-words";
+const MAKES: &str = "urn:skein:form:makes";
+const CHOICES: &str = "urn:skein:form:choices";
 const REVIEWED: &str = "urn:skein:form:review-date";
 const CONTROL: &str = "http://hl7.org/fhir/StructureDefinition/questionnaire-itemControl";
 const UNIT: &str = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit";
@@ -90,13 +92,24 @@ fn read(source: &str) -> Result<Form, String> {
         ));
     }
     let own_words = extension(&json, WORDS).is_some_and(|found| yes(found, "valueBoolean"));
-    let plan = match list(&json, "code") {
+    let code = match list(&json, "code") {
         [] => None,
         [one] => Some(coding(one).ok_or("its code needs a system, a code and a display")?),
-        _ => return Err("it has more than one code: a form makes one type of plan".into()),
+        _ => return Err("it has more than one code: a form makes one type of plan or request".into()),
     };
-    if plan.is_none() && !own_words {
+    let (plan, request) = match extension(&json, MAKES).map(|found| text(found, "valueCode")) {
+        None | Some("plan") => (code, None),
+        Some("request") if code.is_none() => {
+            return Err("it makes a request: its code says of which category".into());
+        }
+        Some("request") => (None, code),
+        Some(other) => return Err(format!("{MAKES} is plan or request, not \"{other}\"")),
+    };
+    if plan.is_none() && request.is_none() && !own_words {
         return Err(format!("it makes nothing: give it the code of a type of plan, or the extension {WORDS}"));
+    }
+    if request.is_some() && own_words {
+        return Err(format!("it makes a request, which is no place for {WORDS}"));
     }
     let mut reading = Reading::default();
     let items = reading.items(list(&json, "item"), 0)?;
@@ -112,17 +125,51 @@ fn read(source: &str) -> Result<Form, String> {
         description: text(&json, "description").to_owned(),
         writes: writes.to_owned(),
         plan,
+        request,
         own_words,
         review,
         items,
         json,
     };
+    if form.request.is_some() {
+        request_asks(&form)?;
+    }
     if let Some(review) = &form.review
         && form.item(review).is_none_or(|item| item.kind != Kind::Date)
     {
         return Err(format!("{REVIEWED} names \"{review}\", which is no question for a date"));
     }
     Ok(form)
+}
+
+/// `ServiceRequest.priority` (R4 request-priority).
+const PRIORITIES: [&str; 4] = ["routine", "urgent", "asap", "stat"];
+
+/// A request is worth nothing without these, whatever else is asked.
+fn request_asks(form: &Form) -> Result<(), String> {
+    let needed: [(&str, &[Kind], &str); 5] = [
+        ("what", &[Kind::String, Kind::Text, Kind::Choice, Kind::OpenChoice], "what is asked for"),
+        ("why", &[Kind::String, Kind::Text], "the clinical question or reason"),
+        ("priority", &[Kind::Choice], "how urgent it is"),
+        ("to", &[Kind::Choice], "who is asked"),
+        ("call-back", &[Kind::String, Kind::Text], "whom to call back"),
+    ];
+    for (link, kinds, means) in needed {
+        let fits = form.item(link).is_some_and(|item| {
+            kinds.contains(&item.kind) && item.required && item.when.is_empty() && (link == "what" || !item.repeats)
+        });
+        if !fits {
+            return Err(format!("it makes a request: item \"{link}\", required, asks {means}"));
+        }
+    }
+    if form.item("to").is_none_or(|item| item.choices != Choices::Organisations) {
+        return Err(format!("item \"to\": the extension {CHOICES} with organisations says from where it is chosen"));
+    }
+    let unknown = |choice: &&Choice| !PRIORITIES.contains(&choice.code.as_str());
+    match form.item("priority").and_then(|item| item.options.iter().find(unknown)) {
+        Some(choice) => Err(format!("item \"priority\": {} is none of {}", choice.code, PRIORITIES.join(", "))),
+        None => Ok(()),
+    }
 }
 
 fn asks(item: &Item) -> bool {
@@ -226,7 +273,19 @@ impl Reading {
                 Some(Some(most)) if most > 0 => most.min(TEXT_CHARS_MAX),
                 Some(_) => return Err(said("its maxLength is no number above zero")),
             };
-        let options = self.options(json, kind).map_err(|what| said(&what))?;
+        let choices = match extension(json, CHOICES).map(|found| text(found, "valueCode")) {
+            None => Choices::Listed,
+            Some("organisations") => Choices::Organisations,
+            Some("record") => Choices::Record,
+            Some(other) => return Err(said(&format!("{CHOICES} is organisations or record, not \"{other}\""))),
+        };
+        if choices != Choices::Listed && (kind != Kind::Choice || !list(json, "answerOption").is_empty()) {
+            return Err(said("what is chosen from elsewhere is a choice without an answerOption"));
+        }
+        let options = match choices {
+            Choices::Listed => self.options(json, kind).map_err(|what| said(&what))?,
+            _ => Vec::new(),
+        };
         let when = self.conditions(json).map_err(|what| said(&what))?;
         let when_all = match (when.len(), text(json, "enableBehavior")) {
             (0 | 1, _) => true,
@@ -246,6 +305,7 @@ impl Reading {
             most,
             unit,
             options,
+            choices,
             show: if control == "drop-down" { Show::List } else { Show::Buttons },
             when,
             when_all,

@@ -107,7 +107,7 @@ impl Signing<'_> {
         }
     }
 
-    fn answers(&self) -> Resource {
+    pub(crate) fn answers(&self) -> Resource {
         let form = self.form;
         let mut made = Resource::new(ResourceType::QuestionnaireResponse);
         let mut extensions: Vec<Json> = Vec::new();

@@ -42,6 +42,9 @@ pub fn difference(before: &[Fact], after: &[Fact]) -> Difference {
             // Who is admitted out of the emergency department has still been there.
             || old.topic == Topic::Attended && after.iter().any(|new| new.topic == Topic::Admitted)
             // And who has left is expected to leave no more.
+            // What was accepted and declined or closed later was accepted.
+            || old.topic == Topic::ReferralAccepted
+                && after.iter().any(|new| matches!(new.topic, Topic::RequestDeclined | Topic::ReferralClosed))
             || old.topic == Topic::ExpectedDischarge && after.iter().any(|new| new.topic == Topic::Discharged)
     });
     // The time an appointment is first booked for is part of its booking.
@@ -255,7 +258,7 @@ fn plan(plan: Node<'_>, json: &[u8]) -> Vec<Fact> {
 }
 
 fn referral(request: Node<'_>) -> Vec<Fact> {
-    let made = fact(Topic::ReferralMade, "", time(request, "/authoredOn"));
+    let made = fact(Topic::ReferralMade, urgency(request), time(request, "/authoredOn"));
     match text(request, "/status").as_ref() {
         "active" | "on-hold" => vec![made],
         "completed" | "revoked" => vec![made, fact(Topic::ReferralClosed, "", None)],
@@ -268,10 +271,61 @@ fn task(task: Node<'_>) -> Vec<Fact> {
     if !focus.contains("ServiceRequest/") {
         return Vec::new();
     }
-    match text(task, "/status").as_ref() {
-        "accepted" | "in-progress" => vec![fact(Topic::ReferralAccepted, "", time(task, "/lastModified"))],
+    let accepted = vec![fact(Topic::ReferralAccepted, "", time(task, "/lastModified"))];
+    let mut facts = match text(task, "/status").as_ref() {
+        "accepted" | "in-progress" => accepted,
+        // What was answered at once and closed has been accepted too; of sources nobody knows.
+        "completed" if is_ours(task) => accepted,
+        "cancelled" if is_ours(task) => vec![fact(Topic::ReferralClosed, "", time(task, "/lastModified"))],
         _ => Vec::new(),
+    };
+    if is_ours(task) {
+        facts.extend(said(task));
     }
+    facts
+}
+
+/// The system of the identifiers of requests made here, and the extension of what was said about them (see the `forms` room).
+const REQUEST: &str = "urn:skein:request";
+const SAID: &str = "urn:skein:request:said";
+
+/// Whether a request or its task was made here.
+pub(crate) fn is_ours(resource: Node<'_>) -> bool {
+    resource.list("identifier").any(|identifier| text(identifier, "/system") == REQUEST)
+}
+
+/// The key of what must be looked at before other things.
+const URGENT: &str = "urgent";
+
+impl Fact {
+    /// Whether whoever is told should look at it before others, whatever its kind.
+    pub fn is_urgent(&self) -> bool {
+        self.key.starts_with(URGENT)
+    }
+}
+
+fn urgency(request: Node<'_>) -> &'static str {
+    match text(request, "/priority").as_ref() {
+        "urgent" | "asap" | "stat" if is_ours(request) => URGENT,
+        _ => "",
+    }
+}
+
+/// What was said about a request, by its place: nothing of it is ever taken out.
+fn said(task: Node<'_>) -> Vec<Fact> {
+    let urgency = urgency(task);
+    let notes = task.list("note").enumerate().filter_map(|(place, note)| {
+        let kind = note.list("extension").find(|extension| text(*extension, "/url") == SAID)?;
+        let topic = match text(kind, "/valueCode").as_ref() {
+            "answer" => Topic::RequestAnswered,
+            "question" => Topic::RequestQuestioned,
+            "reply" => Topic::RequestReplied,
+            "declined" => Topic::RequestDeclined,
+            _ => return None,
+        };
+        Some(fact(topic, format!("{urgency}{place}"), time(note, "/time")))
+    });
+    notes.collect()
 }
 
 fn death(patient: Node<'_>) -> Vec<Fact> {

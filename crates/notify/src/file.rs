@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The version of the tables. Another number means: made again from the journal.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Reading connections kept open at most.
 const IDLE_READERS_MAX: usize = 8;
 
@@ -50,6 +50,20 @@ CREATE TABLE listed (
   PRIMARY KEY (list, part, at, item)
 ) WITHOUT ROWID;
 CREATE INDEX listed_item ON listed (item);
+-- Requests made here, by who is asked and who asks. What they say is read through the gate.
+CREATE TABLE request (
+  patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
+  person INTEGER NOT NULL,
+  owner TEXT NOT NULL, asker TEXT NOT NULL, -- ODS codes
+  urgency INTEGER NOT NULL,            -- 2 emergency, 1 urgent, 0 routine
+  open INTEGER NOT NULL,
+  at INTEGER NOT NULL,                 -- when it was made; of one that is closed, when that was
+  seq INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  PRIMARY KEY (patient, kind, local)
+) WITHOUT ROWID;
+CREATE INDEX request_owner ON request (owner, open, urgency, at);
+CREATE INDEX request_asker ON request (asker, open, urgency, at);
 -- What happened, in the order it became known. Never changed but for whether it still stands.
 CREATE TABLE event (
   n INTEGER PRIMARY KEY,

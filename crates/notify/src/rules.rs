@@ -85,6 +85,20 @@ impl Rules {
         ])
     }
 
+    /// What whoever works on an organisation's requests is told unless they say otherwise: of those that are asked, and of
+    /// those that ask.
+    pub fn for_requests() -> Self {
+        Rules::telling(&[
+            (Topic::ReferralMade, How::Inbox),
+            (Topic::ReferralAccepted, How::Inbox),
+            (Topic::ReferralClosed, How::Inbox),
+            (Topic::RequestAnswered, How::Inbox),
+            (Topic::RequestQuestioned, How::Inbox),
+            (Topic::RequestReplied, How::Inbox),
+            (Topic::RequestDeclined, How::Urgent),
+        ])
+    }
+
     /// How one kind of event is told.
     pub fn how(&self, topic: Topic) -> How {
         self.tell.get(&topic).copied().unwrap_or_default()

@@ -49,11 +49,19 @@ pub enum Topic {
     Linked = 20,
     /// A patient was found to be somebody else.
     Split = 21,
+    /// Whoever was asked for a test or to see somebody answered.
+    RequestAnswered = 22,
+    /// Whoever was asked asks for more.
+    RequestQuestioned = 23,
+    /// Whoever asked said more.
+    RequestReplied = 24,
+    /// Whoever was asked declined.
+    RequestDeclined = 25,
 }
 
 impl Topic {
     /// All of them, in the order they are shown.
-    pub const ALL: [Topic; 21] = [
+    pub const ALL: [Topic; 25] = [
         Topic::Attended,
         Topic::Admitted,
         Topic::Moved,
@@ -72,6 +80,10 @@ impl Topic {
         Topic::ReferralMade,
         Topic::ReferralAccepted,
         Topic::ReferralClosed,
+        Topic::RequestAnswered,
+        Topic::RequestQuestioned,
+        Topic::RequestReplied,
+        Topic::RequestDeclined,
         Topic::Died,
         Topic::Linked,
         Topic::Split,
@@ -106,6 +118,10 @@ impl Topic {
             Topic::Died => "died",
             Topic::Linked => "linked",
             Topic::Split => "split",
+            Topic::RequestAnswered => "request-answered",
+            Topic::RequestQuestioned => "request-questioned",
+            Topic::RequestReplied => "request-replied",
+            Topic::RequestDeclined => "request-declined",
         }
     }
 
@@ -138,6 +154,10 @@ impl Topic {
             Topic::Died => "Died",
             Topic::Linked => "Records joined",
             Topic::Split => "Records parted",
+            Topic::RequestAnswered => "Request answered",
+            Topic::RequestQuestioned => "More is asked about a request",
+            Topic::RequestReplied => "More was said about a request",
+            Topic::RequestDeclined => "Request declined",
         }
     }
 
@@ -156,6 +176,9 @@ impl Topic {
             Topic::AppointmentMissed => "Attended after all",
             Topic::PlanChanged => "Care plan withdrawn",
             Topic::ReferralMade | Topic::ReferralAccepted => "Referral withdrawn",
+            Topic::RequestAnswered | Topic::RequestQuestioned | Topic::RequestReplied | Topic::RequestDeclined => {
+                "What was said about a request was taken back"
+            }
             Topic::ReferralClosed => "Referral open again",
             Topic::Died => "Not dead: the source took it back",
             Topic::Linked => "Records parted again",

@@ -189,6 +189,7 @@ fn what_of(item: &Item, source: &impl Fn(&str) -> Arc<SourceInfo>, now: Timestam
         ResourceType::Appointment => booking(&item),
         ResourceType::DiagnosticReport => report(&item),
         ResourceType::DocumentReference => letter(&item),
+        ResourceType::Task | ResourceType::ServiceRequest => asked(&item),
         kind => What { title: concept_of(&item.resource).unwrap_or_else(|| words(kind.as_str())), ..What::default() },
     };
     if what.organisation.is_empty() {
@@ -291,6 +292,28 @@ fn report(item: &ParsedItem) -> What {
         service: concepts(resource, "category").into_iter().next().map(|category| category.text),
         reason: resource.str_at("/conclusion").map(str::to_owned),
         marks,
+        ..What::default()
+    }
+}
+
+fn asked(item: &ParsedItem) -> What {
+    let resource = &item.resource;
+    let kind = concept(resource, "code").map(|code| code.text);
+    let what = resource.str_at("/description").map(str::to_owned);
+    let title = match (kind, what) {
+        (Some(kind), Some(what)) => format!("{kind}: {what}"),
+        (kind, what) => kind.or(what).unwrap_or_else(|| "Request".into()),
+    };
+    let reasons = concepts(resource, "reasonCode").into_iter().next().map(|reason| reason.text);
+    let to = text::references(resource, "performer").into_iter().next();
+    What {
+        title,
+        at: text::when(resource, &["/authoredOn"]).map(|at| at.text),
+        by: resource.get("requester").and_then(reference),
+        leaving_to: to.or_else(|| resource.get("owner").and_then(reference)),
+        reason: reasons.or_else(|| resource.str_at("/reasonCode/text").map(str::to_owned)),
+        status: Some(crate::sections::requests::stands(resource)).filter(|stands| !stands.is_empty()),
+        marks: crate::sections::requests::urgency(resource).into_iter().collect(),
         ..What::default()
     }
 }

@@ -108,7 +108,7 @@ pub enum Door {
 }
 
 /// What people write here that the built-in policies speak of. A region's own forms may bring others.
-pub const WRITINGS: [&str; 9] = [
+pub const WRITINGS: [&str; 10] = [
     "about-me",
     "urgent-care",
     "respect",
@@ -118,6 +118,7 @@ pub const WRITINGS: [&str; 9] = [
     "care-and-support",
     "referral",
     "urgent-test",
+    "answer",
 ];
 
 impl Door {

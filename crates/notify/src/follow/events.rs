@@ -31,6 +31,8 @@ pub(super) struct Happened {
     pub kind: ResourceType,
     pub fact: Fact,
     pub corrects: Option<i64>,
+    /// The organisation that is told though the person is on no list of its (ODS code).
+    pub concerned: Option<String>,
 }
 
 impl Follower {
@@ -66,7 +68,9 @@ impl Follower {
         for fact in difference.taken_back {
             if let Some(corrects) = self.settle(change, &fact, TAKEN_BACK)? {
                 let fact = Fact { occurred: None, ..fact };
-                let happened = Happened { person, id: change.id, kind: change.kind, fact, corrects: Some(corrects) };
+                let concerned = super::requests::concerned(change.kind, fact.topic, after);
+                let happened =
+                    Happened { person, id: change.id, kind: change.kind, fact, corrects: Some(corrects), concerned };
                 self.tell(snapshot, row, &happened)?;
             }
         }
@@ -75,7 +79,8 @@ impl Follower {
             if !is_news || fact.topic == Topic::Died && self.is_known_to_have_died(person)? {
                 continue;
             }
-            let happened = Happened { person, id: change.id, kind: change.kind, fact, corrects: None };
+            let concerned = super::requests::concerned(change.kind, fact.topic, after);
+            let happened = Happened { person, id: change.id, kind: change.kind, fact, corrects: None, concerned };
             self.tell(snapshot, row, &happened)?;
         }
         Ok(())
@@ -158,6 +163,7 @@ impl Follower {
         for team in teams {
             self.notify(team, n, happened, row.received)?;
         }
+        self.tell_concerned(n, happened, row)?;
         self.match_subscriptions(snapshot, row, n, happened)
     }
 

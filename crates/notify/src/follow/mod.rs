@@ -7,6 +7,7 @@ mod events;
 mod items;
 mod lists;
 mod people;
+mod requests;
 mod teams;
 mod timely;
 
@@ -211,6 +212,9 @@ impl Follower {
             if let Some(former) = former.filter(|former| *former != person) {
                 self.rehome_story(row, change.id, change.kind, former, person)?;
             }
+        }
+        if change.kind == ResourceType::Task {
+            self.request(row, change, root, person)?;
         }
         if items::is_item(change.kind) {
             self.item(row, change, root, person)?;

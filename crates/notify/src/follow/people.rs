@@ -34,7 +34,7 @@ impl Follower {
             .connection
             .prepare_cached(
                 "SELECT 1 FROM member WHERE patient = ?1 UNION ALL SELECT 1 FROM item WHERE patient = ?1
-                UNION ALL SELECT 1 FROM event WHERE patient = ?1 LIMIT 1",
+                UNION ALL SELECT 1 FROM event WHERE patient = ?1 UNION ALL SELECT 1 FROM request WHERE patient = ?1 LIMIT 1",
             )?
             .exists([moved])?;
         if !known && !self.is_on_a_list(former)? && !self.is_on_a_list(now)? {
@@ -46,7 +46,8 @@ impl Follower {
             .connection
             .prepare_cached(
                 "SELECT kind, local FROM item WHERE patient = ?1 AND person = ?2
-                 UNION SELECT kind, local FROM event WHERE patient = ?1 AND person = ?2",
+                 UNION SELECT kind, local FROM event WHERE patient = ?1 AND person = ?2
+                 UNION SELECT kind, local FROM request WHERE patient = ?1 AND person = ?2",
             )?
             .query_map([moved, former.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
@@ -73,7 +74,14 @@ impl Follower {
         {
             if others {
                 let fact = Fact { topic, key: format!("{patient}@{}", row.seq), occurred };
-                let happened = Happened { person, id: subject, kind: ResourceType::Patient, fact, corrects: None };
+                let happened = Happened {
+                    person,
+                    id: subject,
+                    kind: ResourceType::Patient,
+                    fact,
+                    corrects: None,
+                    concerned: None,
+                };
                 self.tell(snapshot, row, &happened)?;
             }
         }
@@ -98,6 +106,9 @@ impl Follower {
     ) -> Result<(), Failure> {
         let (patient, code, local) = key(id, kind);
         let to = now.0.cast_signed();
+        self.connection
+            .prepare_cached("UPDATE request SET person = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
+            .execute(params![patient, code, local, to])?;
         self.connection
             .prepare_cached("UPDATE item SET person = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
             .execute(params![patient, code, local, to])?;
@@ -152,7 +163,7 @@ impl Follower {
             for (n, topic, key, occurred) in &standing {
                 let Some(topic) = Topic::from_number(*topic) else { continue };
                 let fact = Fact { topic, key: key.clone(), occurred: *occurred };
-                let happened = Happened { person: now, id, kind, fact, corrects: None };
+                let happened = Happened { person: now, id, kind, fact, corrects: None, concerned: None };
                 self.notify(team, *n, &happened, row.received)?;
             }
         }

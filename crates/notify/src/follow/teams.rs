@@ -63,7 +63,7 @@ impl Follower {
             return Ok(());
         }
         let (patient, kind, local) = key(happened.id, happened.kind);
-        let urgent = how == How::Urgent;
+        let urgent = how == How::Urgent || how == How::Inbox && happened.fact.is_urgent();
         let known_notice: Option<(i64, i64, i64, bool)> = self
             .connection
             .prepare_cached(

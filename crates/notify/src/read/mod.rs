@@ -4,11 +4,13 @@
 mod inbox;
 mod lists;
 mod queues;
+mod requests;
 mod subscriptions;
 
 pub use inbox::{Event, Notice, Planned, Standing, TeamNote, View};
 pub use lists::{Caseload, Listed, Looked, Member, Part, Team};
 pub use queues::Refused;
+pub use requests::Requested;
 pub(crate) use subscriptions::mark;
 pub use subscriptions::{Due, Mail, Queue, Subscription};
 

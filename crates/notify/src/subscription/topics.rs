@@ -84,7 +84,15 @@ impl Family {
                 Topic::AppointmentMissed,
             ],
             Family::Plans => &[Topic::PlanChanged],
-            Family::Referrals => &[Topic::ReferralMade, Topic::ReferralAccepted, Topic::ReferralClosed],
+            Family::Referrals => &[
+                Topic::ReferralMade,
+                Topic::ReferralAccepted,
+                Topic::ReferralClosed,
+                Topic::RequestAnswered,
+                Topic::RequestQuestioned,
+                Topic::RequestReplied,
+                Topic::RequestDeclined,
+            ],
             Family::Person => &[Topic::Died, Topic::Linked, Topic::Split],
         }
     }

@@ -1,7 +1,7 @@
 //! Sections of one or two resource types each: vaccinations, procedures and devices, alerts, referrals; and everything
 //! no other section shows, so that nothing in the record is out of reach.
 
-use super::{Line, Section, Statement, Tone, each, gather, problems::joined, withdrawn};
+use super::{Line, Section, Statement, Tone, each, gather, problems::joined, requests, withdrawn};
 use crate::{
     item::{ParsedItem, of},
     text::{concept, concepts, narrative, notes, period, reference, references, words},
@@ -173,9 +173,19 @@ pub fn alerts(items: &[ParsedItem], now: Timestamp) -> Section {
 /// Referrals and other requests, open ones first.
 pub fn referrals(items: &[ParsedItem]) -> Section {
     let (mut open, mut closed, mut wrong) = (vec![], vec![], vec![]);
+    let ours = requests::requests(items);
     for item in items.iter().filter(|item| matches!(item.kind(), ResourceType::ServiceRequest | ResourceType::Task)) {
+        // It stands with its request.
+        if item.kind() == ResourceType::Task && requests::is_ours(item) {
+            continue;
+        }
         let resource = &item.resource;
         let mut statement = Statement::new(item, concept(resource, "code"), "Request without a name");
+        if let Some(asked) = ours.iter().find(|asked| asked.request.is_some_and(|(id, _)| id == item.id)) {
+            statement.fact("Where it stands", Some(asked.stands.clone()));
+            let answer = asked.said.iter().rev().find(|word| word.kind == "Answer");
+            statement.fact("Answer", answer.map(|word| format!("{} ({})", word.text, word.by)));
+        }
         if let Some(text) = resource.str_at("/description") {
             statement.fact("What", Some(text.to_owned()));
         }

@@ -11,6 +11,7 @@ pub mod medicines;
 pub mod plans;
 pub mod problems;
 mod replaced;
+pub mod requests;
 pub mod results;
 pub mod visits;
 

@@ -18,6 +18,7 @@ mod pack;
 mod person;
 mod plans;
 mod privacy;
+mod requests;
 mod results;
 mod section;
 mod sign_in;
@@ -53,6 +54,8 @@ use std::sync::Arc;
 const FORM_BYTES_MAX: usize = 64 * 1024;
 /// What people write about a person may be long.
 const WRITING_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What is sent along may have 5 MB; what is larger is read, so that the page can say so.
+const SENDING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// But an edited message may hold a letter.
 const EDIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -72,6 +75,7 @@ fn readable() -> Router<AppState> {
         .route("/letters/{id}", get(letters::show))
         .route("/file/{kind}/{id}/{index}", get(letters::file))
         .route("/plans", get(plans::plans))
+        .route("/request/{kind}/{id}", get(requests::show))
         .route("/contacts", get(plans::people))
         .route("/item/{kind}/{id}", get(item::show))
         .route("/timeline", get(timeline::show))
@@ -84,6 +88,8 @@ pub fn router(state: AppState) -> Router {
         .route("/as-at", get(as_at::show))
         .route("/write/{form}/review", get(forms::review).post(forms::sign))
         .route("/write/{form}", get(forms::edit).post(forms::save).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
+        .route("/write/{form}/send", post(forms::send).layer(DefaultBodyLimit::max(SENDING_BYTES_MAX)))
+        .route("/request/{id}", post(requests::act).layer(DefaultBodyLimit::max(WRITING_BYTES_MAX)))
         .route("/write", get(forms::list))
         .route("/plans/withdraw", post(forms::withdraw))
         .route("/pack", get(pack::show))
@@ -134,6 +140,7 @@ pub fn router(state: AppState) -> Router {
         .route("/privacy/entry/{n}/shown", get(privacy::shown))
         .route("/privacy/person/{person}", get(privacy::person))
         .route("/privacy/person/{person}/objection", post(privacy::object))
+        .route("/requests", get(requests::list))
         .route("/teams", get(teams::show))
         .route("/teams/{id}", get(teams::inbox::show))
         .route("/teams/{id}/live", get(teams::live::live))
@@ -221,6 +228,8 @@ pub enum Here {
     Admin,
     /// Teams, their inboxes and caseloads.
     Teams,
+    /// What organisations ask of each other.
+    Requests,
     /// The status page.
     Status,
     /// A record, or none of these.
@@ -284,6 +293,7 @@ impl Chrome {
                 passed_on => format!("Teams ({passed_on} passed on)"),
             };
             links.push(("/teams", words, self.here == Here::Teams));
+            links.push(("/requests", "Requests".into(), self.here == Here::Requests));
         }
         links.push(("/status", "Status".into(), self.here == Here::Status));
         links

@@ -57,7 +57,8 @@ pub async fn plans(
         let missing = opened.missing(section);
         // Nothing is written into a record as it stood.
         let now = opened.frame.then.is_none();
-        let mine = forms.all().iter().filter(|form| now && opened.permit.sight().may_write(&form.writes));
+        let plans_alone = forms.all().iter().filter(|form| form.request.is_none());
+        let mine = plans_alone.filter(|form| now && opened.permit.sight().may_write(&form.writes));
         let withdraws: Vec<(String, String)> = mine.map(|form| (form.url.clone(), form.name.clone())).collect();
         let may_write = !withdraws.is_empty();
         html(&PlansPage { chrome, frame: opened.frame, plans, missing, may_write, withdraws })

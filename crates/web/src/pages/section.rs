@@ -15,7 +15,11 @@ use fhir::ResourceType;
 use record::{
     explain::Explanation,
     reconcile::{Listed, Manner, Together},
-    sections::{Section, SectionKind, allergies, events, medicines, problems, visits},
+    sections::{
+        Section, SectionKind, allergies, events, medicines, problems,
+        requests::{self, Request},
+        visits,
+    },
 };
 use serde::Deserialize;
 
@@ -25,6 +29,10 @@ struct SectionPage {
     chrome: Chrome,
     frame: Frame,
     section: Section,
+    /// What was asked of others here, under referrals.
+    requests: Vec<Request>,
+    /// Whether the reader may ask for something.
+    may_ask: bool,
     tabs: Vec<Tab>,
     missing: Explanation,
 }
@@ -100,6 +108,7 @@ pub async fn show(
         return compared(state, who, person, section, view).await;
     }
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
+    let forms = state.forms.clone();
     let page = frame::open(&state, &who.user, person, Page::of(section), kinds(section), move |opened| {
         let now = opened.frame.now();
         let built = match section {
@@ -121,7 +130,14 @@ pub async fn show(
         };
         let missing = opened.missing(section);
         let tabs = tabs(&opened.frame, section, view);
-        html(&SectionPage { chrome, frame: opened.frame, section: built, tabs, missing })
+        let referrals = section == SectionKind::Referrals;
+        let requests = if referrals { requests::requests(&opened.items) } else { Vec::new() };
+        let sight = opened.permit.sight();
+        // Nothing is written into a record as it stood.
+        let may_ask = referrals
+            && opened.frame.then.is_none()
+            && forms.all().iter().any(|form| form.request.is_some() && sight.may_write(&form.writes));
+        html(&SectionPage { chrome, frame: opened.frame, section: built, requests, may_ask, tabs, missing })
     });
     page.await.map(Html::into_response)
 }

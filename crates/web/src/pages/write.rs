@@ -59,6 +59,14 @@ pub fn new_id(state: &AppState, patient: PatientKey, kind: ResourceType) -> Resu
     Ok(intake::local(state.engine()?.region(), patient, kind, &name))
 }
 
+/// The id of a resource that is made of something with a name of its own: made twice, it is the same, and refused.
+///
+/// # Errors
+/// While there is no engine.
+pub fn id_of(state: &AppState, patient: PatientKey, kind: ResourceType, name: &str) -> Result<ResourceId, PageError> {
+    Ok(intake::local(state.engine()?.region(), patient, kind, name))
+}
+
 /// Who writes, in words that stay with what is written.
 pub fn author(user: &User) -> String {
     let parts = [user.name.as_str(), user.role_name.as_str(), user.org_name.as_str()];

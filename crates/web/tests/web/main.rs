@@ -22,6 +22,7 @@ mod own_objections;
 mod pages;
 mod pix;
 mod plans;
+mod requests;
 mod sensitive_clinics;
 mod site;
 mod smart;

@@ -403,7 +403,7 @@ async fn forms_are_read_as_questionnaires_by_the_address_that_answers_name() {
         (Some(1), Some("urgent-care-plan"))
     );
     let (_, all) = region.pages.api_as("reading", "/Questionnaire").await;
-    assert_eq!(all["total"].as_u64(), Some(7));
+    assert_eq!(all["total"].as_u64(), Some(9));
     let (status, one) = region.pages.api_as("reading", "/Questionnaire/respect").await;
     assert_eq!((status.as_u16(), one["resourceType"].as_str()), (200, Some("Questionnaire")));
     assert_eq!(region.pages.api_as("reading", "/Questionnaire/none").await.0, 404);

@@ -314,13 +314,24 @@ impl Visitor<'_> {
 
     /// Send a form with a file in it.
     pub async fn upload(&self, path: &str, fields: &[(&str, &str)], name: &str, file: &[u8]) -> Page {
+        self.upload_called(path, fields, name, ("list.csv", file)).await
+    }
+
+    /// The same with a file of this name.
+    pub async fn upload_called(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        name: &str,
+        (called, file): (&str, &[u8]),
+    ) -> Page {
         let mut body = Vec::new();
         for (field, value) in fields {
             let part = format!("--parts\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
             body.extend(part.into_bytes());
         }
         let head = format!(
-            "--parts\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"list.csv\"\r\n\
+            "--parts\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{called}\"\r\n\
              Content-Type: text/csv\r\n\r\n"
         );
         body.extend(head.into_bytes());

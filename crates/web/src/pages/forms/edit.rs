@@ -35,6 +35,8 @@ struct FormPage {
     title: String,
     description: String,
     own_words: bool,
+    /// Whether it makes a request, which is sent, and no plan.
+    request: bool,
     kept: Kept,
     /// When and by whom the draft was saved last.
     saved: Option<(String, String)>,
@@ -70,9 +72,9 @@ pub async fn show(
     Query(which): Query<Which>,
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(&person)?;
-    let title = state.forms.named(&name).ok_or(PageError::NotFound)?.title.clone();
-    let desk = open(&state, &who, person, &title).await?;
-    let form = form_for(&state, &desk, &name)?;
+    let form = state.forms.named(&name).ok_or(PageError::NotFound)?;
+    let desk = open(&state, &who, person, &form.title, Some(form)).await?;
+    let form = &form_for(&state, &desk, &name)?;
     let (answers, kept) = match which.draft.as_str() {
         "" => (desk.answers(form), Kept { base: desk.base(form).join(","), ..Kept::default() }),
         id => {
@@ -82,6 +84,7 @@ pub async fn show(
     };
     let problems = if which.check { forms::check(form, &answers).problems } else { Vec::new() };
     let note = match which.did.as_str() {
+        "saved" if form.request.is_some() => Some("Saved as a draft. It is sent to nobody until you send it."),
         "saved" => Some("Saved as a draft. It is not a plan until it is signed."),
         "apart" => Some(
             "Somebody else saved this draft while you had it open, or signed or discarded it. What you typed is kept here as a \
@@ -116,7 +119,7 @@ fn page(
     problems: Vec<Problem>,
     note: Option<String>,
 ) -> Result<Html<String>, PageError> {
-    let form = form_for(state, &desk, name)?;
+    let form = &form_for(state, &desk, name)?;
     let person = desk.frame.person;
     let said = |draft: &Draft| (when::date_time(draft.saved), draft.body.saved_by.clone());
     let saved = desk.draft(&kept.draft, form).map(said);
@@ -132,6 +135,7 @@ fn page(
         title: form.title.clone(),
         description: form.description.clone(),
         own_words: form.own_words,
+        request: form.request.is_some(),
         current: desk.current(form).into_iter().map(view::plan_line).collect(),
         rows: view::rows(form, answers, &problems),
         frame: desk.frame,
@@ -165,11 +169,11 @@ pub async fn save(
     let (draft, apart) = keep(&state, &permit, &form.name, &sent).await?;
     let did = if apart { "apart" } else { "saved" };
     if sent.own("act") == "review" {
-        let problems = forms::check(form, &draft.body.answers).problems;
+        let desk = super::gather(&state, permit.permit().clone(), &form.title, Some(form)).await?;
+        let problems = forms::check(&super::filled(&state, &desk, form)?, &draft.body.answers).problems;
         if problems.is_empty() && !apart {
             return Ok(Redirect::to(&address(person, form, "/review", &draft.id)).into_response());
         }
-        let desk = super::gather(&state, permit.permit().clone(), &form.title).await?;
         let note =
             apart.then(|| "What you typed is kept as a draft of its own: somebody else saved the other.".to_owned());
         let page = page(&state, &who, desk, &name, &draft.body.answers, kept(&draft), problems, note)?;

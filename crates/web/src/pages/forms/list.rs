@@ -32,6 +32,8 @@ struct WritePage {
     chrome: Chrome,
     frame: frame::Frame,
     offered: Vec<Offered>,
+    /// What another organisation can be asked for.
+    asks: Vec<Offered>,
     drafts: Vec<Begun>,
 }
 
@@ -42,17 +44,18 @@ pub async fn show(
     Path(person): Path<String>,
 ) -> Result<Html<String>, PageError> {
     let person = frame::person(&person)?;
-    let desk = super::open(&state, &who, person, "Write").await?;
+    let desk = super::open(&state, &who, person, "Write", None).await?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let mine = state.forms.all().iter().filter(|form| desk.permit.sight().may_write(&form.writes));
-    let offered: Vec<Offered> = mine
-        .map(|form| Offered {
-            href: format!("/record/{person}/write/{}", form.name),
-            title: form.title.clone(),
-            description: form.description.clone(),
-            current: desk.current(form).into_iter().map(super::view::plan_line).collect(),
-        })
-        .collect();
+    let (asks, mine): (Vec<&forms::Form>, Vec<_>) = mine.partition(|form| form.request.is_some());
+    let offer = |form: &forms::Form| Offered {
+        href: format!("/record/{person}/write/{}", form.name),
+        title: form.title.clone(),
+        description: form.description.clone(),
+        current: desk.current(form).into_iter().map(super::view::plan_line).collect(),
+    };
+    let asks: Vec<Offered> = asks.into_iter().map(offer).collect();
+    let offered: Vec<Offered> = mine.into_iter().map(offer).collect();
     let drafts = desk.drafts.iter().filter_map(|draft| {
         let form = state.forms.named(&draft.form)?;
         Some(Begun {
@@ -63,8 +66,8 @@ pub async fn show(
         })
     });
     let drafts = drafts.collect();
-    if offered.is_empty() {
+    if offered.is_empty() && asks.is_empty() {
         return Err(PageError::Forbidden("There is nothing that your role writes in this record.".into()));
     }
-    html(&WritePage { chrome, frame: desk.frame, offered, drafts })
+    html(&WritePage { chrome, frame: desk.frame, offered, asks, drafts })
 }

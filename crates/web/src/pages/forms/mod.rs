@@ -1,14 +1,17 @@
 //! Writing plans and what people say of themselves: forms filled in, kept as drafts, signed. One set of pages for every form
 //! there is; what a form asks and makes is data (`forms`), and what is signed goes one way (`super::write`).
 
+mod attached;
 mod edit;
 mod list;
+mod send;
 mod sign;
 mod view;
 mod withdraw;
 
 pub use edit::{save, show as edit};
 pub use list::show as list;
+pub use send::send;
 pub use sign::{act as sign, show as review};
 pub use withdraw::withdraw;
 
@@ -19,7 +22,7 @@ use super::{
 use crate::{error::PageError, session::SignedIn, state::AppState};
 use access::{Action, Permit};
 use fhir::{PersonKey, ResourceType};
-use forms::{Answers, Form, Former};
+use forms::{Answers, Choice, Form, Former};
 use intake::Expected;
 use record::{
     Draft, Filter, ParsedItem, WRITTEN_HERE,
@@ -27,10 +30,13 @@ use record::{
         SectionKind,
         documents::{self, Letter},
         plans::{self, Plan, Plans},
+        requests,
     },
 };
 use std::{collections::HashMap, sync::Arc};
 
+/// The system of ODS codes (UK Core).
+const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 /// A form's fields stand in the request under their name with this before it, apart from the page's own.
 const FIELD: &str = "a.";
 
@@ -43,15 +49,21 @@ struct Desk {
     permit: Permit,
 }
 
-/// Read what is needed to write, under a permit that is at hand.
-async fn gather(state: &AppState, permit: Permit, title: &str) -> Result<Desk, PageError> {
-    let (site, page) = (state.clone(), Page::within(SectionKind::Plans, title, "write"));
+/// Read what is needed to write with a form, under a permit that is at hand.
+async fn gather(state: &AppState, permit: Permit, title: &str, form: Option<&Form>) -> Result<Desk, PageError> {
+    let asks = form.is_some_and(|form| form.request.is_some());
+    let section = if asks { SectionKind::Referrals } else { SectionKind::Plans };
+    let (site, page) = (state.clone(), Page::within(section, title, "write"));
     let drafts = state.drafts()?.clone();
+    let mut wanted = kinds(SectionKind::Plans);
+    if asks {
+        wanted.extend(SectionKind::Letters.kinds());
+    }
     let work = move || {
         let now = site.now();
         let states = frame::states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
-        let sealed = site.records.read(&permit, &Filter { kinds: kinds(SectionKind::Plans), ..Filter::default() })?;
+        let sealed = site.records.read(&permit, &Filter { kinds: wanted, ..Filter::default() })?;
         let opened = sealed.map(|items| frame::opened(&items, states, page, &permit, waiting, now));
         let drafts = drafts.of(&permit)?;
         Ok::<_, PageError>((opened, drafts, permit, now))
@@ -65,23 +77,54 @@ async fn gather(state: &AppState, permit: Permit, title: &str) -> Result<Desk, P
 }
 
 /// Open a record to look at forms and drafts.
-async fn open(state: &AppState, who: &SignedIn, person: PersonKey, title: &str) -> Result<Desk, PageError> {
+async fn open(
+    state: &AppState,
+    who: &SignedIn,
+    person: PersonKey,
+    title: &str,
+    form: Option<&Form>,
+) -> Result<Desk, PageError> {
     let (site, user) = (state.clone(), Arc::clone(&who.user));
     let action = Action::OpenPage { page: "write".into() };
     let work = move || site.gate.open(&user, person, &action, site.now());
     let permit = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
-    gather(state, permit, title).await
+    gather(state, permit, title, form).await
+}
+
+/// Letters and results that are offered to go along with a request.
+const ALONG_MAX: usize = 40;
+
+/// A form with the answers to choose from that are not in it: the region's organisations, and what the record holds.
+fn filled(state: &AppState, desk: &Desk, form: &Form) -> Result<Form, PageError> {
+    if form.request.is_none() {
+        return Ok(form.clone());
+    }
+    let known = state.gate.organisations().map_err(|error| PageError::Fault(error.to_string()))?;
+    let mut organisations: Vec<Choice> = known
+        .into_iter()
+        .map(|known| Choice {
+            system: ODS.into(),
+            display: if known.name.is_empty() { known.code.clone() } else { known.name },
+            code: known.code,
+            plain: false,
+        })
+        .collect();
+    organisations.sort_by(|a, b| a.display.cmp(&b.display));
+    let along = requests::may_go_along(&desk.items, ALONG_MAX);
+    let along: Vec<Choice> =
+        along.into_iter().map(|(code, display)| Choice { code, display, ..Choice::default() }).collect();
+    Ok(form.filled(&organisations, &along))
 }
 
 /// The form of this name, for somebody whom the policies let write it. The gate asks again when something is written.
-fn form_for<'a>(state: &'a AppState, desk: &Desk, name: &str) -> Result<&'a Form, PageError> {
+fn form_for(state: &AppState, desk: &Desk, name: &str) -> Result<Form, PageError> {
     let form = state.forms.named(name).ok_or(PageError::NotFound)?;
     if !desk.permit.sight().may_write(&form.writes) {
         let sentence = "Your role does not write this here, or nothing that your organisation’s systems sent says that it \
                         looks after this person.";
         return Err(PageError::Forbidden(sentence.into()));
     }
-    Ok(form)
+    filled(state, desk, form)
 }
 
 impl Desk {

@@ -24,9 +24,9 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A question and its answers.
-struct Line {
-    text: String,
-    answers: Vec<String>,
+pub(super) struct Line {
+    pub text: String,
+    pub answers: Vec<String>,
 }
 
 #[derive(Template)]
@@ -81,15 +81,19 @@ pub async fn show(
     Query(which): Query<Which>,
 ) -> Result<Response, PageError> {
     let person = frame::person(&person)?;
-    let title = state.forms.named(&name).ok_or(PageError::NotFound)?.title.clone();
-    let desk = open(&state, &who, person, &title).await?;
-    let form = form_for(&state, &desk, &name)?;
+    let form = state.forms.named(&name).ok_or(PageError::NotFound)?;
+    let desk = open(&state, &who, person, &form.title, Some(form)).await?;
+    let form = &form_for(&state, &desk, &name)?;
     let Some(draft) = desk.draft(&which.draft, form).cloned() else {
         return Ok(Redirect::to(&format!("/record/{person}/write")).into_response());
     };
     let checked = forms::check(form, &draft.body.answers);
     if !checked.problems.is_empty() {
         return Ok(Redirect::to(&format!("{}&check=true", address(person, form, "", &draft.id))).into_response());
+    }
+    if form.request.is_some() {
+        let page = super::send::review(&state, &who, desk, form, &draft, &checked, None)?;
+        return Ok(page.into_response());
     }
     if desk.base(form) != draft.body.base {
         return conflict(&state, &who, desk, form, &draft, StatusCode::OK);
@@ -160,7 +164,8 @@ pub async fn act(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let person = frame::person(&person)?;
-    let form = state.forms.named(&name).ok_or(PageError::NotFound)?;
+    // What is asked of others is sent, not signed.
+    let form = state.forms.named(&name).filter(|form| form.request.is_none()).ok_or(PageError::NotFound)?;
     let sent = Sent::read(pairs, form);
     sent.check(&who, person)?;
     if sent.own("act") == "take" {
@@ -172,7 +177,7 @@ pub async fn act(
         PageError::NotNow("Others are signing just now. Your draft is kept: sign it again in a minute.".into())
     })?;
     let permit = write::ask(&state, &who, person, "sign", &form.writes).await?;
-    let desk = gather(&state, permit.permit().clone(), &form.title).await?;
+    let desk = gather(&state, permit.permit().clone(), &form.title, None).await?;
     let Some(draft) = desk.draft(sent.own("draft"), form).cloned() else {
         let sentence = "There is no such draft any more: it was signed or discarded, perhaps in another tab. Look at the plans of the record.";
         return Err(PageError::Bad(sentence.into()));
@@ -212,7 +217,7 @@ pub async fn act(
         Wrote::Changed => {
             // A source changed its plan between reading and signing.
             let permit = write::ask(&state, &who, person, "sign", &form.writes).await?;
-            let desk = gather(&state, permit.permit().clone(), &form.title).await?;
+            let desk = gather(&state, permit.permit().clone(), &form.title, None).await?;
             return conflict(&state, &who, desk, form, &draft, StatusCode::CONFLICT);
         }
     }
@@ -234,7 +239,7 @@ async fn take_over(
     sent: &Sent,
 ) -> Result<Response, PageError> {
     let permit = write::ask(state, who, person, "draft", &form.writes).await?;
-    let desk = gather(state, permit.permit().clone(), &form.title).await?;
+    let desk = gather(state, permit.permit().clone(), &form.title, None).await?;
     let id = sent.own("draft");
     let draft =
         desk.draft(id, form).cloned().ok_or_else(|| PageError::Bad("There is no such draft any more.".into()))?;

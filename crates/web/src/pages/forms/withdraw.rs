@@ -55,7 +55,7 @@ pub async fn withdraw(
     }
     let form = state.forms.named(&asked.form).ok_or(PageError::NotFound)?;
     let permit = write::ask(&state, &who, person, "withdraw", &form.writes).await?;
-    let desk = gather(&state, permit.permit().clone(), "Plans").await?;
+    let desk = gather(&state, permit.permit().clone(), "Plans", None).await?;
     let all = desk.plans.current.iter().chain(&desk.plans.about_me);
     let named = |plan: &&Plan| {
         let main = plan.made_of.first().map(|(kind, id, version)| format!("{kind}/{id}@{version}"));

@@ -53,6 +53,7 @@ fn item_address(person: PersonKey, story: StoryKey) -> String {
         T::Encounter => format!("/record/{person}/stay/{story}"),
         T::DocumentReference => format!("/record/{person}/letters/{}", story.id),
         T::DiagnosticReport => format!("/record/{person}/results/report/{}", story.id),
+        T::Task | T::ServiceRequest => format!("/record/{person}/request/{}/{}", story.kind, story.id),
         T::Patient => format!("/record/{person}"),
         kind => format!("/record/{person}/item/{kind}/{}", story.id),
     }
