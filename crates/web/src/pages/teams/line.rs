@@ -71,6 +71,9 @@ impl Sources {
 
     /// Who a source is.
     pub fn info(&self, id: &str) -> Arc<SourceInfo> {
+        if id == record::WRITTEN_HERE {
+            return sources::info(&[], id);
+        }
         self.0.get(id).cloned().unwrap_or_else(|| {
             Arc::new(SourceInfo { id: id.to_owned(), name: "a source".into(), kind: SourceKind::Other })
         })
