@@ -1,10 +1,10 @@
 // What every browser test needs: the demonstration as it was started, a browser, signing in, and the look at a page.
 //
 // SKEIN_URL: a running `skein demo`. SKEIN_DEMO_OUT: what it printed. SKEIN_CHROMIUM: the browser. SKEIN_SHOTS: a folder for
-// pictures of every page that is looked at.
+// pictures of every page that is looked at. SKEIN_SCREENS: a folder for small ones of how each begins (docs/screens).
 import { AxeBuilder } from '@axe-core/playwright';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
 export const wide = { width: 1280, height: 900 };
@@ -60,6 +60,16 @@ export async function reason(page) {
   await page.waitForURL((at) => /^\/record\/[^/]+$/.test(at.pathname));
 }
 
+/** A small picture of how a page begins: two screens of it, in few bytes, for the repository. */
+async function small(page, { width }, path) {
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const client = await page.context().newCDPSession(page);
+  const { data } = await client.send('Page.captureScreenshot', { format: 'webp', quality: 25, captureBeyondViewport: true,
+    clip: { x: 0, y: 0, width, height: Math.min(height, width > 600 ? 1500 : 1200), scale: 1 } });
+  await client.detach();
+  writeFileSync(path, Buffer.from(data, 'base64'));
+}
+
 /** Look at a page at both widths: axe finds nothing, and it does not scroll sideways on a phone. `frames`: leave out what is
  * in frames, which is other people's work. */
 export async function looksRight(page, what, { frames = false } = {}) {
@@ -69,8 +79,9 @@ export async function looksRight(page, what, { frames = false } = {}) {
     const { violations } = await (frames ? axe.exclude('iframe') : axe).analyze();
     const found = violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join('; ')}`);
     assert.deepEqual(found, [], `${what} at ${viewport.width} px`);
+    const name = what.replaceAll(/[^a-z]+/gi, '-').replace(/^-+/, '');
+    if (process.env.SKEIN_SCREENS) await small(page, viewport, `${process.env.SKEIN_SCREENS}/${name.toLowerCase()}-${viewport.width}.webp`);
     if (process.env.SKEIN_SHOTS) {
-      const name = what.replaceAll(/[^a-z]+/gi, '-');
       await page.screenshot({ path: `${process.env.SKEIN_SHOTS}/${name}-${viewport.width}.png`, fullPage: true });
     }
   }
