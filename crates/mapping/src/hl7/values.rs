@@ -424,8 +424,9 @@ pub(crate) fn authority_of(comp: Comp<'_>) -> Cow<'_, str> {
     if namespace.trim().is_empty() { comp.sub(2) } else { namespace }
 }
 
+/// A text that something can be read in: spaces and control characters, which no FHIR string holds, are nothing.
 pub(crate) fn non_empty(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    (!text.trim().is_empty()).then_some(text)
+    text.chars().any(|letter| !letter.is_whitespace() && !letter.is_control()).then_some(text)
 }
 
 pub(crate) fn period(start: Option<crate::time::When>, end: Option<crate::time::When>) -> Option<Json> {
