@@ -11,6 +11,7 @@ mod exposed;
 mod failure;
 mod listen;
 mod logging;
+mod metrics;
 mod misuse;
 mod notify;
 mod outward;
