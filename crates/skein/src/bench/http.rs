@@ -410,6 +410,7 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
 
         let site = site_of(&bench.folder.join("region-100000"), 1, 100_000).await?;
         reset_rss_max();
+        bench.report.figure("page", "rss_mb_before_100000", rss_mb_max(), "MB, before its first page");
         let (mut times, page) = first_pages(&site, 10).await?;
         bench.report.figure(
             "page",
@@ -438,7 +439,7 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
             }
         }
         bench.report.figure("page", "section_ms_max_100000", slowest.as_secs_f64() * 1000.0, "ms, the slowest section");
-        bench.report.figure("page", "rss_mb_max_100000", rss_mb_max(), "MB");
+        bench.report.figure("page", "rss_mb_max_100000", rss_mb_max(), "MB, all its sections opened");
         tokio::task::spawn_blocking(move || site.engine.stop()).await?;
         Ok(())
     })
