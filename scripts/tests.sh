@@ -58,6 +58,7 @@ all_tests() {
     need_rust
     need_node
     need_browser
+    need_pdftotext
     python_tools
     febrl_data
     npm_packages tests

@@ -19,6 +19,7 @@ use intake::Engine;
 use jiff::Timestamp;
 use notify::Notices;
 use record::{
+    letter_text::pdf::Pdfs,
     Drafts, Records,
     matching::{Matcher, Rules},
 };
@@ -43,6 +44,8 @@ pub struct SiteConfig {
     pub drafts: Drafts,
     /// Finds who is meant, for the search and `$match`; None: rules over the store's indexes.
     pub matcher: Option<Arc<dyn Matcher>>,
+    /// Reads PDF letters, for words inside them.
+    pub pdfs: Pdfs,
     /// Who may sign in with a password.
     pub accounts: Accounts,
     /// Identity providers, in the order of their buttons.
@@ -117,6 +120,8 @@ pub struct Site {
     /// The forms that people fill in.
     pub forms: Forms,
     drafts: Option<Drafts>,
+    /// Reads PDF letters.
+    pub pdfs: Pdfs,
     /// Held by whoever signs, from looking what is in force until it is signed over.
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) named: Named,
@@ -157,6 +162,7 @@ impl AppState {
                 notices: config.notices,
                 forms: config.forms,
                 drafts: Some(config.drafts),
+                pdfs: config.pdfs,
                 signing: tokio::sync::Mutex::default(),
                 named: config.named,
                 accounts: config.accounts,
@@ -206,6 +212,7 @@ impl AppState {
                 notices: None,
                 forms: ground.forms,
                 drafts: None,
+                pdfs: Pdfs::default(),
                 signing: tokio::sync::Mutex::default(),
                 named: Named::default(),
                 accounts: Accounts::none(),

@@ -101,6 +101,7 @@ pub async fn site(folder: &Path) -> anyhow::Result<Site> {
     let journal = engine.clone();
     let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
+        pdfs: record::letter_text::pdf::Pdfs::default(),
         matcher: None,
         region_name: "Benchmark".into(),
         forms: forms::Forms::builtin()?,
