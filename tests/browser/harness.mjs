@@ -114,26 +114,24 @@ async function showsFocus(page, what, { forced = false } = {}) {
   const lost = await page.evaluate((forced) => {
     const before = document.activeElement;
     const [x, y] = [window.scrollX, window.scrollY];
-    const looks = (element) => {
-      const style = getComputedStyle(element);
-      const line = `${style.outlineStyle} ${style.outlineWidth}`;
-      const edge = `${style.borderTopWidth} ${style.borderTopStyle} ${style.borderTopColor}`;
-      if (forced) return `${line} ${style.outlineColor} ${edge}`;
-      return `${line} ${style.outlineColor} ${edge} ${style.boxShadow} ${style.backgroundColor}`;
-    };
+    // A line around it, or a shadow, of its own or of what is drawn in its place.
+    const painted = (colour) => colour !== 'transparent' && !/[,/] *0\)$/.test(colour);
+    const shown = (element) => [undefined, '::before', '::after'].some((part) => {
+      const style = getComputedStyle(element, part);
+      const line = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 1 && painted(style.outlineColor);
+      return line || (!forced && style.boxShadow !== 'none');
+    });
     const all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
       .filter((element) => !element.disabled && element.checkVisibility({ visibilityProperty: true }));
     // Every one of a short page; of a long one a choice over the whole of it.
     const step = Math.max(1, Math.floor(all.length / 60));
     const wrong = [];
     for (const element of all.filter((_, index) => index % step === 0)) {
-      document.activeElement?.blur();
-      const without = looks(element);
       // Script's focus shows as the keyboard's does.
       element.focus({ focusVisible: true });
       if (document.activeElement !== element) continue;
       const name = `${element.tagName} ${element.id || element.textContent.trim().slice(0, 40)}`;
-      if (looks(element) === without) wrong.push(`${name}: no focus to be seen`);
+      if (!shown(element)) wrong.push(`${name}: no focus to be seen`);
       const box = [...element.getClientRects()].find((rect) => rect.width > 0 && rect.height > 0);
       if (!box || (box.width <= 2 && box.height <= 2)) continue;
       const [left, right] = [Math.max(box.left, 0), Math.min(box.right, innerWidth)];
@@ -141,11 +139,20 @@ async function showsFocus(page, what, { forced = false } = {}) {
       if (right <= left || bottom <= top) { wrong.push(`${name}: out of sight`); continue; }
       const seen = [[0.5, 0.5], [0.1, 0.5], [0.9, 0.5], [0.5, 0.1], [0.5, 0.9]].some(([across, down]) => {
         const over = document.elementFromPoint(left + (right - left) * across, top + (bottom - top) * down);
-        return over && (element.contains(over) || over.contains(element) || over.closest('label')?.control === element);
+        return over && (element.contains(over) || over.closest('label')?.control === element);
       });
       if (!seen) wrong.push(`${name}: covered`);
     }
-    if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    if (before && before !== document.body) {
+      before.focus({ preventScroll: true });
+    } else {
+      // Where nothing had the focus, the next press of Tab begins at the top again.
+      const top = document.createElement('span');
+      top.tabIndex = -1;
+      document.body.prepend(top);
+      top.focus({ preventScroll: true });
+      top.remove();
+    }
     window.scrollTo(x, y);
     return wrong.slice(0, 4);
   }, forced);
