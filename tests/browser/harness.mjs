@@ -122,7 +122,10 @@ async function showsFocus(page, what, { forced = false } = {}) {
       return line || (!forced && style.boxShadow !== 'none');
     });
     const all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
-      .filter((element) => !element.disabled && element.checkVisibility({ visibilityProperty: true }));
+      .filter((element) => !element.disabled && element.checkVisibility({ visibilityProperty: true }))
+      // A group of choices is one stop, which stays where the focus was last.
+      .filter((element) => element.type !== 'radio' || element.checked
+        || element === document.querySelector(`input[type=radio][name="${CSS.escape(element.name)}"]`));
     // Every one of a short page; of a long one a choice over the whole of it.
     const step = Math.max(1, Math.floor(all.length / 60));
     const wrong = [];

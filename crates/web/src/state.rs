@@ -2,7 +2,7 @@
 
 use crate::{
     error::PageError,
-    flows::{Flows, Launches},
+    flows::{EhrWays, Flows, Launches},
     forwarded::Proxies,
     pages::Named,
     session::{SessionLimits, Sessions},
@@ -137,6 +137,7 @@ pub struct Site {
     pub(crate) sessions: Sessions,
     pub(crate) flows: Flows,
     pub(crate) launches: Launches,
+    pub(crate) ehr_ways: EhrWays,
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) searches: Arc<Searches>,
@@ -174,6 +175,7 @@ impl AppState {
                 sessions: Sessions::new(config.session_limits),
                 flows: Flows::default(),
                 launches: Launches::default(),
+                ehr_ways: EhrWays::default(),
                 events,
                 throttle: Throttle::default(),
                 profiles: Profiles::default(),
@@ -223,6 +225,7 @@ impl AppState {
                 sessions: Sessions::new(SessionLimits::default()),
                 flows: Flows::default(),
                 launches: Launches::default(),
+                ehr_ways: EhrWays::default(),
                 throttle: Throttle::default(),
                 searches: Arc::default(),
                 profiles: Profiles::default(),
