@@ -12,6 +12,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
+mod granted;
 mod heads;
 mod matter;
 
@@ -76,6 +77,7 @@ pub struct Audit {
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
     path: PathBuf,
     idle: Arc<Mutex<Vec<AuditReader>>>,
+    granted: Arc<granted::Granted>,
 }
 
 fn link(before: &[u8], entry: &NewAuditEntry, n: i64) -> [u8; 32] {
@@ -117,6 +119,7 @@ impl Audit {
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
         let connection = schema::open(&folder.audit(), true, 4 << 10)?;
         schema::prepare(&connection, "audit", schema::AUDIT, schema::AUDIT_VERSION)?;
+        let granted = Arc::new(granted::Granted::load(&connection)?);
         let (orders, inbox) = bounded(QUEUE_MAX);
         let heads = heads::Writer::open(folder)?;
         let thread = std::thread::Builder::new()
@@ -128,11 +131,13 @@ impl Audit {
             thread: Arc::new(Mutex::new(Some(thread))),
             path: folder.audit(),
             idle: Arc::default(),
+            granted,
         })
     }
 
     /// Hand in an entry; the receiver resolves to its number once it is on disk.
     pub fn append(&self, entry: NewAuditEntry) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
+        self.granted.note(&entry);
         let (reply, answer) = oneshot::channel();
         self.order(Order::Entry { entry, reply })?;
         Ok(answer)

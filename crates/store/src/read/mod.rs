@@ -84,7 +84,7 @@ const ROW: &str = "patient, kind, local, version, seq, message, flags, dictionar
 
 impl Snapshot {
     pub(crate) fn begin(connection: Connection, home: Derived) -> Result<Self, StoreError> {
-        connection.execute_batch("BEGIN")?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
         let applied: Option<i64> = connection
             .prepare_cached("SELECT value FROM meta WHERE key = 'applied'")?
             .query_row([], |row| row.get(0))
