@@ -32,7 +32,8 @@ pub fn until_told_to_stop() -> std::io::Result<CancellationToken> {
 /// What reads PDF letters: `pdftotext`, where one of PATH's folders has it. Which program it is, is settled when we start.
 pub fn pdfs() -> Pdfs {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).map(|folder| folder.join(PROGRAM));
+    let found =
+        std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).map(|folder| folder.join(PROGRAM));
     let found: Option<PathBuf> = found.into_iter().find(|program| program.is_file());
     Pdfs::by(found)
 }

@@ -3,7 +3,10 @@
 //! §10.12).
 
 use crate::secret;
-use access::{sign_in::Flow, smart::{Launch, Way}};
+use access::{
+    sign_in::Flow,
+    smart::{Launch, Way},
+};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::HashMap, sync::Mutex};
 

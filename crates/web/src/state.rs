@@ -19,8 +19,8 @@ use intake::Engine;
 use jiff::Timestamp;
 use notify::Notices;
 use record::{
-    letter_text::pdf::Pdfs,
     Drafts, Records,
+    letter_text::pdf::Pdfs,
     matching::{Matcher, Rules},
 };
 use std::{ops::Deref, sync::Arc, time::Instant};

@@ -320,9 +320,7 @@ mod tests {
     #[test]
     fn only_the_patient_that_was_asked_for_with_one_number_in_use_counts() {
         let number = |value: &str, how: &str| json!({"system": SYSTEM, "value": value, "use": how});
-        let patient = |identifiers: Value| {
-            json!({"resourceType": "Patient", "id": "p-1", "birthDate": "1950-01-02", "identifier": identifiers})
-        };
+        let patient = |identifiers: Value| json!({"resourceType": "Patient", "id": "p-1", "birthDate": "1950-01-02", "identifier": identifiers});
         let one = patient(json!([number("943 476 5919", "official"), {"system": "urn:mrn", "value": "9990000018"}]));
         let born: Date = "1950-01-02".parse().expect("a date");
         assert_eq!(number_of(&one, "p-1").expect("a number"), (9_434_765_919, Some(born)));
@@ -339,7 +337,10 @@ mod tests {
             json!([number("9434765919", "old")]),
             json!([number("9434765919", "official"), number("9990548609", "official")]),
         ] {
-            assert!(matches!(number_of(&patient(identifiers.clone()), "p-1"), Err(NotLaunched::NoNumber)), "{identifiers}");
+            assert!(
+                matches!(number_of(&patient(identifiers.clone()), "p-1"), Err(NotLaunched::NoNumber)),
+                "{identifiers}"
+            );
         }
         let twice = patient(json!([number("9434765919", "official"), number("943 476 5919", "usual")]));
         assert!(number_of(&twice, "p-1").is_ok(), "the same number twice is one");

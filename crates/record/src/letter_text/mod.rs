@@ -69,7 +69,9 @@ impl Shut {
             Shut::Forbidden => "its file forbids that its text is taken out".into(),
             Shut::TooMuch => "reading its file takes too long, or too much memory".into(),
             Shut::NotReached => "there was no time to look into it".into(),
-            Shut::Beginning => format!("it is long: only its first {} pages, or its beginning, were searched", pdf::PAGES_MAX),
+            Shut::Beginning => {
+                format!("it is long: only its first {} pages, or its beginning, were searched", pdf::PAGES_MAX)
+            }
         }
     }
 }

@@ -81,8 +81,20 @@ impl Part<'_> {
 /// Marks of looks do not part a word; those of paragraphs, lines and cells do.
 fn text(xml: &str, is_word: bool) -> String {
     const PARTING: [&str; 14] = [
-        "w:p", "w:tab", "w:br", "w:cr", "w:tc", "text:p", "text:h", "text:s", "text:tab", "text:line-break", "table:table-cell",
-        "text:list-item", "text:note", "text:note-body",
+        "w:p",
+        "w:tab",
+        "w:br",
+        "w:cr",
+        "w:tc",
+        "text:p",
+        "text:h",
+        "text:s",
+        "text:tab",
+        "text:line-break",
+        "table:table-cell",
+        "text:list-item",
+        "text:note",
+        "text:note-body",
     ];
     let mut plain = String::with_capacity(xml.len() / 8);
     let mut reading = !is_word;

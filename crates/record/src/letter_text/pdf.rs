@@ -114,7 +114,8 @@ impl Pdfs {
                     Some(bytes) => reader.outcome(&bytes, until),
                 };
                 let taken = outcome.as_ref().map_or(0, |text| text.words.len());
-                let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(taken)));
+                let _ =
+                    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(taken)));
                 done.push((index, outcome));
             }
         };
@@ -255,9 +256,7 @@ fn limited(child: &Child) -> bool {
         (Resource::Core, 1),
     ]
     .into_iter()
-    .all(|(resource, most)| {
-        prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) }).is_ok()
-    })
+    .all(|(resource, most)| prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) }).is_ok())
 }
 
 /// A child that does not outlive us.

@@ -8,9 +8,28 @@ const NAME_BYTES_MAX: usize = 32;
 
 /// Destinations that hold no words of the letter. Others with `\*` are passed over as the specification says.
 const UNREAD: [&str; 22] = [
-    "fonttbl", "colortbl", "stylesheet", "info", "pict", "object", "objdata", "themedata", "colorschememapping", "datastore",
-    "generator", "listtable", "listoverridetable", "rsidtbl", "revtbl", "filetbl", "xmlnstbl", "fldinst", "bkmkstart",
-    "bkmkend", "latentstyles", "private",
+    "fonttbl",
+    "colortbl",
+    "stylesheet",
+    "info",
+    "pict",
+    "object",
+    "objdata",
+    "themedata",
+    "colorschememapping",
+    "datastore",
+    "generator",
+    "listtable",
+    "listoverridetable",
+    "rsidtbl",
+    "revtbl",
+    "filetbl",
+    "xmlnstbl",
+    "fldinst",
+    "bkmkstart",
+    "bkmkend",
+    "latentstyles",
+    "private",
 ];
 
 #[derive(Clone, Copy)]
@@ -86,8 +105,8 @@ impl Reader<'_> {
     /// `\u` from any program of this century.
     fn byte(&mut self, byte: u8) {
         const FROM_0X80: [char; 32] = [
-            '€', '\u{fffd}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{fffd}', 'Ž', '\u{fffd}', '\u{fffd}',
-            '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{fffd}', 'ž', 'Ÿ',
+            '€', '\u{fffd}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{fffd}', 'Ž', '\u{fffd}',
+            '\u{fffd}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{fffd}', 'ž', 'Ÿ',
         ];
         let letter = match byte {
             0x80..=0x9f => FROM_0X80.get(usize::from(byte - 0x80)).copied().unwrap_or('\u{fffd}'),

@@ -115,7 +115,9 @@ fn an_rtf_letter_is_read_without_its_looks() {
         assert_eq!(words(rtf).as_deref(), Ok(plain), "{}", String::from_utf8_lossy(rtf));
     }
     assert_eq!(words(br"{\rtf1{\pict 89504e47}}"), Err(Shut::NoWords));
-    for hostile in ["{", "}", "\\", "{\\rtf1", "\\'", "\\u", "\\u-", "\\bin99999999999999999999", "\\uc99999 \\u1", "{\\*"] {
+    for hostile in
+        ["{", "}", "\\", "{\\rtf1", "\\'", "\\u", "\\u-", "\\bin99999999999999999999", "\\uc99999 \\u1", "{\\*"]
+    {
         let rtf = format!("{{\\rtf1 a {}", hostile.repeat(100_000));
         assert!(words(rtf.as_bytes()).is_ok_and(|words| words.len() <= rtf.len()), "{hostile}");
     }
@@ -281,7 +283,11 @@ fn a_pdf_is_read_by_another_program_and_whatever_is_wrong_with_it_says_so_in_tim
     let found = read(&reader(), &files, Duration::from_secs(30));
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let words = |index: usize| found[index].as_ref().map(|text| (text.words.trim().to_owned(), text.cut));
-    assert_eq!(words(0), Ok(("Dear colleague, warfarin was stopped".into(), false)), "a script is not run, nor in the way");
+    assert_eq!(
+        words(0),
+        Ok(("Dear colleague, warfarin was stopped".into(), false)),
+        "a script is not run, nor in the way"
+    );
     assert_eq!(words(1), Err(&Shut::NoWords));
     assert_eq!(words(2), Err(&Shut::Broken));
     assert_eq!(words(3), Err(&Shut::Locked));
@@ -319,7 +325,16 @@ fn where_nothing_reads_pdfs_they_say_so() {
 #[test]
 #[ignore = "measures; run it with --ignored --nocapture"]
 fn two_hundred_pdfs() {
-    let page = |n: usize| (0..40).map(|line| format!("BT /F1 10 Tf 50 {} Td (letter {n} line {line} and more words about the patient) Tj ET\n", 800 - line * 18)).collect::<String>();
+    let page = |n: usize| {
+        (0..40)
+            .map(|line| {
+                format!(
+                    "BT /F1 10 Tf 50 {} Td (letter {n} line {line} and more words about the patient) Tj ET\n",
+                    800 - line * 18
+                )
+            })
+            .collect::<String>()
+    };
     let files: Vec<Vec<u8>> = (0..200).map(|n| pages(2, "", stream("", page(n).as_bytes()))).collect();
     let pdfs = reader();
     for time in ["first", "again"] {

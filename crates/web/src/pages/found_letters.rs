@@ -236,11 +236,7 @@ fn look(items: &[ParsedItem], wanted: &Wanted, pdfs: &Pdfs) -> Looked {
     looked
 }
 
-fn bytes_of(
-    item: &ParsedItem,
-    file: &File,
-    by_name: &ByName,
-) -> Option<Vec<u8>> {
+fn bytes_of(item: &ParsedItem, file: &File, by_name: &ByName) -> Option<Vec<u8>> {
     match &file.place {
         Place::Inline => documents::inline_bytes(documents::attachments(item).nth(file.index)?),
         Place::Binary(id) => {

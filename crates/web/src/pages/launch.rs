@@ -190,7 +190,9 @@ fn not_launched(state: &AppState, ehr: &Ehr, error: &NotLaunched) -> Result<Resp
     let (status, sentence) = match error {
         NotLaunched::NoNumber => (
             StatusCode::NOT_FOUND,
-            format!("The patient who is open in {name} has no single valid NHS number there, so it is not certain whose record to open."),
+            format!(
+                "The patient who is open in {name} has no single valid NHS number there, so it is not certain whose record to open."
+            ),
         ),
         NotLaunched::Failed(Failed::Provider(_) | Failed::Metadata(_)) => {
             (StatusCode::BAD_GATEWAY, format!("{name} cannot be reached, or does not answer as it should."))

@@ -249,7 +249,8 @@ async fn another_user_or_another_patient_opens_nothing() {
     let way = come_back(&site, &fake, "b1", |claims| claims["sub"] = "dr-2".into()).await.moves_to();
     assert_eq!(site.get(&way, &session).await.status, 404);
     // What is no id comes into no address.
-    for (index, id) in [json!("../Observation"), json!(""), json!(7), Value::Null, json!("a?b")].into_iter().enumerate() {
+    for (index, id) in [json!("../Observation"), json!(""), json!(7), Value::Null, json!("a?b")].into_iter().enumerate()
+    {
         fake.says(|script| script.patient = id.clone());
         let reads = fake.script.lock().unwrap().reads.len();
         assert_eq!(come_back(&site, &fake, &format!("i{index}"), |_| {}).await.status, 403, "{id}");

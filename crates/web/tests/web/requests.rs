@@ -198,8 +198,11 @@ async fn an_open_list_of_requests_hears_that_something_changed() {
     let nurse = region.pages.visitor("nurse").await;
     let list = specialist.get("/requests").await.expect(200);
     assert!(list.body.contains("data-live-list=\"/requests/live\""));
-    let (mut asked, mut asks, mut other) =
-        (specialist.stream("/requests/live").await, gp.stream("/requests/live").await, nurse.stream("/requests/live").await);
+    let (mut asked, mut asks, mut other) = (
+        specialist.stream("/requests/live").await,
+        gp.stream("/requests/live").await,
+        nurse.stream("/requests/live").await,
+    );
     let address = ask(&region, &gp).await;
     heard(&mut asked, "event: changed").await;
     heard(&mut asks, "event: changed").await;
@@ -326,7 +329,10 @@ async fn what_is_declined_shuts_the_record_again_and_says_why_to_who_asked() {
     specialist.get("/requests").await.expect(200).says_not("CT head");
     // What can still be said is said, and of nobody anything.
     let closed = once(&specialist, "/requests?closed", "withdrawn by who asked").await;
-    closed.says("gp of the region, withdrawn").says("declined by your organisation").says("Closed, and the record with them");
+    closed
+        .says("gp of the region, withdrawn")
+        .says("declined by your organisation")
+        .says("Closed, and the record with them");
     closed.says_not("CT head").says_not("SMITH");
     let told = inbox(&specialist, "that is closed").await;
     told.says("Whom it was about cannot be shown to you any more").says_not("SMITH").says_not("CT head");

@@ -84,7 +84,10 @@ async fn results_are_filtered_without_script_and_what_is_left_out_is_counted() {
     all.says("Haemoglobin").says_not("Filtered:");
     let asked = [("tab", "results/table"), ("test", "haemo"), ("since", "2026-08-01"), ("until", ""), ("source", "gp")];
     let to = doctor.fill(&all, &region.record("/results/filter"), &asked).await.expect(303).to();
-    assert!(to.starts_with(&region.record("/results/table?filter=")) && to.ends_with("&since=2026-08-01&source=gp"), "{to}");
+    assert!(
+        to.starts_with(&region.record("/results/table?filter=")) && to.ends_with("&since=2026-08-01&source=gp"),
+        "{to}"
+    );
     let page = doctor.get(&to).await.expect(200);
     page.says("Filtered: 1 of").says("13.2").says_not("12.9").says_not("101");
     // Out of range by its own laboratory's range: the test is shown with all its values.
