@@ -155,6 +155,7 @@ async fn site_of(folder: &Path, people: usize, resources: usize) -> anyhow::Resu
     let journal = engine.clone();
     let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
+        pdfs: record::letter_text::pdf::Pdfs::default(),
         matcher: None,
         region_name: "Benchmark".into(),
         forms: forms::Forms::builtin()?,

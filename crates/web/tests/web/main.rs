@@ -4,6 +4,7 @@
 mod cards;
 mod connections;
 mod demographics;
+mod ehr_launch;
 mod fhir_reading;
 mod fhir_writing;
 mod finding;
