@@ -11,6 +11,7 @@ mod finding;
 mod first_screen;
 mod gate;
 mod governed;
+mod headings;
 mod history;
 mod hostile_content;
 mod hostile_sign_in;
