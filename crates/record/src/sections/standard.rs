@@ -402,9 +402,13 @@ pub fn lines(heading: &Heading, items: &[ParsedItem], now: Timestamp) -> Section
     made
 }
 
-/// How many entries a heading has, those withdrawn by their source apart.
-pub fn count(heading: &Heading, items: &[ParsedItem]) -> usize {
-    items.iter().filter(|item| heading.holds(item) && !withdrawn(item)).count()
+/// How many entries a heading has, those withdrawn by their source and appointments that are over apart.
+pub fn count(heading: &Heading, items: &[ParsedItem], now: Timestamp) -> usize {
+    let to_come = |item: &ParsedItem| text::when(&item.resource, &["/start"]).is_none_or(|start| start.until() >= now);
+    let counts = |item: &&ParsedItem| {
+        heading.holds(item) && !withdrawn(item) && (item.kind() != ResourceType::Appointment || to_come(item))
+    };
+    items.iter().filter(counts).count()
 }
 
 /// Whether the source says that it ended: an old decision must not read as one that holds (hazard: old plan acted on).

@@ -81,7 +81,7 @@ pub async fn all(
                 Place::Section(section, ..) => opened.frame.section(section.slug()),
                 Place::Across(..) => opened.frame.section(&format!("headings/{}", heading.slug)),
             },
-            count: standard::count(heading, &opened.items),
+            count: standard::count(heading, &opened.items, opened.frame.now()),
             within: match heading.place {
                 Place::Section(section, ..) => Some(section.title()).filter(|title| !own && *title != heading.title),
                 Place::Across(..) => None,
