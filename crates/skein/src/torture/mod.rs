@@ -190,8 +190,8 @@ fn harmed(region: &mut Region, harm: Harm, random: &mut ChaCha8Rng) -> Outcome {
         Harm::TearDerived => {
             region.kill()?;
             let cut = random.random_range(1..64 << 10);
-            region.cut("derived.db-wal", cut)?;
-            region.cut("notify.db-wal", random.random_range(1..16 << 10))
+            region.cut("derived.db", cut)?;
+            region.cut("notify.db", random.random_range(1..16 << 10))
         }
         Harm::TearTruth => {
             region.kill()?;

@@ -166,12 +166,15 @@ impl Region {
         Err(Failure::found(format!("skein verify found: {said}; the region is in {}", self.folder.display())))
     }
 
-    /// Cut the end off a file that need not be there.
-    pub fn cut(&self, name: &str, bytes: u64) -> Outcome {
-        let path = self.data().join(name);
-        let Ok(about) = std::fs::metadata(&path) else { return Ok(()) };
-        let file = std::fs::OpenOptions::new().write(true).open(&path).map_err(found("cannot tear a file"))?;
-        file.set_len(about.len().saturating_sub(bytes)).map_err(found("cannot tear a file"))
+    /// Cut the end off a write-ahead log, as when the power fails before it is on disk. What a checkpoint has copied, or begun
+    /// to copy, into the database was synced before and cannot be lost: so far the log stays.
+    pub fn cut(&self, database: &str, bytes: u64) -> Outcome {
+        let log = self.data().join(format!("{database}-wal"));
+        let Ok(about) = std::fs::metadata(&log) else { return Ok(()) };
+        let head = std::fs::read(self.data().join(format!("{database}-shm"))).unwrap_or_default();
+        let kept = synced(&head, &start_of(&log).map_err(found("cannot read a log"))?);
+        let file = std::fs::OpenOptions::new().write(true).open(&log).map_err(found("cannot tear a file"))?;
+        file.set_len(about.len().saturating_sub(bytes).max(kept).min(about.len())).map_err(found("cannot tear a file"))
     }
 
     /// Put bytes behind the end of a file, where a write had only begun.
@@ -205,6 +208,26 @@ impl Drop for Region {
     fn drop(&mut self) {
         let _ = self.kill();
     }
+}
+
+/// The header of a write-ahead log (SQLite file format, 4.1), as far as it is there.
+fn start_of(log: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    std::fs::File::open(log)?.take(LOG_HEADER).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// How many bytes of a log are on disk for certain, by its shared index (SQLite WAL-mode file format, 2.2: the numbers of
+/// frames that were copied into the database, and that were begun to be, in the machine's byte order).
+fn synced(index: &[u8], log: &[u8]) -> u64 {
+    let four = |bytes: &[u8], at: usize| bytes.get(at..at + 4).and_then(|four| <[u8; 4]>::try_from(four).ok());
+    let Some(page) = four(log, 8).map(u32::from_be_bytes) else { return 0 };
+    let frames = [96, 128].into_iter().filter_map(|at| four(index, at).map(u32::from_ne_bytes)).max().unwrap_or(0);
+    LOG_HEADER + u64::from(frames) * (FRAME_HEADER + u64::from(page))
 }
 
 fn configuration() -> String {
