@@ -131,6 +131,8 @@ impl Applier {
     /// Apply what the journal holds from the position reached up to `last`, mapped anew: after a batch that could not be
     /// written, of which nothing more than what is committed counts.
     pub fn catch_up(&mut self, last: u64) -> Result<(), StoreError> {
+        // Undoing may have failed as well, where the database was away; and what was committed is only known from it.
+        self.undo()?;
         while self.applied()? < last {
             let mut entries = self.journal.read(self.applied()? + 1, CATCH_UP_ENTRIES, CATCH_UP_BYTES)?;
             entries.retain(|entry| entry.pos <= last);

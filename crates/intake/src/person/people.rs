@@ -114,11 +114,12 @@ impl People {
 
     /// What was put in since the batch began did not become true: load everybody anew.
     pub(crate) fn undo(&self, writer: &Writer) -> Result<(), StoreError> {
-        if self.changed.swap(false, Ordering::Relaxed) {
+        if self.changed.load(Ordering::Relaxed) {
             // What is being made knows of it too.
             *self.making.lock().unwrap_or_else(PoisonError::into_inner) = None;
             let index = Arc::new(load(writer)?);
             *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+            self.changed.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
