@@ -13,6 +13,8 @@
 mod harness;
 
 mod a_hospitals_own_census;
+mod a_monitor_reads;
+mod a_region_broken_again_and_again;
 mod all_57_types_are_answered;
 mod bad_input;
 mod command_line;

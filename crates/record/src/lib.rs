@@ -35,7 +35,7 @@ pub use item::{Origin, ParsedItem, SourceInfo, SourceKind, WRITTEN_HERE, find, o
 pub use origin::{assurance, rule_of};
 pub use read::{
     Candidates, CrossReferences, Filter, FoundPatient, Item, PersonHit, Records, Selector,
-    Source as CrossReferenceSource, WithVersions,
+    Source as CrossReferenceSource, Stretch, Unread, WithVersions,
 };
 pub use store::{
     Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,

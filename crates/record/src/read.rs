@@ -2,12 +2,14 @@
 
 mod cross;
 mod inherit;
+mod long;
 mod people;
 mod reach;
 mod today;
 mod versions;
 
 pub use cross::{CrossReferences, Source};
+pub use long::{Stretch, Unread};
 pub use versions::WithVersions;
 
 use crate::{
@@ -69,6 +71,8 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Tombstones too.
     pub deleted: bool,
+    /// Of a very long record, not all: for pages that people read. None: all.
+    pub stretch: Option<Stretch>,
 }
 
 /// A person found.
@@ -170,27 +174,31 @@ impl Records {
 
     /// Every item of the record, by patient (longest linked first), type and id.
     pub fn read(&self, permit: &Permit, filter: &Filter) -> Result<Sealed<Vec<Item>>, StoreError> {
-        Ok(permit.seal(self.read_open(permit, filter)?))
+        Ok(permit.seal(self.read_open(permit, filter)?.0))
     }
 
-    /// As [`Records::read`], not yet sealed: for what reads on within this room.
-    fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<Vec<Item>, StoreError> {
+    /// As [`Records::read`], not yet sealed: for what reads on within this room. With it, what was not read of a very long one.
+    fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<(Vec<Item>, Unread), StoreError> {
         let snapshot = self.derived.snapshot()?;
         let secrets = withhold::secrets(&snapshot, known(permit).1)?;
         let today = self.today(&snapshot, permit, &filter.kinds, secrets.as_ref())?;
-        let mut items = Vec::new();
+        let (mut items, mut unread) = (Vec::new(), Unread::default());
         for patient in permit.patients() {
             let start = items.len();
             let source = self.read_patient(&snapshot, *patient, permit.seq(), filter, secrets.as_ref(), &mut items)?;
-            let read = items.split_off(start);
+            let mut read = items.split_off(start);
             let whole = |kind| filter.since.is_none() && (filter.kinds.is_empty() || filter.kinds.contains(&kind));
             self.take_over_labels(&snapshot, permit, permit.seq(), &whole, &source, &read)?;
             let shut = self.shut_files(&snapshot, permit, permit.seq(), *patient, &source, &read)?;
+            if let Some(stretch) = filter.stretch {
+                // After labels are passed on, for they are from all there is; before anything counts as shown.
+                long::shorten(&mut read, stretch, &mut unread);
+            }
             let open = |item: &Item| item.kind != ResourceType::Binary || !shut.contains(&item.id);
             let still = |item: &Item| today.as_ref().is_none_or(|today| today.shows(permit, item));
             items.extend(read.into_iter().filter(|item| open(item) && still(item) && sees(permit, item, &source)));
         }
-        Ok(items)
+        Ok((items, unread))
     }
 
     fn read_patient(

@@ -13,7 +13,7 @@ use crate::{
         medicines::{self, medicines},
         plans::{Plans, plans},
         problems::{self, problems},
-        results::{Reading, results},
+        results::{self, Reading, courses},
         visits,
     },
     timeline,
@@ -106,9 +106,9 @@ pub fn summary(items: &[ParsedItem], states: &[SourceState], withheld: &[Withhel
     let alerts = alerts(items, now);
     let people = people(items);
     let letters: Vec<Letter> = letters(items).into_iter().filter(|letter| !letter.superseded).collect();
-    let results = results(items);
+    let courses = courses(items);
     let all: Vec<&Reading> =
-        results.groups.iter().flat_map(|group| group.courses.iter().map(|course| &course.latest)).collect();
+        courses.iter().flat_map(|group| group.courses.iter().map(|course| &course.latest)).collect();
     let mut abnormal: Vec<Reading> = all
         .iter()
         .filter(|reading| reading.flag.as_ref().is_some_and(|flag| flag.tone >= crate::sections::Tone::Caution))
@@ -173,8 +173,8 @@ fn recent(items: &[ParsedItem], letters: &[Letter], now: Timestamp) -> Vec<Happe
     let over = visits.groups.iter().filter(|group| group.title == visits::NOW || group.title == visits::PAST);
     let visits = over.flat_map(|group| group.lines.iter().take(RECENT_MAX)).map(timeline::visit);
     let letters = letters.iter().take(RECENT_MAX).map(timeline::letter);
-    let reports = crate::sections::results::reports(items).into_iter().filter(|report| !report.void);
-    let reports = reports.take(RECENT_MAX * 4).map(|report| {
+    let held = |item: &ParsedItem| !results::is_void_report(item);
+    let reports = results::newest_reports(items, held, RECENT_MAX * 4).into_iter().map(|report| {
         let text = format!("Results: {}", report.title);
         timeline::Happening { text, ..timeline::report(&report) }
     });

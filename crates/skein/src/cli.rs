@@ -60,6 +60,8 @@ pub enum Command {
     Hash(Hash),
     /// Measure this machine: intake, drain, load, open, page, identity, gate, disk, memory
     Bench(Bench),
+    /// Break a region of its own again and again while senders keep it busy, and look for what was acknowledged
+    Torture(Torture),
 }
 
 /// Which region a command works on.
@@ -446,6 +448,33 @@ pub struct Bench {
     #[arg(long)]
     pub load: bool,
     /// Where to put the data that is measured, and thrown away afterwards [default: a temporary folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// `skein torture`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein torture                        25 rounds, a minute or two
+  skein torture --rounds 500 --seed 7 --json
+                                       ends with one line: rounds, acknowledged, stored, parked, lost, twice, seed
+
+Each round, four hospital connections and a practice send while the region is killed, stalled, killed again while it starts or
+rebuilds, or finds the ends of its files torn. What got no answer is sent again. Every message that was acknowledged must be in
+the journal once, processed or on the error desk; every 25 rounds and at the end all is compared with a replay. The moments of
+harm are drawn from the seed; what happens in between is up to the machine.")]
+pub struct Torture {
+    /// How many rounds
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub rounds: u32,
+    /// What the harm and its moments are drawn from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// One JSON line at the end
+    #[arg(long)]
+    pub json: bool,
+    /// A new folder for the region, kept afterwards [default: a temporary folder, kept only where something went wrong]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 }

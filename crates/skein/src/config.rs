@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod http;
+pub mod metrics;
 pub mod outward;
 pub mod sign_in;
 
@@ -25,6 +26,8 @@ pub struct Config {
     /// Where pages and the FHIR API are served.
     #[serde(default)]
     pub http: http::Http,
+    /// Where a monitor reads.
+    pub metrics: Option<metrics::Metrics>,
     /// How to log.
     #[serde(default)]
     pub log: Log,

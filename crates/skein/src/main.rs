@@ -11,6 +11,7 @@ mod exposed;
 mod failure;
 mod listen;
 mod logging;
+mod metrics;
 mod misuse;
 mod notify;
 mod outward;
@@ -20,6 +21,7 @@ mod region;
 mod say;
 mod serve;
 mod sign_in;
+mod torture;
 
 /// Records are trees of small allocations made on one thread and freed on another: the system's allocator spends a third
 /// of the processor on them (`skein bench drain`), this one a tenth.

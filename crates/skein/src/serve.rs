@@ -8,12 +8,20 @@ use crate::{
     },
     edge, exposed,
     failure::{Failure, Outcome},
-    listen, misuse, notify, outward, pix, policies, region,
+    listen,
+    metrics::{self, Measured, MetricsListener, Requests},
+    misuse, notify, outward, pix, policies, region,
     sign_in::{self, SigningIn},
 };
 use ::notify::delivery::Deliveries;
 use access::{Account, Accounts, Gate, User, UserKind};
-use axum::{Json, Router, extract::State, http::StatusCode, middleware::map_request, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    middleware::{from_fn_with_state, map_request},
+    routing::get,
+};
 use intake::{
     Engine,
     answer::{Application, Faulty, Rules},
@@ -37,6 +45,7 @@ pub struct Server {
     listeners: Vec<Listener>,
     http: TcpListener,
     tls: Option<Renewed>,
+    metrics: Option<MetricsListener>,
 }
 
 /// What a region is served in: our world, or a demonstration's.
@@ -62,6 +71,8 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// `http` or `https`.
     pub scheme: &'static str,
+    /// Where a monitor reads.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Server {
@@ -79,12 +90,16 @@ impl Server {
                 listeners.push(listener.map_err(Failure::asked)?);
             }
         }
+        let metrics = match &config.metrics {
+            Some(metrics) => Some(MetricsListener::bind(metrics.address).await?),
+            None => None,
+        };
         outward::check(&config)?;
         for warning in exposed::warnings(&config) {
             tracing::warn!("{warning}");
         }
         let engine = tokio::task::block_in_place(|| region::start(&config))?;
-        Ok(Server { engine, config, setting, listeners, http, tls })
+        Ok(Server { engine, config, setting, listeners, http, tls, metrics })
     }
 
     /// Where it can be reached.
@@ -96,7 +111,8 @@ impl Server {
             feeds.push((name, listener.local_addr().map_err(unknown)?));
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        Ok(Addresses { feeds, http: self.http.local_addr().map_err(unknown)?, scheme })
+        let metrics = self.metrics.as_ref().map(MetricsListener::address).transpose().map_err(unknown)?;
+        Ok(Addresses { feeds, http: self.http.local_addr().map_err(unknown)?, scheme, metrics })
     }
 
     /// Serve until told to stop; then finish what is in hand, answer it, and close the files.
@@ -128,6 +144,7 @@ impl Server {
             feeds.spawn(Deliveries::new(teller.clone(), outgoing).run(stop.clone()));
         }
         let subscribing = web::fhir::Telling { teller, outgoing: signing_in.receivers.clone(), stop: stop.clone() };
+        let told = notices.clone();
         let whom = Whom { notices, telling: subscribing, censuses: outward.censuses.clone() };
         let app = app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?;
         outward.start(&mut feeds);
@@ -149,6 +166,12 @@ impl Server {
             };
             feeds.spawn(listener.run(self.engine.clone(), clock.clone(), stop.clone()));
         }
+        let requests = Requests::default();
+        if let Some(listener) = self.metrics {
+            let measured = Measured { engine: self.engine.clone(), notices: told, requests: requests.clone() };
+            feeds.spawn(listener.run(measured, stop.clone()));
+        }
+        let app = app.layer(from_fn_with_state(requests, metrics::counted));
         let app = app.layer(map_request(listen::with_peer)).into_make_service_with_connect_info::<listen::Connection>();
         let served = match self.tls {
             None => {
@@ -381,7 +404,8 @@ fn app(
     });
     let telling = Some(telling);
     Ok(web::router(site, web::fhir::ApiConfig { clients, limits, certificates, telling, ..api(config) })
-        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates))))
+        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates)))
+        .merge(metrics::probes(engine.clone())))
 }
 
 /// What speaks of people over HL7 v2, with what it shares.

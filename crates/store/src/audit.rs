@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
+mod granted;
 mod heads;
 mod matter;
 
@@ -75,6 +76,7 @@ pub struct Audit {
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
     place: Place,
     idle: Arc<Mutex<Vec<AuditReader>>>,
+    granted: Arc<granted::Granted>,
 }
 
 fn link(before: &[u8], entry: &NewAuditEntry, n: i64) -> [u8; 32] {
@@ -116,6 +118,7 @@ impl Audit {
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
         let place = folder.audit();
         let connection = place.open()?;
+        let granted = Arc::new(granted::Granted::load(&connection)?);
         let (orders, inbox) = bounded(QUEUE_MAX);
         let heads = heads::Writer::open(folder)?;
         let thread = std::thread::Builder::new()
@@ -127,11 +130,13 @@ impl Audit {
             thread: Arc::new(Mutex::new(Some(thread))),
             place,
             idle: Arc::default(),
+            granted,
         })
     }
 
     /// Hand in an entry; the receiver resolves to its number once it is on disk.
     pub fn append(&self, entry: NewAuditEntry) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
+        self.granted.note(&entry);
         let (reply, answer) = oneshot::channel();
         self.order(Order::Entry { entry, reply })?;
         Ok(answer)

@@ -52,6 +52,7 @@ struct Running {
     child: Child,
     feeds: BTreeMap<String, SocketAddr>,
     http: SocketAddr,
+    metrics: Option<SocketAddr>,
 }
 
 /// How a process that should have served ended instead.
@@ -152,7 +153,7 @@ impl Region {
         let (lines, said) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-        let mut feeds = BTreeMap::new();
+        let (mut feeds, mut metrics) = (BTreeMap::new(), None);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -163,9 +164,11 @@ impl Region {
                         if let Ok(address) = words[2].parse() {
                             feeds.insert(words[0].to_owned(), address);
                         }
+                    } else if let Some(rest) = line.strip_prefix("metrics at ") {
+                        metrics = rest.trim_end_matches("/metrics").parse().ok();
                     } else if let Some((_, rest)) = line.split_once("://") {
                         let http = rest.trim_end_matches('/').parse().unwrap();
-                        self.running = Some(Running { child, feeds, http });
+                        self.running = Some(Running { child, feeds, http, metrics });
                         return Ok(());
                     }
                 }
@@ -265,6 +268,11 @@ impl Region {
     /// Where pages and the FHIR API are.
     pub fn http(&self) -> SocketAddr {
         self.running.as_ref().unwrap().http
+    }
+
+    /// Where a monitor reads, if anywhere.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.running.as_ref().unwrap().metrics
     }
 
     /// A FHIR request with a token. `path` begins after `/fhir`.

@@ -239,7 +239,7 @@ impl Gate {
     ) -> Result<Situation, StoreError> {
         let organisations = self.directory.current(snapshot)?;
         let policies = self.policies();
-        let grants = self.audit.read(|audit| audit.grants(&user.id, person, now))?;
+        let grants = self.audit.grants(&user.id, person, now)?;
         let (organisations, policies) = (&*organisations, &*policies);
         situation::find_out(&situation::Asking {
             snapshot,

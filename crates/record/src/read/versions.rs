@@ -1,6 +1,6 @@
 //! A record, and of some of its resources what they said before.
 
-use super::{Filter, Item, Records};
+use super::{Filter, Item, Records, Unread};
 use access::{Permit, Sealed};
 use fhir::{ResourceId, ResourceType};
 use store::StoreError;
@@ -12,6 +12,8 @@ pub struct WithVersions {
     pub items: Vec<Item>,
     /// What some of them said before, of each the newest first.
     pub versions: Vec<Item>,
+    /// What of a very long record was not read.
+    pub unread: Unread,
 }
 
 impl Records {
@@ -25,11 +27,11 @@ impl Records {
         filter: &Filter,
         of: impl FnOnce(&[Item]) -> Vec<(ResourceId, ResourceType)>,
     ) -> Result<Sealed<WithVersions>, StoreError> {
-        let items = self.read_open(permit, filter)?;
+        let (items, unread) = self.read_open(permit, filter)?;
         let mut versions = Vec::new();
         for (id, kind) in of(&items) {
             versions.extend(self.history_open(permit, id, kind)?.into_iter().skip(1).filter(|item| !item.deleted));
         }
-        Ok(permit.seal(WithVersions { items, versions }))
+        Ok(permit.seal(WithVersions { items, versions, unread }))
     }
 }

@@ -124,8 +124,15 @@ impl Light<'_> {
 
 /// The results page.
 pub fn results(items: &[ParsedItem]) -> Results {
+    let mut void: Vec<Reading> =
+        of(items, ResourceType::Observation).filter(|item| is_void(item)).map(reading).collect();
+    void.sort_by_key(|reading| Reverse(reading.when.as_ref().map(|when| when.at)));
+    Results { groups: courses(items), reports: reports(items), void }
+}
+
+/// The latest of each test, by heading.
+pub fn courses(items: &[ParsedItem]) -> Vec<CourseGroup> {
     let panels = panels(items);
-    let mut void = Vec::new();
     let mut sorted: Vec<(Rank, CourseGroup)> = Vec::new();
     for members in series(items) {
         let Some(first) = members.first() else { continue };
@@ -151,11 +158,7 @@ pub fn results(items: &[ParsedItem]) -> Results {
     for group in &mut groups {
         group.courses.sort_by_key(|course| course.latest.title.to_lowercase());
     }
-    for item in of(items, ResourceType::Observation).filter(|item| is_void(item)) {
-        void.push(reading(item));
-    }
-    void.sort_by_key(|reading| Reverse(reading.when.as_ref().map(|when| when.at)));
-    Results { groups, reports: reports(items), void }
+    groups
 }
 
 /// All readings of the test that this observation is one of, newest first. Empty when it is none of the record's.
@@ -192,14 +195,34 @@ fn collect(items: &[ParsedItem], references: &[Value], found: &mut Vec<Reading>,
 
 /// The reports, newest first.
 pub fn reports(items: &[ParsedItem]) -> Vec<Report> {
-    let by_name: HashMap<String, &ParsedItem> =
-        of(items, ResourceType::Observation).map(|item| (format!("Observation/{}", item.id), item)).collect();
-    let mut reports: Vec<Report> = of(items, ResourceType::DiagnosticReport)
+    newest_reports(items, |_| true, usize::MAX)
+}
+
+/// The newest reports that are wanted, at most so many.
+pub fn newest_reports(items: &[ParsedItem], wanted: impl Fn(&ParsedItem) -> bool, most: usize) -> Vec<Report> {
+    let mut found: Vec<(Timestamp, &ParsedItem)> = of(items, ResourceType::DiagnosticReport)
         .filter(|item| !item.resource.list("result").is_empty() || !is_letter(&item.resource))
-        .map(|item| report(item, &by_name))
+        .filter(|item| wanted(item))
+        .map(|item| (reported(item).map_or(item.recorded, |when| when.at), item))
         .collect();
-    reports.sort_by_key(|report| Reverse(report.when.as_ref().map_or(report.origin.recorded, |when| when.at)));
-    reports
+    found.sort_by_key(|(at, _)| Reverse(*at));
+    found.truncate(most);
+    let by_name = by_name(items);
+    found.into_iter().map(|(_, item)| report(item, &by_name)).collect()
+}
+
+fn by_name(items: &[ParsedItem]) -> HashMap<ResourceId, &ParsedItem> {
+    of(items, ResourceType::Observation).map(|item| (item.id, item)).collect()
+}
+
+/// When the specimen was taken or the study done, else when the report was issued.
+fn reported(item: &ParsedItem) -> Option<When> {
+    crate::text::when(&item.resource, &["/effectiveDateTime", "/effectivePeriod/start", "/issued"])
+}
+
+/// Whether a report was cancelled or withdrawn.
+pub fn is_void_report(item: &ParsedItem) -> bool {
+    matches!(item.status(), "cancelled" | "entered-in-error")
 }
 
 /// Whether a report is only a document (a clinic note, a letter): those are listed under letters.
@@ -214,22 +237,27 @@ pub fn is_letter(resource: &Resource) -> bool {
 
 /// One report as a line.
 pub fn report_of(items: &[ParsedItem], item: &ParsedItem) -> Report {
-    let by_name = of(items, ResourceType::Observation).map(|item| (format!("Observation/{}", item.id), item)).collect();
-    report(item, &by_name)
+    report(item, &by_name(items))
 }
 
-fn report(item: &ParsedItem, by_name: &HashMap<String, &ParsedItem>) -> Report {
+fn report(item: &ParsedItem, by_name: &HashMap<ResourceId, &ParsedItem>) -> Report {
     let resource = &item.resource;
     let results = resource.list("result");
-    let named = results.iter().filter_map(|result| by_name.get(text(result, "reference")?).copied());
+    let named = results.iter().filter_map(|result| {
+        let id: ResourceId = text(result, "reference")?.strip_prefix("Observation/")?.parse().ok()?;
+        by_name.get(&id).copied()
+    });
     let flagged = named
         .filter(|item| !is_void(item))
-        .filter(|item| reading(item).flag.is_some_and(|flag| flag.tone >= Tone::Caution))
+        .filter(|item| {
+            let one_value = || value(&item.resource, &mut Vec::new()).2;
+            flag_of(&item.resource, one_value).is_some_and(|flag| flag.tone >= Tone::Caution)
+        })
         .count();
     Report {
         title: concept(resource, "code")
             .map_or_else(|| "Report".into(), |code| crate::text::without_tag(&code.text).to_owned()),
-        when: crate::text::when(resource, &["/effectiveDateTime", "/effectivePeriod/start", "/issued"]),
+        when: reported(item),
         marks: status_mark(item.status()).into_iter().collect(),
         by: crate::text::references(resource, "performer").into_iter().next(),
         conclusion: text_of(resource, "conclusion")
@@ -237,7 +265,7 @@ fn report(item: &ParsedItem, by_name: &HashMap<String, &ParsedItem>) -> Report {
         results: results.len(),
         flagged,
         documents: resource.list("presentedForm").len(),
-        void: matches!(item.status(), "cancelled" | "entered-in-error"),
+        void: is_void_report(item),
         origin: item.origin(),
     }
 }
@@ -313,8 +341,9 @@ fn equivalent(code: &str) -> Option<&'static str> {
 /// The unit a reading is drawn in. Laboratories write an eGFR, which is always per 1.73 m², also as plain `mL/min`.
 fn axis_unit(code: Option<&Concept>, unit: &str) -> String {
     let normalised = code.is_some_and(|code| code.codes.iter().any(|code| equivalent(&code.code) == Some("egfr")));
-    let plain = crate::unit::unit(unit) == crate::unit::unit("mL/min");
-    if normalised && plain { "mL/min/1.73m2".into() } else { unit.to_owned() }
+    // Units are read for these alone: most readings are of something else, and reading a unit takes long.
+    let plain = || crate::unit::unit(unit) == crate::unit::unit("mL/min");
+    if normalised && plain() { "mL/min/1.73m2".into() } else { unit.to_owned() }
 }
 
 fn spark(latest: &Reading, members: &[Light<'_>]) -> Vec<(Timestamp, f64)> {
@@ -383,6 +412,17 @@ fn has_value(resource: &Resource) -> bool {
     resource.body().keys().any(|member| member.starts_with("value")) || !resource.list("component").is_empty()
 }
 
+/// What the laboratory says of a value, else what its range says of a single number.
+fn flag_of(resource: &Resource, numbers: impl FnOnce() -> Vec<f64>) -> Option<Mark> {
+    flag(resource).or_else(|| {
+        let range = limits(resource.list("referenceRange").first()?);
+        match numbers().as_slice() {
+            [one] => by_range(*one, range),
+            _ => None,
+        }
+    })
+}
+
 /// Read one observation.
 pub fn reading(item: &ParsedItem) -> Reading {
     let resource = &item.resource;
@@ -392,10 +432,7 @@ pub fn reading(item: &ParsedItem) -> Reading {
     let (value, unit_text, numbers) = value(resource, &mut comments);
     let range = resource.list("referenceRange").first();
     let limits = range.map_or((None, None), limits);
-    let flag = flag(resource).or_else(|| match numbers.as_slice() {
-        [one] => by_range(*one, limits),
-        _ => None,
-    });
+    let flag = flag_of(resource, || numbers.clone());
     comments.extend(concept(resource, "method").map(|method| format!("Method: {}", method.text)));
     Reading {
         title,

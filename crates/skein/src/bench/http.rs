@@ -1,6 +1,6 @@
 //! `open` and `page`: whole records and record pages over HTTP, each with its audit entry on disk before it is answered.
 
-use super::{Bench, load, per_second};
+use super::{Bench, load, per_second, reset_rss_max, rss_mb_max};
 use access::{Accounts, Gate, GateConfig, User};
 use anyhow::Context;
 use http_body_util::{BodyExt, Full};
@@ -42,25 +42,74 @@ fn app() -> User {
     User { reach_region: true, ..User::system("bench-app", "Benchmark", ("RXB", "Benchmark Surgery")) }
 }
 
-/// A person of [`RECORD`] resources: of the largest bundle what a summary shows and then the newest, with all it refers to.
-fn bundle() -> anyhow::Result<(load::Synthea, String)> {
-    let bundles = load::synthea()?;
+/// The bundles of a person with so many resources: of the largest bundle what a summary shows and then the newest, with all
+/// it refers to; beyond that the same once more, as other resources of earlier years.
+fn bundles_of(bundles: &load::Synthea, resources: usize) -> anyhow::Result<Vec<(String, usize)>> {
     let (text, _) = bundles.people.iter().max_by_key(|(_, count)| *count).context("no bundles")?;
     let mut bundle: Value = serde_json::from_str(text)?;
-    if let Some(entries) = bundle.get_mut("entry").and_then(Value::as_array_mut) {
-        let kept = newest(entries);
-        let mut number = 0..;
-        entries.retain(|_| number.next().is_some_and(|index| kept.contains(&index)));
+    let entries = bundle.get_mut("entry").and_then(Value::as_array_mut).context("a bundle without entries")?;
+    let whole = std::mem::take(entries);
+    let patient = whole.first().and_then(|entry| entry.get("fullUrl")).and_then(Value::as_str).unwrap_or_default();
+    let (patient, mut found, mut left) = (patient.to_owned(), Vec::new(), resources);
+    for round in 0..u16::MAX {
+        let kept = if left < whole.len() { newest(&whole, left) } else { (0..whole.len()).collect() };
+        let entries: Vec<Value> = (0..)
+            .zip(&whole)
+            .filter(|(index, _)| kept.contains(index))
+            .map(|(_, entry)| earlier(entry, round, &patient))
+            .collect::<anyhow::Result<_>>()?;
+        // The patient is the same one each time, and counts once.
+        let new = entries.len() - usize::from(round > 0).min(entries.len());
+        left = left.saturating_sub(new);
+        found
+            .push((serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}), kept.len()));
+        // The last few may each need more than there is room for.
+        if left < 20 || new == 0 {
+            break;
+        }
     }
-    let text = bundle.to_string();
-    Ok((bundles, text))
+    Ok(found.into_iter().map(|(bundle, count)| (bundle.to_string(), count)).collect())
+}
+
+/// The same resource another time: under another id, `round` years earlier. Whom it is about stays.
+fn earlier(entry: &Value, round: u16, patient: &str) -> anyhow::Result<Value> {
+    let is_patient = entry.pointer("/resource/resourceType").and_then(Value::as_str) == Some("Patient");
+    if round == 0 || is_patient {
+        return Ok(entry.clone());
+    }
+    let mark = format!("{round:04x}");
+    let text = |text: &str| -> anyhow::Result<String> {
+        let uuid = text.strip_prefix("urn:uuid:").filter(|_| text != patient).map(|_| 23..27).or_else(|| {
+            let bytes = text.as_bytes();
+            (text.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes.get(*at) == Some(&b'-'))).then_some(14..18)
+        });
+        let mut text = text.to_owned();
+        if let Some(group) = uuid.filter(|_| !patient.ends_with(&text)) {
+            text.replace_range(group, &mark);
+        } else if let Some(Ok(date)) = text.get(..10).map(str::parse::<jiff::civil::Date>) {
+            text.replace_range(..10, &date.checked_sub(jiff::Span::new().days(364 * i64::from(round)))?.to_string());
+        }
+        Ok(text)
+    };
+    fn walk(value: &Value, text: &dyn Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<Value> {
+        Ok(match value {
+            Value::String(one) => Value::String(text(one)?),
+            Value::Array(list) => Value::Array(list.iter().map(|one| walk(one, text)).collect::<anyhow::Result<_>>()?),
+            Value::Object(members) => {
+                let member = |(name, one): (&String, &Value)| anyhow::Ok((name.clone(), walk(one, text)?));
+                Value::Object(members.iter().map(member).collect::<anyhow::Result<_>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+    walk(entry, &text)
 }
 
 /// What the summary of a record is made of.
 const FIRST: [&str; 5] = ["Patient", "AllergyIntolerance", "Condition", "MedicationRequest", "CarePlan"];
 
-/// Which entries to keep.
-fn newest(entries: &[Value]) -> BTreeSet<usize> {
+/// Which entries to keep, so many of them.
+fn newest(entries: &[Value], most: usize) -> BTreeSet<usize> {
     let text = |entry: &Value, at: &str| entry.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
     let places: HashMap<String, usize> =
         entries.iter().enumerate().map(|(index, entry)| (text(entry, "/fullUrl"), index)).collect();
@@ -79,7 +128,7 @@ fn newest(entries: &[Value]) -> BTreeSet<usize> {
             let references = body.split("\"reference\":\"").skip(1).filter_map(|rest| rest.split('"').next());
             more.extend(references.filter_map(|reference| places.get(reference)));
         }
-        if kept.len() + with.len() <= RECORD {
+        if kept.len() + with.len() <= most {
             kept.extend(with);
         }
     }
@@ -95,9 +144,14 @@ pub fn gate(engine: &Engine, now: jiff::Timestamp) -> anyhow::Result<Gate> {
     Gate::new(derived, audit, GateConfig::default(), now).map_err(|error| anyhow::anyhow!("{error}"))
 }
 
+/// A site of [`PEOPLE`] records of [`RECORD`] resources each.
 pub async fn site(folder: &Path) -> anyhow::Result<Site> {
+    site_of(folder, PEOPLE, RECORD).await
+}
+
+async fn site_of(folder: &Path, people: usize, resources: usize) -> anyhow::Result<Site> {
     let folder = folder.to_owned();
-    let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder)).await??;
+    let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder, people, resources)).await??;
     let journal = engine.clone();
     let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
@@ -130,19 +184,20 @@ pub async fn site(folder: &Path) -> anyhow::Result<Site> {
     Ok(Site { engine, address, people })
 }
 
-fn fill(folder: &Path) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
-    let (bundles, text) = bundle()?;
-    let patient = text
-        .split("\"fullUrl\":\"urn:uuid:")
-        .nth(1)
-        .and_then(|rest| rest.get(..36))
+fn fill(folder: &Path, people: usize, resources: usize) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
+    let bundles = load::synthea()?;
+    let own = bundles_of(&bundles, resources)?;
+    let patient = own
+        .first()
+        .and_then(|(text, _)| text.split("\"fullUrl\":\"urn:uuid:").nth(1)?.get(..36))
         .context("the bundle has no patient first")?
         .to_owned();
-    let own = load::Synthea { directories: bundles.directories, people: vec![(text, RECORD)] };
-    let (engine, _, _) = load::fill(folder, &own, RECORD * PEOPLE)?;
+    let each: usize = own.iter().map(|(_, count)| count).sum();
+    let own = load::Synthea { directories: bundles.directories, people: own };
+    let (engine, _, _) = load::fill(folder, &own, each * people)?;
     let region = fhir::Region::new("bench");
     let key = |copy| region.patient("synthea", &String::from_utf8_lossy(&load::Template::new(&patient, 0).copy(copy)));
-    let people = (0..PEOPLE).map(key).collect();
+    let people = (0..people).map(key).collect();
     Ok((engine, people))
 }
 
@@ -322,33 +377,22 @@ async fn bare_socket(bytes: usize) -> anyhow::Result<f64> {
     Ok(per_second(count, begin.elapsed()))
 }
 
-/// `page`: the first page of a record of a thousand resources.
+/// `page`: the first page of records of 2,000 and 5,000 resources, and every page of one of 100,000.
 pub fn page(bench: &Bench) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let site = site(&bench.folder.join("region")).await?;
-        let mut client = Client::connect(site.address).await?;
-        client.sign_in().await?;
-        let region = fhir::Region::new("bench");
-        let mut times = Vec::new();
-        let mut page = Bytes::new();
-        for patient in site.people.iter().cycle().take(200) {
-            let begin = Instant::now();
-            let path = format!("/record/{}", region.person(*patient));
-            let (status, body) = client.ask(Method::GET, &path, false, None).await?;
-            anyhow::ensure!(status == StatusCode::OK, "the record page answered {status}");
-            page = body;
-            times.push(begin.elapsed());
-        }
+        let site = site_of(&bench.folder.join("region"), 12, 2_000).await?;
+        let (mut times, page) = first_pages(&site, 200).await?;
         bench.report.figure("page", "server_ms_p95", percentile(&mut times, 95), "ms");
+        bench.report.figure("page", "server_ms_p50", percentile(&mut times, 50), "ms");
         // What a browser fetches to show it for the first time: the page, and what it links to.
-        let page = String::from_utf8(page.to_vec())?;
         for card in ["Current medicines", "Current problems", "Newest letters", "What happened last"] {
             anyhow::ensure!(page.contains(card), "the summary has no \"{card}\"");
         }
         anyhow::ensure!(!page.contains("class=\"count\">0<"), "the summary shows nothing of what it should");
-        let path = format!("/record/{}", region.person(site.people.first().copied().context("nobody")?));
-        let html = client.compressed(&path).await?;
+        let mut client = Client::connect(site.address).await?;
+        client.sign_in().await?;
+        let html = client.compressed(&address(site.people.first())?).await?;
         let mut bytes = html;
         for asset in page.split('"').filter(|text| text.starts_with("/assets/")) {
             bytes += client.compressed(asset).await?;
@@ -358,6 +402,63 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
         bench.report.figure("page", "html_compressed_kb", kb(html), "kB");
         bench.report.figure("page", "compressed_kb", kb(bytes), "kB with stylesheet and scripts");
         tokio::task::spawn_blocking(move || site.engine.stop()).await?;
+
+        let site = site_of(&bench.folder.join("region-5000"), 4, 5_000).await?;
+        let (mut times, _) = first_pages(&site, 80).await?;
+        bench.report.figure("page", "server_ms_p95_5000", percentile(&mut times, 95), "ms, record of 5,000 resources");
+        tokio::task::spawn_blocking(move || site.engine.stop()).await?;
+
+        let site = site_of(&bench.folder.join("region-100000"), 1, 100_000).await?;
+        reset_rss_max();
+        let (mut times, page) = first_pages(&site, 10).await?;
+        bench.report.figure(
+            "page",
+            "server_ms_max_100000",
+            percentile(&mut times, 100),
+            "ms, record of 100,000 resources",
+        );
+        let mut client = Client::connect(site.address).await?;
+        client.sign_in().await?;
+        let mut slowest = Duration::ZERO;
+        let own = address(site.people.first())?;
+        let links: BTreeSet<&str> = page
+            .split("href=\"")
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|link| {
+                link.strip_prefix(&own).is_some_and(|rest| rest.matches('/').count() == 1 && !rest.contains('?'))
+            })
+            .collect();
+        anyhow::ensure!(links.len() > 10, "the first page links to {} sections", links.len());
+        for link in links {
+            let begin = Instant::now();
+            client.page(link).await.with_context(|| link.trim_start_matches(&own).to_owned())?;
+            if begin.elapsed() > slowest {
+                slowest = begin.elapsed();
+                tracing::info!(section = link.trim_start_matches(&own), ms = slowest.as_millis(), "slowest yet");
+            }
+        }
+        bench.report.figure("page", "section_ms_max_100000", slowest.as_secs_f64() * 1000.0, "ms, the slowest section");
+        bench.report.figure("page", "rss_mb_max_100000", rss_mb_max(), "MB");
+        tokio::task::spawn_blocking(move || site.engine.stop()).await?;
         Ok(())
     })
+}
+
+/// The address of a record.
+fn address(patient: Option<&fhir::PatientKey>) -> anyhow::Result<String> {
+    Ok(format!("/record/{}", fhir::Region::new("bench").person(*patient.context("nobody")?)))
+}
+
+/// Open first pages in turn, one client: how long each took, and the last.
+async fn first_pages(site: &Site, count: usize) -> anyhow::Result<(Vec<Duration>, String)> {
+    let mut client = Client::connect(site.address).await?;
+    client.sign_in().await?;
+    let (mut times, mut page) = (Vec::new(), Bytes::new());
+    for patient in site.people.iter().cycle().take(count) {
+        let path = address(Some(patient))?;
+        let begin = Instant::now();
+        page = client.page(&path).await?;
+        times.push(begin.elapsed());
+    }
+    Ok((times, String::from_utf8(page.to_vec())?))
 }

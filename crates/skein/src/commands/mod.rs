@@ -14,6 +14,7 @@ mod send;
 mod serve;
 mod synth;
 pub mod synth_identity;
+mod torture;
 mod verify;
 
 use crate::{
@@ -37,6 +38,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Send(asked) => send::run(&asked),
         Command::Serve(asked) => serve::run(&asked),
         Command::Synth(asked) => synth::run(&asked),
+        Command::Torture(asked) => torture::run(&asked),
         Command::Verify(asked) => verify::verify(&asked),
     }
 }

@@ -46,6 +46,9 @@ pub fn run(asked: &Serve) -> Outcome {
         for name in fhir {
             say::line(&format!("feed {name} at /fhir (FHIR over HTTP)"));
         }
+        if let Some(address) = addresses.metrics {
+            say::line(&format!("metrics at {address}/metrics"));
+        }
         say::line(&format!("pages and FHIR API at {}://{}/", addresses.scheme, addresses.http));
         server.run(stop).await
     })

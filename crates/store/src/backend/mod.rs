@@ -191,7 +191,7 @@ impl Connection {
     /// Begin to read everything as it is at this moment, whatever is written meanwhile.
     pub fn begin_reading(&self) -> Result<(), StoreError> {
         match self {
-            Connection::Sqlite(connection) => Ok(connection.execute_batch("BEGIN")?),
+            Connection::Sqlite(connection) => sqlite::execute(connection, "BEGIN", &[]).map(|_| ()),
             Connection::Postgres(session) => session.begin_reading(),
         }
     }

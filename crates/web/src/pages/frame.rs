@@ -11,7 +11,7 @@ use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
-    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError, WithVersions,
+    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError, Stretch, Unread, WithVersions,
     banner::{Banner, banner},
     explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness},
@@ -84,6 +84,8 @@ pub struct Frame {
     pub own: bool,
     /// Of a record shown as it stood: when that was.
     pub then: Option<String>,
+    /// Of a very long record: what is not on the page.
+    pub long: Option<Long>,
     base: String,
     now: Timestamp,
 }
@@ -169,10 +171,9 @@ where
     T: Comparable + Send + 'static,
     F: FnOnce(Opened) -> Result<T, PageError> + Send + 'static,
 {
+    let stretch = Some(stretch(user));
     let read = move |records: &Records, permit: &Permit| {
-        let filter = Filter { kinds, ..Filter::default() };
-        let alone = |items| WithVersions { items, versions: Vec::new() };
-        records.read(permit, &filter).map(|sealed| sealed.map(alone))
+        records.read_with_versions(permit, &Filter { kinds, stretch, ..Filter::default() }, |_| Vec::new())
     };
     open_reading(state, user, person, page, read, |opened, _| build(opened)).await
 }
@@ -198,12 +199,55 @@ where
         let sealed = read(&site.records, &permit)?;
         let states = states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
-        Ok::<_, PageError>(
-            sealed.map(|read| build(opened(&read.items, states, page, &permit, waiting, now)?, read.versions)),
-        )
+        Ok::<_, PageError>(sealed.map(|read| {
+            let mut opened = opened(&read.items, states, page, &permit, waiting, now)?;
+            opened.frame.long = Long::of(&user.via.page, read.unread);
+            build(opened, read.versions)
+        }))
     };
     let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release_as(|page| page.as_ref().ok().and_then(Comparable::hash)).await?
+}
+
+/// Which part of a very long record the page that was asked for is about: `before=`, in seconds since 1970, and the entry
+/// that its path names.
+pub fn stretch(user: &User) -> Stretch {
+    let (path, query) = user.via.page.split_once('?').unwrap_or((&user.via.page, ""));
+    let before = query.split('&').find_map(|part| part.strip_prefix("before="));
+    Stretch {
+        before: before.and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok()),
+        with: path.rsplit('/').find_map(|part| part.parse().ok()),
+    }
+}
+
+/// What is said of a very long record, that a page shows a part of.
+pub struct Long {
+    /// How many earlier entries there are, and before when; with the address that shows them.
+    pub earlier: Option<(String, String, String)>,
+    /// How many later ones, and the address without them left out.
+    pub later: Option<(String, String)>,
+}
+
+impl Long {
+    fn of(page: &str, unread: Unread) -> Option<Self> {
+        if unread.is_nothing() {
+            return None;
+        }
+        let (path, query) = page.split_once('?').unwrap_or((page, ""));
+        let rest = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("before="));
+        let rest: Vec<&str> = rest.collect();
+        let with = |more: Option<String>| {
+            let parts: Vec<&str> = rest.iter().copied().chain(more.as_deref()).collect();
+            if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+        };
+        // Just after it, so that it is among what is shown then.
+        let earlier = unread.newest.map(|newest| {
+            let before = format!("before={}", newest.as_second().saturating_add(1));
+            (super::thousands(unread.earlier as u64), when::date_time(newest), with(Some(before)))
+        });
+        let later = (unread.later > 0).then(|| (super::thousands(unread.later as u64), with(None)));
+        Some(Long { earlier, later })
+    }
 }
 
 /// How the sources stand, seen from a record.
@@ -239,6 +283,7 @@ pub fn opened(
         banner,
         menu: menu(&base, permit.person(), &page),
         then: since.map(|since| when::date_time(since.then)),
+        long: None,
         base,
         strip: strip(&states, now),
         seq: super::thousands(permit.seq()),

@@ -316,8 +316,9 @@ pub async fn trend(
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let section = SectionKind::Results;
     let page = Page::within(section, section.title(), format!("results of one test {id}"));
+    let stretch = Some(frame::stretch(&who.user));
     let read = move |records: &Records, permit: &Permit| {
-        let filter = Filter { kinds: kinds(section), ..Filter::default() };
+        let filter = Filter { kinds: kinds(section), stretch, ..Filter::default() };
         records.read_with_versions(permit, &filter, |items| corrected(items, id))
     };
     frame::open_reading(&state, &who.user, person, page, read, move |opened, versions| {

@@ -16,6 +16,7 @@ mod hostile_sign_in;
 mod identity_feed;
 mod idp;
 mod launch;
+mod long_record;
 mod matching;
 mod moved_visits;
 mod own_objections;

@@ -1,0 +1,206 @@
+//! `skein torture`: a region of its own is broken again and again while senders keep it busy, and every message that was
+//! acknowledged is looked for: once in the journal, processed or on the error desk. The harm is what happens to machines:
+//! `kill -9` at any moment, also while starting, rebuilding and verifying; a process that stalls; pages of a file that were
+//! not yet written, or half.
+
+mod region;
+mod senders;
+mod tally;
+
+use crate::{
+    failure::{Failure, Outcome},
+    say,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use region::Region;
+use senders::Senders;
+use serde::Serialize;
+use std::{path::PathBuf, time::Duration};
+use tally::Tally;
+
+/// How it is done.
+pub struct Plan {
+    /// How many times.
+    pub rounds: u32,
+    /// What the harm and its moments are drawn from.
+    pub seed: u64,
+    /// One JSON line at the end, and nothing else on standard output.
+    pub json: bool,
+    /// Where the region lives; None: a folder of its own that is thrown away.
+    pub folder: Option<PathBuf>,
+}
+
+/// What is done to a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Harm {
+    /// Killed while it is busy.
+    Kill,
+    /// Killed, and killed again while it starts.
+    KillStarting,
+    /// Killed; then made again from the journal, and killed at that, twice.
+    KillRebuilding,
+    /// Stopped in its tracks for a while, then killed.
+    Stall,
+    /// Killed; of the derived state the last pages never reached the disk.
+    TearDerived,
+    /// Killed; behind the journal and the audit lies half of something that was not yet committed.
+    TearTruth,
+    /// Stopped as an upgrade does.
+    Stop,
+}
+
+impl Harm {
+    /// Killing is what happens most.
+    fn draw(random: &mut ChaCha8Rng) -> Harm {
+        match random.random_range(0..20) {
+            0..=6 => Harm::Kill,
+            7..=9 => Harm::KillStarting,
+            10 | 11 => Harm::KillRebuilding,
+            12 | 13 => Harm::Stall,
+            14..=16 => Harm::TearDerived,
+            17 | 18 => Harm::TearTruth,
+            _ => Harm::Stop,
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Default, Serialize)]
+struct Result {
+    rounds: u32,
+    /// Messages that were answered as received, with a fault or without.
+    acknowledged: u64,
+    /// Of them: once in the journal, and processed.
+    stored: u64,
+    /// Of them: once in the journal, and on the error desk.
+    parked: u64,
+    /// Of them: not in the journal.
+    lost: u64,
+    /// Messages that are in the journal more than once.
+    twice: u64,
+    seed: u64,
+}
+
+/// After so many rounds all that is derived is compared with a replay.
+const VERIFY_EVERY: u32 = 25;
+
+/// Do it.
+pub fn run(plan: &Plan) -> Outcome {
+    let own = std::env::temp_dir().join(format!("skein-torture-{}", std::process::id()));
+    let folder = plan.folder.clone().unwrap_or_else(|| own.clone());
+    let done = rounds(plan, folder);
+    if plan.folder.is_none() && done.is_ok() {
+        let _ = std::fs::remove_dir_all(&own);
+    }
+    let done = done?;
+    if plan.json {
+        say::line(&serde_json::to_string(&done).map_err(|error| Failure::found(error.to_string()))?);
+    } else {
+        say::line(&format!(
+            "{} rounds: {} messages acknowledged, {} of them processed, {} on the error desk, {} lost; {} twice (seed {})",
+            done.rounds, done.acknowledged, done.stored, done.parked, done.lost, done.twice, done.seed
+        ));
+    }
+    if done.lost > 0 || done.twice > 0 {
+        return Err(Failure::found(format!("{} messages were lost and {} are there twice", done.lost, done.twice)));
+    }
+    Ok(())
+}
+
+fn rounds(plan: &Plan, folder: PathBuf) -> Outcome<Result> {
+    let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
+    let mut region = Region::new(folder)?;
+    let mut senders = Senders::new(plan.seed);
+    let mut tally = Tally::default();
+    region.serve()?;
+    for round in 1..=plan.rounds {
+        let harm = Harm::draw(&mut random);
+        let busy = Duration::from_millis(random.random_range(20..1_200));
+        let working = senders.start(&region)?;
+        std::thread::sleep(busy);
+        harmed(&mut region, harm, &mut random)?;
+        senders.take_back(working)?;
+        region.serve()?;
+        tally.look(&region, &senders)?;
+        if tally.lost() > 0 || tally.twice() > 0 {
+            say::complain(&format!(
+                "round {round}, {harm:?} after {} ms: {} lost, {} twice; the region is in {}",
+                busy.as_millis(),
+                tally.lost(),
+                tally.twice(),
+                region.folder().display()
+            ));
+            break;
+        }
+        if round % VERIFY_EVERY == 0 {
+            region.stop()?;
+            region.verify()?;
+            region.serve()?;
+        }
+        if !plan.json {
+            let acknowledged = senders.acknowledged();
+            say::complain(&format!(
+                "round {round}: {harm:?} after {} ms; {acknowledged} acknowledged",
+                busy.as_millis()
+            ));
+        }
+    }
+    region.caught_up()?;
+    region.stop()?;
+    region.verify()?;
+    let (stored, parked) = tally.whole(&region, &senders)?;
+    Ok(Result {
+        rounds: plan.rounds,
+        acknowledged: senders.acknowledged(),
+        stored,
+        parked,
+        lost: tally.lost(),
+        twice: tally.twice(),
+        seed: plan.seed,
+    })
+}
+
+fn harmed(region: &mut Region, harm: Harm, random: &mut ChaCha8Rng) -> Outcome {
+    match harm {
+        Harm::Kill => region.kill(),
+        Harm::Stop => region.stop(),
+        Harm::KillStarting => {
+            region.kill()?;
+            for _ in 0..random.random_range(1..4) {
+                region.kill_after(&["serve"], Duration::from_millis(random.random_range(1..250)))?;
+            }
+            Ok(())
+        }
+        Harm::KillRebuilding => {
+            region.kill()?;
+            for _ in 0..2 {
+                region.kill_after(&["rebuild"], Duration::from_millis(random.random_range(1..400)))?;
+            }
+            Ok(())
+        }
+        Harm::Stall => {
+            region.signal("STOP")?;
+            std::thread::sleep(Duration::from_millis(random.random_range(50..800)));
+            region.signal("CONT")?;
+            std::thread::sleep(Duration::from_millis(random.random_range(0..50)));
+            region.kill()
+        }
+        Harm::TearDerived => {
+            region.kill()?;
+            let cut = random.random_range(1..64 << 10);
+            region.cut("derived.db-wal", cut)?;
+            region.cut("notify.db-wal", random.random_range(1..16 << 10))
+        }
+        Harm::TearTruth => {
+            region.kill()?;
+            for file in ["journal.db-wal", "audit.db-wal"] {
+                let mut half = vec![0u8; random.random_range(1..20_000)];
+                random.fill(&mut half[..]);
+                region.append(file, &half)?;
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The region that is broken: a folder, a configuration, and the process that serves it while it runs.
+
+use crate::failure::{Failure, Outcome, io_words};
+use std::{
+    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// What the practice's system shows to be let in.
+pub const TOKEN: &str = "the practice's token in a region that is tortured";
+/// How long a start may take.
+const START_SECONDS_MAX: u64 = 120;
+
+struct Running {
+    child: Child,
+    feed: SocketAddr,
+    http: SocketAddr,
+}
+
+/// A region that is broken.
+pub struct Region {
+    folder: PathBuf,
+    running: Option<Running>,
+}
+
+fn found(what: &str) -> impl FnOnce(std::io::Error) -> Failure + '_ {
+    move |error| Failure::found(format!("{what}: {}", io_words(&error)))
+}
+
+impl Region {
+    /// Configured, not served. The folder must be new or empty.
+    pub fn new(folder: PathBuf) -> Outcome<Self> {
+        let taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        if taken {
+            return Err(Failure::asked(format!(
+                "{} is not empty: a region is made there and broken; name a new folder",
+                folder.display()
+            )));
+        }
+        std::fs::create_dir_all(&folder).map_err(found("cannot make the folder"))?;
+        let region = Region { folder, running: None };
+        std::fs::write(region.config(), configuration()).map_err(found("cannot write the configuration"))?;
+        Ok(region)
+    }
+
+    /// The folder with the configuration and the data.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("skein.toml")
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Outcome<Command> {
+        let own = std::env::current_exe().map_err(found("cannot find this program"))?;
+        let mut command = Command::new(own);
+        command.args(arguments).arg("--config").arg(self.config()).stdin(Stdio::null());
+        Ok(command)
+    }
+
+    fn log(&self) -> Outcome<std::fs::File> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log"));
+        log.map_err(found("cannot write the log"))
+    }
+
+    /// Serve it, and wait until it says where.
+    pub fn serve(&mut self) -> Outcome {
+        let mut child = self
+            .command(&["serve"])?
+            .stdout(Stdio::piped())
+            .stderr(self.log()?)
+            .spawn()
+            .map_err(found("cannot start skein"))?;
+        let Some(stdout) = child.stdout.take() else { return Err(Failure::found("the region has no output")) };
+        let (lines, said) = mpsc::channel();
+        std::thread::spawn(move || {
+            BufReader::new(stdout).lines().map_while(std::result::Result::ok).try_for_each(|line| lines.send(line))
+        });
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        let mut feed = None;
+        loop {
+            let line = said.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let Ok(line) = line else {
+                let _ = child.kill();
+                let _ = child.wait();
+                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                let last = log.lines().last().unwrap_or("nothing").to_owned();
+                return Err(Failure::found(format!(
+                    "the region did not start again; it said: {last}; it is in {}",
+                    self.folder.display()
+                )));
+            };
+            if let Some(rest) = line.strip_prefix("feed adt at ") {
+                feed = rest.split(' ').next().and_then(|address| address.parse().ok());
+            } else if let Some((_, rest)) = line.split_once("://")
+                && let (Ok(http), Some(feed)) = (rest.trim_end_matches('/').parse(), feed)
+            {
+                self.running = Some(Running { child, feed, http });
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where messages and bundles go.
+    pub fn addresses(&self) -> Outcome<(SocketAddr, SocketAddr)> {
+        let running = self.running.as_ref().ok_or_else(|| Failure::found("the region is not served"))?;
+        Ok((running.feed, running.http))
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) -> Outcome {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        running.child.kill().map_err(found("cannot kill the region"))?;
+        running.child.wait().map_err(found("the region did not die"))?;
+        Ok(())
+    }
+
+    /// Tell the process something.
+    pub fn signal(&self, name: &str) -> Outcome {
+        let Some(running) = &self.running else { return Ok(()) };
+        let pid = running.child.id().to_string();
+        let told = Command::new("kill").args([&format!("-{name}"), &pid]).status().map_err(found("cannot run kill"))?;
+        if told.success() { Ok(()) } else { Err(Failure::found(format!("kill -{name} {pid} failed"))) }
+    }
+
+    /// Stop it as an upgrade does.
+    pub fn stop(&mut self) -> Outcome {
+        self.signal("INT")?;
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let status = running.child.wait().map_err(found("the region did not stop"))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::found(format!("told to stop, the region ended with {status}")))
+        }
+    }
+
+    /// Begin something and kill it after a while.
+    pub fn kill_after(&self, arguments: &[&str], after: Duration) -> Outcome {
+        let mut command = self.command(arguments)?;
+        let mut child =
+            command.stdout(Stdio::null()).stderr(self.log()?).spawn().map_err(found("cannot start skein"))?;
+        std::thread::sleep(after);
+        let _ = child.kill();
+        child.wait().map_err(found("the process did not die"))?;
+        Ok(())
+    }
+
+    /// What is derived is what the journal gives, and the audit trail is whole.
+    pub fn verify(&self) -> Outcome {
+        let output = self.command(&["verify"])?.output().map_err(found("cannot start skein"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Failure::found(format!("skein verify found: {said}; the region is in {}", self.folder.display())))
+    }
+
+    /// Cut the end off a file that need not be there.
+    pub fn cut(&self, name: &str, bytes: u64) -> Outcome {
+        let path = self.data().join(name);
+        let Ok(about) = std::fs::metadata(&path) else { return Ok(()) };
+        let file = std::fs::OpenOptions::new().write(true).open(&path).map_err(found("cannot tear a file"))?;
+        file.set_len(about.len().saturating_sub(bytes)).map_err(found("cannot tear a file"))
+    }
+
+    /// Put bytes behind the end of a file, where a write had only begun.
+    pub fn append(&self, name: &str, bytes: &[u8]) -> Outcome {
+        let path = self.data().join(name);
+        let Ok(mut file) = std::fs::OpenOptions::new().write(true).open(&path) else { return Ok(()) };
+        file.seek(SeekFrom::End(0)).map_err(found("cannot tear a file"))?;
+        file.write_all(bytes).map_err(found("cannot tear a file"))
+    }
+
+    /// Wait until all that is in the journal is processed.
+    pub fn caught_up(&self) -> Outcome {
+        let (_, http) = self.addresses()?;
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        loop {
+            let (status, body) = super::senders::request(http, "GET", "/health", None, b"")
+                .map_err(|error| Failure::found(format!("the region does not say how it is: {error}")))?;
+            let health: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            if status == 200 && health.get("received").is_some() && health.get("received") == health.get("processed") {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::found(format!("the region does not come to the end of its journal: {health}")));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+fn configuration() -> String {
+    let token = blake3::hash(TOKEN.as_bytes()).to_hex();
+    format!(
+        r#"[region]
+code = "torture"
+name = "A region that is broken on purpose"
+data = "data"
+
+[http]
+address = "127.0.0.1:0"
+
+[[feed]]
+name = "adt"
+source = "hospital"
+mllp = "127.0.0.1:0"
+
+[[feed]]
+name = "gp"
+source = "practice"
+token_hash = "blake3:{token}"
+
+[[source]]
+source = "hospital"
+name = "Hospital"
+kind = "hospital"
+ods = "RXT"
+
+[[source]]
+source = "practice"
+name = "Practice"
+kind = "gp"
+ods = "X99999"
+"#
+    )
+}

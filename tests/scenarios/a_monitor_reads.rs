@@ -1,0 +1,84 @@
+//! What a monitor reads: every number that the alert rules and the dashboard speak of is there, and nobody's data.
+
+use crate::harness::{Region, Setup, http, say};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path};
+
+const METRICS: &str = "[metrics]\naddress = \"127.0.0.1:0\"\n";
+
+fn region() -> (Region, SocketAddr) {
+    let mut region = Region::prepared(Setup { more: METRICS.into(), ..Setup::default() });
+    region.serve();
+    let metrics = region.metrics().expect("the region says where a monitor reads");
+    (region, metrics)
+}
+
+fn scrape(metrics: SocketAddr) -> String {
+    let answer = http::request(metrics, "GET", "/metrics", &[], b"").expect(200);
+    assert!(answer.header("content-type").unwrap_or_default().starts_with("application/openmetrics-text"));
+    answer.text()
+}
+
+/// Names of metrics in a text: words that begin with `skein_`.
+fn names(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("skein_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn value(text: &str, begins: &str) -> Option<f64> {
+    text.lines().find(|line| line.starts_with(begins))?.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn every_number_of_the_alert_rules_and_the_dashboard_is_measured() {
+    let (region, metrics) = region();
+    let mut sender = region.sender("rcb-adt");
+    assert_eq!(sender.send(&say::Adt::new("A01", "1001", "20250301120000").bytes()).code(), "AA");
+    // A fault, so that the desk has something to count.
+    let nobody = b"MSH|^~\\&|PAS|RCB|ROUTE|ROUTE|20250301120000||ADT^A08|F1|P|2.4\rEVN|A08|20250301120000\rPID|1||||NOBODY\rPV1|1|N\r";
+    sender.send(nobody);
+    region.until_caught_up();
+    http::request(region.http(), "GET", "/record/none", &[], b"");
+    let text = scrape(metrics);
+    let there = names(&text);
+    // There only when it happens: somebody subscribed; a source with a usual silence.
+    let seldom = ["skein_subscriptions", "skein_source_quiet_after_seconds"];
+    for file in ["alerts.yml", "grafana.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-it/monitoring").join(file);
+        let rules = std::fs::read_to_string(path).unwrap();
+        let wanted = names(&rules);
+        assert!(wanted.len() > 8, "{file} speaks of {} numbers", wanted.len());
+        for name in wanted.iter().filter(|name| !seldom.contains(&name.as_str())) {
+            assert!(there.contains(name), "{file} speaks of {name}, which is not measured:\n{text}");
+        }
+    }
+    assert!(value(&text, "skein_source_messages_total{source=\"rcb\"}").unwrap_or(0.0) >= 1.0, "{text}");
+    assert_eq!(value(&text, "skein_processing_stopped"), Some(0.0));
+    assert_eq!(value(&text, "skein_waiting_entries"), Some(0.0));
+    assert!(value(&text, "skein_disk_free_bytes").unwrap_or(0.0) > 0.0);
+    assert!(text.trim_end().ends_with("# EOF"), "OpenMetrics ends so");
+}
+
+#[test]
+fn a_monitor_reads_nothing_about_a_person_and_no_path() {
+    let (region, metrics) = region();
+    let message = say::Adt::new("A01", "1001", "20250301120000").traced("9990000018").named("SECRET^SURNAME").bytes();
+    assert_eq!(region.sender("rcb-adt").send(&message).code(), "AA");
+    region.until_caught_up();
+    http::request(region.http(), "GET", "/record/9990000018?name=SECRET", &[], b"");
+    http::request(region.http(), "GET", "/9990000018/SECRET", &[], b"");
+    let text = scrape(metrics);
+    for private in ["9990000018", "SECRET", "SURNAME", "1001"] {
+        assert!(!text.contains(private), "{private} is in\n{text}");
+    }
+    // Its own listener alone: not where users and systems come in.
+    assert_eq!(http::request(region.http(), "GET", "/metrics", &[], b"").status, 404);
+}
+
+#[test]
+fn a_process_says_that_it_lives_and_that_it_is_ready() {
+    let region = Region::start();
+    assert_eq!(http::request(region.http(), "GET", "/healthz", &[], b"").expect(200).text(), "alive\n");
+    assert_eq!(http::request(region.http(), "GET", "/readyz", &[], b"").expect(200).text(), "ready\n");
+}
