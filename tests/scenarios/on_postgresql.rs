@@ -94,6 +94,12 @@ fn a_database_that_goes_away_loses_nothing_and_processing_goes_on_by_itself() {
         }
         done.store(true, Ordering::Relaxed);
     });
+    // It waits a moment before it tries again, and says so.
+    let begin = Instant::now();
+    while http::request(region.http(), "GET", "/health", &[], b"").status != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not go on: {}", region.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     region.until_caught_up();
     let found = region.read("/Patient?identifier=1001");
     let id = found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();

@@ -20,7 +20,7 @@ pub enum StoreError {
     #[error("database: {0}")]
     Engine(String),
     /// The database cannot be reached just now. What was acknowledged is there, nothing else is; it is tried again.
-    #[error("the database cannot be reached ({0}): nothing was stored and nothing was acknowledged; try again later")]
+    #[error("the database cannot be reached ({0}): nothing was acknowledged; try again later")]
     Away(String),
 }
 

@@ -92,7 +92,8 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
             if let Err(error) = &outcome
                 && passes(error)
             {
-                fail(&health, error);
+                tracing::warn!(%error, "processing waits and is tried again; what is acknowledged is safe in the journal");
+                health.send_replace(Some(error.to_string()));
                 // Nothing that was not committed is kept. There may be room again, or the database be there again, at any time.
                 while outcome.as_ref().is_err_and(passes) && !stopping.load(Ordering::Acquire) {
                     std::thread::sleep(FULL_PAUSE);

@@ -112,6 +112,11 @@ impl People {
         }
     }
 
+    /// More than that did not become true: the next undoing loads everybody.
+    pub(crate) fn doubt(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
     /// What was put in since the batch began did not become true: load everybody anew.
     pub(crate) fn undo(&self, writer: &Writer) -> Result<(), StoreError> {
         if self.changed.load(Ordering::Relaxed) {

@@ -196,6 +196,15 @@ impl Connection {
         }
     }
 
+    /// Changes when the connection was lost and made again: what was committed last may be gone then, where the database need
+    /// not wait for a disk.
+    pub fn generation(&self) -> u64 {
+        match self {
+            Connection::Sqlite(_) => 0,
+            Connection::Postgres(session) => session.connections(),
+        }
+    }
+
     /// Put the database's files in order: nothing more comes for a while.
     pub fn settle(&self) -> Result<(), StoreError> {
         match self {

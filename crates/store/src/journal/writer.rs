@@ -27,6 +27,8 @@ pub(super) struct JournalWriter {
     names: HashMap<String, i64>,
     codec: codec::Codec,
     stopped: Arc<AtomicBool>,
+    /// The newest entry that was acknowledged here.
+    newest: u64,
 }
 
 /// Entries of one identity, oldest first: where each is, and the digest of its bytes.
@@ -41,7 +43,7 @@ struct Written {
 
 impl JournalWriter {
     pub fn new(connection: Connection, codec: codec::Codec, stopped: Arc<AtomicBool>) -> Self {
-        JournalWriter { connection, names: HashMap::new(), codec, stopped }
+        JournalWriter { connection, names: HashMap::new(), codec, stopped, newest: 0 }
     }
 
     pub fn run(mut self, inbox: &Receiver<Order>, head: &watch::Sender<u64>) {
@@ -115,16 +117,31 @@ impl JournalWriter {
     }
 
     fn write(&mut self, batch: &[Append]) -> Result<(Vec<Receipt>, Option<u64>), StoreError> {
-        let names = &self.names;
-        let written = self.connection.transact(|connection| store(connection, names, batch))?;
+        let (names, acknowledged) = (&self.names, self.newest);
+        let written = self.connection.transact(|connection| {
+            let head = super::reader::head(connection)?;
+            if head < acknowledged {
+                return Err(StoreError::Stopped(format!(
+                    "the journal ends at entry {head}, and entry {acknowledged} was acknowledged: the database was put back \
+                     to an earlier state"
+                )));
+            }
+            store(connection, names, head, batch)
+        })?;
+        self.newest = written.newest.unwrap_or(self.newest);
         // Only now are the numbers of new names certain to be on disk.
         self.names.extend(written.learnt);
         Ok((written.receipts, written.newest))
     }
 }
 
-/// Store a batch within a transaction: what is there already is not stored again.
-fn store(connection: &Connection, names: &HashMap<String, i64>, batch: &[Append]) -> Result<Written, StoreError> {
+/// Store a batch after `head` within a transaction: what is there already is not stored again.
+fn store(
+    connection: &Connection,
+    names: &HashMap<String, i64>,
+    head: u64,
+    batch: &[Append],
+) -> Result<Written, StoreError> {
     let mut learnt: HashMap<String, i64> = HashMap::new();
     let mut number = |text: &str| match names.get(text).or_else(|| learnt.get(text)) {
         Some(id) => Ok(*id),
@@ -139,7 +156,7 @@ fn store(connection: &Connection, names: &HashMap<String, i64>, batch: &[Append]
         .map(|append| append.entry.ident.as_deref().map(|ident| ident_hash(&append.entry.source, ident)))
         .collect();
     let mut known = known(connection, idents.iter().flatten())?;
-    let mut next = super::reader::head(connection)? + 1;
+    let mut next = head + 1;
     let first = next;
     let mut receipts = Vec::with_capacity(batch.len());
     // The answers of this batch, for repeats within it.

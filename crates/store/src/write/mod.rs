@@ -59,6 +59,8 @@ pub struct Writer {
     pending_dictionaries: Vec<(u32, u8, Vec<u8>)>,
     activity: HashMap<i64, Activity>,
     domains: HashSet<String>,
+    /// The position committed last, and the connection that said so.
+    committed: (u64, u64),
     /// Resources of which others may have to hear, by the `seq` that changed them, until its row of the change feed is written.
     touched: Vec<(u64, ResourceType, ResourceId)>,
 }
@@ -98,6 +100,7 @@ impl Writer {
             pending_dictionaries: Vec::new(),
             activity: HashMap::new(),
             domains: HashSet::new(),
+            committed: (0, 0),
             touched: Vec::new(),
         };
         writer.reload()?;
@@ -105,6 +108,7 @@ impl Writer {
     }
 
     fn reload(&mut self) -> Result<(), StoreError> {
+        self.committed = (self.applied()?, self.connection.generation());
         self.sources.clear();
         self.sources.extend(
             self.connection
@@ -146,8 +150,21 @@ impl Writer {
     }
 
     /// Begin a batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] also where the connection was made again and the database is not where it was left: go on from
+    /// [`Writer::applied`] after a [`Writer::rollback`].
     pub fn begin(&mut self) -> Result<(), StoreError> {
-        self.connection.begin()
+        self.connection.begin()?;
+        let (committed, generation) = self.committed;
+        if self.connection.generation() != generation {
+            let applied = self.applied()?;
+            if applied != committed {
+                return Err(StoreError::Away(format!("it came back at entry {applied} and was left at {committed}")));
+            }
+            self.committed = (committed, self.connection.generation());
+        }
+        Ok(())
     }
 
     /// Make the batch visible and note the position it reaches.
@@ -168,6 +185,7 @@ impl Writer {
             )?;
         }
         self.connection.commit()?;
+        self.committed.0 = applied;
         for (id, kind, bytes) in std::mem::take(&mut self.pending_dictionaries) {
             self.codec.learn(id, kind, &bytes)?;
         }

@@ -108,15 +108,16 @@ fn a_derived_state_whose_connection_is_cut_is_as_it_says_it_is() {
     let (derived, mut writer) = home.derived();
     let kind = ResourceType::Observation;
     let mut failures = 0;
-    cutting(&home, || {
-        let mut reached = writer.applied().unwrap_or(0);
-        while reached < 120 {
-            std::thread::sleep(Duration::from_millis(3));
+    let reached = cutting(&home, || {
+        let mut reached = 0;
+        // Long enough for cuts to fall into batches.
+        while reached < 120 || failures < 3 {
             let next = reached + 1;
             let mut batch = || {
                 writer.begin()?;
                 let version = u32::try_from(next).unwrap();
                 writer.put(&row(&derived, 1, kind, 1, version, &format!("{{\"n\":{next}}}")), next)?;
+                std::thread::sleep(Duration::from_millis(3));
                 writer.commit(next)
             };
             if batch().is_err() {
@@ -131,12 +132,47 @@ fn a_derived_state_whose_connection_is_cut_is_as_it_says_it_is() {
                 }
             };
         }
+        reached
     });
-    assert!(failures > 0, "no connection was cut");
     let id = ResourceId { patient: PatientKey(1), local: 1 };
     let snapshot = derived.snapshot().unwrap();
     let versions: Vec<u64> = snapshot.versions(id, kind).unwrap().iter().map(|row| row.seq).collect();
-    assert_eq!(versions, (1..=120).rev().collect::<Vec<_>>(), "each once");
+    assert_eq!(versions, (1..=reached).rev().collect::<Vec<_>>(), "each once");
+}
+
+/// What a crash of the database takes of the derived state is made again, and not jumped over.
+#[test]
+fn a_database_that_went_back_is_noticed_before_anything_is_written() {
+    let home = Home::postgres();
+    let folder = home.hold();
+    let (derived, mut writer) = store::Derived::open(&folder).unwrap();
+    let journal = Journal::open(&folder).unwrap();
+    for seq in 1..=3 {
+        journal.append_blocking(entry(None, b"x")).unwrap();
+        writer.begin().unwrap();
+        writer.commit(seq).unwrap();
+    }
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let database = home.database.as_ref().unwrap();
+    database.sql(cut);
+    std::thread::sleep(Duration::from_millis(100));
+    writer.begin().unwrap();
+    writer.commit(4).unwrap();
+    assert_eq!(derived.snapshot().unwrap().seq(), 4, "nothing was lost: it goes on");
+    home.tamper("derived.db", "UPDATE meta SET value = '2' WHERE key = 'applied'");
+    home.tamper("journal.db", "DELETE FROM entry WHERE pos = 3");
+    database.sql(cut);
+    std::thread::sleep(Duration::from_millis(100));
+    let said = writer.begin().unwrap_err();
+    assert!(matches!(said, StoreError::Away(_)), "{said}");
+    writer.rollback().unwrap();
+    assert_eq!(writer.applied().unwrap(), 2);
+    writer.begin().unwrap();
+    writer.commit(3).unwrap();
+    let said = journal.append_blocking(entry(None, b"x")).unwrap_err();
+    assert!(matches!(said, StoreError::Stopped(_)) && said.to_string().contains("entry 3 was acknowledged"), "{said}");
+    journal.close();
 }
 
 #[test]

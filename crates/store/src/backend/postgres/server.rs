@@ -62,7 +62,10 @@ impl Server {
                 ));
             }
             (None, false) => config.ssl_mode(SslMode::Disable),
-            (Some(_), _) => config.ssl_mode(SslMode::Require),
+            (Some(_), _) if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_))) => {
+                config.ssl_mode(SslMode::Require)
+            }
+            (Some(_), _) => config.ssl_mode(SslMode::Disable),
         };
         config.application_name("skein").connect_timeout(CONNECT_TIME_MAX).keepalives_idle(Duration::from_secs(30));
         Ok(Server { config: Arc::new(config), tls })

@@ -66,6 +66,8 @@ pub(crate) struct Session {
     token: i64,
     batch: Cell<i64>,
     cursors: Cell<u64>,
+    /// How often it has connected.
+    connections: Cell<u64>,
 }
 
 impl Session {
@@ -89,6 +91,7 @@ impl Session {
             token: i64::from_le_bytes(token),
             batch: Cell::new(0),
             cursors: Cell::new(0),
+            connections: Cell::new(0),
         };
         session.client()?;
         Ok(session)
@@ -125,6 +128,7 @@ impl Session {
             self.be_the_only_one(&client)?;
         }
         *self.client.borrow_mut() = Some(client.clone());
+        self.connections.set(self.connections.get() + 1);
         Ok(client)
     }
 
@@ -222,8 +226,24 @@ impl Session {
         early.unwrap_or_else(|| wait(done)).map_err(|error| failure(&error))
     }
 
-    /// The rows of a statement, all of them.
+    /// How often it has connected: another number says that the database may have gone back to an earlier state.
+    pub fn connections(&self) -> u64 {
+        self.connections.get()
+    }
+
+    /// The rows of a statement, all of them. A reader whose connection broke asks once more.
     pub fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        match self.query_once(sql, values) {
+            Err(StoreError::Away(_))
+                if self.transaction.get() == Transaction::None && self.purpose == Purpose::Read =>
+            {
+                self.query_once(sql, values)
+            }
+            found => found,
+        }
+    }
+
+    fn query_once(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         let client = self.client()?;
         let statement = self.prepare(&client, sql, values)?;
         let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
