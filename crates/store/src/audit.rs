@@ -292,43 +292,40 @@ impl AuditReader {
 
     /// The newest entries about a person.
     pub fn about(&self, person: PersonKey, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        let entries = self.connection.all(
+        self.connection.all(
             "SELECT n, at, person, \"user\", body FROM entry WHERE person = ?1 ORDER BY n DESC LIMIT ?2",
             values![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
             read,
-        )?;
-        Ok(entries)
+        )
     }
 
     /// One entry.
     pub fn entry(&self, n: u64) -> Result<Option<AuditEntry>, StoreError> {
-        Ok(self.connection.one(
+        self.connection.one(
             "SELECT n, at, person, \"user\", body FROM entry WHERE n = ?1",
             values![n.cast_signed()],
             read,
-        )?)
+        )
     }
 
     /// The newest entries of a user since a time.
     pub fn by_user(&self, user: &str, since: Timestamp, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let entries = self.connection.all(
+        self.connection.all(
             "SELECT n, at, person, \"user\", body FROM entry WHERE \"user\" = ?1 AND at >= ?2 ORDER BY n DESC LIMIT ?3",
             values![user, since.as_microsecond(), limit],
             read,
-        )?;
-        Ok(entries)
+        )
     }
 
     /// Entries after `after`, oldest first.
     pub fn after(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let entries = self.connection.all(
+        self.connection.all(
             "SELECT n, at, person, \"user\", body FROM entry WHERE n > ?1 ORDER BY n LIMIT ?2",
             values![after.cast_signed(), limit],
             read,
-        )?;
-        Ok(entries)
+        )
     }
 
     /// The number of the newest entry; 0 when there is none.
@@ -352,7 +349,7 @@ impl AuditReader {
 
     /// The text of policies by their version.
     pub fn policy(&self, version: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.connection.one("SELECT files FROM policy WHERE version = ?1", values![version], |row| row.get(0))?)
+        self.connection.one("SELECT files FROM policy WHERE version = ?1", values![version], |row| row.get(0))
     }
 
     /// Walk the chain. Gives the number of entries. `heads`: those that were written and signed while it grew; each must

@@ -150,7 +150,7 @@ impl AuditReader {
     ) -> Result<u32, StoreError> {
         let sql =
             "SELECT count(*) FROM matter WHERE \"user\" = ?1 AND kind = ?2 AND at >= ?3 AND (?4 IS NULL OR about = ?4)";
-        Ok(self.connection.only(sql, values![user, kind as u8, since.as_microsecond(), about], |row| row.get(0))?)
+        self.connection.only(sql, values![user, kind as u8, since.as_microsecond(), about], |row| row.get(0))
     }
 
     /// What was opened of a kind, newest first: what waits, or what is settled.

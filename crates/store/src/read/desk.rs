@@ -89,7 +89,7 @@ fn read_problem(row: &Row<'_>) -> Result<Problem, StoreError> {
 }
 
 pub(crate) fn problem_row(connection: &Connection, pos: u64) -> Result<Option<Problem>, StoreError> {
-    Ok(connection.one(&format!("{PROBLEM} WHERE p.pos = ?1"), values![pos.cast_signed()], read_problem)?)
+    connection.one(&format!("{PROBLEM} WHERE p.pos = ?1"), values![pos.cast_signed()], read_problem)
 }
 impl Snapshot {
     /// Messages on the error desk: newest first, from before `before`, with these statuses (empty: all) and source.
@@ -105,12 +105,11 @@ impl Snapshot {
         let sql = format!(
             "{PROBLEM} WHERE p.pos < ?1 AND (?2 IS NULL OR s.name = ?2) {of_status} ORDER BY p.pos DESC LIMIT ?3"
         );
-        let problems = self.connection()?.all(
+        self.connection()?.all(
             &sql,
             values![before.map_or(i64::MAX, u64::cast_signed), source, i64::try_from(limit).unwrap_or(i64::MAX)],
             read_problem,
-        )?;
-        Ok(problems)
+        )
     }
 
     /// One message on the error desk.
@@ -120,7 +119,7 @@ impl Snapshot {
 
     /// How many messages each feed has on the error desk, by status.
     pub fn problem_counts(&self) -> Result<Vec<(String, String, ProblemStatus, u64)>, StoreError> {
-        let counts = self.connection()?.all(
+        self.connection()?.all(
             "SELECT s.name, p.feed, p.status, count(*) FROM problem p JOIN source s ON s.id = p.source
              GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
             &[],
@@ -132,8 +131,7 @@ impl Snapshot {
                     row.get::<i64>(3)?.cast_unsigned(),
                 ))
             },
-        )?;
-        Ok(counts)
+        )
     }
 
     /// The parked lanes among these patients, and the message each waits for.

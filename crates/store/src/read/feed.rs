@@ -46,7 +46,7 @@ pub(crate) fn is_told_of(kind: ResourceType) -> bool {
 impl Snapshot {
     /// The change feed after `seq`: each entry with the patients it touched.
     pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Vec<PatientKey>)>, StoreError> {
-        let changes = self.connection()?.all(
+        self.connection()?.all(
             "SELECT seq, patients FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
             values![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
             |row| {
@@ -54,13 +54,12 @@ impl Snapshot {
                 let patients = patients_of(&patients.unwrap_or_default());
                 Ok((row.get::<i64>(0)?.cast_unsigned(), patients))
             },
-        )?;
-        Ok(changes)
+        )
     }
 
     /// The change feed after `seq`, whole.
     pub fn feed_after(&self, seq: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError> {
-        let rows = self.connection()?.all(
+        self.connection()?.all(
             "SELECT seq, received, patients, decision, touched FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
             values![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
             |row| {
@@ -74,8 +73,7 @@ impl Snapshot {
                     touched: touched_of(&touched.unwrap_or_default()),
                 })
             },
-        )?;
-        Ok(rows)
+        )
     }
 }
 

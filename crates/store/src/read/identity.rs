@@ -38,17 +38,16 @@ fn read_review(row: &Row<'_>) -> Result<Review, StoreError> {
 }
 
 pub(crate) fn review_row(connection: &Connection, pair: Pair) -> Result<Option<Review>, StoreError> {
-    Ok(connection.one(
+    connection.one(
         &format!("{REVIEW} WHERE a = ?1 AND b = ?2"),
         values![pair.a.0.cast_signed(), pair.b.0.cast_signed()],
         read_review,
-    )?)
+    )
 }
 
 pub(crate) fn reviews_of(connection: &Connection, patient: PatientKey) -> Result<Vec<Review>, StoreError> {
     let sql = format!("{REVIEW} WHERE a = ?1 UNION ALL {REVIEW} WHERE b = ?1 ORDER BY 1, 2");
-    let reviews = connection.all(&sql, values![patient.0.cast_signed()], read_review)?;
-    Ok(reviews)
+    connection.all(&sql, values![patient.0.cast_signed()], read_review)
 }
 
 pub(crate) fn assertions_of(connection: &Connection, patient: PatientKey) -> Result<Vec<Assertion>, StoreError> {
@@ -86,12 +85,11 @@ impl Snapshot {
              AND (score < ?3 OR score = ?3 AND (a > ?4 OR a = ?4 AND b > ?5))
              ORDER BY score DESC, a, b LIMIT ?6"
         );
-        let reviews = self.connection()?.all(
+        self.connection()?.all(
             &sql,
             values![status as u8, kind.map(|kind| kind as u8), score, a, b, i64::try_from(limit).unwrap_or(i64::MAX)],
             read_review,
-        )?;
-        Ok(reviews)
+        )
     }
 
     /// One review.
@@ -106,18 +104,13 @@ impl Snapshot {
 
     /// How many reviews there are, by kind and status.
     pub fn review_counts(&self) -> Result<Vec<(ReviewKind, ReviewStatus, u64)>, StoreError> {
-        let counts = self.connection()?.all(
-            "SELECT kind, status, count(*) FROM review GROUP BY 1, 2 ORDER BY 1, 2",
-            &[],
-            |row| {
-                Ok((
-                    ReviewKind::from_code(row.get(0)?),
-                    ReviewStatus::from_code(row.get(1)?),
-                    row.get::<i64>(2)?.cast_unsigned(),
-                ))
-            },
-        )?;
-        Ok(counts)
+        self.connection()?.all("SELECT kind, status, count(*) FROM review GROUP BY 1, 2 ORDER BY 1, 2", &[], |row| {
+            Ok((
+                ReviewKind::from_code(row.get(0)?),
+                ReviewStatus::from_code(row.get(1)?),
+                row.get::<i64>(2)?.cast_unsigned(),
+            ))
+        })
     }
 
     /// What stewards said of a patient and others, oldest first, taken-back ones included.

@@ -145,20 +145,20 @@ impl Snapshot {
              UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 AND seq <= ?4 AND seq_to > ?4
              LIMIT 1"
         );
-        Ok(self.connection()?.one(
+        self.connection()?.one(
             &sql,
             values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.cast_signed()],
             read_row,
-        )?)
+        )
     }
 
     /// What is stored of a resource now, with its folding state.
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<crate::Current>, StoreError> {
-        Ok(self.connection()?.one(
+        self.connection()?.one(
             crate::write::current_sql(),
             values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
             crate::write::read_current,
-        )?)
+        )
     }
 
     /// Every version of a resource, newest first.
@@ -167,12 +167,7 @@ impl Snapshot {
             "SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3
              UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 ORDER BY 4 DESC"
         );
-        let rows = self.connection()?.all(
-            &sql,
-            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
-            read_row,
-        )?;
-        Ok(rows)
+        self.connection()?.all(&sql, values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_row)
     }
 
     /// The types of resources that exist under this id (an id alone does not say its type).
@@ -239,7 +234,7 @@ impl Snapshot {
     /// Every source and its last sign of life, by name.
     pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
         let time = |at: Option<i64>| at.filter(|at| *at > 0).and_then(|at| Timestamp::from_microsecond(at).ok());
-        let sources = self.connection()?.all(
+        self.connection()?.all(
             "SELECT name, profile, messages, last_received, last_happened FROM source ORDER BY name",
             &[],
             |row| {
@@ -251,8 +246,7 @@ impl Snapshot {
                     last_happened: time(row.get(4)?),
                 })
             },
-        )?;
-        Ok(sources)
+        )
     }
 
     /// When a source was last heard at `seq`. `is_message` tells messages from decisions by their journal position.
@@ -284,16 +278,16 @@ impl Snapshot {
     /// What changes with every change of a source's profile.
     pub fn profiles_mark(&self) -> Result<i64, StoreError> {
         let sql = "SELECT COALESCE(MAX(profile_seq), -1) FROM source";
-        Ok(self.connection()?.only(sql, &[], |row| row.get(0))?)
+        self.connection()?.only(sql, &[], |row| row.get(0))
     }
 
     /// The source of a patient's resources.
     pub fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
-        Ok(self.connection()?.one(
+        self.connection()?.one(
             "SELECT s.name FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
             values![patient.0.cast_signed()],
             |row| row.get(0),
-        )?)
+        )
     }
 
     /// People and resources in all: for the status page. Counts whole tables.

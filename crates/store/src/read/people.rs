@@ -134,34 +134,32 @@ impl Snapshot {
 
     /// The person a patient was at `at`.
     pub fn person_of(&self, patient: PatientKey, at: u64) -> Result<Option<PersonKey>, StoreError> {
-        Ok(self.connection()?.one(
+        self.connection()?.one(
             "SELECT person FROM link WHERE patient = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
             values![patient.0.cast_signed(), at.cast_signed()],
             |row| Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned())),
-        )?)
+        )
     }
 
     /// The patients a person was at `at`.
     pub fn patients_of(&self, person: PersonKey, at: u64) -> Result<Vec<PatientKey>, StoreError> {
-        let patients = self.connection()?.all("SELECT patient FROM link WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY seq_from, patient", values![person.0.cast_signed(), at.cast_signed()], |row| {
+        self.connection()?.all("SELECT patient FROM link WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY seq_from, patient", values![person.0.cast_signed(), at.cast_signed()], |row| {
                 Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned()))
-            })?;
-        Ok(patients)
+            })
     }
 
     /// The patients that are or ever were a person, in the order they came to be.
     pub fn ever_of(&self, person: PersonKey, limit: usize) -> Result<Vec<PatientKey>, StoreError> {
-        let patients = self.connection()?.all(
+        self.connection()?.all(
             "SELECT patient, min(seq_from) FROM link WHERE person = ?1 GROUP BY patient ORDER BY 2, 1 LIMIT ?2",
             values![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
             |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
-        )?;
-        Ok(patients)
+        )
     }
 
     /// Every statement that this patient is a person, oldest first.
     pub fn links(&self, patient: PatientKey) -> Result<Vec<LinkRow>, StoreError> {
-        let links = self.connection()?.all(
+        self.connection()?.all(
             "SELECT person, seq_from, seq_to, reason FROM link WHERE patient = ?1 ORDER BY seq_from",
             values![patient.0.cast_signed()],
             |row| {
@@ -173,23 +171,22 @@ impl Snapshot {
                     reason: row.get(3)?,
                 })
             },
-        )?;
-        Ok(links)
+        )
     }
 
     /// The patient this one was merged into at `at`, if it was.
     pub fn survivor(&self, loser: PatientKey, at: u64) -> Result<Option<PatientKey>, StoreError> {
-        Ok(self.connection()?.one(
+        self.connection()?.one(
             "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
                  AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
             values![loser.0.cast_signed(), at.cast_signed()],
             |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
-        )?)
+        )
     }
 
     /// The visits moved away from or to a patient, as of `at`.
     pub fn moves(&self, patient: PatientKey, at: u64) -> Result<Vec<MoveRow>, StoreError> {
-        let moves = self.connection()?.all(
+        self.connection()?.all(
             "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
              AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local",
             values![patient.0.cast_signed(), at.cast_signed()],
@@ -202,8 +199,7 @@ impl Snapshot {
                     target: PatientKey(row.get::<i64>(2)?.cast_unsigned()),
                 })
             },
-        )?;
-        Ok(moves)
+        )
     }
 
     /// Patients that match. Directories never do.
@@ -257,8 +253,7 @@ impl Snapshot {
         if system == fhir::nhs::SYSTEM {
             return Ok(true);
         }
-        let found = self.connection()?.has("SELECT 1 FROM domain WHERE system = ?1", values![system])?;
-        Ok(found)
+        self.connection()?.has("SELECT 1 FROM domain WHERE system = ?1", values![system])
     }
 
     /// Resources with this identifier.

@@ -64,7 +64,7 @@ impl Writer {
 
     /// The model that weighs who is who, in force since it was put.
     pub fn model(&self) -> Result<Option<String>, StoreError> {
-        Ok(self.connection.one("SELECT value FROM meta WHERE key = 'model'", &[], |row| row.get(0))?)
+        self.connection.one("SELECT value FROM meta WHERE key = 'model'", &[], |row| row.get(0))
     }
 
     /// From now on this is the model.
@@ -136,20 +136,20 @@ impl Writer {
 
     /// Why a patient is the person it is now (JSON), and since when.
     pub fn link_reason(&self, patient: PatientKey) -> Result<Option<(String, u64)>, StoreError> {
-        Ok(self.connection.one(
+        self.connection.one(
             "SELECT reason, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL",
             values![patient.0.cast_signed()],
             |row| Ok((row.get(0)?, row.get::<i64>(1)?.cast_unsigned())),
-        )?)
+        )
     }
 
     /// Whom a patient was linked to until `seq`, and why.
     pub fn link_until(&self, patient: PatientKey, seq: u64) -> Result<Option<(PersonKey, String)>, StoreError> {
-        Ok(self.connection.one(
+        self.connection.one(
             "SELECT person, reason FROM link WHERE patient = ?1 AND seq_to = ?2",
             values![patient.0.cast_signed(), seq.cast_signed()],
             |row| Ok((PersonKey(row.get::<i64>(0)?.cast_unsigned()), row.get(1)?)),
-        )?)
+        )
     }
 
     /// Everybody, see [`crate::Snapshot::each_patient`], this batch included; the facts are for [`crate::read_facts`], on

@@ -310,11 +310,11 @@ impl Writer {
 
     /// What is stored of a resource now, this batch included.
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Current>, StoreError> {
-        Ok(self.connection.one(
+        self.connection.one(
             current_sql(),
             values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
             read_current,
-        )?)
+        )
     }
 
     /// Store a resource as of `seq`. A version above 1 moves the current one to the history.

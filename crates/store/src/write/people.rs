@@ -19,7 +19,7 @@ pub struct NewLink<'a> {
 impl Writer {
     /// Whether anything is known of this patient.
     pub fn knows(&self, patient: PatientKey) -> Result<bool, StoreError> {
-        Ok(self.connection.has("SELECT 1 FROM patient WHERE patient = ?1", values![patient.0.cast_signed()])?)
+        self.connection.has("SELECT 1 FROM patient WHERE patient = ?1", values![patient.0.cast_signed()])
     }
 
     /// What is known of a patient.
@@ -73,11 +73,11 @@ impl Writer {
 
     /// The person a patient is now, and since when.
     pub fn link(&self, patient: PatientKey) -> Result<Option<(PersonKey, u64)>, StoreError> {
-        Ok(self.connection.one(
+        self.connection.one(
             "SELECT person, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL",
             values![patient.0.cast_signed()],
             |row| Ok((PersonKey(row.get::<i64>(0)?.cast_unsigned()), row.get::<i64>(1)?.cast_unsigned())),
-        )?)
+        )
     }
 
     /// Point a patient to a person from `seq` on.
@@ -98,21 +98,20 @@ impl Writer {
 
     /// The patient this one was merged into, if it was.
     pub fn survivor(&self, loser: PatientKey) -> Result<Option<PatientKey>, StoreError> {
-        Ok(self.connection.one(
+        self.connection.one(
             "SELECT survivor FROM merged WHERE loser = ?1 AND seq_to IS NULL AND survivor IS NOT NULL",
             values![loser.0.cast_signed()],
             |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
-        )?)
+        )
     }
 
     /// The patients merged into this one, or said to be the same person.
     pub fn losers(&self, survivor: PatientKey) -> Result<Vec<PatientKey>, StoreError> {
-        let keys = self.connection.all(
+        self.connection.all(
             "SELECT loser FROM merged WHERE survivor = ?1 AND seq_to IS NULL ORDER BY loser",
             values![survivor.0.cast_signed()],
             |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
-        )?;
-        Ok(keys)
+        )
     }
 
     /// Note (or, with `None`, undo) that a patient was merged into another. News older than what is known is ignored;
@@ -185,12 +184,11 @@ impl Writer {
 
     /// The patients a person is now.
     pub fn patients_of(&self, person: PersonKey) -> Result<Vec<PatientKey>, StoreError> {
-        let patients = self.connection.all(
+        self.connection.all(
             "SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient",
             values![person.0.cast_signed()],
             |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
-        )?;
-        Ok(patients)
+        )
     }
 
     /// Point a visit at another patient of its source. News older than the last move is ignored.

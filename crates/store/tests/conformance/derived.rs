@@ -151,7 +151,7 @@ fn sources_say_when_they_were_last_heard(home: &Home) {
     let source = writer.source("heard").unwrap();
     writer.put_profile("heard", "source = \"heard\"", base + 1).unwrap();
     for (n, happened) in [(1, None), (3, Some(at(30))), (2, Some(at(10)))] {
-        writer.note_applied(base + n, source, at(n as i64), happened, &[]).unwrap();
+        writer.note_applied(base + n, source, at(n.cast_signed()), happened, &[]).unwrap();
     }
     writer.commit(base + 3).unwrap();
     writer.begin().unwrap();

@@ -118,11 +118,11 @@ fn a_dictionary_is_learnt_and_old_and_new_entries_are_read(home: &Home) {
     let first = *journal.head().borrow();
     let body =
         |n: u64| format!("MSH|^~\\&|PAS|RXX|SKEIN|REG|2026010111{n:04}||ADT^A08|M{n}|P|2.4\rPID|1||{n}^^^RXX^PI\r");
+    // Opened before there is a dictionary: it learns of it as it reads.
     let mut reader = JournalReader::open(&folder).unwrap();
     for n in 0..1600 {
         drop(journal.enqueue(entry(None, body(n).as_bytes())).unwrap());
     }
-    assert_eq!(reader.read(first + 1, 1, usize::MAX).map(|read| read.len()).unwrap_or(0) <= 1, true);
     // Training takes a moment; what follows uses what it gave.
     std::thread::sleep(std::time::Duration::from_millis(1500));
     for n in 1600..1700 {
