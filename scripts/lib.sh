@@ -99,6 +99,9 @@ build_web() {
     fi
 }
 
+# need_pdftotext: reads PDF letters, for the words inside them.
+need_pdftotext() { need pdftotext poppler-utils; }
+
 # python_tools: a virtual environment at $TARGET/python with the clients of tests/requirements.txt.
 python_tools() {
     local python=python3 stamp

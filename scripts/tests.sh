@@ -50,6 +50,8 @@ browser_tests() {
         cat "$home/err" >&2
         note_failure "skein demo printed no address within 60 s (its messages are above)"
     else
+        # Pictures are made all together, and their index with them.
+        if [ -n "${SKEIN_SCREENS:-}" ]; then rm -f "$SKEIN_SCREENS"/*.webp "$SKEIN_SCREENS/README.md"; fi
         SKEIN_URL="$url" SKEIN_DEMO_OUT="$home/out" SKEIN_BIN="$TARGET/debug/skein" SKEIN_CHROMIUM="$SKEIN_CHROMIUM" timeout 900 node --test --test-reporter=tap --test-concurrency=1 --test-timeout=300000 \
             tests/browser/*.test.mjs 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
         count_node "$log" "$status"
@@ -63,6 +65,7 @@ all_tests() {
     need_rust
     need_node
     need_browser
+    need_pdftotext
     python_tools
     febrl_data
     npm_packages tests

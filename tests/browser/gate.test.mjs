@@ -35,7 +35,7 @@ async function find(page) {
 }
 
 async function checked(page, what) {
-  await looksRight(page, what, { frames: true });
+  await looksRight(page, what);
   assert.ok(!page.url().replaceAll(/\D/g, '').includes(number.replaceAll(' ', '')), `${what} has an NHS number in its address`);
 }
 

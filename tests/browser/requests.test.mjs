@@ -73,7 +73,10 @@ async function until(page, address, words) {
 
 test('the general practitioner asks for an urgent test and the hospital answers', { timeout: 300_000 }, async () => {
   const { page: doctor } = await onTheList('doctor');
+  // The hospital's list stays open: what is asked appears on it by itself.
   await doctor.goto(`${url}/requests`);
+  await doctor.getByText('Changes appear by themselves.').waitFor();
+  await doctor.evaluate(() => { window.neverLoadedAgain = true; });
   const hospital = (await doctor.locator('h1').innerText()).replace('Requests: ', '');
   const { page, record } = await onTheList('gp');
   await page.goto(`${record}/referrals`);
@@ -116,7 +119,8 @@ test('the general practitioner asks for an urgent test and the hospital answers'
   assert.match(await main(page), /Sent, not yet accepted[\s\S]*notes\.txt|notes\.txt/);
   await looksRight(page, 'a request sent');
 
-  await until(doctor, `${url}/requests`, 'CT head');
+  await doctor.getByRole('link', { name: /CT head/ }).first().waitFor();
+  assert.ok(await doctor.evaluate(() => window.neverLoadedAgain), 'the list was loaded again');
   await looksRight(doctor, 'worklist');
   await doctor.getByRole('link', { name: /CT head/ }).first().click();
   await doctor.waitForURL(/\/request\/Task\//);

@@ -38,7 +38,7 @@ async function open(page) {
 }
 
 async function checked(page, what) {
-  await looksRight(page, what, { frames: true });
+  await looksRight(page, what);
   assert.ok(!page.url().replaceAll(/\D/g, '').includes(number.replaceAll(' ', '')), `${what} has an NHS number in its address`);
 }
 

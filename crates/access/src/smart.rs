@@ -1,9 +1,11 @@
 //! Systems that get short-lived access tokens by a signed assertion: SMART Backend Services (SMART App Launch 2.2,
 //! "Backend Services" and "Client Authentication: Asymmetric"; RFC 7521, RFC 7523).
 
+mod ehr;
 mod launch;
 mod scopes;
 
+pub use ehr::{Ehr, EhrConfig, NotLaunched, Way};
 pub use launch::{Launch, LaunchUsers};
 pub use scopes::{Permission, Scope, Scopes, UnknownScope};
 
@@ -134,6 +136,8 @@ struct Granted {
 /// The client systems of a region and their tokens, which live in memory alone: a restart ends them, and clients ask anew.
 pub struct Clients {
     of_id: HashMap<String, Client>,
+    /// Systems whose app we are.
+    ehrs: Vec<Ehr>,
     /// Our token endpoint, which assertions must be for.
     token_url: String,
     tokens: Mutex<HashMap<[u8; 32], Granted>>,
@@ -157,7 +161,33 @@ impl Clients {
                 Client { keys, scopes: client.scopes, token_life: client.token_life, launch: client.launch, user },
             ))
         });
-        Clients { of_id: of_id.collect(), token_url, tokens: Mutex::default(), assertions: Mutex::default() }
+        Clients {
+            of_id: of_id.collect(),
+            ehrs: Vec::new(),
+            token_url,
+            tokens: Mutex::default(),
+            assertions: Mutex::default(),
+        }
+    }
+
+    /// With systems whose app we are.
+    pub fn with_ehrs(self, ehrs: Vec<Ehr>) -> Self {
+        Clients { ehrs, ..self }
+    }
+
+    /// Whether there is a system whose app we are.
+    pub fn has_ehrs(&self) -> bool {
+        !self.ehrs.is_empty()
+    }
+
+    /// The system whose app we are, by the base of its FHIR API.
+    pub fn ehr_at(&self, iss: &str) -> Option<&Ehr> {
+        self.ehrs.iter().find(|ehr| ehr.is(iss))
+    }
+
+    /// The same, by its id here.
+    pub fn ehr(&self, id: &str) -> Option<&Ehr> {
+        self.ehrs.iter().find(|ehr| ehr.id() == id)
     }
 
     /// Whether there is any.

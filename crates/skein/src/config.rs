@@ -61,6 +61,9 @@ pub struct Config {
     /// Client systems that read through the FHIR API.
     #[serde(default, rename = "client")]
     pub clients: Vec<sign_in::Client>,
+    /// Systems whose SMART app we are: they open records here.
+    #[serde(default, rename = "ehr")]
+    pub ehrs: Vec<sign_in::Ehr>,
     /// Systems that hear when a person's set of identifiers changes (IHE ITI-10).
     #[serde(default, rename = "pix_update")]
     pub pix_updates: Vec<PixUpdate>,
@@ -387,6 +390,13 @@ mod tests {
         format!("{before}[[sign_in]]\nid=\"p\"\nlabel=\"P\"\nissuer=\"https://p.example\"\nclient_id=\"s\"\n{more}")
     }
 
+    fn ehr(before: &str, more: &str) -> String {
+        format!(
+            "{before}[[ehr]]\nid=\"e\"\nname=\"E\"\norganisation_code=\"O\"\norganisation_name=\"O\"\n\
+             iss=\"https://e.example/fhir\"\nclient_id=\"s\"\n{more}"
+        )
+    }
+
     fn client(more: &str) -> String {
         format!("[[client]]\nid=\"c\"\nname=\"C\"\norganisation_code=\"O\"\norganisation_name=\"O\"\n{more}")
     }
@@ -448,6 +458,11 @@ mod tests {
             (&provider(PUBLIC, "kind=\"person\"\npublic_client=true"), "set assurance_min"),
             (&provider(PUBLIC, "kind=\"staff\"\npublic_client=true\nrole_claims=\"cis3\""), "(role_claims)"),
             (&client(&format!("token_hash=\"{hash}\"\njwks=\"x\"")), "line 5: client \"c\": give one of token_hash"),
+            (&ehr("", "public_client=true\nusers=\"accounts\""), "line 5: ehr \"e\": it must know where to send"),
+            (&ehr(PUBLIC, "users=\"accounts\""), "line 7: ehr \"e\": give one of client_secret_file"),
+            (&ehr(PUBLIC, "public_client=true\nusers=\"nobody\""), "users must be \"accounts\""),
+            (&ehr(PUBLIC, "private_key=\"k\"\nusers=\"accounts\""), "private_key and key_algorithm"),
+            (&ehr(PUBLIC, "public_client=true\nusers=\"accounts\"\nscopes=[]"), "(scopes)"),
             (&client("jwks=\"x\""), "set scopes"),
             (&client("jwks=\"x\"\nscopes=[\"user/*.rs\"]"), "a scope is system/"),
             ("[sessions]\nidle_minutes=0", "idle_minutes is 1 to 1440"),

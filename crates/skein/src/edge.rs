@@ -1,6 +1,8 @@
 //! The edge of the program: the clock and the signals.
 
 use jiff::Timestamp;
+use record::letter_text::pdf::{PROGRAM, Pdfs};
+use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 /// The time now: the only place that reads it.
@@ -25,4 +27,13 @@ pub fn until_told_to_stop() -> std::io::Result<CancellationToken> {
         std::process::exit(130);
     });
     Ok(token)
+}
+
+/// What reads PDF letters: `pdftotext`, where one of PATH's folders has it. Which program it is, is settled when we start.
+pub fn pdfs() -> Pdfs {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&folders).filter(|folder| folder.is_absolute()).map(|folder| folder.join(PROGRAM));
+    let found: Option<PathBuf> = found.into_iter().find(|program| program.is_file());
+    Pdfs::by(found)
 }

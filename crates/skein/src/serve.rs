@@ -54,12 +54,14 @@ pub struct Setting {
     pub clock: Clock,
     /// Set in the demonstration.
     pub demo: Option<web::Demo>,
+    /// Reads PDF letters.
+    pub pdfs: record::letter_text::pdf::Pdfs,
 }
 
 impl Setting {
     /// Our world.
     pub fn real() -> Self {
-        Setting { clock: Arc::new(edge::now), demo: None }
+        Setting { clock: Arc::new(edge::now), demo: None, pdfs: edge::pdfs() }
     }
 }
 
@@ -97,6 +99,12 @@ impl Server {
         outward::check(&config)?;
         for warning in exposed::warnings(&config) {
             tracing::warn!("{warning}");
+        }
+        if !setting.pdfs.are_read() {
+            tracing::warn!(
+                "PDF letters are not searched for words, for {} is not installed: install poppler-utils, and start again",
+                record::letter_text::pdf::PROGRAM
+            );
         }
         let engine = tokio::task::block_in_place(|| region::start(&config))?;
         Ok(Server { engine, config, setting, listeners, http, tls, metrics })
@@ -385,6 +393,7 @@ fn app(
     let matcher = index_of_people(engine, records.clone());
     let SigningIn { providers, clients, limits, certificates, sessions, .. } = signing_in;
     let site = web::AppState::new(web::SiteConfig {
+        pdfs: setting.pdfs,
         region_name: config.region.name.clone(),
         gate,
         records,

@@ -3,7 +3,7 @@
 use crate::{
     config::{
         Config, Reach,
-        sign_in::{Client, KeyAlgorithm, Kind, RoleClaims, SignIn},
+        sign_in::{Client, Ehr, KeyAlgorithm, Kind, RoleClaims, SignIn},
     },
     failure::{Failure, Outcome, io_words},
 };
@@ -12,12 +12,16 @@ use access::{
     jwt::KeySource,
     outgoing::Outgoing,
     sign_in::{ClaimNames, Credential, LocalRole, Provider, ProviderConfig, RoleRules, SignInKind},
-    smart::{ClientConfig, Clients, LaunchUsers, Scopes},
+    smart::{self, ClientConfig, Clients, EhrConfig, LaunchUsers, Scopes},
 };
 use intake::listener::tls::Senders;
 use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, EncodingKey};
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// What signs people and systems in.
 #[derive(Default)]
@@ -40,7 +44,7 @@ pub struct SigningIn {
 pub fn open(config: &Config) -> Outcome<SigningIn> {
     let keyed: Vec<(usize, &Client)> =
         config.clients.iter().enumerate().filter(|(_, client)| client.token_hash.is_none()).collect();
-    let needed = !config.sign_ins.is_empty() || !keyed.is_empty();
+    let needed = !config.sign_ins.is_empty() || !keyed.is_empty() || !config.ehrs.is_empty();
     let receivers = match outgoing(config, &config.outgoing.subscription_hosts) {
         Err(failure) if config.outgoing.authorities.is_some() => return Err(failure),
         // A region without any trust store starts all the same; a subscription that names an endpoint is refused then.
@@ -68,8 +72,18 @@ pub fn open(config: &Config) -> Outcome<SigningIn> {
             launch: launch(config, client, &place)?,
         });
     }
-    let clients = (!clients.is_empty())
-        .then(|| Arc::new(Clients::new(clients, format!("{}/oauth/token", public(config)), outgoing.as_ref())));
+    let mut ehrs = Vec::new();
+    for (index, ehr) in config.ehrs.iter().enumerate() {
+        let place = format!("{}ehr \"{}\"", config.lines.ehr(index), ehr.id);
+        if let Some(outgoing) = &outgoing {
+            outgoing.check("the iss", &ehr.iss).map_err(|error| asked(config, &place, &error.to_string()))?;
+            ehrs.push(smart::Ehr::new(ehr_config(config, ehr, &place)?, outgoing.clone()));
+        }
+    }
+    let clients = (!clients.is_empty() || !ehrs.is_empty()).then(|| {
+        let clients = Clients::new(clients, format!("{}/oauth/token", public(config)), outgoing.as_ref());
+        Arc::new(clients.with_ehrs(ehrs))
+    });
     let limits = config.clients.iter().map(|client| {
         let limits =
             web::fhir::Limits { requests_per_second: client.requests_per_second, concurrent: client.concurrent };
@@ -131,21 +145,8 @@ fn read(config: &Config, file: &Path, place: &str) -> Outcome<Vec<u8>> {
 
 fn provider(config: &Config, sign_in: &SignIn, place: &str) -> Outcome<ProviderConfig> {
     let public = public(config);
-    let credential = match (&sign_in.client_secret_file, &sign_in.private_key, sign_in.key_algorithm) {
-        (Some(file), _, _) => {
-            let secret = String::from_utf8_lossy(&read(config, file, place)?).trim().to_owned();
-            if secret.is_empty() {
-                return Err(asked(config, place, "the file of client_secret_file is empty"));
-            }
-            Credential::Secret(secret)
-        }
-        (_, Some(file), Some(algorithm)) => {
-            let (key, algorithm) = private_key(&read(config, file, place)?, algorithm)
-                .ok_or_else(|| asked(config, place, "private_key holds no PEM private key that fits key_algorithm"))?;
-            Credential::Key { key, algorithm, id: sign_in.key_id.clone() }
-        }
-        _ => Credential::None,
-    };
+    let key = (&sign_in.private_key, sign_in.key_algorithm, &sign_in.key_id);
+    let credential = credential(config, &sign_in.client_secret_file, key, place)?;
     let names = &sign_in.claims;
     let usual = ClaimNames::default();
     let or = |given: &Option<String>, usual: String| given.clone().unwrap_or(usual);
@@ -191,6 +192,44 @@ fn provider(config: &Config, sign_in: &SignIn, place: &str) -> Outcome<ProviderC
         },
         roles,
         id_token_hint: sign_in.id_token_hint,
+    })
+}
+
+/// How we prove who we are: by a secret, by a key, or not at all.
+fn credential(
+    config: &Config,
+    secret_file: &Option<PathBuf>,
+    (private, algorithm, id): (&Option<PathBuf>, Option<KeyAlgorithm>, &Option<String>),
+    place: &str,
+) -> Outcome<Credential> {
+    Ok(match (secret_file, private, algorithm) {
+        (Some(file), _, _) => {
+            let secret = String::from_utf8_lossy(&read(config, file, place)?).trim().to_owned();
+            if secret.is_empty() {
+                return Err(asked(config, place, "the file of client_secret_file is empty"));
+            }
+            Credential::Secret(secret)
+        }
+        (_, Some(file), Some(algorithm)) => {
+            let (key, algorithm) = private_key(&read(config, file, place)?, algorithm)
+                .ok_or_else(|| asked(config, place, "private_key holds no PEM private key that fits key_algorithm"))?;
+            Credential::Key { key, algorithm, id: id.clone() }
+        }
+        _ => Credential::None,
+    })
+}
+
+/// A system whose app we are.
+fn ehr_config(config: &Config, ehr: &Ehr, place: &str) -> Outcome<EhrConfig> {
+    let key = (&ehr.private_key, ehr.key_algorithm, &ehr.key_id);
+    Ok(EhrConfig {
+        user: User::system(&ehr.id, &ehr.name, (&ehr.organisation_code, &ehr.organisation_name)),
+        iss: ehr.iss.clone(),
+        client_id: ehr.client_id.clone(),
+        credential: credential(config, &ehr.client_secret_file, key, place)?,
+        users: if ehr.users == "accounts" { String::new() } else { ehr.users.clone() },
+        user_claim: ehr.user_claim.clone(),
+        redirect_uri: format!("{}/launch/back/{}", public(config), ehr.id),
     })
 }
 

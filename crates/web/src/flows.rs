@@ -3,7 +3,10 @@
 //! §10.12).
 
 use crate::secret;
-use access::{sign_in::Flow, smart::Launch};
+use access::{
+    sign_in::Flow,
+    smart::{Launch, Way},
+};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::HashMap, sync::Mutex};
 
@@ -31,38 +34,53 @@ const LAUNCHES_MAX: usize = 20_000;
 /// A launch waits this long for its user to sign in.
 const LAUNCH_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Launches whose browsers are on their way to the record, each walked once.
-#[derive(Default)]
-pub struct Launches {
-    waiting: Mutex<HashMap<[u8; 32], (Launch, Timestamp)>>,
+/// What is kept for browsers on their way, by a handle that tells nothing, each walked once.
+pub struct OnTheWay<T> {
+    waiting: Mutex<HashMap<[u8; 32], (T, String, Timestamp)>>,
 }
 
-impl Launches {
-    /// Keep a launch; gives its handle, which tells nothing. None: too many are on their way.
-    pub fn keep(&self, launch: Launch, now: Timestamp) -> Option<String> {
+/// Launches whose browsers are on their way to the record.
+pub type Launches = OnTheWay<Launch>;
+/// Browsers at the authorization server of a system whose app we are.
+pub type EhrWays = OnTheWay<Way>;
+
+impl<T> Default for OnTheWay<T> {
+    fn default() -> Self {
+        OnTheWay { waiting: Mutex::default() }
+    }
+}
+
+impl<T: Clone> OnTheWay<T> {
+    /// Keep something; gives its handle. `address`: from where, of what anybody may begin, empty otherwise. None: too many are on
+    /// their way, in all or from there.
+    pub fn keep(&self, what: T, address: &str, now: Timestamp) -> Option<String> {
         let handle = secret::new()?;
         let mut waiting = self.waiting.lock().ok()?;
-        if waiting.len() >= LAUNCHES_MAX {
-            waiting.retain(|_, (_, began)| now.duration_since(*began) < LAUNCH_LIFE);
+        let full = |waiting: &HashMap<[u8; 32], (T, String, Timestamp)>| {
+            let from_there = || waiting.values().filter(|(_, from, _)| from == address).count();
+            waiting.len() >= LAUNCHES_MAX || (!address.is_empty() && from_there() >= FLOWS_PER_ADDRESS_MAX)
+        };
+        if full(&waiting) {
+            waiting.retain(|_, (_, _, began)| now.duration_since(*began) < LAUNCH_LIFE);
+            if full(&waiting) {
+                return None;
+            }
         }
-        if waiting.len() >= LAUNCHES_MAX {
-            return None;
-        }
-        waiting.insert(secret::digest(&handle), (launch, now));
+        waiting.insert(secret::digest(&handle), (what, address.to_owned(), now));
         Some(handle)
     }
 
-    /// Take a launch by its handle: the second time there is none.
-    pub fn take(&self, handle: &str, now: Timestamp) -> Option<Launch> {
-        let (launch, began) = self.waiting.lock().ok()?.remove(&secret::digest(handle))?;
-        (now.duration_since(began) < LAUNCH_LIFE).then_some(launch)
+    /// Take it by its handle: the second time there is none.
+    pub fn take(&self, handle: &str, now: Timestamp) -> Option<T> {
+        let (what, _, began) = self.waiting.lock().ok()?.remove(&secret::digest(handle))?;
+        (now.duration_since(began) < LAUNCH_LIFE).then_some(what)
     }
 
-    /// Look at a launch that waits; it stays.
-    pub fn waiting(&self, handle: &str, now: Timestamp) -> Option<Launch> {
+    /// Look at what waits; it stays.
+    pub fn waiting(&self, handle: &str, now: Timestamp) -> Option<T> {
         let waiting = self.waiting.lock().ok()?;
-        let (launch, began) = waiting.get(&secret::digest(handle))?;
-        (now.duration_since(*began) < LAUNCH_LIFE).then(|| launch.clone())
+        let (what, _, began) = waiting.get(&secret::digest(handle))?;
+        (now.duration_since(*began) < LAUNCH_LIFE).then(|| what.clone())
     }
 }
 

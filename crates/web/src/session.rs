@@ -105,6 +105,8 @@ pub enum Remembered {
     Lines(Narrowed),
     /// What they looked for in a person's letters.
     Letters(PersonKey, String),
+    /// The words that they narrowed a person's results to.
+    Results(PersonKey, String),
 }
 
 impl From<Search> for Remembered {
@@ -299,7 +301,7 @@ impl Sessions {
     pub fn search(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Search> {
         match self.remembered(who, id, now)? {
             Remembered::People(search) => Some(search),
-            Remembered::Lines(_) | Remembered::Letters(..) => None,
+            _ => None,
         }
     }
 
@@ -307,7 +309,7 @@ impl Sessions {
     pub fn narrowed(&self, who: &SignedIn, id: &str, now: Timestamp) -> Option<Narrowed> {
         match self.remembered(who, id, now)? {
             Remembered::Lines(narrowed) => Some(narrowed),
-            Remembered::People(_) | Remembered::Letters(..) => None,
+            _ => None,
         }
     }
 
@@ -315,7 +317,15 @@ impl Sessions {
     pub fn letter_words(&self, who: &SignedIn, person: PersonKey, id: &str, now: Timestamp) -> Option<String> {
         match self.remembered(who, id, now)? {
             Remembered::Letters(of, words) => Some(words).filter(|_| of == person),
-            Remembered::People(_) | Remembered::Lines(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The words that this person's results are narrowed to, by their id, while they are remembered.
+    pub fn result_words(&self, who: &SignedIn, person: PersonKey, id: &str, now: Timestamp) -> Option<String> {
+        match self.remembered(who, id, now)? {
+            Remembered::Results(of, words) => Some(words).filter(|_| of == person),
+            _ => None,
         }
     }
 

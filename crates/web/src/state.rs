@@ -2,7 +2,7 @@
 
 use crate::{
     error::PageError,
-    flows::{Flows, Launches},
+    flows::{EhrWays, Flows, Launches},
     forwarded::Proxies,
     pages::Named,
     session::{SessionLimits, Sessions},
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use notify::Notices;
 use record::{
     Drafts, Records,
+    letter_text::pdf::Pdfs,
     matching::{Matcher, Rules},
 };
 use std::{ops::Deref, sync::Arc, time::Instant};
@@ -43,6 +44,8 @@ pub struct SiteConfig {
     pub drafts: Drafts,
     /// Finds who is meant, for the search and `$match`; None: rules over the store's indexes.
     pub matcher: Option<Arc<dyn Matcher>>,
+    /// Reads PDF letters, for words inside them.
+    pub pdfs: Pdfs,
     /// Who may sign in with a password.
     pub accounts: Accounts,
     /// Identity providers, in the order of their buttons.
@@ -117,6 +120,8 @@ pub struct Site {
     /// The forms that people fill in.
     pub forms: Forms,
     drafts: Option<Drafts>,
+    /// Reads PDF letters.
+    pub pdfs: Pdfs,
     /// Held by whoever signs, from looking what is in force until it is signed over.
     pub(crate) signing: tokio::sync::Mutex<()>,
     pub(crate) named: Named,
@@ -132,6 +137,7 @@ pub struct Site {
     pub(crate) sessions: Sessions,
     pub(crate) flows: Flows,
     pub(crate) launches: Launches,
+    pub(crate) ehr_ways: EhrWays,
     pub(crate) events: Events,
     pub(crate) throttle: Throttle,
     pub(crate) searches: Arc<Searches>,
@@ -157,6 +163,7 @@ impl AppState {
                 notices: config.notices,
                 forms: config.forms,
                 drafts: Some(config.drafts),
+                pdfs: config.pdfs,
                 signing: tokio::sync::Mutex::default(),
                 named: config.named,
                 accounts: config.accounts,
@@ -168,6 +175,7 @@ impl AppState {
                 sessions: Sessions::new(config.session_limits),
                 flows: Flows::default(),
                 launches: Launches::default(),
+                ehr_ways: EhrWays::default(),
                 events,
                 throttle: Throttle::default(),
                 profiles: Profiles::default(),
@@ -206,6 +214,7 @@ impl AppState {
                 notices: None,
                 forms: ground.forms,
                 drafts: None,
+                pdfs: Pdfs::default(),
                 signing: tokio::sync::Mutex::default(),
                 named: Named::default(),
                 accounts: Accounts::none(),
@@ -216,6 +225,7 @@ impl AppState {
                 sessions: Sessions::new(SessionLimits::default()),
                 flows: Flows::default(),
                 launches: Launches::default(),
+                ehr_ways: EhrWays::default(),
                 throttle: Throttle::default(),
                 searches: Arc::default(),
                 profiles: Profiles::default(),

@@ -9,6 +9,7 @@ mod roles;
 pub use claims::{ClaimNames, Identity};
 pub use events::{Event, Events};
 pub use oidc::{Begun, Credential, Failed, Flow, LoggedOut, Provider, ProviderConfig};
+pub(crate) use oidc::{challenge, error_code, redeem};
 pub use roles::{LocalRole, RoleRules, Who};
 
 /// Whom a provider signs in.

@@ -267,7 +267,7 @@ impl Provider {
         let (metadata, _) = self.known(now).await?;
         let random = || random::text().ok_or(Failed::NoRandom);
         let flow = Flow { provider: self.config.id.clone(), state: random()?, nonce: random()?, verifier: random()? };
-        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(flow.verifier.as_bytes()));
+        let challenge = challenge(&flow.verifier);
         let mut scopes = vec!["openid"];
         scopes.extend(self.config.scopes.iter().map(String::as_str).filter(|scope| *scope != "openid"));
         let (scope, acr) = (scopes.join(" "), self.config.acr_values.join(" "));
@@ -313,7 +313,14 @@ impl Provider {
             return Err(Failed::Refused(error_code(error)));
         }
         let code = given("code").filter(|code| !code.is_empty()).ok_or(Failed::NotOurs("code"))?;
-        let tokens = self.redeem(&metadata, code, &flow.verifier, now).await?;
+        let form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", self.config.redirect_uri.as_str()),
+            ("code_verifier", flow.verifier.as_str()),
+        ];
+        let us = (self.config.client_id.as_str(), &self.config.credential);
+        let tokens = redeem(&self.outgoing, us, (&metadata.token, metadata.basic), form, now).await?;
         let token = |name: &str| tokens.get(name).and_then(Value::as_str);
         let id_token = token("id_token").ok_or(NotBelieved::Claim("id_token"))?;
         let claims = keys.claims(id_token, &metadata.algorithms, now).await?;
@@ -342,45 +349,6 @@ impl Provider {
         let hint = self.config.id_token_hint && self.config.kind == SignInKind::Staff;
         let id_token = hint.then(|| id_token.to_owned());
         Ok(SignedOn { provider: self.config.id.clone(), subject, session, id_token, who })
-    }
-
-    /// The token request (Core §3.1.3.1), with our proof of who we are.
-    async fn redeem(&self, metadata: &Metadata, code: &str, verifier: &str, now: Timestamp) -> Result<Value, Failed> {
-        let client = self.config.client_id.as_str();
-        let mut form = vec![
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &self.config.redirect_uri),
-            ("code_verifier", verifier),
-        ];
-        let mut basic = None;
-        let assertion;
-        match &self.config.credential {
-            Credential::Secret(secret) if metadata.basic => basic = Some((client, secret.as_str())),
-            Credential::Secret(secret) => form.extend([("client_id", client), ("client_secret", secret)]),
-            Credential::Key { key, algorithm, id } => {
-                let mut header = Header::new(*algorithm);
-                header.kid.clone_from(id);
-                let id = random::text().ok_or(Failed::NoRandom)?;
-                let claims = json!({"iss": client, "sub": client, "aud": metadata.token, "jti": id,
-                    "iat": now.as_second(), "exp": now.saturating_add(ASSERTION_LIFE).map_or(0, Timestamp::as_second)});
-                assertion = jsonwebtoken::encode(&header, &claims, key)
-                    .map_err(|_| Failed::Metadata("the private key of this provider does not sign"))?;
-                form.extend([
-                    ("client_id", client),
-                    ("client_assertion_type", crate::smart::ASSERTION_TYPE),
-                    ("client_assertion", &assertion),
-                ]);
-            }
-            Credential::None => form.push(("client_id", client)),
-        }
-        let (status, answer) =
-            self.outgoing.post_form("the provider's token endpoint", &metadata.token, &form, basic).await?;
-        if status != 200 {
-            let error = answer.get("error").and_then(Value::as_str).unwrap_or("an error without a name");
-            return Err(Failed::Refused(error_code(error)));
-        }
-        Ok(answer)
     }
 
     /// Core §3.1.3.7: whether an ID token is for us, now, and for this flow. Gives its subject.
@@ -463,6 +431,49 @@ impl Provider {
     }
 }
 
+/// What is shown of a verifier when a way begins (RFC 7636 §4.2, S256).
+pub(crate) fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
+}
+
+/// A token request (Core §3.1.3.1), with our proof of who we are: our id there, and the credential. `endpoint`: its address, and
+/// whether it takes `client_secret_basic`.
+pub(crate) async fn redeem(
+    outgoing: &Outgoing,
+    (client, credential): (&str, &Credential),
+    (endpoint, takes_basic): (&str, bool),
+    mut form: Vec<(&str, &str)>,
+    now: Timestamp,
+) -> Result<Value, Failed> {
+    let mut basic = None;
+    let assertion;
+    match credential {
+        Credential::Secret(secret) if takes_basic => basic = Some((client, secret.as_str())),
+        Credential::Secret(secret) => form.extend([("client_id", client), ("client_secret", secret)]),
+        Credential::Key { key, algorithm, id } => {
+            let mut header = Header::new(*algorithm);
+            header.kid.clone_from(id);
+            let id = random::text().ok_or(Failed::NoRandom)?;
+            let claims = json!({"iss": client, "sub": client, "aud": endpoint, "jti": id,
+                "iat": now.as_second(), "exp": now.saturating_add(ASSERTION_LIFE).map_or(0, Timestamp::as_second)});
+            assertion = jsonwebtoken::encode(&header, &claims, key)
+                .map_err(|_| Failed::Metadata("the private key of this provider does not sign"))?;
+            form.extend([
+                ("client_id", client),
+                ("client_assertion_type", crate::smart::ASSERTION_TYPE),
+                ("client_assertion", &assertion),
+            ]);
+        }
+        Credential::None => form.push(("client_id", client)),
+    }
+    let (status, answer) = outgoing.post_form("the provider's token endpoint", endpoint, &form, basic).await?;
+    if status != 200 {
+        let error = answer.get("error").and_then(Value::as_str).unwrap_or("an error without a name");
+        return Err(Failed::Refused(error_code(error)));
+    }
+    Ok(answer)
+}
+
 /// A subject as OpenID Connect allows it: at most 255 printable ASCII characters (Core §2).
 fn subject(claims: &Claims) -> Option<String> {
     let subject = claims.text("sub")?;
@@ -472,6 +483,6 @@ fn subject(claims: &Claims) -> Option<String> {
 }
 
 /// An error code of OAuth (RFC 6749 §5.2: printable ASCII), fit for the log.
-fn error_code(given: &str) -> String {
+pub(crate) fn error_code(given: &str) -> String {
     given.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect()
 }

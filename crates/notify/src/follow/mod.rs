@@ -21,6 +21,7 @@ use rusqlite::Connection;
 use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
+    sync::Arc,
     time::Instant,
 };
 use store::{Derived, FeedRow, Snapshot, StoreError, journal::JournalReader};
@@ -61,6 +62,9 @@ pub struct Follower {
     moved: broadcast::Sender<i64>,
     /// Caseloads in whose windows something moved, of the batch in hand.
     changed: BTreeSet<i64>,
+    requested: broadcast::Sender<Arc<str>>,
+    /// Organisations whose requests changed, of the batch in hand.
+    asked: BTreeSet<String>,
     /// Whether a subscription may have something new.
     stirred: watch::Sender<u64>,
     subscriptions: events::Subscriptions,
@@ -104,7 +108,9 @@ impl Follower {
         let told = broadcast::Sender::new(TOLD_MAX);
         let moved = broadcast::Sender::new(TOLD_MAX);
         let stirred = watch::Sender::new(0);
-        let notices = Notices::new(&path, reached.subscribe(), (told.clone(), moved.clone()), stirred.subscribe());
+        let requested = broadcast::Sender::new(TOLD_MAX);
+        let said = (told.clone(), moved.clone(), requested.clone());
+        let notices = Notices::new(&path, reached.subscribe(), said, stirred.subscribe());
         let teams = teams::load(&connection)?;
         let subscriptions = events::Subscriptions::load(&connection)?;
         let follower = Follower {
@@ -119,6 +125,8 @@ impl Follower {
             waiting: Vec::new(),
             moved,
             changed: BTreeSet::new(),
+            requested,
+            asked: BTreeSet::new(),
             stirred,
             subscriptions,
         };
@@ -159,6 +167,7 @@ impl Follower {
         if let Err(failure) = result.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?)) {
             self.waiting.clear();
             self.changed.clear();
+            self.asked.clear();
             if !self.connection.is_autocommit() {
                 self.connection.execute_batch("ROLLBACK")?;
             }
@@ -174,6 +183,9 @@ impl Follower {
     fn say(&mut self) {
         for list in std::mem::take(&mut self.changed) {
             let _ = self.moved.send(list);
+        }
+        for organisation in std::mem::take(&mut self.asked) {
+            let _ = self.requested.send(organisation.into());
         }
         for told in self.waiting.drain(..) {
             // Nobody may be listening.

@@ -75,6 +75,9 @@ impl Follower {
                 row.seq.cast_signed(),
                 status
             ])?;
+        for side in ["/owner/identifier/value", "/requester/identifier/value"] {
+            self.asked.insert(code(task, side));
+        }
         Ok(())
     }
 

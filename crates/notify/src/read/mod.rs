@@ -37,6 +37,7 @@ pub struct Notices {
     reached: watch::Receiver<u64>,
     told: broadcast::Sender<Told>,
     moved: broadcast::Sender<i64>,
+    requested: broadcast::Sender<Arc<str>>,
     stirred: watch::Receiver<u64>,
     /// Changes when somebody decided about a queue.
     queues: Arc<watch::Sender<u64>>,
@@ -46,7 +47,7 @@ impl Notices {
     pub(crate) fn new(
         path: &Path,
         reached: watch::Receiver<u64>,
-        (told, moved): (broadcast::Sender<Told>, broadcast::Sender<i64>),
+        (told, moved, requested): (broadcast::Sender<Told>, broadcast::Sender<i64>, broadcast::Sender<Arc<str>>),
         stirred: watch::Receiver<u64>,
     ) -> Self {
         Notices {
@@ -56,6 +57,7 @@ impl Notices {
             reached,
             told,
             moved,
+            requested,
             stirred,
             queues: Arc::default(),
         }
@@ -82,6 +84,11 @@ impl Notices {
     /// Hear of caseloads, by number, in whose windows something changes, from now on.
     pub fn listen_to_lists(&self) -> broadcast::Receiver<i64> {
         self.moved.subscribe()
+    }
+
+    /// Hear of organisations, by their codes in capitals, whose requests change, from now on.
+    pub fn listen_to_requests(&self) -> broadcast::Receiver<Arc<str>> {
+        self.requested.subscribe()
     }
 
     /// Changes whenever a subscription may have something new.

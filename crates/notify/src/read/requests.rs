@@ -19,6 +19,8 @@ pub struct Requested {
     pub at: Timestamp,
     /// The task's status.
     pub status: String,
+    /// The organisation that asks, by its code.
+    pub asker: String,
 }
 
 impl Notices {
@@ -37,7 +39,7 @@ impl Notices {
         let side = if made { "asker" } else { "owner" };
         let order = if closed_since.is_some() { "at DESC" } else { "urgency DESC, at DESC" };
         let sql = format!(
-            "SELECT patient, kind, local, person, urgency, at, status FROM request
+            "SELECT patient, kind, local, person, urgency, at, status, asker FROM request
              WHERE {side} = ?1 AND open = ?2 AND at >= ?3 ORDER BY {order}, patient, local LIMIT ?4"
         );
         self.readers.read(|connection| {
@@ -58,6 +60,7 @@ impl Notices {
                         urgency: row.get(4)?,
                         at: Timestamp::from_microsecond(row.get(5)?).unwrap_or_default(),
                         status: row.get(6)?,
+                        asker: row.get(7)?,
                     })
                 })?
                 .collect::<Result<_, _>>()?;

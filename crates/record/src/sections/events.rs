@@ -1,7 +1,7 @@
 //! Sections of one or two resource types each: vaccinations, procedures and devices, alerts, referrals; and everything
 //! no other section shows, so that nothing in the record is out of reach.
 
-use super::{Line, Section, Statement, Tone, each, gather, problems::joined, requests, withdrawn};
+use super::{Line, Section, Statement, Tone, each, gather, headings::HEADINGS, problems::joined, requests, withdrawn};
 use crate::{
     item::{ParsedItem, of},
     text::{concept, concepts, narrative, notes, period, reference, references, words},
@@ -270,31 +270,56 @@ pub fn is_other(kind: ResourceType) -> bool {
     !SHOWN_ELSEWHERE.contains(&kind)
 }
 
-/// The resources of types that have no section, grouped by type.
+/// The resources of types that have no section: first those of a heading of the standard, under its name, then the rest by
+/// type. What its source has withdrawn is apart, so that it is not read as said.
 pub fn other(items: &[ParsedItem]) -> Section {
+    let mut of_heading: Vec<Vec<Statement>> = HEADINGS.iter().map(|_| Vec::new()).collect();
     let mut by_kind: Vec<(ResourceType, Vec<Statement>)> = Vec::new();
+    let mut wrong = Vec::new();
     for item in items.iter().filter(|item| is_other(item.kind())) {
-        let resource = &item.resource;
-        let name = ["code", "type", "category", "suppliedItem"]
-            .iter()
-            .find_map(|element| concepts(resource, element).into_iter().next());
-        let supplied = resource.at("/suppliedItem/itemCodeableConcept").and_then(crate::text::Concept::of);
-        let mut statement = Statement::new(item, supplied.or(name), &called(resource, item.kind()));
-        statement.fact("Status", Some(words(item.status())).filter(|status| !status.is_empty()));
-        statement.fact("Text", narrative(resource).map(|text| text.chars().take(NARRATIVE_CHARS_MAX).collect()));
-        statement.dated("", date(item));
-        match by_kind.iter_mut().find(|(kind, _)| *kind == item.kind()) {
-            Some((_, statements)) => statements.push(statement),
-            None => by_kind.push((item.kind(), vec![statement])),
+        let heading = HEADINGS.iter().zip(&mut of_heading).find(|(heading, _)| heading.kind == item.kind());
+        let mut statement = match &heading {
+            Some((heading, _)) => (heading.read)(item),
+            None => otherwise(item),
+        };
+        let text = narrative(&item.resource).map(|text| text.chars().take(NARRATIVE_CHARS_MAX).collect());
+        statement.fact("Text", text);
+        if withdrawn(item) {
+            statement
+                .fact("Kind", Some(heading.map_or_else(|| spaced(item.kind().as_str()), |(of, _)| of.title.into())));
+            wrong.push(statement);
+        } else if let Some((_, statements)) = heading {
+            statements.push(statement);
+        } else if let Some((_, statements)) = by_kind.iter_mut().find(|(kind, _)| *kind == item.kind()) {
+            statements.push(statement);
+        } else {
+            by_kind.push((item.kind(), vec![statement]));
         }
     }
     by_kind.sort_by_key(|(kind, _)| kind.as_str());
     let mut section = Section::default();
+    for (heading, statements) in HEADINGS.iter().zip(of_heading) {
+        section.push(heading.title, heading.note, false, each(statements));
+    }
     for (kind, statements) in by_kind {
         let lines: Vec<Line> = each(statements);
         section.push(spaced(kind.as_str()), None, lines.len() > OPEN_LINES_MAX, lines);
     }
+    section.withdrawn = each(wrong);
     section
+}
+
+/// A resource of a type without a heading, by what most resources have.
+fn otherwise(item: &ParsedItem) -> Statement {
+    let resource = &item.resource;
+    let name = ["code", "type", "category", "suppliedItem"]
+        .iter()
+        .find_map(|element| concepts(resource, element).into_iter().next());
+    let supplied = resource.at("/suppliedItem/itemCodeableConcept").and_then(crate::text::Concept::of);
+    let mut statement = Statement::new(item, supplied.or(name), &called(resource, item.kind()));
+    statement.fact("Status", Some(words(item.status())).filter(|status| !status.is_empty()));
+    statement.dated("", date(item));
+    statement
 }
 
 /// A resource without a code: its name, else its type in words.

@@ -7,6 +7,7 @@ pub mod contacts;
 pub mod cumulative;
 pub mod documents;
 pub mod events;
+mod headings;
 pub mod medicines;
 pub mod plans;
 pub mod problems;

@@ -4,6 +4,7 @@
 mod allergies_on_screen;
 mod banner_on_screen;
 mod cumulative_results;
+mod headings_on_screen;
 mod letter_text;
 mod medicines_on_screen;
 mod plans_on_screen;

@@ -155,6 +155,7 @@ async fn site_of(folder: &Path, people: usize, resources: usize) -> anyhow::Resu
     let journal = engine.clone();
     let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
+        pdfs: record::letter_text::pdf::Pdfs::default(),
         matcher: None,
         region_name: "Benchmark".into(),
         forms: forms::Forms::builtin()?,
@@ -410,6 +411,7 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
 
         let site = site_of(&bench.folder.join("region-100000"), 1, 100_000).await?;
         reset_rss_max();
+        bench.report.figure("page", "rss_mb_before_100000", rss_mb_max(), "MB, before its first page");
         let (mut times, page) = first_pages(&site, 10).await?;
         bench.report.figure(
             "page",
@@ -438,7 +440,7 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
             }
         }
         bench.report.figure("page", "section_ms_max_100000", slowest.as_secs_f64() * 1000.0, "ms, the slowest section");
-        bench.report.figure("page", "rss_mb_max_100000", rss_mb_max(), "MB");
+        bench.report.figure("page", "rss_mb_max_100000", rss_mb_max(), "MB, all its sections opened");
         tokio::task::spawn_blocking(move || site.engine.stop()).await?;
         Ok(())
     })

@@ -86,6 +86,7 @@ async fn place(folder: &Path) -> anyhow::Result<Place> {
     let journal = engine.clone();
     let accounts = Accounts::demo([http::user()], http::PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?;
     let state = web::AppState::new(web::SiteConfig {
+        pdfs: record::letter_text::pdf::Pdfs::default(),
         matcher: None,
         region_name: "Benchmark".into(),
         forms: forms::Forms::builtin()?,

@@ -50,6 +50,7 @@ pub fn run(asked: &Demo) -> Outcome {
         let clock = Clock::standing(memory.now, asked.speed);
         let (loading, told) = watch::channel(Loading::default());
         let setting = Setting {
+            pdfs: crate::edge::pdfs(),
             clock: Arc::new({
                 let clock = clock.clone();
                 move || clock.now()

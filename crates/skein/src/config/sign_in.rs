@@ -246,9 +246,48 @@ fn default_concurrent() -> usize {
     64
 }
 
+/// `[[ehr]]`: a system that opens records here, for which we are a SMART app (SMART App Launch 2.2, EHR launch).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ehr {
+    /// Part of an address, and of the audit trail: small letters, digits, hyphens.
+    pub id: String,
+    /// Its name, as its users know it.
+    pub name: String,
+    /// The ODS code of the organisation that runs it.
+    pub organisation_code: String,
+    /// That organisation's name.
+    pub organisation_name: String,
+    /// The base of its FHIR API, exactly as it sends it (`iss`).
+    pub iss: String,
+    /// Our id at its authorization server.
+    pub client_id: String,
+    /// A file with the secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// A private key (PEM) instead of a secret, for `private_key_jwt`.
+    pub private_key: Option<PathBuf>,
+    /// What the key signs with.
+    pub key_algorithm: Option<KeyAlgorithm>,
+    /// Its `kid` there.
+    pub key_id: Option<String>,
+    /// A public client: neither secret nor key.
+    #[serde(default)]
+    pub public_client: bool,
+    /// How its users sign in here: `accounts`, or the id of a `[[sign_in]]`.
+    pub users: String,
+    /// The claim of its ID token that is the user's id there.
+    #[serde(default = "default_user_claim")]
+    pub user_claim: String,
+}
+
+fn default_user_claim() -> String {
+    "sub".into()
+}
+
 /// The line a table begins at: what an error points to.
 #[derive(Debug, Default)]
 pub struct Lines {
+    ehr: Vec<usize>,
     feed: Vec<usize>,
     http_tls: Vec<usize>,
     sign_in: Vec<usize>,
@@ -264,11 +303,17 @@ impl Lines {
             numbered.filter(|(_, line)| headed(line)).map(|(index, _)| index + 1).collect()
         };
         Lines {
+            ehr: lines("[[ehr]]"),
             feed: lines("[[feed]]"),
             http_tls: lines("[http.tls]"),
             sign_in: lines("[[sign_in]]"),
             client: lines("[[client]]"),
         }
+    }
+
+    /// Of the nth `[[ehr]]`.
+    pub fn ehr(&self, index: usize) -> String {
+        words(&self.ehr, index)
     }
 
     /// Of the nth `[[feed]]`.
@@ -362,6 +407,39 @@ pub fn check(config: &Config) -> Result<(), String> {
     for (index, client) in config.clients.iter().enumerate() {
         check_client(config, client)
             .map_err(|what| format!("{}client \"{}\": {what}", config.lines.client(index), client.id))?;
+    }
+    for (index, ehr) in config.ehrs.iter().enumerate() {
+        check_ehr(config, index, ehr)
+            .map_err(|what| format!("{}ehr \"{}\": {what}", config.lines.ehr(index), ehr.id))?;
+    }
+    Ok(())
+}
+
+fn check_ehr(config: &Config, index: usize, ehr: &Ehr) -> Result<(), String> {
+    if !is_name(&ehr.id) {
+        return Err("id is 1 to 32 small letters, digits and hyphens".into());
+    }
+    let base = |iss: &str| iss.trim_end_matches('/').to_owned();
+    if config.clients.iter().any(|client| client.id == ehr.id)
+        || config.ehrs.iter().take(index).any(|other| other.id == ehr.id || base(&other.iss) == base(&ehr.iss))
+    {
+        return Err("a client or another ehr has the same id, or another ehr the same iss".into());
+    }
+    if config.http.public_url.is_none() {
+        return Err("it must know where to send browsers back to: set http.public_url".into());
+    }
+    let proofs = [ehr.client_secret_file.is_some(), ehr.private_key.is_some(), ehr.public_client];
+    if proofs.iter().filter(|given| **given).count() != 1 {
+        return Err("give one of client_secret_file, private_key or public_client = true".into());
+    }
+    if ehr.private_key.is_some() != ehr.key_algorithm.is_some() {
+        return Err("private_key and key_algorithm (e.g. \"RS384\") go together".into());
+    }
+    if ehr.users != "accounts" && !config.sign_ins.iter().any(|sign_in| sign_in.id == ehr.users) {
+        return Err("users must be \"accounts\" (local accounts sign in) or the id of a [[sign_in]]".into());
+    }
+    if ehr.user_claim.is_empty() {
+        return Err("user_claim names a claim of its ID token, e.g. \"sub\"".into());
     }
     Ok(())
 }

@@ -62,8 +62,8 @@ impl Region {
     }
 
     fn command(&self, arguments: &[&str]) -> Outcome<Command> {
-        let own = std::env::current_exe().map_err(found("cannot find this program"))?;
-        let mut command = Command::new(own);
+        // This very program, also when its file is replaced meanwhile.
+        let mut command = Command::new("/proc/self/exe");
         command.args(arguments).arg("--config").arg(self.config()).stdin(Stdio::null());
         Ok(command)
     }

@@ -174,7 +174,7 @@ impl Api {
                 config.certificates,
             ),
             searches: config.searches,
-            clients: config.clients.filter(|clients| !clients.is_empty()),
+            clients: config.clients.filter(|clients| !clients.is_empty() || clients.has_ehrs()),
             pages: page::Kept::default(),
             capability: capability::Statement::new(started, smart, config.telling.is_some()),
             telling: config.telling,

@@ -9,8 +9,8 @@ use super::{
 use crate::{error::PageError, fhir::Api, peer::Shown, session, state::AppState, throttle::By, via::Came};
 use access::{
     User,
-    sign_in::Event,
-    smart::{Launch, NotGranted},
+    sign_in::{Event, Failed},
+    smart::{Ehr, Launch, NotGranted, NotLaunched},
 };
 use axum::{
     Form, Json, Router,
@@ -19,9 +19,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use axum_extra::extract::cookie::CookieJar;
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::HashMap;
 
 /// A launch is a token.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -29,11 +30,11 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// The routes.
 pub fn router(state: AppState, api: Api) -> Router {
     let begun = Router::new()
-        .route("/launch", post(begin))
+        .route("/launch", post(begin).get(by_parameters))
+        .route("/launch/back/{ehr}", get(back))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .with_state((state.clone(), api));
-    let opened =
-        Router::new().route("/launch", get(by_parameters)).route("/launch/{handle}", get(open)).with_state(state);
+    let opened = Router::new().route("/launch/{handle}", get(open)).with_state(state);
     begun.merge(opened)
 }
 
@@ -90,7 +91,7 @@ async fn begin(
         }
     };
     let client = launch.client.id.clone();
-    let Some(handle) = state.launches.keep(launch, state.steady_now()) else {
+    let Some(handle) = state.launches.keep(launch, "", state.steady_now()) else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too many launches at once");
     };
     if machine {
@@ -110,26 +111,100 @@ struct Parameters {
     launch: String,
 }
 
-/// `GET /launch?iss=&launch=`.
-async fn by_parameters(State(state): State<AppState>, Query(given): Query<Parameters>) -> Result<Response, PageError> {
+/// `GET /launch?iss=&launch=`: with a handle that we gave, or from a system whose app we are.
+async fn by_parameters(
+    State((state, api)): State<(AppState, Api)>,
+    Query(given): Query<Parameters>,
+    jar: CookieJar,
+    Came(via): Came,
+) -> Result<Response, PageError> {
     match state.launches.waiting(&given.launch, state.steady_now()) {
         Some(launch) if launch.client.id == given.iss => {
-            Ok(html(&Landing { chrome: Chrome::outside(&state), target: format!("/launch/{}", given.launch) })?
-                .into_response())
+            return Ok(html(&Landing {
+                chrome: Chrome::outside(&state),
+                target: format!("/launch/{}", given.launch),
+            })?
+            .into_response());
         }
         Some(_) => {
             drop(state.launches.take(&given.launch, state.steady_now()));
             let sentence = "The launch is of another system than the one that the address names (iss).".to_owned();
-            problem(
-                &state,
-                StatusCode::FORBIDDEN,
-                "Not opened",
-                sentence,
-                "Open the record again from your own system.",
-            )
+            let to_do = "Open the record again from your own system.";
+            return problem(&state, StatusCode::FORBIDDEN, "Not opened", sentence, to_do);
         }
-        None => over(&state),
+        None => {}
     }
+    let clients = api.clients();
+    let Some(ehr) = clients.as_ref().and_then(|clients| clients.ehr_at(&given.iss)) else { return over(&state) };
+    let (address, way) = match ehr.begin(&given.launch, state.now()).await {
+        Ok(begun) => begun,
+        Err(error) => return not_launched(&state, ehr, &error),
+    };
+    let Some(value) = state.ehr_ways.keep(way, &via.address, state.steady_now()) else {
+        let sentence = format!("Too many people are on their way from {}.", ehr.name());
+        let to_do = "Wait a minute, and open the record again from your own system.";
+        return problem(&state, StatusCode::TOO_MANY_REQUESTS, "Too many at once", sentence, to_do);
+    };
+    let mut cookie = session::cookie(&state, way_cookie(&state), value);
+    // The way back begins on another site.
+    cookie.set_same_site(SameSite::Lax);
+    Ok((jar.add(cookie), Redirect::to(&address)).into_response())
+}
+
+/// The name of the cookie that ties an answer to the browser that asked.
+fn way_cookie(state: &AppState) -> &'static str {
+    if state.secure_cookies { "__Host-skein-launch" } else { "skein-launch" }
+}
+
+/// `GET /launch/back/{ehr}`: the browser comes back from the authorization server of a system whose app we are. What it brings
+/// becomes a launch like any other: who may open it, and what they see, is decided as ever.
+async fn back(
+    State((state, api)): State<(AppState, Api)>,
+    Path(id): Path<String>,
+    Query(answer): Query<HashMap<String, String>>,
+    jar: CookieJar,
+) -> Result<Response, PageError> {
+    let clients = api.clients();
+    let ehr = clients.as_ref().and_then(|clients| clients.ehr(&id)).ok_or(PageError::NotFound)?;
+    let name = way_cookie(&state);
+    let way = jar.get(name).and_then(|cookie| state.ehr_ways.take(cookie.value(), state.steady_now()));
+    let mut gone = Cookie::build(name).path("/").secure(state.secure_cookies).build();
+    gone.set_same_site(SameSite::Lax);
+    let jar = jar.remove(gone);
+    let Some(way) = way else { return Ok((jar, over(&state)?).into_response()) };
+    let launch = match ehr.finish(way, &answer, state.now()).await {
+        Ok(launch) => launch,
+        Err(error) => return Ok((jar, not_launched(&state, ehr, &error)?).into_response()),
+    };
+    let handle = state.launches.keep(launch, "", state.steady_now());
+    let handle = handle.ok_or_else(|| PageError::Fault("too many launches at once".into()))?;
+    let landing = Landing { chrome: Chrome::outside(&state), target: format!("/launch/{handle}") };
+    Ok((jar, html(&landing)?).into_response())
+}
+
+/// Why a launch from a system whose app we are opens nothing; the cause is logged, without anything about a person.
+fn not_launched(state: &AppState, ehr: &Ehr, error: &NotLaunched) -> Result<Response, PageError> {
+    tracing::warn!(ehr = ehr.id(), %error, "a launch came to nothing");
+    let name = ehr.name();
+    let again = "Open the record again from your own system. If it stays like this, tell your service desk.";
+    let (status, sentence) = match error {
+        NotLaunched::NoNumber => (
+            StatusCode::NOT_FOUND,
+            format!(
+                "The patient who is open in {name} has no single valid NHS number there, so it is not certain whose record to open."
+            ),
+        ),
+        NotLaunched::Failed(Failed::Provider(_) | Failed::Metadata(_)) => {
+            (StatusCode::BAD_GATEWAY, format!("{name} cannot be reached, or does not answer as it should."))
+        }
+        NotLaunched::Failed(Failed::NoRandom) => {
+            return Err(PageError::Fault("the system gives no random numbers".into()));
+        }
+        NotLaunched::Failed(_) => {
+            (StatusCode::FORBIDDEN, format!("The answer of {name} could not be used, so nothing was opened."))
+        }
+    };
+    problem(state, status, "Not opened", sentence, again)
 }
 
 fn over(state: &AppState) -> Result<Response, PageError> {

@@ -10,17 +10,18 @@ use super::{
 use crate::{
     chart::{Chart, NARROW, WIDE, chart},
     error::PageError,
-    session::SignedIn,
+    session::{Remembered, SignedIn},
     sources,
     state::AppState,
 };
-use access::Permit;
+use access::{Permit, User, Via};
 use askama::Template;
 use axum::{
+    Form,
     extract::{Path, Query, State},
-    response::Html,
+    response::{Html, Redirect},
 };
-use fhir::{ResourceId, ResourceType};
+use fhir::{PersonKey, ResourceId, ResourceType};
 use record::{
     Filter, Item, ParsedItem, Records, SourceInfo, SourceKind, StoreError,
     explain::Explanation,
@@ -41,6 +42,8 @@ const REPORTS_MAX: usize = 50;
 const DAYS_MAX: usize = 10;
 /// Letters of what is looked for in names of tests.
 const WORDS_MAX: usize = 60;
+/// Letters of a date: `2026-07-14`.
+const DATE_CHARS_MAX: usize = 10;
 /// Results whose earlier versions are looked up for one trend.
 const CORRECTED_MAX: usize = 40;
 
@@ -78,14 +81,22 @@ pub struct From {
     pub from: usize,
 }
 
-/// What is asked for, as a form sends it: every field may be there and empty. It stands in the address, for what was shown of
-/// a record must be shown again by its address; it names tests and days, and nobody.
+/// What is asked for, as the address says it: days, a source, and the id of the words that names of tests are to hold. The
+/// words themselves may be anything, a name as well: they are kept on the server, and written in the audit entry, by which what
+/// was shown can be shown again.
 #[derive(Deserialize)]
 pub struct Wanted {
     #[serde(default)]
     from: usize,
+    /// The id of the words.
+    #[serde(default)]
+    filter: String,
+    /// The words, where something is shown again. Otherwise they are not taken from an address.
     #[serde(default)]
     test: String,
+    /// An id was given, and nothing is remembered under it.
+    #[serde(skip)]
+    forgotten: bool,
     #[serde(default)]
     abnormal: String,
     #[serde(default)]
@@ -129,6 +140,8 @@ struct Asked {
     sources: Vec<(String, String)>,
     /// A date that could not be read.
     wrong: Option<String>,
+    /// The words are no longer remembered.
+    forgotten: bool,
     on: bool,
     /// How many results and reports there are, and how many of them are shown.
     all: usize,
@@ -172,7 +185,7 @@ impl Wanted {
         let sources = cumulative::sources(&opened.items);
         let (all, shown) = ask.apply(&mut opened.items);
         let mut query = form_urlencoded(&[
-            ("test", &ask.words),
+            ("filter", if ask.words.is_empty() { "" } else { &self.filter }),
             ("abnormal", if ask.abnormal { "yes" } else { "" }),
             ("since", &since.map(|day: jiff::civil::Date| day.to_string()).unwrap_or_default()),
             ("until", &until.map(|day: jiff::civil::Date| day.to_string()).unwrap_or_default()),
@@ -191,6 +204,7 @@ impl Wanted {
             source: self.source,
             sources: sources.iter().map(|source| (source.id.clone(), source.name.clone())).collect(),
             wrong,
+            forgotten: self.forgotten,
             all,
             shown,
             query,
@@ -213,6 +227,76 @@ fn form_urlencoded(pairs: &[(&str, &str)]) -> String {
     };
     let given = pairs.iter().filter(|(_, value)| !value.is_empty());
     given.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
+}
+
+/// The form as sent.
+#[derive(Deserialize)]
+pub struct FilterForm {
+    form_token: String,
+    /// Which way to look it was sent from.
+    #[serde(default)]
+    tab: String,
+    #[serde(default)]
+    test: String,
+    #[serde(default)]
+    abnormal: String,
+    #[serde(default)]
+    since: String,
+    #[serde(default)]
+    until: String,
+    #[serde(default)]
+    source: String,
+}
+
+/// `POST /record/{person}/results/filter`: remember the words, and go to what is asked for.
+pub async fn filter(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(person): Path<String>,
+    Form(form): Form<FilterForm>,
+) -> Result<Redirect, PageError> {
+    let person = frame::person(&person)?;
+    who.check(&form.form_token)?;
+    let words: String = form.test.trim().chars().take(WORDS_MAX).collect();
+    let id = match words.is_empty() {
+        true => String::new(),
+        false => {
+            let kept = state.sessions.remember(&who, Remembered::Results(person, words), state.steady_now());
+            kept.ok_or(PageError::SignIn(None))?
+        }
+    };
+    let tab = [Tab::Table, Tab::Reports].into_iter().find(|tab| tab.is(&form.tab)).unwrap_or(Tab::Latest);
+    // A date's field holds a date, or what was typed where a browser has no such field.
+    let date = |text: &str| text.trim().chars().take(DATE_CHARS_MAX).collect::<String>();
+    let query = form_urlencoded(&[
+        ("filter", &id),
+        ("abnormal", if form.abnormal.is_empty() { "" } else { "yes" }),
+        ("since", &date(&form.since)),
+        ("until", &date(&form.until)),
+        ("source", &form.source),
+    ]);
+    let and = if query.is_empty() { "" } else { "?" };
+    Ok(Redirect::to(&format!("{}/{}{and}{query}", state.base(person), tab.path())))
+}
+
+/// Fill in the words that an address names by their id. The audit entry holds them, so that the page can be made again when
+/// the session is long over: its address, with the words beside their id.
+fn remembered(state: &AppState, who: &SignedIn, person: PersonKey, mut wanted: Wanted) -> (Arc<User>, Wanted) {
+    let user = Arc::clone(&who.user);
+    if state.gate.is_replay() {
+        return (user, wanted);
+    }
+    wanted.test.clear();
+    if wanted.filter.is_empty() {
+        return (user, wanted);
+    }
+    let Some(words) = state.sessions.result_words(who, person, &wanted.filter, state.steady_now()) else {
+        wanted.forgotten = true;
+        return (user, wanted);
+    };
+    let page = format!("{}&{}", user.via.page, form_urlencoded(&[("test", &words)]));
+    wanted.test = words;
+    (Arc::new(User { via: Via { page, ..user.via.clone() }, ..(*user).clone() }), wanted)
 }
 
 /// `GET /record/{person}/results`.
@@ -245,7 +329,8 @@ async fn page(
     let person = frame::person(person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let section = SectionKind::Results;
-    frame::open(&state, &who.user, person, Page::of(section), kinds(section), move |mut opened| {
+    let (user, query) = remembered(&state, &who, person, query);
+    frame::open(&state, &user, person, Page::of(section), kinds(section), move |mut opened| {
         let from = query.from;
         let missing = opened.missing(section);
         let asked = query.apply(&mut opened, tab);
@@ -270,7 +355,8 @@ pub async fn table(
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let section = SectionKind::Results;
     let page = Page::within(section, section.title(), "results in a table");
-    frame::open(&state, &who.user, person, page, kinds(section), move |mut opened| {
+    let (user, query) = remembered(&state, &who, person, query);
+    frame::open(&state, &user, person, page, kinds(section), move |mut opened| {
         let from = query.from;
         let missing = opened.missing(section);
         let asked = query.apply(&mut opened, Tab::Table);

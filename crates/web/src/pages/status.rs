@@ -32,6 +32,8 @@ struct StatusPage {
     applied: String,
     totals: Vec<(String, String)>,
     fault: Option<String>,
+    /// Whether words are looked for in PDF letters.
+    pdfs: bool,
     rows: Vec<SourceLine>,
     at: String,
 }
@@ -83,6 +85,7 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
             .filter_map(|(label, key)| Some(((*label).to_owned(), thousands(*totals.get(key)?))))
             .collect(),
         fault: state.engine()?.fault(),
+        pdfs: state.pdfs.are_read(),
         rows,
         at: when::date_time(now),
     };

@@ -135,6 +135,7 @@ impl Governed {
         let gate = Gate::new(derived, audit, config, Timestamp::now()).unwrap();
         let journal = engine.clone();
         let state = AppState::new(SiteConfig {
+            pdfs: crate::support::pdfs(),
             matcher: Some(crate::support::matcher(&engine)),
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),

@@ -306,6 +306,19 @@ async fn a_long_timeline_is_shown_in_pages_and_none_is_lost() {
     gp.get(undated.split('#').next().unwrap()).await.expect(200).says("Without a date 23");
 }
 
+/// A PDF of one page that says this.
+fn synth_pdf(words: &str) -> Vec<u8> {
+    let page = format!("BT /F1 12 Tf 50 700 Td ({words}) Tj ET");
+    format!(
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj \
+         3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj \
+         4 0 obj<</Length {}>>stream\n{page}\nendstream endobj 5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\n\
+         trailer<</Size 6/Root 1 0 R>>\n%%EOF\n",
+        page.len()
+    )
+    .into_bytes()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn words_are_found_inside_letters_and_what_was_not_looked_into_is_said() {
     let region = Governed::new().await;
@@ -319,16 +332,20 @@ async fn words_are_found_inside_letters_and_what_was_not_looked_into_is_said() {
     let mut elsewhere = letter("d15", "Letter in a file", "text/plain", b"");
     elsewhere["content"] = json!([{"attachment": {"contentType": "text/plain", "url": "Binary/b1"}}]);
     let mut sealed = letter("d16", "Sealed letter", "text/plain", b"warfarin of the sealed letter");
+    sealed["content"][0]["attachment"]["data"] =
+        json!(base64::engine::general_purpose::STANDARD.encode(synth_pdf("warfarin of the sealed letter")));
     sealed["meta"] =
         json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]});
-    let pdf = b"%PDF-1.7 1 0 obj << /JS (app.alert(1)) >> warfarin";
+    let broken = b"%PDF-1.7 1 0 obj << /JS (app.alert(1)) >> warfarin";
+    let pdf = synth_pdf("Dear colleague, the warfarin of the PDF clinic");
     take(
         &region.pages.engine,
         "gp",
         &[
             letter("d10", "Anticoagulation", "text/html", hostile.as_bytes()),
             letter("d11", "Discharge <i>summary</i>", "text/plain", plain.as_bytes()),
-            letter("d12", "Scanned letter", "application/pdf", pdf),
+            letter("d12", "Scanned letter", "application/pdf", broken),
+            letter("d17", "Letter as PDF", "text/plain", &pdf),
             letter("d13", "Very long letter", "text/plain", long.as_bytes()),
             letter("d14", "Letter in RTF", "text/plain", b"{\\rtf1 warfarin}"),
             file,
@@ -340,7 +357,7 @@ async fn words_are_found_inside_letters_and_what_was_not_looked_into_is_said() {
     let doctor = region.pages.visitor("doctor").await;
     let letters = region.record("/letters");
     let page = found(&doctor, &letters, "  warfarin ").await;
-    page.says("3 of 7 letters have all of these words");
+    page.says("5 of 8 letters have all of these words").says("the warfarin of the PDF clinic");
     page.says("Her warfarin").says("start WARFARIN").says("Warfarin stopped").says_not("of the sealed letter");
     assert!(page.body.contains("<mark>WARFARIN</mark>") && page.body.contains("<mark>warfarin</mark>"));
     // Nothing of a letter runs, or turns the page around.
@@ -348,13 +365,13 @@ async fn words_are_found_inside_letters_and_what_was_not_looked_into_is_said() {
     assert!(!page.body.contains("<i>summary") && !page.body.contains("warfarin dose"));
     // What could not be looked into is named, with why.
     page.says("Not everything could be looked into");
-    page.says("1 letter: its text is in a PDF").says("Scanned letter").says("its text is in RTF").says("Letter in RTF");
+    page.says("1 letter: its file is broken and cannot be opened").says("Scanned letter").says("Letter in RTF");
     let one = found(&doctor, &letters, "needle").await;
-    one.says("1 of 7 letters has all of these words").says("Very long letter");
+    one.says("1 of 8 letters has all of these words").says("Very long letter");
     assert!(one.body.len() < 60_000, "a snippet, not the letter");
     found(&doctor, &letters, "warfarin needle").await.says("No letter that could be looked into has all");
     // A title is searched though its file cannot be.
-    found(&doctor, &letters, "scanned").await.says("1 of 7");
+    found(&doctor, &letters, "scanned").await.says("1 of 8");
     for nothing in ["", "  ", "<>!", "\u{202e}"] {
         found(&doctor, &letters, nothing).await.says("Type at least one word");
     }

@@ -242,6 +242,7 @@ impl Trusting {
             )
         };
         let state = AppState::new(SiteConfig {
+            pdfs: crate::support::pdfs(),
             matcher: None,
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),

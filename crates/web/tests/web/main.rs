@@ -4,12 +4,14 @@
 mod cards;
 mod connections;
 mod demographics;
+mod ehr_launch;
 mod fhir_reading;
 mod fhir_writing;
 mod finding;
 mod first_screen;
 mod gate;
 mod governed;
+mod headings;
 mod history;
 mod hostile_content;
 mod hostile_sign_in;

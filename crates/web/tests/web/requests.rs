@@ -5,7 +5,9 @@ use crate::{
     governed::Governed,
     visitor::{Page, Visitor},
 };
+use axum::body::Body;
 use fhir::{Resource, ResourceType};
+use http_body_util::BodyExt as _;
 use std::time::Duration;
 
 /// Answers that an urgent test needs.
@@ -190,6 +192,40 @@ async fn a_test_is_asked_for_worked_on_and_answered_and_both_sides_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_list_of_requests_hears_that_something_changed() {
+    let region = Governed::new().await;
+    let (gp, specialist) = (region.pages.visitor("gp").await, region.pages.visitor("stranger").await);
+    let nurse = region.pages.visitor("nurse").await;
+    let list = specialist.get("/requests").await.expect(200);
+    assert!(list.body.contains("data-live-list=\"/requests/live\""));
+    let (mut asked, mut asks, mut other) = (
+        specialist.stream("/requests/live").await,
+        gp.stream("/requests/live").await,
+        nurse.stream("/requests/live").await,
+    );
+    let address = ask(&region, &gp).await;
+    heard(&mut asked, "event: changed").await;
+    heard(&mut asks, "event: changed").await;
+    let page = specialist.get(&address).await.expect(200);
+    press(&specialist, &page, "accept", "").await.expect(303);
+    heard(&mut asks, "event: changed").await;
+    let silent = tokio::time::timeout(Duration::from_millis(300), other.frame()).await;
+    assert!(silent.is_err(), "those it does not concern hear nothing: {silent:?}");
+}
+
+/// Wait until a stream says so.
+async fn heard(stream: &mut Body, words: &str) {
+    let mut said = String::new();
+    let listening = async {
+        while !said.contains(words) {
+            let frame = stream.frame().await.expect("the stream goes on").expect("a frame");
+            said.push_str(&String::from_utf8_lossy(frame.data_ref().map_or(&[][..], |data| data)));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), listening).await.expect("it is said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_at_one_request_and_the_second_is_told_and_loses_no_word() {
     let region = Governed::new().await;
     let (gp, one) = (region.pages.visitor("gp").await, region.pages.visitor("stranger").await);
@@ -291,6 +327,16 @@ async fn what_is_declined_shuts_the_record_again_and_says_why_to_who_asked() {
     press(&gp, &page, "withdraw", "Went by ambulance").await.expect(303);
     specialist.get(&region.record("")).await.expect(303);
     specialist.get("/requests").await.expect(200).says_not("CT head");
+    // What can still be said is said, and of nobody anything.
+    let closed = once(&specialist, "/requests?closed", "withdrawn by who asked").await;
+    closed
+        .says("gp of the region, withdrawn")
+        .says("declined by your organisation")
+        .says("Closed, and the record with them");
+    closed.says_not("CT head").says_not("SMITH");
+    let told = inbox(&specialist, "that is closed").await;
+    told.says("Whom it was about cannot be shown to you any more").says_not("SMITH").says_not("CT head");
+    assert!(told.body.contains("Acknowledge<span class=\"nhsuk-u-visually-hidden\"> a closed request"));
     let requests = resources(&region, ResourceType::ServiceRequest);
     assert!(requests.iter().all(|request| request.str_at("/status") == Some("revoked")));
 }

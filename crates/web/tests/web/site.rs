@@ -72,6 +72,7 @@ pub fn site(engine: &Engine, clock: impl Fn() -> Timestamp + Send + Sync + 'stat
     let journal = engine.clone();
     let (_, loading) = tokio::sync::watch::channel(Loading { done: 1, total: 1, finished: true });
     AppState::new(SiteConfig {
+        pdfs: crate::support::pdfs(),
         matcher: None,
         region_name: "Wexmoor".into(),
         forms: forms::Forms::builtin().unwrap(),

@@ -82,16 +82,59 @@ async fn results_are_filtered_without_script_and_what_is_left_out_is_counted() {
     let doctor = region.pages.visitor("doctor").await;
     let all = doctor.get(&region.record("/results")).await.expect(200);
     all.says("Haemoglobin").says_not("Filtered:");
-    let page =
-        doctor.get(&region.record("/results/table?test=haemo&since=2026-08-01&until=&source=gp")).await.expect(200);
+    let asked = [("tab", "results/table"), ("test", "haemo"), ("since", "2026-08-01"), ("until", ""), ("source", "gp")];
+    let to = doctor.fill(&all, &region.record("/results/filter"), &asked).await.expect(303).to();
+    assert!(
+        to.starts_with(&region.record("/results/table?filter=")) && to.ends_with("&since=2026-08-01&source=gp"),
+        "{to}"
+    );
+    let page = doctor.get(&to).await.expect(200);
     page.says("Filtered: 1 of").says("13.2").says_not("12.9").says_not("101");
     // Out of range by its own laboratory's range: the test is shown with all its values.
     let page = doctor.get(&region.record("/results/table?abnormal=yes")).await.expect(200);
     page.says("101").says("129").says("tests with a value out of range");
-    doctor.get(&region.record("/results?test=potassium")).await.expect(200).says("No result is as asked for");
+    let filtered = async |words: &str, tab: &str| {
+        let asked = [("tab", tab), ("test", words)];
+        doctor.fill(&all, &region.record("/results/filter"), &asked).await.expect(303).to()
+    };
+    doctor.get(&filtered("potassium", "").await).await.expect(200).says("No result is as asked for");
     let page = doctor.get(&region.record("/results?since=yesterday")).await.expect(200);
     page.says("“yesterday” is not a date").says("Haemoglobin");
-    doctor.get(&region.record("/results/reports?test=%3Cscript%3E")).await.expect(200).says_not("<script>alert");
+    let hostile = filtered("<script>alert(1)</script>", "results/reports").await;
+    doctor.get(&hostile).await.expect(200).says("Filtered: 0 of 4").says_not("Haemoglobin");
+    assert!(!doctor.get(&hostile).await.body.contains("<script>alert"));
+    // Words in an address are not taken from it, and those of another's session are nobody else's.
+    doctor.get(&region.record("/results?test=potassium")).await.expect(200).says("Haemoglobin").says_not("Filtered:");
+    let gp = region.pages.visitor("gp").await;
+    gp.get(&hostile).await.expect(200).says("no longer remembered").says_not("alert(1)");
+    assert_ne!(doctor.post(&region.record("/results/filter"), &[("test", "x")]).await.status, 303, "no form of ours");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_filtered_by_words_can_be_shown_again_though_no_address_holds_them() {
+    let region = two_lists().await;
+    let doctor = region.pages.visitor("doctor").await;
+    let all = doctor.get(&region.record("/results")).await.expect(200);
+    let asked = [("tab", "results/table"), ("test", "Smithson"), ("abnormal", "yes")];
+    let to = doctor.fill(&all, &region.record("/results/filter"), &asked).await.expect(303).to();
+    assert!(!to.contains("Smithson"), "{to}");
+    let page = doctor.get(&to).await.expect(200);
+    page.says("named “Smithson”").says("No result is as asked for");
+    for link in page.links("/record/") {
+        assert!(!link.contains("Smithson"), "{link}");
+    }
+    let officer = region.pages.visitor("officer").await;
+    let entries = officer.get(&format!("/privacy/person/{}", region.person)).await.expect(200);
+    let mut shown = 0;
+    for entry in entries.links("/privacy/entry/") {
+        if !officer.get(&entry).await.expect(200).body.contains(&format!("{entry}/shown")) {
+            continue;
+        }
+        let again = officer.get(&format!("{entry}/shown")).await.expect(200);
+        assert!(again.body.contains("It is the same as what was sent"), "{entry}: {}", again.text());
+        shown += usize::from(again.body.contains("named “Smithson”"));
+    }
+    assert_eq!(shown, 1, "the filtered table is shown again as it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,13 @@ pub const GP: &str = "practice";
 pub const HOSPITAL: &str = "hospital";
 pub const BASE: &str = "https://record.example/fhir";
 
+/// Reads PDFs by the `pdftotext` that `./test` installs.
+pub fn pdfs() -> record::letter_text::pdf::Pdfs {
+    let program = std::path::PathBuf::from("/usr/bin/pdftotext");
+    assert!(program.is_file(), "the tests need pdftotext: apt-get install poppler-utils");
+    record::letter_text::pdf::Pdfs::by(Some(program))
+}
+
 /// A region and its API.
 pub struct Site {
     router: Router,

@@ -257,6 +257,7 @@ impl Region {
             ..ApiConfig::default()
         };
         let state = AppState::new(SiteConfig {
+            pdfs: crate::support::pdfs(),
             matcher: None,
             trusted_proxies: web::Proxies::default(),
             region_name: "Wexmoor".into(),

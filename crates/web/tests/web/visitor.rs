@@ -130,6 +130,7 @@ impl Pages {
         let users = USERS
             .map(|(id, name, role_code, role_name)| User::staff(id, name, (role_code, role_name), ("XWP", "Wexmoor")));
         let state = AppState::new(SiteConfig {
+            pdfs: crate::support::pdfs(),
             matcher: None,
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),

@@ -5,16 +5,17 @@ use super::super::{
     teams::{
         behind, blocking,
         line::{Asked, lines},
-        permit,
+        live, permit,
     },
 };
 use crate::{error::PageError, session::SignedIn, state::AppState};
 use askama::Template;
 use axum::{
     extract::{Query, State},
-    response::Html,
+    response::{Html, Response},
 };
 use jiff::SignedDuration;
+use notify::Requested;
 use record::when;
 use serde::Deserialize;
 
@@ -54,6 +55,8 @@ struct RequestsPage {
     closed: bool,
     tabs: Vec<Tab>,
     rows: Vec<Row>,
+    /// Requests that are closed, and their records with them: what can still be said.
+    shut: Vec<Row>,
     hidden: usize,
     more: bool,
     note: Option<&'static str>,
@@ -103,7 +106,18 @@ pub async fn show(
     let asked = found.iter().take(SHOWN_MAX);
     let asked = asked.map(|one| Asked { person: one.person, story: Some(one.story) }).collect();
     let lines = lines(&state, &who.user, asked, name).await?;
-    let hidden = lines.iter().filter(|line| line.is_none()).count();
+    let names = state.gate.organisations()?;
+    let name_of = |code: &str| {
+        let known = names.iter().find(|one| one.code.eq_ignore_ascii_case(code));
+        known.map_or_else(|| code.to_owned(), |one| one.name.clone())
+    };
+    let of_hidden = found.iter().zip(&lines).filter(|(_, line)| line.is_none());
+    let shut: Vec<Row> = of_hidden
+        .clone()
+        .filter_map(|(one, _)| (!sent).then(|| closed_words(one, &name_of(&one.asker)))?.map(|words| (one, words)))
+        .map(|(one, line)| Row { line, at: when::time_or_date(one.at, now) })
+        .collect();
+    let hidden = of_hidden.count() - shut.len();
     let rows = found
         .iter()
         .zip(lines)
@@ -118,10 +132,32 @@ pub async fn show(
         closed,
         tabs,
         rows,
+        shut,
         hidden,
         more,
         note: (wanted.did == "decline").then_some("Declined. Who asked is told, with your reason."),
         behind: behind(&state)?,
         at: when::date_time(now),
     })
+}
+
+/// What can be said of a request to the reader's organisation whose record is not open to it any more: by whom it was made
+/// and what became of it, and of nobody else anything.
+fn closed_words(one: &Requested, asker: &str) -> Option<String> {
+    let became = match one.status.as_str() {
+        "cancelled" => "withdrawn by who asked",
+        "rejected" => "declined by your organisation",
+        "completed" => "answered and completed",
+        _ => return None,
+    };
+    Some(format!("A request of {asker}, {became}"))
+}
+
+/// `GET /requests/live`: says that something among the organisation's requests changed, and nothing else: the page reads itself
+/// again, through the gate.
+pub async fn follow(State(state): State<AppState>, who: SignedIn) -> Result<Response, PageError> {
+    permit(&state, &who, format!("live requests {}", who.user.org_code)).await?;
+    let requested = state.notices()?.listen_to_requests();
+    let ours = who.user.org_code.to_ascii_uppercase().into();
+    Ok(live::changes(state, who, ours, requested))
 }

@@ -6,7 +6,7 @@ mod list;
 mod show;
 
 pub use act::act;
-pub use list::show as list;
+pub use list::{follow, show as list};
 pub use show::show;
 
 use super::{

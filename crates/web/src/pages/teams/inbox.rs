@@ -17,9 +17,10 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
+use fhir::ResourceType;
 use jiff::Timestamp;
 use notify::{Event, Notice, Standing, Team, TeamNote, Topic, View};
-use record::when;
+use record::{glance::Glance, when};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -171,11 +172,39 @@ pub(super) async fn rows(
     })
     .await?;
     let now = state.now();
-    let rows = told
-        .into_iter()
-        .zip(lines)
-        .filter_map(|((notice, events, notes), line)| Some(row(notice, events, notes, line?, now)));
-    Ok(rows.collect())
+    let mut rows = Vec::with_capacity(told.len());
+    for ((notice, events, notes), line) in told.into_iter().zip(lines) {
+        let line = match line {
+            Some(line) => Some(line),
+            None if team.starts_with("requests:") => closed_request(state, &notice, now)?,
+            None => None,
+        };
+        rows.extend(line.map(|line| row(notice, events, notes, line, now)));
+    }
+    Ok(rows)
+}
+
+/// What stands in the place of a line that the gate does not give any more, because the request that opened the record is
+/// closed: that it is, and of nobody anything. So the notice can be acknowledged.
+fn closed_request(state: &AppState, notice: &Notice, now: Timestamp) -> Result<Option<Line>, PageError> {
+    if !matches!(notice.story.kind, ResourceType::Task | ResourceType::ServiceRequest) {
+        return Ok(None);
+    }
+    let story = state.notices()?.story(notice.story)?;
+    let Some(last) = story.last().filter(|last| last.topic == Topic::ReferralClosed && last.corrects.is_none()) else {
+        return Ok(None);
+    };
+    let at = when::time_or_date(last.occurred.unwrap_or(last.recorded), now);
+    let html = ClosedRequest { at }.render()?;
+    let mut glance = Glance::default();
+    glance.who.name = "a closed request".into();
+    Ok(Some(Line { glance, html }))
+}
+
+#[derive(Template)]
+#[template(path = "line_closed.html")]
+struct ClosedRequest {
+    at: String,
 }
 
 fn row(notice: Notice, events: Vec<Event>, notes: Vec<TeamNote>, line: Line, now: Timestamp) -> Row {

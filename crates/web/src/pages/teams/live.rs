@@ -145,11 +145,11 @@ async fn changed(open: &Open, ids: BTreeSet<i64>) -> Result<Vec<Event>, PageErro
 /// Changes that come so close together are said once.
 const PAUSE: Duration = Duration::from_millis(500);
 
-struct Watching {
+struct Watching<T> {
     state: AppState,
     who: SignedIn,
-    list: i64,
-    moved: Receiver<i64>,
+    ours: T,
+    moved: Receiver<T>,
     over: bool,
 }
 
@@ -160,12 +160,19 @@ pub async fn list(State(state): State<AppState>, who: SignedIn, Path(id): Path<i
     let list = blocking(move || super::own_list(site.notices()?, &reader, id)).await?;
     permit(&state, &who, format!("live {}", list.key)).await?;
     let moved = state.notices()?.listen_to_lists();
-    let watching = Watching { state, who, list: id, moved, over: false };
-    let events = stream::unfold(watching, change);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(LOOK)).into_response())
+    Ok(changes(state, who, id, moved))
 }
 
-async fn change(mut watching: Watching) -> Option<(Result<Event, Infallible>, Watching)> {
+/// Says that what is listed changed, whenever `ours` is heard.
+pub(in crate::pages) fn changes<T>(state: AppState, who: SignedIn, ours: T, moved: Receiver<T>) -> Response
+where
+    T: Clone + PartialEq + Send + Sync + 'static,
+{
+    let events = stream::unfold(Watching { state, who, ours, moved, over: false }, change);
+    Sse::new(events).keep_alive(KeepAlive::new().interval(LOOK)).into_response()
+}
+
+async fn change<T: Clone + PartialEq>(mut watching: Watching<T>) -> Option<(Result<Event, Infallible>, Watching<T>)> {
     loop {
         if watching.over {
             return None;
@@ -177,7 +184,7 @@ async fn change(mut watching: Watching) -> Option<(Result<Event, Infallible>, Wa
         }
         let ours = match heard {
             Err(_) => false,
-            Ok(Ok(list)) => list == watching.list,
+            Ok(Ok(one)) => one == watching.ours,
             Ok(Err(RecvError::Lagged(_))) => true,
             Ok(Err(RecvError::Closed)) => return None,
         };

@@ -1,8 +1,12 @@
-//! Words inside letters: the text of a file, and where words stand in it. Pure; whatever a file holds, this ends, for it goes
-//! through the bytes once and keeps no more than it was given.
+//! Words inside letters: the text of a file, and where words stand in it. Pure but for PDFs; whatever a file holds, this ends,
+//! for it goes through the bytes once and keeps no more than it was given, or a bound.
 //!
-//! Plain text, web pages and other marked-up text (HTML, XHTML, CDA) are looked into. PDF, RTF, pictures and word processors'
-//! files are not: which letters that leaves out is said beside what is found.
+//! Plain text, web pages and other marked-up text (HTML, XHTML, CDA), RTF and word processors' files (DOCX, ODT) are read here;
+//! a PDF is read by another program ([`pdf`]). Pictures are not: which letters that leaves out is said beside what is found.
+
+mod office;
+pub mod pdf;
+mod rtf;
 
 use crate::{
     origin::decode,
@@ -29,6 +33,24 @@ pub enum Shut {
     Missing,
     /// It is held back, for it may tell whereabouts.
     Withheld,
+    /// It is a PDF, which is read elsewhere ([`pdf::Pdfs`]).
+    Pdf,
+    /// It is a PDF, and nothing here reads those.
+    NoPdfs,
+    /// It opens without words: a picture of a page.
+    NoWords,
+    /// It cannot be opened.
+    Broken,
+    /// It opens with a password alone.
+    Locked,
+    /// It says that its text may not be taken out.
+    Forbidden,
+    /// It takes too long, or too much memory.
+    TooMuch,
+    /// There was no time for it.
+    NotReached,
+    /// Only its beginning was looked into.
+    Beginning,
 }
 
 impl Shut {
@@ -40,6 +62,16 @@ impl Shut {
             Shut::Elsewhere => "its source keeps the file".into(),
             Shut::Missing => "its source sent no content".into(),
             Shut::Withheld => "its files are withheld".into(),
+            Shut::Pdf | Shut::NoPdfs => "it is a PDF, and PDF letters are not searched here".into(),
+            Shut::NoWords => "no words could be read in it (a picture?)".into(),
+            Shut::Broken => "its file is broken and cannot be opened".into(),
+            Shut::Locked => "its file is locked with a password".into(),
+            Shut::Forbidden => "its file forbids that its text is taken out".into(),
+            Shut::TooMuch => "reading its file takes too long, or too much memory".into(),
+            Shut::NotReached => "there was no time to look into it".into(),
+            Shut::Beginning => {
+                format!("it is long: only its first {} pages, or its beginning, were searched", pdf::PAGES_MAX)
+            }
         }
     }
 }
@@ -47,7 +79,7 @@ impl Shut {
 /// The text of a file. `bytes`: its content, where it is here.
 ///
 /// # Errors
-/// [`Shut`] when it has none that can be read here.
+/// [`Shut`] when it has none that can be read here; [`Shut::Pdf`]: when it is to be read as a PDF.
 pub fn text_of(file: &File, bytes: Option<&[u8]>) -> Result<String, Shut> {
     let bytes = match (&file.place, bytes) {
         (Place::Elsewhere(_), _) => return Err(Shut::Elsewhere),
@@ -61,13 +93,12 @@ pub fn text_of(file: &File, bytes: Option<&[u8]>) -> Result<String, Shut> {
     // What a file is, its first bytes say better than its sender.
     let start = bytes.trim_ascii_start();
     let marked_up = match file.media_type.as_str() {
-        _ if start.starts_with(b"%PDF") => return Err(Shut::Kind("a PDF")),
-        _ if start.starts_with(b"{\\rtf") => return Err(Shut::Kind("RTF")),
-        _ if start.starts_with(b"PK\x03\x04") || start.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) => {
-            return Err(Shut::Kind("a word processor’s file"));
-        }
-        "application/pdf" => return Err(Shut::Kind("a PDF")),
-        "text/rtf" | "application/rtf" => return Err(Shut::Kind("RTF")),
+        _ if start.starts_with(b"%PDF") => return Err(Shut::Pdf),
+        _ if start.starts_with(b"{\\rtf") => return worded(rtf::words(start)),
+        _ if start.starts_with(b"PK\x03\x04") => return office::words(start),
+        _ if start.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) => return Err(Shut::Kind("an old word processor’s file")),
+        "application/pdf" => return Err(Shut::Pdf),
+        "text/rtf" | "application/rtf" => return Err(Shut::Broken),
         kind if kind.starts_with("image/") => return Err(Shut::Kind("a picture")),
         "text/html" => true,
         kind if kind.ends_with("+xml") || kind.ends_with("/xml") => true,
@@ -85,6 +116,11 @@ pub fn text_of(file: &File, bytes: Option<&[u8]>) -> Result<String, Shut> {
         return Err(Shut::Kind("a file inside another"));
     }
     Ok(stripped(&text))
+}
+
+/// A text that has words.
+fn worded(text: String) -> Result<String, Shut> {
+    if text.contains(char::is_alphanumeric) { Ok(text) } else { Err(Shut::NoWords) }
 }
 
 /// Marked-up text without its marks. What stands in scripts and styles is not read; marks within a word do not part it.

@@ -1,0 +1,77 @@
+// A record over a poor line, in a real browser: slow 3G as DevTools of Chromium emulates it (400 kbit/s down and up, 400 ms of
+// latency added to every request). After a first visit, whose stylesheet and scripts the browser keeps, the first screen of a
+// record is painted whole and answers to keys within a second, and nothing on it moves.
+//
+// harness.mjs says what it needs around it. It prints what it measured; docs/benchmarks.md holds the figures.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { demonstration, filled, launch, phone, reason, signIn, wide } from './harness.mjs';
+
+const region = demonstration();
+const { url, printed } = region;
+const story = /find NHS number ([\d ]{12}) \(/.exec(printed);
+assert.ok(story, 'the demonstration named nobody to find');
+
+const line = { offline: false, latency: 400, downloadThroughput: 400_000 / 8, uploadThroughput: 400_000 / 8 };
+const TIMES = 5;
+
+let browser;
+
+before(async () => {
+  browser = await launch();
+  await filled(browser, region);
+}, { timeout: 600_000 });
+
+after(async () => browser?.close());
+
+/** One visit: when the whole of it was there and painted, and answered, and what moved. */
+async function visit(page, address) {
+  await page.goto('about:blank');
+  await page.goto(address, { waitUntil: 'load' });
+  return page.evaluate(async () => {
+    const moved = await new Promise((resolve) => {
+      let sum = 0;
+      new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; })
+        .observe({ type: 'layout-shift', buffered: true });
+      setTimeout(() => resolve(sum), 500);
+    });
+    const [navigation] = performance.getEntriesByType('navigation');
+    const [painted] = performance.getEntriesByName('first-contentful-paint');
+    return { moved, painted: painted?.startTime ?? Infinity, ready: navigation.domContentLoadedEventEnd,
+      kb: navigation.transferSize / 1000, whole: navigation.decodedBodySize / 1000,
+      asked: performance.getEntriesByType('resource').filter((one) => one.transferSize > 0).length };
+  });
+}
+
+for (const [name, viewport, user] of [['a desk', wide, 'doctor'], ['a telephone', phone, 'paramedic']]) {
+  test(`on ${name} the record is usable within a second over slow 3G, and nothing moves`, { timeout: 120_000 }, async () => {
+    const page = await signIn(browser, region, user, { viewport });
+    await page.goto(`${url}/`);
+    await page.fill('#words', story[1]);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/(record|find)\//);
+    if (new URL(page.url()).pathname.startsWith('/find/')) {
+      await page.locator('main a[href^="/record/"]').first().click();
+      await page.waitForURL(/\/record\//);
+    }
+    await reason(page);
+    const record = `${url}${new URL(page.url()).pathname}`;
+    await page.goto(`${record}/timeline`);
+    const entries = Number(/([\d,]+) entr/.exec(await page.locator('main').innerText())[1].replace(',', ''));
+    await page.goto(record);
+    const client = await page.context().newCDPSession(page);
+    await client.send('Network.enable');
+    await client.send('Network.emulateNetworkConditions', line);
+    const visits = [];
+    for (let time = 0; time < TIMES; time += 1) visits.push(await visit(page, record));
+    const usable = visits.map((one) => Math.max(one.painted, one.ready)).sort((a, b) => a - b);
+    const median = usable[Math.floor(TIMES / 2)];
+    console.log(`slow 3G, ${name}: a record of ${entries} entries usable after ${Math.round(median)} ms (${TIMES} visits, `
+      + `${Math.round(usable[0])} to ${Math.round(usable.at(-1))}), page ${visits[0].kb.toFixed(1)} kB (${visits[0].whole.toFixed(1)} unpacked), `
+      + `${visits[0].asked} other requests, layout shift ${Math.max(...visits.map((one) => one.moved))}`);
+    assert.ok(await page.locator('.banner').isVisible() && await page.locator('.card').count() > 4, 'this is no first screen');
+    for (const one of visits) assert.equal(one.moved, 0, 'the page moves');
+    assert.ok(median <= 1000, `usable after ${Math.round(median)} ms`);
+    await page.context().close();
+  });
+}
