@@ -55,6 +55,10 @@ test('a doctor’s pages off the beaten way', { timeout: 240_000 }, async () => 
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/found\//);
   await looksRight(page, 'words that no letter has');
+  await looked(page, `${record}/headings`, 'all headings');
+  for (const heading of ['requirements', 'findings', 'social', 'services', 'legal']) {
+    await looked(page, `${record}/headings/${heading}`, `heading ${heading}`);
+  }
   for (const part of ['?sent', '?closed', '?sent&closed']) await looked(page, `/requests${part}`, `requests ${part.slice(1)}`);
   await looked(page, '/teams', 'my teams');
   await looked(page, '/account', 'my account');

@@ -97,13 +97,23 @@ pub fn explain(
     contributing: &[&str],
     withheld: &[Withheld],
 ) -> Explanation {
-    let kinds = section.main_kinds();
+    explain_kinds(section.main_kinds(), what(section), states, contributing, withheld)
+}
+
+/// The same of any types; `what` they are called in a sentence.
+pub fn explain_kinds(
+    kinds: &[ResourceType],
+    what: &str,
+    states: &[SourceState],
+    contributing: &[&str],
+    withheld: &[Withheld],
+) -> Explanation {
     let mut per_source = Vec::new();
     for state in states.iter().filter(|state| !contributing.contains(&state.source.id.as_str())) {
         per_source.push((Arc::clone(&state.source), reason(state, kinds, withheld)));
     }
     per_source.sort_by(|(a, first), (b, second)| rank(first).cmp(&rank(second)).then_with(|| a.name.cmp(&b.name)));
-    let headline = headline(section, &per_source, contributing.is_empty());
+    let headline = headline(what, &per_source, contributing.is_empty());
     Explanation { headline, per_source }
 }
 
@@ -140,8 +150,7 @@ fn rank(reason: &Reason) -> u8 {
     }
 }
 
-fn headline(section: SectionKind, per_source: &[(Arc<SourceInfo>, Reason)], empty: bool) -> String {
-    let what = what(section);
+fn headline(what: &str, per_source: &[(Arc<SourceInfo>, Reason)], empty: bool) -> String {
     if !empty {
         return format!("Sources that add no {what} here");
     }

@@ -141,7 +141,7 @@ pub fn alerts(items: &[ParsedItem], now: Timestamp) -> Section {
         }
     }
     let mut risks = Vec::new();
-    for item in of(items, ResourceType::RiskAssessment).filter(|item| !withdrawn(item)) {
+    for item in of(items, ResourceType::RiskAssessment) {
         let resource = &item.resource;
         let mut statement = Statement::new(item, concept(resource, "code"), "Risk assessment");
         let outcomes: Vec<String> = resource
@@ -160,7 +160,7 @@ pub fn alerts(items: &[ParsedItem], now: Timestamp) -> Section {
         statement.fact("Risk", Some(outcomes.join("; ")));
         statement.fact("Mitigation", resource.str_at("/mitigation").map(str::to_owned));
         statement.dated("Assessed", crate::text::when(resource, &["/occurrenceDateTime"]));
-        risks.push(statement);
+        if withdrawn(item) { wrong.push(statement) } else { risks.push(statement) }
     }
     let mut section = Section::default();
     section.push(ALERTS_NOW, None, false, gather(current));
@@ -310,7 +310,7 @@ pub fn other(items: &[ParsedItem]) -> Section {
 }
 
 /// A resource of a type without a heading, by what most resources have.
-fn otherwise(item: &ParsedItem) -> Statement {
+pub(super) fn otherwise(item: &ParsedItem) -> Statement {
     let resource = &item.resource;
     let name = ["code", "type", "category", "suppliedItem"]
         .iter()

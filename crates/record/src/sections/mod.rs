@@ -14,6 +14,7 @@ pub mod problems;
 mod replaced;
 pub mod requests;
 pub mod results;
+pub mod standard;
 pub mod visits;
 
 use crate::{
@@ -123,7 +124,7 @@ impl SectionKind {
     }
 
     /// The resource types it is made of; empty for the summary (all) and for everything else.
-    pub fn kinds(self) -> &'static [ResourceType] {
+    pub const fn kinds(self) -> &'static [ResourceType] {
         use ResourceType::*;
         match self {
             SectionKind::Summary | SectionKind::Other => &[],
@@ -149,7 +150,7 @@ impl SectionKind {
     }
 
     /// The types whose absence makes the section empty: what a source must share for the section to have anything of it.
-    pub fn main_kinds(self) -> &'static [ResourceType] {
+    pub const fn main_kinds(self) -> &'static [ResourceType] {
         use ResourceType::*;
         match self {
             SectionKind::Medicines => {

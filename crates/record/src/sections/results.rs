@@ -408,7 +408,7 @@ pub(super) fn heading(item: &ParsedItem, panels: &HashMap<String, String>, at: T
     }
 }
 
-fn has_value(resource: &Resource) -> bool {
+pub(super) fn has_value(resource: &Resource) -> bool {
     resource.body().keys().any(|member| member.starts_with("value")) || !resource.list("component").is_empty()
 }
 

@@ -364,12 +364,15 @@ fn menu(base: &str, person: PersonKey, page: &Page) -> Vec<MenuEntry> {
         title: section.title(),
         here: page.section == Some(section),
     };
-    let more =
-        [("timeline", base.to_owned(), "Timeline"), ("as-at", format!("/record/{person}"), "As it stood on a day")];
+    let more = [
+        ("headings", base.to_owned(), "All headings"),
+        ("timeline", base.to_owned(), "Timeline"),
+        ("as-at", format!("/record/{person}"), "As it stood on a day"),
+    ];
     let more = more.map(|(slug, base, title)| MenuEntry {
         href: format!("{base}/{slug}"),
         title,
-        here: page.section.is_none() && page.audit == slug,
+        here: page.section.is_none() && page.audit.split(' ').next() == Some(slug),
     });
     SectionKind::ALL.into_iter().map(entry).chain(more).collect()
 }

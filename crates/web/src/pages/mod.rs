@@ -9,6 +9,7 @@ mod find;
 mod forms;
 mod found_letters;
 mod frame;
+mod headings;
 mod identity;
 mod item;
 pub(crate) mod launch;
@@ -80,6 +81,8 @@ fn readable() -> Router<AppState> {
         .route("/contacts", get(plans::people))
         .route("/item/{kind}/{id}", get(item::show))
         .route("/timeline", get(timeline::show))
+        .route("/headings", get(headings::all))
+        .route("/headings/{heading}", get(headings::one))
         .route("/{section}", get(section::show))
 }
 

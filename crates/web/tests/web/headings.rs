@@ -1,7 +1,7 @@
 //! Headings of the standard that stand under "everything else", as they come over the FHIR feed.
 
 use crate::governed::{Governed, take};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn family_history_formulation_and_research_stand_under_their_own_headings() {
@@ -33,4 +33,176 @@ async fn family_history_formulation_and_research_stand_under_their_own_headings(
     assert!(error.is_some() && error < entry, "what was withdrawn stands beneath the words that say so");
     doctor.get(&region.record("/problems")).await.expect(200).says_not("Breast cancer").says_not("Huntington");
     doctor.get(&region.record("/timeline")).await.expect(200).says_not("Huntington");
+}
+
+/// What a source sends under each heading that is no section of its own, and what a reader sees there.
+fn of_headings() -> Vec<(&'static str, Value, &'static str)> {
+    let of = json!({"reference": "Patient/p1"});
+    let observation = |id: &str, category: &str, text: &str, value: Value| {
+        let mut one = json!({"resourceType": "Observation", "id": id, "status": "final", "subject": of, "code": {"text": text},
+            "category": [{"coding": [{"code": category}]}], "effectiveDateTime": "2026-01-06"});
+        for (name, value) in value.as_object().expect("members") {
+            one[name] = value.clone();
+        }
+        one
+    };
+    let flag = |id: &str, category: &str, text: &str| {
+        json!({"resourceType": "Flag", "id": id, "status": "active", "subject": of,
+        "category": [{"text": category}], "code": {"text": text}, "period": {"start": "2025-05-01"}})
+    };
+    vec![
+        (
+            "requirements",
+            flag("h1", "Reasonable adjustment", "Needs a longer appointment"),
+            "Needs a longer appointment",
+        ),
+        (
+            "findings",
+            observation(
+                "h2",
+                "vital-signs",
+                "Respiratory rate",
+                json!({"valueQuantity": {"value": 22, "unit": "/min"}}),
+            ),
+            "22 /min",
+        ),
+        (
+            "findings",
+            observation(
+                "h3",
+                "exam",
+                "NEWS2 score",
+                json!({"valueInteger": 7, "component": [
+            {"code": {"text": "ACVPU"}, "valueString": "Confused"}, {"code": {"text": "SpO2 scale"}, "valueInteger": 2}]}),
+            ),
+            "SpO2 scale",
+        ),
+        (
+            "assessments",
+            observation("h4", "survey", "Electronic frailty index", json!({"valueQuantity": {"value": 0.31}})),
+            "moderate frailty",
+        ),
+        (
+            "family-history",
+            json!({"resourceType": "FamilyMemberHistory", "id": "h5", "status": "completed", "patient": of,
+            "relationship": {"text": "Mother"}, "condition": [{"code": {"text": "Stroke of the mother"}}]}),
+            "Stroke of the mother",
+        ),
+        (
+            "pregnancy",
+            observation(
+                "h6",
+                "social-history",
+                "Pregnancy status",
+                json!({"valueCodeableConcept": {"text": "Pregnant, 20 weeks"}}),
+            ),
+            "Pregnant, 20 weeks",
+        ),
+        (
+            "social",
+            observation("h7", "social-history", "Lives with", json!({"valueString": "Lives alone, ground floor"})),
+            "Lives alone, ground floor",
+        ),
+        (
+            "services",
+            json!({"resourceType": "EpisodeOfCare", "id": "h8", "status": "active", "patient": of,
+            "type": [{"text": "Community matron service"}], "period": {"start": "2025-02-01"}}),
+            "Community matron service",
+        ),
+        (
+            "legal",
+            json!({"resourceType": "Flag", "id": "h9", "status": "active", "subject": of, "category": [{"text": "Legal"}],
+            "code": {"text": "Lasting power of attorney for health and welfare"}}),
+            "Lasting power of attorney",
+        ),
+        (
+            "safeguarding",
+            flag("h10", "Safeguarding", "Adult safeguarding enquiry open"),
+            "Adult safeguarding enquiry open",
+        ),
+        (
+            "risks",
+            json!({"resourceType": "RiskAssessment", "id": "h11", "status": "final", "subject": of, "code": {"text": "Falls"},
+            "prediction": [{"outcome": {"text": "Fall at home"}, "qualitativeRisk": {"text": "High"}}]}),
+            "Fall at home: High",
+        ),
+        (
+            "formulation",
+            json!({"resourceType": "ClinicalImpression", "id": "h12", "status": "completed", "subject": of,
+            "summary": "Low mood since the bereavement"}),
+            "Low mood since the bereavement",
+        ),
+        (
+            "research",
+            json!({"resourceType": "ResearchSubject", "id": "h13", "status": "on-study", "individual": of,
+            "study": {"display": "Study of walking aids"}}),
+            "Study of walking aids",
+        ),
+        (
+            "actions",
+            json!({"resourceType": "Communication", "id": "h14", "status": "completed", "subject": of, "sent": "2026-01-08T10:00:00Z",
+            "payload": [{"contentString": "Please check the potassium in a week"}]}),
+            "Please check the potassium in a week",
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_heading_of_the_standard_has_a_place_and_what_is_under_it_stays_where_it_was() {
+    let region = Governed::new().await;
+    let all = of_headings();
+    let resources: Vec<Value> = all.iter().map(|(_, resource, _)| resource.clone()).collect();
+    take(&region.pages.engine, "gp", &resources).await;
+    let gp = region.pages.visitor("gp").await;
+    let list = gp.get(&region.record("/headings")).await.expect(200);
+    for (heading, _, words) in &all {
+        let page = region.record(&format!("/headings/{heading}"));
+        assert!(list.body.contains(&format!("href=\"{page}\"")), "{heading} is not on the list");
+        gp.get(&page).await.expect(200).says(words);
+    }
+    // Nothing was taken out of the sections, and nobody worked a score out.
+    gp.get(&region.record("/alerts")).await.expect(200).says("Needs a longer appointment").says("Adult safeguarding");
+    gp.get(&region.record("/results")).await.expect(200).says("Electronic frailty index").says("NEWS2 score");
+    // An empty one says why, source by source; one that is not there is not there.
+    list.says("Headings with nothing recorded");
+    gp.get(&region.record("/headings/nothing")).await.expect(404);
+    gp.get(&region.record("/headings/medicines")).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_score_the_source_did_not_give_is_not_given_and_an_old_legal_decision_does_not_read_as_one_that_holds() {
+    let region = Governed::new().await;
+    let of = json!({"reference": "Patient/p1"});
+    let part = json!({"resourceType": "Observation", "id": "n1", "status": "final", "subject": of, "code": {"text": "Pulse"},
+        "effectiveDateTime": "2026-01-06", "valueQuantity": {"value": 131, "unit": "/min"}});
+    let news = json!({"resourceType": "Observation", "id": "n2", "status": "final", "subject": of, "code": {"text": "NEWS2"},
+        "category": [{"coding": [{"code": "vital-signs"}]}], "effectiveDateTime": "2026-01-06",
+        "hasMember": [{"reference": "Observation/n1"}]});
+    let ended = json!({"resourceType": "Flag", "id": "n3", "status": "active", "subject": of, "category": [{"text": "Legal"}],
+        "code": {"text": "Deprivation of liberty authorised"}, "period": {"start": "2023-01-01", "end": "2024-01-01"}});
+    let wrong = json!({"resourceType": "RiskAssessment", "id": "n4", "status": "entered-in-error", "subject": of, "code": {"text": "Falls by mistake"}});
+    take(&region.pages.engine, "gp", &[part, news, ended, wrong]).await;
+    let gp = region.pages.visitor("gp").await;
+    let findings = gp.get(&region.record("/headings/findings")).await.expect(200);
+    findings.says("Not given by the source").says("Pulse 131");
+    let legal = gp.get(&region.record("/headings/legal")).await.expect(200).text();
+    let over = legal.find("No longer in force").expect("apart");
+    assert!(over < legal.find("Deprivation of liberty").expect("shown"), "{legal}");
+    for page in ["/headings/risks", "/alerts"] {
+        let text = gp.get(&region.record(page)).await.expect(200).text();
+        assert!(
+            text.find("Withdrawn by their source").expect(page) < text.find("Falls by mistake").expect(page),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_reads_the_headings_in_plain_words() {
+    let region = Governed::new().await;
+    let ann = region.pages.visitor("ann").await;
+    let list = ann.get(&region.record("/headings")).await.expect(200);
+    list.says("Everything in your record").says("Your conditions").says("Things you react to");
+    list.says_not("Problem list").says_not("Investigation results").says_not("Formulation");
+    ann.get(&region.record("/headings/social")).await.expect(200).says("Your home and daily life");
 }
