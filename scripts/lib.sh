@@ -126,6 +126,46 @@ need_browser() {
     export SKEIN_CHROMIUM
 }
 
+# as_postgres COMMAND…: run as a user that PostgreSQL accepts, which root is not.
+as_postgres() {
+    if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+# start_postgres: a PostgreSQL of the tests' own, on a socket in a temporary folder and on no network; sets SKEIN_POSTGRES to
+# the folder of the socket, and PGHOME. What it holds is thrown away by stop_postgres, so that it need not wait for a disk.
+start_postgres() {
+    need psql postgresql postgresql-client
+    local programs
+    programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+    [ -x "$programs/initdb" ] || apt_install postgresql
+    programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+    [ -x "$programs/initdb" ] || die "PostgreSQL's initdb is missing, and installing postgresql did not bring it"
+    at_least "$(basename "$(dirname "$programs")")" 15 || die "PostgreSQL 15 or later is needed; here is $programs"
+    say "Starting a PostgreSQL for the tests"
+    PGPROGRAMS=$programs
+    PGHOME=$(mktemp -d "${TMPDIR:-/tmp}/skein-postgres.XXXXXX")
+    chmod 711 "$PGHOME"
+    if [ "$(id -u)" -eq 0 ]; then chown postgres "$PGHOME"; fi
+    SKEIN_POSTGRES="$PGHOME/socket"
+    as_postgres mkdir -m 755 "$SKEIN_POSTGRES"
+    as_postgres "$PGPROGRAMS/initdb" --pgdata="$PGHOME/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
+        --no-sync >"$PGHOME.log" || die "initdb failed (see $PGHOME.log)"
+    printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$SKEIN_POSTGRES'" 'max_connections = 400' \
+        "shared_preload_libraries = 'pg_stat_statements'" 'fsync = off' \
+        'full_page_writes = off' | as_postgres tee -a "$PGHOME/data/postgresql.conf" >/dev/null
+    as_postgres "$PGPROGRAMS/pg_ctl" --pgdata="$PGHOME/data" --log="$PGHOME/log" --wait --silent start ||
+        die "PostgreSQL did not start (see $PGHOME/log)"
+    export SKEIN_POSTGRES PGHOME PGPROGRAMS
+}
+
+# stop_postgres: stop it, and remove what it held.
+stop_postgres() {
+    [ -n "${PGHOME:-}" ] || return 0
+    as_postgres "$PGPROGRAMS/pg_ctl" --pgdata="$PGHOME/data" --mode=immediate --wait --silent stop || true
+    rm -rf "$PGHOME" "$PGHOME.log"
+    unset PGHOME SKEIN_POSTGRES
+}
+
 # The counts. Every stage adds its own; `closing_line` prints the sum as the last line and ends the script.
 passed=0
 failed=0

@@ -15,10 +15,15 @@ febrl_data() {
 # rust_tests: unit, property and scenario tests; the scenarios start the binary they were built with.
 rust_tests() {
     local log="$TARGET/test-rust.log" status=0
+    start_postgres
+    # Never leave it behind, whatever ends the tests.
+    trap stop_postgres EXIT
     say "Unit, property and scenario tests"
     SKEIN_PYTHON="$TARGET/python/bin/python" cargo test --workspace --locked --no-fail-fast 2>&1 | tee "$log" ||
         status=${PIPESTATUS[0]}
     count_cargo "$log" "$status"
+    stop_postgres
+    trap - EXIT
 }
 
 # browser_tests: tests/browser against a small demonstration region on a free port.

@@ -13,12 +13,12 @@ use std::{
 
 const SENDERS: u64 = 4;
 
+crate::harness::on_both!(every_prefix_of_a_crash);
+
 /// Ten crashes; `SKEIN_CRASHES=50` for more. After each, every sender sends again what got no answer, as senders do.
-#[test]
-fn every_prefix_of_a_crash() {
+fn every_prefix_of_a_crash(mut region: Region) {
     let crashes: u32 = std::env::var("SKEIN_CRASHES").ok().map_or(10, |text| text.parse().unwrap());
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(20_250_301);
-    let mut region = Region::start();
     let next = Arc::new(AtomicU64::new(1));
     let acknowledged: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
     let mut unanswered: Vec<Vec<u64>> = vec![Vec::new(); SENDERS as usize];

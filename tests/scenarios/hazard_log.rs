@@ -59,10 +59,16 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) {
                 collect(&path, names);
             }
         } else if name.ends_with(".rs") {
-            let mut is_test = false;
+            let (mut is_test, mut on_both) = (false, false);
             for line in std::fs::read_to_string(&path).unwrap().lines() {
                 let line = line.trim();
-                if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                // Stories that are told on both engines are tests by their names in this list.
+                on_both = (on_both || line.contains("on_both!(")) && !line.starts_with(')');
+                if on_both {
+                    let list = line.rsplit('(').next().unwrap_or(line).trim_end_matches(");");
+                    names.extend(list.split(',').map(|name| name.trim().to_owned()));
+                    on_both = !line.ends_with(");");
+                } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
                     is_test = true;
                 } else if is_test && !line.starts_with('#') && !line.starts_with("//") {
                     is_test = false;

@@ -8,10 +8,10 @@ fn only(region: &Region, number: &str) -> Value {
     region.read(&format!("/Patient/{id}"))
 }
 
+crate::harness::on_both!(late_message_never_overwrites);
+
 /// She married on the first of March; on the second, a message from February arrives at last.
-#[test]
-fn late_message_never_overwrites() {
-    let region = Region::start();
+fn late_message_never_overwrites(region: Region) {
     let mut pas = region.sender("rcb-adt");
     let married = Adt::new("A31", "22789", "20250301120000").traced("9434765919").named("HARGREAVES^JOAN^^^MRS");
     let before = Adt::new("A31", "22789", "20250201120000")

@@ -28,6 +28,7 @@ mod letters_arrive_as_pdf;
 mod loading_and_sending;
 mod merge_and_undo;
 mod misuse_is_noticed;
+mod on_postgresql;
 mod people_in_hl7v2;
 mod policies_follow_their_files;
 mod security_documents;

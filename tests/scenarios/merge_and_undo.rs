@@ -3,6 +3,8 @@
 use crate::harness::{Region, say::Adt};
 use serde_json::Value;
 
+crate::harness::on_both!(merge_and_undo, merges_of_unknown_patients_wait_for_them_and_chains_are_followed);
+
 fn record(region: &Region, id: &str) -> Vec<Value> {
     region.read_all(&format!("/Patient/{id}/$everything"))
 }
@@ -19,9 +21,7 @@ fn id_of_local(region: &Region, number: &str) -> String {
 }
 
 /// A merge joins the two records; undoing it gives back both, byte for byte.
-#[test]
-fn merge_and_undo() {
-    let region = Region::start();
+fn merge_and_undo(region: Region) {
     let mut pas = region.sender("rcb-adt");
     for (local, visit, at) in [("1001", "V1", "20250301120000"), ("1002", "V2", "20250302120000")] {
         let admitted = Adt::new("A01", local, at).visit(visit, "OBS1").and("AL1|1|DA|Z88.0^Penicillin^I10");
@@ -60,9 +60,7 @@ fn a_merge_does_not_change_the_survivor() {
 }
 
 /// A merge may come before the patients it speaks of, and merges may come in chains.
-#[test]
-fn merges_of_unknown_patients_wait_for_them_and_chains_are_followed() {
-    let region = Region::start();
+fn merges_of_unknown_patients_wait_for_them_and_chains_are_followed(region: Region) {
     let mut pas = region.sender("rcb-adt");
     pas.send(&Adt::new("A40", "1002", "20250302120000").and("MRG|1003^^^RCB^MR").bytes());
     pas.send(&Adt::new("A40", "1001", "20250303120000").and("MRG|1002^^^RCB^MR").bytes());

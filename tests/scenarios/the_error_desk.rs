@@ -3,6 +3,12 @@
 use crate::harness::{Region, say::Adt};
 use serde_json::Value;
 
+crate::harness::on_both!(
+    a_bad_message_parks_its_patient_and_nobody_else,
+    a_corrected_message_heals_its_patients_lane,
+    a_discarded_message_no_longer_holds_anybody_up,
+);
+
 fn name_of(region: &Region, local: &str) -> Value {
     let found = region.read(&format!("/Patient?identifier={local}"));
     found["entry"][0]["resource"]["name"][0]["family"].clone()
@@ -14,9 +20,7 @@ fn bad() -> Adt {
 }
 
 /// The feed goes on, other patients go on, only that patient's later messages wait; and the desk says so.
-#[test]
-fn a_bad_message_parks_its_patient_and_nobody_else() {
-    let region = Region::start();
+fn a_bad_message_parks_its_patient_and_nobody_else(region: Region) {
     let mut pas = region.sender("rcb-adt");
     pas.send(&Adt::new("A28", "1001", "20250301120000").named("BEFORE^JOAN").bytes());
     assert_eq!(pas.send(&bad().bytes()).code(), "AA", "it is stored");
@@ -32,9 +36,7 @@ fn a_bad_message_parks_its_patient_and_nobody_else() {
 }
 
 /// Corrected and resubmitted beside the running region, it lets what waited through; the original stays.
-#[test]
-fn a_corrected_message_heals_its_patients_lane() {
-    let region = Region::start();
+fn a_corrected_message_heals_its_patients_lane(region: Region) {
     let mut pas = region.sender("rcb-adt");
     pas.send(&Adt::new("A28", "1001", "20250301120000").named("BEFORE^JOAN").bytes());
     pas.send(&bad().bytes());
@@ -62,9 +64,7 @@ fn a_corrected_message_heals_its_patients_lane() {
 }
 
 /// Settled without processing: what waited behind it goes on. And with nobody serving, the command does the work itself.
-#[test]
-fn a_discarded_message_no_longer_holds_anybody_up() {
-    let mut region = Region::start();
+fn a_discarded_message_no_longer_holds_anybody_up(mut region: Region) {
     let mut pas = region.sender("rcb-adt");
     pas.send(&bad().bytes());
     pas.send(&Adt::new("A31", "1001", "20250303120000").named("AFTER^JOAN").bytes());

@@ -3,10 +3,14 @@
 use crate::harness::{Region, region::READER_TOKEN, say::Adt, shared};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
+crate::harness::on_both!(
+    rebuild_gives_the_same_bytes,
+    verify_finds_what_the_journal_does_not_say,
+    verify_is_right_beside_a_region_that_goes_on,
+);
+
 /// Delete the derived state, rebuild it, and every answer is the same to the last byte.
-#[test]
-fn rebuild_gives_the_same_bytes() {
-    let mut region = Region::start();
+fn rebuild_gives_the_same_bytes(mut region: Region) {
     let mut pas = region.sender("rcb-adt");
     for name in
         ["A28_Example", "A31_example", "A05_Example", "A01_example", "A03_example", "A04_example", "A08_example"]
@@ -41,9 +45,7 @@ fn rebuild_gives_the_same_bytes() {
     assert_eq!(answers(&region), before);
     assert!(region.stop().success());
 
-    for name in ["derived.db", "derived.db-wal", "derived.db-shm"] {
-        let _ = std::fs::remove_file(region.folder().join("data").join(name));
-    }
+    region.lose_derived();
     region.serve();
     assert_eq!(answers(&region), before, "lost altogether, it is made again at the next start");
 }
@@ -55,15 +57,11 @@ fn resources(bundle: &[u8]) -> Vec<u8> {
 }
 
 /// A row of the derived state that somebody changed by hand is found.
-#[test]
-fn verify_finds_what_the_journal_does_not_say() {
-    let mut region = Region::start();
+fn verify_finds_what_the_journal_does_not_say(mut region: Region) {
     region.sender("rcb-adt").send(&Adt::new("A01", "1001", "20250301120000").visit("V1", "OBS1").bytes());
     region.until_caught_up();
     assert!(region.stop().success());
-    let derived = rusqlite::Connection::open(region.folder().join("data/derived.db")).unwrap();
-    assert!(derived.execute("UPDATE resource SET version = version + 1", []).unwrap() > 0);
-    drop(derived);
+    region.tamper("derived", "UPDATE resource SET version = version + 1");
     let (same, told, said) = region.skein(&["verify"]);
     assert!(!same && told.contains("differs") && said.contains("rebuild"), "{told}{said}");
     assert!(region.skein(&["rebuild"]).0);
@@ -71,9 +69,7 @@ fn verify_finds_what_the_journal_does_not_say() {
 }
 
 /// Messages keep coming while it is checked: what came since it began is not taken for a difference.
-#[test]
-fn verify_is_right_beside_a_region_that_goes_on() {
-    let region = Region::start();
+fn verify_is_right_beside_a_region_that_goes_on(region: Region) {
     let sent = AtomicU32::new(0);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

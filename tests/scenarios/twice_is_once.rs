@@ -2,10 +2,14 @@
 
 use crate::harness::{Region, say::Adt};
 
+crate::harness::on_both!(
+    twice_is_once,
+    twice_is_once_across_a_restart,
+    one_control_id_with_other_bytes_is_another_message,
+);
+
 /// The same bytes again get the stored answer, and the record stays as it was, versions included.
-#[test]
-fn twice_is_once() {
-    let region = Region::start();
+fn twice_is_once(region: Region) {
     let mut pas = region.sender("rcb-adt");
     let admitted = Adt::new("A01", "22789", "20250301120000").traced("9434765919").visit("V1", "OBS1").bytes();
     let first = pas.send(&admitted);
@@ -19,9 +23,7 @@ fn twice_is_once() {
 }
 
 /// A repeat is recognised after a restart as well.
-#[test]
-fn twice_is_once_across_a_restart() {
-    let mut region = Region::start();
+fn twice_is_once_across_a_restart(mut region: Region) {
     let admitted = Adt::new("A01", "22789", "20250301120000").traced("9434765919").visit("V1", "OBS1").bytes();
     let first = region.sender("rcb-adt").send(&admitted);
     let person = region.patient_by_nhs_number("9434765919");
@@ -33,9 +35,7 @@ fn twice_is_once_across_a_restart() {
 }
 
 /// One control id for two messages is a sender's mistake, and no reason to lose the second.
-#[test]
-fn one_control_id_with_other_bytes_is_another_message() {
-    let region = Region::start();
+fn one_control_id_with_other_bytes_is_another_message(region: Region) {
     let mut pas = region.sender("rcb-adt");
     let mut admitted = Adt::new("A01", "22789", "20250301120000").traced("9434765919").visit("V1", "OBS1");
     pas.send(&admitted.bytes());

@@ -2,9 +2,8 @@
 
 use crate::{apply::Applier, engine::Mappers};
 use fhir::Region;
-use std::path::{Path, PathBuf};
 use store::{
-    Comparison, Derived, Folder, Frozen, StoreError,
+    Comparison, Derived, Folder, Frozen, Place, StoreError,
     audit::{AuditReader, Heads},
     journal::JournalReader,
 };
@@ -27,11 +26,11 @@ pub struct Verdict {
 fn replay(
     folder: &Folder,
     region: &str,
-    target: &Path,
+    target: &Place,
     last: u64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, StoreError> {
-    remove(target)?;
+    target.remove()?;
     let (derived, writer) = Derived::open_at(target)?;
     writer.claim_region(region)?;
     let region = Region::new(region);
@@ -55,44 +54,28 @@ fn replay(
     Ok(next - 1)
 }
 
-fn remove(database: &Path) -> Result<(), StoreError> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut path = database.as_os_str().to_owned();
-        path.push(suffix);
-        match std::fs::remove_file(PathBuf::from(path)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(StoreError::Unusable(format!("cannot remove {}: {error}", database.display()))),
-        }
-    }
-    Ok(())
-}
-
 /// Replay the journal beside the state in use and compare the two, and walk the audit's chain. Right beside a live region
 /// too: it replays up to the position reached when it began, and compares with the state as it was then.
-pub fn verify(path: &Path, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, StoreError> {
-    let folder = Folder::visit(path)?;
+pub fn verify(folder: &Folder, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, StoreError> {
     let in_use = Frozen::hold(&folder.derived())?;
-    let beside = path.join(format!("verify-{}.db", std::process::id()));
-    let compared = replay(&folder, region, &beside, in_use.seq(), progress)
+    let beside = folder.derived_beside(&format!("verify-{}", std::process::id()));
+    let compared = replay(folder, region, &beside, in_use.seq(), progress)
         .and_then(|entries| Ok((entries, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
-    remove(&beside)?;
+    beside.remove()?;
     let (entries, comparison) = compared?;
-    let audit_entries = AuditReader::open(&folder)?.verify(&Heads::read(&folder)?.heads)?;
+    let audit_entries = AuditReader::open(folder)?.verify(&Heads::read(folder)?.heads)?;
     Ok(Verdict { entries, audit_entries, comparison })
 }
 
 /// Make the derived state anew from the journal. The one in use is replaced only when the new one is complete.
-pub fn rebuild(path: &Path, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
-    let folder = Folder::hold(path)?;
-    if !folder.journal().is_file() {
-        return Err(StoreError::Unusable(format!("there is no region in {}: no journal.db", path.display())));
+/// The folder is held: nobody else uses it meanwhile.
+pub fn rebuild(folder: &Folder, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
+    if !folder.journal().exists()? {
+        return Err(StoreError::Unusable(format!("there is no region in {}: no journal", folder.path().display())));
     }
-    let last = JournalReader::open(&folder)?.head()?;
-    let beside = path.join("rebuild.db");
-    let entries = replay(&folder, region, &beside, last, progress)?;
-    remove(&folder.derived())?;
-    std::fs::rename(&beside, folder.derived())
-        .map_err(|e| StoreError::Unusable(format!("cannot put the rebuilt state in place: {e}")))?;
+    let last = JournalReader::open(folder)?.head()?;
+    let beside = folder.derived_beside("rebuild");
+    let entries = replay(folder, region, &beside, last, progress)?;
+    beside.replace(&folder.derived())?;
     Ok(entries)
 }

@@ -36,6 +36,8 @@ pub enum Command {
     Demo(Demo),
     /// Run a region as its configuration file says
     Serve(Serve),
+    /// Make a region's tables in PostgreSQL, or bring them up to date
+    Init(Init),
     /// Load files: FHIR bundles and resources, NDJSON, HL7 v2 messages and batches, each also gzipped
     Load(Load),
     /// Send HL7 v2 messages to a feed over MLLP and report the answers
@@ -131,6 +133,23 @@ pub struct LogArgs {
     /// What is logged: error, warn, info, debug, or per room, as in info,intake=debug
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
+}
+
+/// `skein init`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein init --config skein.toml            the database that region.store names
+  skein init --store 'postgres://skein@db.example/region'
+
+A region whose configuration names no store keeps its data in files of its data folder, which make themselves.
+docs/run-it/postgresql.md says how to set the database up.")]
+pub struct Init {
+    #[command(flatten)]
+    pub region: RegionArgs,
+    /// The database: postgres://user@host:port/database [default: region.store of the configuration file]
+    #[arg(long, value_name = "ADDRESS")]
+    pub store: Option<String>,
 }
 
 /// `skein serve`.

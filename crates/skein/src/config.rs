@@ -93,6 +93,14 @@ pub struct RegionTable {
     pub name: String,
     /// The data folder; relative to this file.
     pub data: PathBuf,
+    /// The database of PostgreSQL that holds journal, audit trail and derived state: `postgres://user@host:port/database`.
+    /// Without, they are files in the data folder.
+    pub store: Option<String>,
+    /// A file that holds the database user's password and nothing else; relative to this file.
+    pub store_password_file: Option<PathBuf>,
+    /// The authorities that sign the database server's certificate (a PEM file; relative to this file). With it the connection
+    /// is encrypted, as it must be to another machine.
+    pub store_authorities: Option<PathBuf>,
     /// More source profiles, one in each of these files; relative to this file.
     #[serde(default)]
     pub sources: Vec<PathBuf>,

@@ -16,7 +16,11 @@ pub enum Form {
 
 /// Start logging. `SKEIN_LOG` overrides the level, in the manner of `info,intake=debug`.
 pub fn start(form: Form, level: &str) {
-    let filter = EnvFilter::try_from_env("SKEIN_LOG").or_else(|_| EnvFilter::try_new(level)).unwrap_or_default();
+    let mut filter = EnvFilter::try_from_env("SKEIN_LOG").or_else(|_| EnvFilter::try_new(level)).unwrap_or_default();
+    // At its lower levels the client of PostgreSQL logs what statements are about, which is people.
+    for quiet in ["tokio_postgres=warn", "tokio_postgres::query=warn"].iter().filter_map(|quiet| quiet.parse().ok()) {
+        filter = filter.add_directive(quiet);
+    }
     let base = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
     // A second start in one process (tests) keeps the first.
     let _ = match form {

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 use store::{
-    Derived, Folder,
+    Derived, Folder, Server,
     audit::Audit,
     journal::{Journal, JournalReader, NewEntry, Receipt},
 };
@@ -57,13 +57,32 @@ pub fn engine_config(config: &Config) -> EngineConfig {
 
 /// Start the engine of a region.
 pub fn start(config: &Config) -> Outcome<Engine> {
-    Ok(Engine::start(&config.data(), &engine_config(config), edge::now())?)
+    Ok(Engine::start_in(hold(config)?, &engine_config(config), edge::now())?)
+}
+
+/// The database of a region that has one in PostgreSQL.
+pub fn server(config: &Config) -> Outcome<Option<Server>> {
+    let Some(address) = &config.region.store else { return Ok(None) };
+    let beside = |path: &Option<PathBuf>| path.as_deref().map(|path| config.beside(path));
+    let (password, authorities) =
+        (beside(&config.region.store_password_file), beside(&config.region.store_authorities));
+    Ok(Some(Server::parse(address, password.as_deref(), authorities.as_deref())?))
+}
+
+/// Open the region for the one process that runs the pipeline.
+pub fn hold(config: &Config) -> Outcome<Folder> {
+    Ok(Folder::hold_with(&config.data(), server(config)?)?)
+}
+
+/// Open the region beside a running process, to look and to decide.
+pub fn visit(config: &Config) -> Outcome<Folder> {
+    Ok(Folder::visit_with(&config.data(), server(config)?)?)
 }
 
 /// A region's files, opened to look and to decide, whether it is being served or not.
 pub struct Visit {
-    /// The data folder.
-    pub data: PathBuf,
+    /// Where the region is.
+    pub folder: Folder,
     /// The derived state, for reading.
     pub derived: Derived,
     /// The journal, for reading.
@@ -76,8 +95,7 @@ pub struct Visit {
 impl Visit {
     /// Visit a region.
     pub fn to(config: &Config) -> Outcome<Visit> {
-        let data = config.data();
-        let folder = Folder::visit(&data)?;
+        let folder = visit(config)?;
         let derived = Derived::open_for_reading(&folder.derived())?;
         let audit = Audit::open(&folder)?;
         Ok(Visit {
@@ -86,7 +104,7 @@ impl Visit {
                 .map_err(|error| Failure::asked(error.to_string()))?,
             derived,
             audit,
-            data,
+            folder,
         })
     }
 }
@@ -94,8 +112,8 @@ impl Visit {
 impl Visit {
     /// The read side.
     pub fn records(&self) -> Records {
-        let data = self.data.clone();
-        Records::new(self.derived.clone(), move || JournalReader::open(&Folder::visit(&data)?))
+        let folder = self.folder.visitor();
+        Records::new(self.derived.clone(), move || JournalReader::open(&folder))
     }
 }
 
@@ -107,8 +125,7 @@ impl Drop for Visit {
 
 /// Put decisions in the journal and have them carried out. Gives the position of the last.
 pub fn decide(config: &Config, visit: &Visit, decisions: Vec<NewEntry>) -> Outcome<u64> {
-    let folder = Folder::visit(&visit.data)?;
-    let journal = Journal::open(&folder)?;
+    let journal = Journal::open(&visit.folder)?;
     let mut last = 0;
     for decision in decisions {
         match journal.append_blocking(decision)? {
@@ -124,7 +141,7 @@ pub fn decide(config: &Config, visit: &Visit, decisions: Vec<NewEntry>) -> Outco
 fn carry_out(config: &Config, visit: &Visit, pos: u64) -> Outcome {
     let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
     while visit.derived.snapshot()?.seq() < pos {
-        if Folder::hold(&visit.data).is_ok() {
+        if hold(config).is_ok() {
             let engine = start(config)?;
             let done = runtime()?.block_on(engine.wait_applied(pos));
             engine.stop();

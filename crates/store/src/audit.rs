@@ -1,15 +1,14 @@
 //! The audit: who looked at what, when, why; append-only, each entry chained to the one before by its hash, so that a
 //! changed or missing entry shows (domain §5; the FHIR form is AuditEvent after IHE BALP).
 
-use crate::{Folder, StoreError, schema};
+use crate::{
+    Folder, Place, StoreError,
+    backend::{Connection, Row, values},
+};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use fhir::PersonKey;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 
 mod granted;
@@ -75,7 +74,7 @@ impl Order {
 pub struct Audit {
     orders: Arc<Mutex<Option<Sender<Order>>>>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
-    path: PathBuf,
+    place: Place,
     idle: Arc<Mutex<Vec<AuditReader>>>,
     granted: Arc<granted::Granted>,
 }
@@ -117,8 +116,8 @@ fn stopped() -> StoreError {
 impl Audit {
     /// Open the audit of a folder, making it when new.
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        let connection = schema::open(&folder.audit(), true, 4 << 10)?;
-        schema::prepare(&connection, "audit", schema::AUDIT, schema::AUDIT_VERSION)?;
+        let place = folder.audit();
+        let connection = place.open()?;
         let granted = Arc::new(granted::Granted::load(&connection)?);
         let (orders, inbox) = bounded(QUEUE_MAX);
         let heads = heads::Writer::open(folder)?;
@@ -129,7 +128,7 @@ impl Audit {
         Ok(Audit {
             orders: Arc::new(Mutex::new(Some(orders))),
             thread: Arc::new(Mutex::new(Some(thread))),
-            path: folder.audit(),
+            place,
             idle: Arc::default(),
             granted,
         })
@@ -165,7 +164,7 @@ impl Audit {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         let reader = match idle {
             Some(reader) => reader,
-            None => AuditReader { connection: schema::open_for_reading(&self.path, 2 << 10)? },
+            None => AuditReader { connection: self.place.open_for_reading()? },
         };
         let outcome = with(&reader);
         if let Ok(mut idle) = self.idle.lock()
@@ -198,7 +197,7 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
         }
         let result = match &stopped_by {
             Some(error) => Err(error.duplicate()),
-            None => write(connection, &batch),
+            None => connection.transact(|connection| write(connection, &batch)),
         };
         match result {
             Ok((first, head)) => {
@@ -213,7 +212,6 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
                 }
             }
             Err(error) => {
-                let _ = connection.execute_batch("ROLLBACK");
                 tracing::error!(%error, "the audit refused a batch: nothing is shown without it");
                 for order in batch {
                     order.answer(Err(error.duplicate()));
@@ -225,16 +223,14 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
         }
     }
     heads.finish();
-    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let _ = connection.settle();
 }
 
 /// Gives the number of the first entry, and the head of the chain if it grew.
 fn write(connection: &Connection, batch: &[Order]) -> Result<(u64, Option<Head>), StoreError> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let last: Option<(i64, Vec<u8>)> = connection
-        .prepare_cached("SELECT n, hash FROM entry ORDER BY n DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let last: Option<(i64, Vec<u8>)> =
+        connection
+            .one("SELECT n, hash FROM entry ORDER BY n DESC LIMIT 1", &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (mut n, mut hash) = last.unwrap_or((0, GENESIS.to_vec()));
     let first = n + 1;
     let mut head = None;
@@ -242,28 +238,29 @@ fn write(connection: &Connection, batch: &[Order]) -> Result<(u64, Option<Head>)
         let entry = match order {
             Order::Entry { entry, .. } => entry,
             Order::Policy { version, at, files, .. } => {
-                connection
-                    .prepare_cached("INSERT OR IGNORE INTO policy (version, at, files) VALUES (?1, ?2, ?3)")?
-                    .execute(params![version, at.as_microsecond(), files])?;
+                connection.write(
+                    "INSERT INTO policy (version, at, files) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                    values![version, at.as_microsecond(), files],
+                )?;
                 continue;
             }
         };
         n += 1;
         hash = link(&hash, entry, n).to_vec();
-        connection
-            .prepare_cached("INSERT INTO entry (n, at, person, user, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![
+        connection.write(
+            "INSERT INTO entry (n, at, person, \"user\", body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            values![
                 n,
                 entry.at.as_microsecond(),
                 entry.person.map(|person| person.0.cast_signed()),
                 entry.user,
                 entry.body,
                 hash
-            ])?;
+            ],
+        )?;
         matter::note(connection, n, entry)?;
         head = Some((n, entry.at));
     }
-    connection.execute_batch("COMMIT")?;
     let head = head.map(|(n, at)| Head { n: n.cast_unsigned(), at, hash: hex(&hash) });
     Ok((first.cast_unsigned(), head))
 }
@@ -277,11 +274,11 @@ pub struct AuditReader {
     connection: Connection,
 }
 
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<AuditEntry> {
+fn read(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
     Ok(AuditEntry {
-        n: row.get::<_, i64>(0)?.cast_unsigned(),
+        n: row.get::<i64>(0)?.cast_unsigned(),
         at: Timestamp::from_microsecond(row.get(1)?).unwrap_or_default(),
-        person: row.get::<_, Option<i64>>(2)?.map(|person| PersonKey(person.cast_unsigned())),
+        person: row.get::<Option<i64>>(2)?.map(|person| PersonKey(person.cast_unsigned())),
         user: row.get(3)?,
         body: row.get(4)?,
     })
@@ -290,78 +287,69 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<AuditEntry> {
 impl AuditReader {
     /// Open for reading.
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        Ok(AuditReader { connection: schema::open_for_reading(&folder.audit(), 2 << 10)? })
+        Ok(AuditReader { connection: folder.audit().open_for_reading()? })
     }
 
     /// The newest entries about a person.
     pub fn about(&self, person: PersonKey, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT n, at, person, user, body FROM entry WHERE person = ?1 ORDER BY n DESC LIMIT ?2")?;
-        let entries = statement
-            .query_map(params![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], read)?
-            .collect::<Result<_, _>>()?;
-        Ok(entries)
+        self.connection.all(
+            "SELECT n, at, person, \"user\", body FROM entry WHERE person = ?1 ORDER BY n DESC LIMIT ?2",
+            values![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
+            read,
+        )
     }
 
     /// One entry.
     pub fn entry(&self, n: u64) -> Result<Option<AuditEntry>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT n, at, person, user, body FROM entry WHERE n = ?1")?
-            .query_row([n.cast_signed()], read)
-            .optional()?)
+        self.connection.one(
+            "SELECT n, at, person, \"user\", body FROM entry WHERE n = ?1",
+            values![n.cast_signed()],
+            read,
+        )
     }
 
     /// The newest entries of a user since a time.
     pub fn by_user(&self, user: &str, since: Timestamp, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT n, at, person, user, body FROM entry WHERE user = ?1 AND at >= ?2 ORDER BY n DESC LIMIT ?3",
-        )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let entries =
-            statement.query_map(params![user, since.as_microsecond(), limit], read)?.collect::<Result<_, _>>()?;
-        Ok(entries)
+        self.connection.all(
+            "SELECT n, at, person, \"user\", body FROM entry WHERE \"user\" = ?1 AND at >= ?2 ORDER BY n DESC LIMIT ?3",
+            values![user, since.as_microsecond(), limit],
+            read,
+        )
     }
 
     /// Entries after `after`, oldest first.
     pub fn after(&self, after: u64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT n, at, person, user, body FROM entry WHERE n > ?1 ORDER BY n LIMIT ?2")?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let entries = statement.query_map(params![after.cast_signed(), limit], read)?.collect::<Result<_, _>>()?;
-        Ok(entries)
+        self.connection.all(
+            "SELECT n, at, person, \"user\", body FROM entry WHERE n > ?1 ORDER BY n LIMIT ?2",
+            values![after.cast_signed(), limit],
+            read,
+        )
     }
 
     /// The number of the newest entry; 0 when there is none.
     pub fn last(&self) -> Result<u64, StoreError> {
         let sql = "SELECT COALESCE(MAX(n), 0) FROM entry";
-        let last: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        let last: i64 = self.connection.only(sql, &[], |row| row.get(0))?;
         Ok(last.cast_unsigned())
     }
 
     /// Policies are what their version says.
     fn verify_policies(&self) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare("SELECT version, files FROM policy")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        self.connection.each("SELECT version, files FROM policy", &[], |row| {
             let (version, files): (String, String) = (row.get(0)?, row.get(1)?);
             let files: Option<std::collections::BTreeMap<String, String>> = serde_json::from_str(&files).ok();
             if files.map(|files| policy_version(&files)).as_deref() != Some(version.as_str()) {
                 return Err(StoreError::Corrupt(format!("the policies kept as version {version} were changed")));
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The text of policies by their version.
     pub fn policy(&self, version: &str) -> Result<Option<String>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT files FROM policy WHERE version = ?1")?
-            .query_row([version], |row| row.get(0))
-            .optional()?)
+        self.connection.one("SELECT files FROM policy WHERE version = ?1", values![version], |row| row.get(0))
     }
 
     /// Walk the chain. Gives the number of entries. `heads`: those that were written and signed while it grew; each must
@@ -370,17 +358,23 @@ impl AuditReader {
     /// # Errors
     /// [`StoreError::Corrupt`] naming the first entry that was changed or is missing.
     pub fn verify(&self, heads: &[Head]) -> Result<u64, StoreError> {
-        let mut statement = self.connection.prepare("SELECT n, at, person, user, body, hash FROM entry ORDER BY n")?;
-        let mut rows = statement.query([])?;
         let mut before = GENESIS;
         let mut count = 0i64;
         let mut heads = heads.iter().peekable();
-        while let Some(row) = rows.next()? {
+        self.connection.each("SELECT n, at, person, \"user\", body, hash FROM entry ORDER BY n", &[], |row| {
             count += 1;
-            let text = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
-            let (n, at, person): (i64, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let linked = chained(&before, count, at, person.unwrap_or(0), text(3)?, text(4)?);
-            if n != count || text(5)? != linked.as_slice() {
+            // What is no text any more was changed as well.
+            let changed = |error| match error {
+                StoreError::Corrupt(_) => StoreError::Corrupt(format!("audit entry {count} was changed or is missing")),
+                other => other,
+            };
+            let n: i64 = row.get(0).map_err(changed)?;
+            let (at, person): (i64, Option<i64>) = (row.get(1).map_err(changed)?, row.get(2).map_err(changed)?);
+            let [user, body, hash] = [3, 4, 5].map(|column| row.column(column).map_err(changed));
+            let (user, body, hash) = (user?, body?, hash?);
+            let (user, text) = (user.text().unwrap_or_default(), body.text().unwrap_or_default());
+            let linked = chained(&before, count, at, person.unwrap_or(0), user.as_bytes(), text.as_bytes());
+            if n != count || hash.bytes() != Some(linked.as_slice()) {
                 return Err(StoreError::Corrupt(format!("audit entry {count} was changed or is missing")));
             }
             before = linked;
@@ -391,7 +385,8 @@ impl AuditReader {
                     )));
                 }
             }
-        }
+            Ok(())
+        })?;
         self.verify_matters()?;
         self.verify_policies()?;
         match heads.next() {

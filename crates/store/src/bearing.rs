@@ -1,10 +1,10 @@
 //! What bears on who may see a record, stored and read: see [`mapping`'s `bearing`](../../mapping/src/bearing.rs) for where
 //! it comes from.
 
+use crate::backend::values;
 use crate::{StoreError, read::Snapshot, write::Writer};
 use fhir::{PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
-use rusqlite::params;
 
 /// One statement, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,17 +45,16 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let (patient, kind, local) = (id.patient.0.cast_signed(), kind.code(), id.local.cast_signed());
         if known {
-            self.connection()
-                .prepare_cached("DELETE FROM bearing WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
-                .execute(params![patient, kind, local])?;
+            self.connection().write(
+                "DELETE FROM bearing WHERE patient = ?1 AND kind = ?2 AND local = ?3",
+                values![patient, kind, local],
+            )?;
         }
         for (nth, row) in said.iter().enumerate() {
-            self.connection()
-                .prepare_cached(
-                    "INSERT INTO bearing (patient, kind, local, nth, bears, organisation, category, since, until)
+            self.connection().write(
+                "INSERT INTO bearing (patient, kind, local, nth, bears, organisation, category, since, until)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                )?
-                .execute(params![
+                values![
                     patient,
                     kind,
                     local,
@@ -65,20 +64,19 @@ impl Writer {
                     row.category,
                     row.since,
                     row.until
-                ])?;
+                ],
+            )?;
         }
         Ok(())
     }
 
     /// End what a decision said, as of a time.
     pub fn end_bearings(&mut self, id: ResourceId, kind: ResourceType, at: Timestamp) -> Result<bool, StoreError> {
-        let changed = self
-            .connection()
-            .prepare_cached(
-                "UPDATE bearing SET until = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3
+        let changed = self.connection().execute(
+            "UPDATE bearing SET until = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3
                  AND (until IS NULL OR until > ?4)",
-            )?
-            .execute(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.as_microsecond()])?;
+            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.as_microsecond()],
+        )?;
         Ok(changed > 0)
     }
 }
@@ -89,12 +87,11 @@ impl Snapshot {
     pub fn bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
         let mut found = self.recorded_bearings(patient, since)?;
         // Every decision asks this, and nearly always the answer is no: two looks into an index, and no more.
-        let moved = self
-            .connection()?
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM move WHERE patient = ?1) OR EXISTS (SELECT 1 FROM move WHERE target = ?1)",
-            )?
-            .query_row([patient.0.cast_signed()], |row| row.get::<_, bool>(0))?;
+        let moved = self.connection()?.only(
+            "SELECT EXISTS (SELECT 1 FROM move WHERE patient = ?1) OR EXISTS (SELECT 1 FROM move WHERE target = ?1)",
+            values![patient.0.cast_signed()],
+            |row| row.get::<bool>(0),
+        )?;
         if !moved {
             return Ok(found);
         }
@@ -135,27 +132,26 @@ impl Snapshot {
     }
 
     fn recorded_bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
+        let found = self.connection()?.all(
             "SELECT kind, local, bears, organisation, category, since, until FROM bearing
-             WHERE patient = ?1 AND (until IS NULL OR until >= ?2)",
+             WHERE patient = ?1 AND (until IS NULL OR until >= ?2) ORDER BY kind, local, nth",
+            values![patient.0.cast_signed(), since.as_microsecond()],
+            |row| {
+                let Some(kind) = ResourceType::from_code(row.get(0)?) else { return Ok(None) };
+                Ok(Some(SaidBearing {
+                    patient,
+                    resource: ResourceId { patient, local: row.get::<i64>(1)?.cast_unsigned() },
+                    kind,
+                    row: BearingRow {
+                        bears: row.get(2)?,
+                        organisation: row.get(3)?,
+                        category: row.get(4)?,
+                        since: row.get(5)?,
+                        until: row.get(6)?,
+                    },
+                }))
+            },
         )?;
-        let mut rows = statement.query(params![patient.0.cast_signed(), since.as_microsecond()])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let Some(kind) = ResourceType::from_code(row.get(0)?) else { continue };
-            found.push(SaidBearing {
-                patient,
-                resource: ResourceId { patient, local: row.get::<_, i64>(1)?.cast_unsigned() },
-                kind,
-                row: BearingRow {
-                    bears: row.get(2)?,
-                    organisation: row.get(3)?,
-                    category: row.get(4)?,
-                    since: row.get(5)?,
-                    until: row.get(6)?,
-                },
-            });
-        }
-        Ok(found)
+        Ok(found.into_iter().flatten().collect())
     }
 }

@@ -1,9 +1,12 @@
 //! Comparing two derived states, row by row: what `skein verify` proves invariant 2 with.
 
-use crate::{StoreError, codec::Codec, derived::Derived, schema};
+use crate::{
+    Place, StoreError,
+    backend::{Column, Connection, Value},
+    codec::Codec,
+    derived::Derived,
+};
 use fhir::{PatientKey, ResourceId};
-use rusqlite::{Connection, types::ValueRef};
-use std::path::Path;
 
 /// How two derived states compare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,36 +20,56 @@ pub struct Comparison {
 }
 
 const EXAMPLES_MAX: usize = 20;
+/// Past a missing row everything would differ; so many differences of a table say enough.
+const DIFFERENCES_MAX: u64 = 1000;
+/// Rows read at a time.
+const PAGE_ROWS: usize = 1000;
 
-/// Tables whose rows hold a compressed body: name, columns compared as they are, key columns.
-const BODIES: &[(&str, &str, &str)] = &[
-    ("resource", "patient, kind, local, version, seq, message, flags, state, dictionary, body", "patient, kind, local"),
-    (
-        "history",
-        "patient, kind, local, version, seq, seq_to, message, flags, dictionary, body",
-        "patient, kind, local, version",
-    ),
+/// A table to compare.
+struct Table {
+    name: &'static str,
+    /// Its key first, in order.
+    columns: &'static str,
+    /// How many of the columns are the key.
+    key: usize,
+    /// Whether the last two columns are a dictionary and a body compressed with it: their text is compared.
+    body: bool,
+}
+
+const fn plain(name: &'static str, key: usize, columns: &'static str) -> Table {
+    Table { name, columns, key, body: false }
+}
+
+const TABLES: &[Table] = &[
+    Table {
+        name: "resource",
+        columns: "patient, kind, local, version, seq, message, flags, state, dictionary, body",
+        key: 3,
+        body: true,
+    },
+    Table {
+        name: "history",
+        columns: "patient, kind, local, version, seq, seq_to, message, flags, dictionary, body",
+        key: 4,
+        body: true,
+    },
+    plain("source", 1, "id, name, profile, profile_seq"),
+    plain("patient", 1, "patient, source, directory, nhs, verified, family, given, birth, postcode, facts"),
+    plain("link", 2, "patient, seq_from, seq_to, person, reason"),
+    plain("merged", 2, "loser, seq_from, seq_to, survivor, happened, linked"),
+    plain("assertion", 3, "a, b, seq_from, seq_to, said"),
+    plain("review", 2, "a, b, subject, kind, status, seq, score, opinions"),
+    plain("weighed", 2, "patient, seq, body"),
+    plain("bearing", 4, "patient, kind, local, nth, bears, organisation, category, since, until"),
+    plain("move", 3, "patient, local, seq_from, seq_to, target, happened"),
+    plain("identifier", 4, "hash, patient, kind, local"),
+    plain("domain", 1, "system"),
+    plain("applied", 1, "seq, received, source, patients, decision, touched"),
+    plain("problem", 1, "pos, source, feed, received, status, lane, findings, title, resolved_by"),
+    plain("lane", 1, "patient, pos"),
 ];
 
-/// Tables compared as they are.
-const PLAIN: &[(&str, &str, &str)] = &[
-    ("source", "id, name, profile, profile_seq", "id"),
-    ("patient", "patient, source, directory, nhs, verified, family, given, birth, postcode, facts", "patient"),
-    ("link", "patient, seq_from, seq_to, person, reason", "patient, seq_from"),
-    ("merged", "loser, seq_from, seq_to, survivor, happened, linked", "loser, seq_from"),
-    ("assertion", "a, b, seq_from, seq_to, said", "a, b, seq_from"),
-    ("review", "a, b, subject, kind, status, seq, score, opinions", "a, b"),
-    ("weighed", "patient, seq, body", "patient, seq"),
-    ("bearing", "patient, kind, local, nth, bears, organisation, category, since, until", "patient, kind, local, nth"),
-    ("move", "patient, local, seq_from, seq_to, target, happened", "patient, local, seq_from"),
-    ("identifier", "hash, patient, kind, local", "hash, patient, kind, local"),
-    ("domain", "system", "system"),
-    ("applied", "seq, received, source, patients, decision, touched", "seq"),
-    ("problem", "pos, source, feed, received, status, lane, findings, title, resolved_by", "pos"),
-    ("lane", "patient, pos", "patient"),
-];
-
-/// A derived state as it was at one moment, whatever is written to it since. It costs its file's log room while it is held.
+/// A derived state as it was at one moment, whatever is written to it since. It costs its database room while it is held.
 pub struct Frozen {
     connection: Connection,
     codec: Codec,
@@ -58,14 +81,14 @@ impl Frozen {
     ///
     /// # Errors
     /// The store's, when it cannot be read.
-    pub fn hold(path: &Path) -> Result<Self, StoreError> {
-        let connection = schema::open_for_reading(path, 16 << 10)?;
+    pub fn hold(place: &Place) -> Result<Self, StoreError> {
+        let connection = place.open_for_reading()?;
         // A transaction sees the moment of its first reading, so that one comes before the dictionaries: newer ones do no
         // harm, missing ones would.
-        connection.execute_batch("BEGIN")?;
-        let sql = "SELECT COALESCE(MAX(value), 0) FROM meta WHERE key = 'applied'";
-        let seq: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-        let codec = Derived::open_for_reading(path)?.codec().clone();
+        connection.begin_reading()?;
+        let sql = "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'applied'";
+        let seq: i64 = connection.one(sql, &[], |row| row.get(0))?.unwrap_or(0);
+        let codec = Derived::open_for_reading(place)?.codec().clone();
         Ok(Frozen { connection, codec, seq: seq.cast_unsigned() })
     }
 
@@ -81,81 +104,100 @@ impl Frozen {
 /// The store's, when one cannot be read.
 pub fn compare(left: &Frozen, right: &Frozen) -> Result<Comparison, StoreError> {
     let mut comparison = Comparison::default();
-    let codecs = (&left.codec, &right.codec);
-    for (table, columns, key) in BODIES {
-        walk(&left.connection, &right.connection, table, columns, key, Some(codecs), &mut comparison)?;
-    }
-    for (table, columns, key) in PLAIN {
-        walk(&left.connection, &right.connection, table, columns, key, None, &mut comparison)?;
+    for table in TABLES {
+        walk(left, right, table, &mut comparison)?;
     }
     Ok(comparison)
 }
 
-fn walk(
-    left: &Connection,
-    right: &Connection,
-    table: &str,
-    columns: &str,
-    key: &str,
-    codecs: Option<(&Codec, &Codec)>,
-    comparison: &mut Comparison,
-) -> Result<(), StoreError> {
-    let sql = format!("SELECT {columns} FROM {table} ORDER BY {key}");
-    let mut left = left.prepare(&sql)?;
-    let mut right = right.prepare(&sql)?;
-    let width = left.column_count();
-    let mut left = left.query([])?;
-    let mut right = right.query([])?;
-    loop {
-        let (a, b) = (left.next()?, right.next()?);
+type Columns = Vec<Column<'static>>;
+
+/// The rows of a table in the order of its key, a page at a time.
+struct Walk<'f> {
+    of: &'f Frozen,
+    table: &'static Table,
+    page: std::vec::IntoIter<Columns>,
+    /// The key of the last row of the page; none before the first.
+    last: Option<Columns>,
+    done: bool,
+}
+
+impl<'f> Walk<'f> {
+    fn new(of: &'f Frozen, table: &'static Table) -> Self {
+        Walk { of, table, page: Vec::new().into_iter(), last: None, done: false }
+    }
+
+    fn next(&mut self) -> Result<Option<Columns>, StoreError> {
+        if self.page.len() == 0 && !self.done {
+            let rows = self.read()?;
+            self.done = rows.len() < PAGE_ROWS;
+            self.last = rows.last().map(|row| row.iter().take(self.table.key).cloned().collect());
+            self.page = rows.into_iter();
+        }
+        Ok(self.page.next())
+    }
+
+    fn read(&self) -> Result<Vec<Columns>, StoreError> {
+        let Table { name, columns, key, .. } = self.table;
+        let keys = columns.split(", ").take(*key).collect::<Vec<_>>().join(", ");
+        let (after, values): (String, Vec<Value<'_>>) = match &self.last {
+            None => (String::new(), Vec::new()),
+            Some(last) => {
+                let marks = (1..=*key).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+                (format!("WHERE ({keys}) > ({marks})"), last.iter().map(Column::as_value).collect())
+            }
+        };
+        let width = columns.split(", ").count();
+        let sql = format!("SELECT {columns} FROM {name} {after} ORDER BY {keys} LIMIT {PAGE_ROWS}");
+        self.of.connection.all(&sql, &values, |row| {
+            (0..width).map(|column| Ok(row.column(column)?.into_owned())).collect::<Result<Columns, StoreError>>()
+        })
+    }
+}
+
+fn walk(left: &Frozen, right: &Frozen, table: &'static Table, comparison: &mut Comparison) -> Result<(), StoreError> {
+    let mut rows = (Walk::new(left, table), Walk::new(right, table));
+    let mut differences = 0;
+    while differences < DIFFERENCES_MAX {
+        let (a, b) = (rows.0.next()?, rows.1.next()?);
         let same = match (&a, &b) {
-            (None, None) => return Ok(()),
-            (Some(a), Some(b)) => same_row(a, b, width, codecs)?,
+            (None, None) => break,
+            (Some(a), Some(b)) => same_row(a, b, table.body.then_some((&left.codec, &right.codec)))?,
             _ => false,
         };
         comparison.rows += 1;
         if same {
             continue;
         }
-        comparison.differences += 1;
+        differences += 1;
         if comparison.examples.len() < EXAMPLES_MAX {
-            let shown = a.or(b).map(|row| describe(row, table)).transpose()?.unwrap_or_default();
-            comparison.examples.push(shown);
-        }
-        // Past a missing row everything would differ; the count of examples says enough.
-        if comparison.differences >= 1000 {
-            return Ok(());
+            comparison.examples.push(a.or(b).map(|row| describe(&row, table.name)).unwrap_or_default());
         }
     }
+    comparison.differences += differences;
+    Ok(())
 }
 
-fn same_row(
-    a: &rusqlite::Row<'_>,
-    b: &rusqlite::Row<'_>,
-    width: usize,
-    codecs: Option<(&Codec, &Codec)>,
-) -> Result<bool, StoreError> {
-    let plain = if codecs.is_some() { width.saturating_sub(2) } else { width };
-    for column in 0..plain {
-        if a.get_ref(column)? != b.get_ref(column)? {
-            return Ok(false);
-        }
-    }
-    let Some((left, right)) = codecs else { return Ok(true) };
-    let text = |row: &rusqlite::Row<'_>, codec: &Codec| -> Result<Vec<u8>, StoreError> {
-        codec.decompress(row.get(plain)?, row.get_ref(plain + 1)?.as_blob().unwrap_or_default())
+fn same_row(a: &Columns, b: &Columns, codecs: Option<(&Codec, &Codec)>) -> Result<bool, StoreError> {
+    let Some((left, right)) = codecs else { return Ok(a == b) };
+    let (Some((a, body_a)), Some((b, body_b))) = (a.split_last_chunk::<2>(), b.split_last_chunk::<2>()) else {
+        return Ok(false);
     };
-    Ok(text(a, left)? == text(b, right)?)
+    let text = |[dictionary, body]: &[Column<'static>; 2], codec: &Codec| match (dictionary, body) {
+        (Column::Integer(dictionary), Column::Bytes(body)) => {
+            codec.decompress(u32::try_from(*dictionary).unwrap_or(u32::MAX), body)
+        }
+        _ => Err(StoreError::Corrupt("a stored body is of another type than was written".into())),
+    };
+    Ok(a == b && text(body_a, left)? == text(body_b, right)?)
 }
 
-fn describe(row: &rusqlite::Row<'_>, table: &str) -> Result<String, StoreError> {
-    let number = |column: usize| -> i64 {
-        match row.get_ref(column) {
-            Ok(ValueRef::Integer(number)) => number,
-            _ => 0,
-        }
+fn describe(row: &Columns, table: &str) -> String {
+    let number = |column: usize| match row.get(column) {
+        Some(Column::Integer(number)) => *number,
+        _ => 0,
     };
-    Ok(match table {
+    match table {
         "resource" | "history" => {
             let id = ResourceId { patient: PatientKey(number(0).cast_unsigned()), local: number(2).cast_unsigned() };
             let kind = u8::try_from(number(1)).ok().and_then(fhir::ResourceType::from_code);
@@ -163,5 +205,5 @@ fn describe(row: &rusqlite::Row<'_>, table: &str) -> Result<String, StoreError> 
         }
         "applied" | "problem" | "source" => format!("{table} {}", number(0)),
         _ => format!("{table} {}", PatientKey(number(0).cast_unsigned())),
-    })
+    }
 }

@@ -1,10 +1,14 @@
 //! The derived state: opening it, its readers, and the dictionaries that keep it small.
 
-use crate::{Folder, StoreError, codec, codec::Codec, read::Snapshot, schema, write::Writer};
-use rusqlite::Connection;
+use crate::{
+    Folder, Place, StoreError,
+    backend::Connection,
+    codec::{self, Codec},
+    read::Snapshot,
+    write::Writer,
+};
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -18,7 +22,7 @@ const SAMPLE_BYTES_MAX: usize = 3 << 20;
 const SAMPLE_LEN_MAX: usize = 32 << 10;
 
 struct Shared {
-    path: PathBuf,
+    place: Place,
     codec: Codec,
     idle: Mutex<Vec<Connection>>,
     samples: Mutex<HashMap<u8, Samples>>,
@@ -60,36 +64,28 @@ impl Derived {
         Self::open_at(&folder.derived())
     }
 
-    /// The same at any path: for rebuilding beside the one in use.
-    pub fn open_at(path: &Path) -> Result<(Self, Writer), StoreError> {
-        let connection = schema::open(path, false, 64 << 10)?;
-        schema::prepare(&connection, "derived state", schema::DERIVED, schema::DERIVED_VERSION)?;
-        connection.pragma_update(None, "wal_autocheckpoint", 2000)?;
-        let derived = Self::share(path, &connection)?;
+    /// The same anywhere: for rebuilding beside the one in use.
+    pub fn open_at(place: &Place) -> Result<(Self, Writer), StoreError> {
+        let connection = place.open()?;
+        let derived = Self::share(place, &connection)?;
         let writer = Writer::new(connection, derived.shared.codec.clone())?;
         Ok((derived, writer))
     }
 
     /// Open beside a running process, to look only.
-    pub fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
-        if !path.is_file() {
-            return Err(StoreError::Unusable(format!("there is no derived state at {}", path.display())));
-        }
-        let connection = schema::open_for_reading(path, 2 << 10)?;
-        Self::share(path, &connection)
+    pub fn open_for_reading(place: &Place) -> Result<Self, StoreError> {
+        Self::share(place, &place.open_for_reading()?)
     }
 
-    fn share(path: &Path, connection: &Connection) -> Result<Self, StoreError> {
+    fn share(place: &Place, connection: &Connection) -> Result<Self, StoreError> {
         let codec = Codec::default();
         let mut samples: HashMap<u8, Samples> = HashMap::new();
-        let mut statement = connection.prepare("SELECT id, kind, bytes FROM dictionary ORDER BY id")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        connection.each("SELECT id, kind, bytes FROM dictionary ORDER BY id", &[], |row| {
             let kind: u8 = row.get(1)?;
-            codec.learn(row.get(0)?, kind, row.get_ref(2)?.as_blob().unwrap_or_default())?;
             samples.entry(kind).or_default().generation += 1;
-        }
-        let shared = Shared { path: path.to_owned(), codec, idle: Mutex::default(), samples: Mutex::new(samples) };
+            codec.learn(row.get(0)?, kind, row.column(2)?.bytes().unwrap_or_default())
+        })?;
+        let shared = Shared { place: place.clone(), codec, idle: Mutex::default(), samples: Mutex::new(samples) };
         Ok(Derived { shared: Arc::new(shared) })
     }
 
@@ -101,11 +97,14 @@ impl Derived {
     /// A consistent view of the newest committed state.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let idle = self.shared.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let connection = match idle {
-            Some(connection) => connection,
-            None => schema::open_for_reading(&self.shared.path, 8 << 10)?,
-        };
-        Snapshot::begin(connection, self.clone())
+        if let Some(connection) = idle {
+            match Snapshot::begin(connection, self.clone()) {
+                // One that was kept may have been lost meanwhile; a new one tells whether the database is there.
+                Err(StoreError::Away(_)) => {}
+                begun => return begun,
+            }
+        }
+        Snapshot::begin(self.shared.place.open_for_reading()?, self.clone())
     }
 
     pub(crate) fn give_back(&self, connection: Connection) {

@@ -2,7 +2,7 @@
 //! no journal and in no record, nothing is rebuilt from it, and one that is thrown away is gone. But it is somebody's work:
 //! kept on disk before it is confirmed, over restarts, in a file of its own.
 
-use crate::{StoreError, schema};
+use crate::{StoreError, backend::sqlite};
 use fhir::PatientKey;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -72,8 +72,8 @@ impl Drafts {
     /// # Errors
     /// The store's.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let connection = schema::open(&folder.join("drafts.db"), true, 512)?;
-        schema::prepare(&connection, "drafts", SCHEMA, VERSION)?;
+        let connection = sqlite::open(&folder.join("drafts.db"), true, 512)?;
+        sqlite::prepare(&connection, "drafts", SCHEMA, VERSION)?;
         Ok(Drafts { connection: Arc::new(Mutex::new(connection)) })
     }
 

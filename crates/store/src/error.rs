@@ -18,7 +18,10 @@ pub enum StoreError {
     Corrupt(String),
     /// The database engine refused.
     #[error("database: {0}")]
-    Engine(rusqlite::Error),
+    Engine(String),
+    /// The database cannot be reached just now. What was acknowledged is there, nothing else is; it is tried again.
+    #[error("the database cannot be reached ({0}): nothing was acknowledged; try again later")]
+    Away(String),
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -31,7 +34,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 StoreError::Unusable(format!("cannot write to the database: {error}"))
             }
-            _ => StoreError::Engine(error),
+            _ => StoreError::Engine(error.to_string()),
         }
     }
 }
@@ -44,7 +47,8 @@ impl StoreError {
             StoreError::Stopped(why) => StoreError::Stopped(why.clone()),
             StoreError::Unusable(why) => StoreError::Unusable(why.clone()),
             StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
-            StoreError::Engine(error) => StoreError::Stopped(error.to_string()),
+            StoreError::Engine(why) => StoreError::Stopped(why.clone()),
+            StoreError::Away(why) => StoreError::Away(why.clone()),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The folder a region lives in: who may open it, and which files it holds.
 
-use crate::StoreError;
+use crate::{
+    Server, StoreError,
+    backend::{Place, What},
+};
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
@@ -10,6 +13,7 @@ use std::{
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    server: Option<Server>,
     _lock: Option<File>,
 }
 
@@ -19,6 +23,15 @@ impl Folder {
     /// # Errors
     /// [`StoreError::Unusable`] with a sentence that says what to do.
     pub fn hold(path: &Path) -> Result<Self, StoreError> {
+        Self::hold_with(path, None)
+    }
+
+    /// The same, with journal, audit trail and derived state in a database of PostgreSQL. What is this machine's alone stays in
+    /// the folder: drafts, what was told to whom, the signed heads of the audit trail and their key.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with a sentence that says what to do; [`StoreError::Away`].
+    pub fn hold_with(path: &Path, server: Option<Server>) -> Result<Self, StoreError> {
         let shown = path.display();
         if !path.is_dir() {
             // Nobody else on this machine reads what is kept here.
@@ -33,7 +46,10 @@ impl Folder {
             .open(path.join("skein.lock"))
             .map_err(|e| StoreError::Unusable(format!("cannot write in the data folder {shown}: {e}")))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: Some(lock) }),
+            Ok(()) => {
+                server.as_ref().map_or(Ok(()), Server::check)?;
+                Ok(Folder { path: path.to_owned(), server, _lock: Some(lock) })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
                 "the data folder {shown} is in use by another skein process: stop it first, or choose another folder"
             ))),
@@ -51,7 +67,33 @@ impl Folder {
         if !path.join("journal.db").is_file() {
             return Err(StoreError::Unusable(format!("there is no region in {}: no journal.db", path.display())));
         }
-        Ok(Folder { path: path.to_owned(), _lock: None })
+        Ok(Folder { path: path.to_owned(), server: None, _lock: None })
+    }
+
+    /// The same, with the region's database in PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when there is no region in it; [`StoreError::Away`].
+    pub fn visit_with(path: &Path, server: Option<Server>) -> Result<Self, StoreError> {
+        match server {
+            None => Self::visit(path),
+            Some(server) => {
+                server.check()?;
+                Ok(Folder { path: path.to_owned(), server: Some(server), _lock: None })
+            }
+        }
+    }
+
+    /// The same region, for somebody else who looks.
+    pub fn visitor(&self) -> Self {
+        Folder { path: self.path.clone(), server: self.server.clone(), _lock: None }
+    }
+
+    fn place(&self, what: What, file: &str) -> Place {
+        match &self.server {
+            None => Place::file(what, self.path.join(file)),
+            Some(server) => Place::database(what, server),
+        }
     }
 
     /// The folder itself.
@@ -59,14 +101,14 @@ impl Folder {
         &self.path
     }
 
-    /// The journal's file.
-    pub fn journal(&self) -> PathBuf {
-        self.path.join("journal.db")
+    /// Where the journal is.
+    pub fn journal(&self) -> Place {
+        self.place(What::Journal, "journal.db")
     }
 
-    /// The audit's file.
-    pub fn audit(&self) -> PathBuf {
-        self.path.join("audit.db")
+    /// Where the audit trail is.
+    pub fn audit(&self) -> Place {
+        self.place(What::Audit, "audit.db")
     }
 
     /// Where the heads of the audit's chain are written, signed.
@@ -79,9 +121,14 @@ impl Folder {
         self.path.join("audit.key")
     }
 
-    /// The derived state's file.
-    pub fn derived(&self) -> PathBuf {
-        self.path.join("derived.db")
+    /// Where the derived state is.
+    pub fn derived(&self) -> Place {
+        self.place(What::Derived, "derived.db")
+    }
+
+    /// Where another derived state may be made beside the one in use.
+    pub fn derived_beside(&self, name: &str) -> Place {
+        self.derived().beside(name)
     }
 }
 

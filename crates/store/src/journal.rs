@@ -3,12 +3,14 @@
 //! Writers hand entries to one thread; it puts all that are waiting into one transaction, so one fsync makes many durable
 //! (design §4, invariant 1), and only then answers.
 
-use crate::{Folder, StoreError, codec, schema};
-use crossbeam_channel::{Receiver, Sender, bounded};
+mod reader;
+mod writer;
+
+use crate::{Folder, StoreError, codec};
+use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+pub use reader::JournalReader;
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -16,11 +18,8 @@ use std::{
     thread::JoinHandle,
 };
 use tokio::sync::{oneshot, watch};
+use writer::JournalWriter;
 
-/// Entries put under one fsync at most.
-const BATCH_ENTRIES_MAX: usize = 1024;
-/// Bytes put under one fsync at most.
-const BATCH_BYTES_MAX: usize = 32 << 20;
 /// Entries waiting for the writer at most; past that, callers wait.
 const QUEUE_MAX: usize = 4096;
 /// Bodies up to this size go through the dictionary.
@@ -184,34 +183,20 @@ fn digest(body: &[u8]) -> [u8; 16] {
     first
 }
 
-fn ident_hash(source: &str, ident: &str) -> i64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(source.as_bytes()).update(&[0]).update(ident.as_bytes());
-    let mut first = [0u8; 8];
-    hasher.finalize_xof().fill(&mut first);
-    i64::from_le_bytes(first)
-}
-
 impl Journal {
     /// Open the journal of a folder, making it when new.
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        let connection = schema::open(&folder.journal(), true, 8 << 10)?;
-        schema::prepare(&connection, "journal", schema::JOURNAL, schema::JOURNAL_VERSION)?;
-        // The journal is checkpointed by its own thread between batches, so that no sender waits for it longer than it must.
-        connection.pragma_update(None, "wal_autocheckpoint", 2000)?;
-        let codec = load_codec(&connection)?;
-        let head: Option<i64> = connection.query_row("SELECT max(pos) FROM entry", [], |row| row.get(0))?;
-        let (head_sender, head_receiver) = watch::channel(head.unwrap_or(0).cast_unsigned());
+        let connection = folder.journal().open()?;
+        let (codec, dictionaries) = reader::load_codec(&connection)?;
+        let (head_sender, head_receiver) = watch::channel(reader::head(&connection)?);
         let (orders, inbox) = bounded(QUEUE_MAX);
         let stopped = Arc::new(AtomicBool::new(false));
-        let has_dictionary: bool = connection.query_row("SELECT count(*) > 0 FROM dictionary", [], |row| row.get(0))?;
         let samples = Arc::new(Samples {
-            wanted: AtomicBool::new(!has_dictionary),
+            wanted: AtomicBool::new(dictionaries == 0),
             kept: Mutex::default(),
             seen: AtomicU64::new(0),
         });
-        let writer =
-            JournalWriter { connection, names: HashMap::new(), codec: codec.clone(), stopped: stopped.clone() };
+        let writer = JournalWriter::new(connection, codec.clone(), stopped.clone());
         let thread = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || writer.run(&inbox, &head_sender))
@@ -312,302 +297,4 @@ impl Journal {
 
 fn stopped() -> StoreError {
     StoreError::Stopped("the journal is closed".into())
-}
-
-fn load_codec(connection: &Connection) -> Result<codec::Codec, StoreError> {
-    let codec = codec::Codec::default();
-    let mut statement = connection.prepare("SELECT id, bytes FROM dictionary ORDER BY id")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        codec.learn(row.get(0)?, GROUP, row.get_ref(1)?.as_blob().unwrap_or_default())?;
-    }
-    Ok(codec)
-}
-
-struct JournalWriter {
-    connection: Connection,
-    names: HashMap<String, i64>,
-    codec: codec::Codec,
-    stopped: Arc<AtomicBool>,
-}
-
-impl JournalWriter {
-    fn run(mut self, inbox: &Receiver<Order>, head: &watch::Sender<u64>) {
-        let mut stopping = false;
-        while !stopping {
-            let Ok(first) = inbox.recv() else { break };
-            let mut batch: Vec<Append> = Vec::new();
-            let mut bytes = 0usize;
-            let mut next = Some(first);
-            while let Some(order) = next.take() {
-                match order {
-                    Order::Append(append) => {
-                        bytes += append.packed.bytes.len();
-                        batch.push(*append);
-                    }
-                    Order::Dictionary(dictionary) => {
-                        if let Err(error) = self.add_dictionary(&dictionary) {
-                            tracing::warn!(%error, "the journal's dictionary was not kept");
-                        }
-                    }
-                    Order::Stop => stopping = true,
-                }
-                if batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
-                    next = inbox.try_recv().ok();
-                }
-            }
-            if batch.is_empty() {
-                continue;
-            }
-            if self.stopped.load(Ordering::Acquire) {
-                for append in batch {
-                    let _ = append.reply.send(Err(stopped()));
-                }
-                continue;
-            }
-            match self.write(&batch) {
-                Ok((receipts, newest)) => {
-                    if let Some(newest) = newest {
-                        head.send_replace(newest);
-                    }
-                    for (append, receipt) in batch.into_iter().zip(receipts) {
-                        let _ = append.reply.send(Ok(receipt));
-                    }
-                }
-                Err(error) => {
-                    let _ = self.connection.execute_batch("ROLLBACK");
-                    if matches!(error, StoreError::Stopped(_) | StoreError::Corrupt(_)) {
-                        // After a failed fsync nobody knows what is on disk (design §4.1): acknowledge nothing more.
-                        self.stopped.store(true, Ordering::Release);
-                        tracing::error!(%error, "the journal has stopped: nothing more is acknowledged until a restart");
-                    } else {
-                        tracing::debug!(%error, entries = batch.len(), "the journal refused a batch");
-                    }
-                    for append in batch {
-                        let _ = append.reply.send(Err(error.duplicate()));
-                    }
-                }
-            }
-        }
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    }
-
-    fn add_dictionary(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.connection.execute("INSERT INTO dictionary (bytes) VALUES (?1)", [bytes])?;
-        let id = u32::try_from(self.connection.last_insert_rowid()).unwrap_or(u32::MAX);
-        self.codec.learn(id, GROUP, bytes)
-    }
-
-    fn name(&mut self, text: &str) -> Result<i64, StoreError> {
-        if let Some(id) = self.names.get(text) {
-            return Ok(*id);
-        }
-        self.connection.execute("INSERT OR IGNORE INTO name (text) VALUES (?1)", [text])?;
-        let id = self.connection.query_row("SELECT id FROM name WHERE text = ?1", [text], |row| row.get(0))?;
-        Ok(id)
-    }
-
-    fn write(&mut self, batch: &[Append]) -> Result<(Vec<Receipt>, Option<u64>), StoreError> {
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let mut receipts = Vec::with_capacity(batch.len());
-        let mut newest = None;
-        let mut learnt = Vec::new();
-        for append in batch {
-            let entry = &append.entry;
-            let ident = entry.ident.as_deref().map(|ident| ident_hash(&entry.source, ident));
-            let mut reused = None;
-            if let (Some(ident), Some(digest)) = (ident, &append.digest)
-                && let Some(repeat) = self.find_repeat(ident, digest, &mut reused)?
-            {
-                receipts.push(repeat);
-                continue;
-            }
-            let source = self.name(&entry.source)?;
-            let feed = self.name(&entry.feed)?;
-            learnt.push((entry.source.clone(), source));
-            learnt.push((entry.feed.clone(), feed));
-            let mut insert = self.connection.prepare_cached(
-                "INSERT INTO entry (kind, source, feed, received, ident, digest, about, ack, dictionary, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?;
-            insert.execute(params![
-                entry.kind as u8,
-                source,
-                feed,
-                entry.received.as_microsecond(),
-                ident,
-                append.digest.as_ref().map(<[u8; 16]>::as_slice),
-                entry.about.clone().or_else(|| reused.map(|pos| format!("{{\"reused\":{pos}}}"))),
-                entry.ack,
-                append.packed.dictionary,
-                append.packed.bytes
-            ])?;
-            let pos = self.connection.last_insert_rowid().cast_unsigned();
-            newest = Some(pos);
-            receipts.push(Receipt::Stored { pos, reused });
-        }
-        self.connection.execute_batch("COMMIT")?;
-        // Only now are the numbers of new names certain to be on disk.
-        self.names.extend(learnt);
-        Ok((receipts, newest))
-    }
-
-    fn find_repeat(
-        &self,
-        ident: i64,
-        digest: &[u8; 16],
-        reused: &mut Option<u64>,
-    ) -> Result<Option<Receipt>, StoreError> {
-        let mut find =
-            self.connection.prepare_cached("SELECT pos, digest, ack FROM entry WHERE ident = ?1 ORDER BY pos")?;
-        let mut rows = find.query([ident])?;
-        while let Some(row) = rows.next()? {
-            let pos: i64 = row.get(0)?;
-            if row.get_ref(1)?.as_blob_or_null().ok().flatten() == Some(digest.as_slice()) {
-                return Ok(Some(Receipt::Repeat { pos: pos.cast_unsigned(), ack: row.get(2)? }));
-            }
-            *reused = Some(pos.cast_unsigned());
-        }
-        Ok(None)
-    }
-}
-
-/// A reader of the journal, with its own connection.
-pub struct JournalReader {
-    connection: Connection,
-    codec: codec::Codec,
-    dictionaries_known: i64,
-    names: HashMap<i64, String>,
-    /// Memory of bodies that were read before, for the next.
-    spare: Vec<Vec<u8>>,
-}
-
-/// Bodies whose memory is kept for the next ones: it would be given back to the system and asked for again each time.
-const SPARE_MAX: usize = 3;
-/// Bodies packed to less than this are not worth one of them.
-const LARGE_PACKED_BYTES: usize = 4 << 10;
-/// Smaller memory than this is not worth keeping, larger too much.
-const SPARE_BYTES: std::ops::RangeInclusive<usize> = 64 << 10..=4 << 20;
-
-impl JournalReader {
-    /// Open for reading.
-    pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        let connection = schema::open_for_reading(&folder.journal(), 2 << 10)?;
-        let codec = load_codec(&connection)?;
-        let dictionaries_known = connection.query_row("SELECT count(*) FROM dictionary", [], |row| row.get(0))?;
-        Ok(JournalReader { connection, codec, dictionaries_known, names: HashMap::new(), spare: Vec::new() })
-    }
-
-    /// Take back entries that are no longer needed, for the memory of their bodies.
-    pub fn take_back(&mut self, entries: Vec<Entry>) {
-        let bodies = entries.into_iter().map(|entry| entry.body);
-        self.spare.extend(bodies.filter(|body| SPARE_BYTES.contains(&body.capacity())));
-        self.spare.truncate(SPARE_MAX);
-    }
-
-    /// The newest position, also as other processes have moved it.
-    pub fn head(&self) -> Result<u64, StoreError> {
-        let head: Option<i64> =
-            self.connection.prepare_cached("SELECT max(pos) FROM entry")?.query_row([], |row| row.get(0))?;
-        Ok(head.unwrap_or(0).cast_unsigned())
-    }
-
-    /// Up to `entries_max` entries (at least one, if there is any) from `from` on, until their bodies reach `bytes_max`.
-    pub fn read(&mut self, from: u64, entries_max: usize, bytes_max: usize) -> Result<Vec<Entry>, StoreError> {
-        self.refresh()?;
-        let mut found: Vec<(Entry, i64, i64)> = Vec::new();
-        {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT pos, kind, source, feed, received, about, ack, dictionary, body FROM entry WHERE pos >= ?1 ORDER BY pos LIMIT ?2",
-            )?;
-            let mut rows =
-                statement.query(params![from.cast_signed(), i64::try_from(entries_max).unwrap_or(i64::MAX)])?;
-            let mut bytes = 0usize;
-            while let Some(row) = rows.next()? {
-                let kind: u8 = row.get(1)?;
-                let packed = row.get_ref(8)?.as_blob().unwrap_or_default();
-                let large = packed.len() >= LARGE_PACKED_BYTES;
-                let mut body = if large { self.spare.pop().unwrap_or_default() } else { Vec::new() };
-                self.codec.decompress_to(row.get(7)?, packed, &mut body)?;
-                bytes += body.len();
-                let entry = Entry {
-                    pos: row.get::<_, i64>(0)?.cast_unsigned(),
-                    kind: EntryKind::from_code(kind)
-                        .ok_or_else(|| StoreError::Corrupt(format!("journal entry of unknown kind {kind}")))?,
-                    source: String::new(),
-                    feed: String::new(),
-                    received: Timestamp::from_microsecond(row.get(4)?)
-                        .map_err(|e| StoreError::Corrupt(format!("journal time: {e}")))?,
-                    about: row.get(5)?,
-                    ack: row.get(6)?,
-                    body,
-                };
-                found.push((entry, row.get(2)?, row.get(3)?));
-                if bytes >= bytes_max {
-                    break;
-                }
-            }
-        }
-        let mut entries = Vec::with_capacity(found.len());
-        for (mut entry, source, feed) in found {
-            entry.source = self.name(source)?;
-            entry.feed = self.name(feed)?;
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
-
-    /// One entry.
-    pub fn entry(&mut self, pos: u64) -> Result<Option<Entry>, StoreError> {
-        Ok(self.read(pos, 1, usize::MAX)?.into_iter().next().filter(|entry| entry.pos == pos))
-    }
-
-    fn refresh(&mut self) -> Result<(), StoreError> {
-        let known: i64 =
-            self.connection.prepare_cached("SELECT count(*) FROM dictionary")?.query_row([], |row| row.get(0))?;
-        if known != self.dictionaries_known {
-            self.codec = load_codec(&self.connection)?;
-            self.dictionaries_known = known;
-        }
-        Ok(())
-    }
-
-    fn name(&mut self, id: i64) -> Result<String, StoreError> {
-        if let Some(text) = self.names.get(&id) {
-            return Ok(text.clone());
-        }
-        let text: Option<String> =
-            self.connection.query_row("SELECT text FROM name WHERE id = ?1", [id], |row| row.get(0)).optional()?;
-        let text = text.ok_or_else(|| StoreError::Corrupt(format!("journal name {id} is missing")))?;
-        self.names.insert(id, text.clone());
-        Ok(text)
-    }
-}
-
-impl JournalReader {
-    /// The newest identity model, as JSON.
-    pub fn model(&mut self) -> Result<Option<String>, StoreError> {
-        let pos: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT max(pos) FROM entry WHERE kind = 7 AND kind > 2")?
-            .query_row([], |row| row.get(0))?;
-        let Some(pos) = pos else { return Ok(None) };
-        Ok(self.entry(pos.cast_unsigned())?.map(|entry| String::from_utf8_lossy(&entry.body).into_owned()))
-    }
-
-    /// The newest profile of every source, as TOML.
-    pub fn profiles(&mut self) -> Result<Vec<(String, String)>, StoreError> {
-        let positions: Vec<i64> = self
-            .connection
-            .prepare_cached("SELECT max(pos) FROM entry WHERE kind = 3 AND kind > 2 GROUP BY source")?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        let mut profiles = Vec::new();
-        for pos in positions {
-            if let Some(entry) = self.entry(pos.cast_unsigned())? {
-                profiles.push((entry.source, String::from_utf8_lossy(&entry.body).into_owned()));
-            }
-        }
-        Ok(profiles)
-    }
 }

@@ -6,6 +6,7 @@
 //! `synchronous=NORMAL`. Drafts of what people write are in a fourth: no fact, and in no journal.
 
 pub mod audit;
+mod backend;
 mod bearing;
 mod codec;
 mod compare;
@@ -16,9 +17,9 @@ mod folder;
 pub mod journal;
 mod read;
 mod review;
-mod schema;
 mod write;
 
+pub use backend::{Migrated, Place, Server};
 pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};

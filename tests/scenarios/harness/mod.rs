@@ -2,6 +2,8 @@
 //! readers that speak to it over real sockets.
 
 pub mod clients;
+#[path = "../../support/postgres.rs"]
+pub mod database;
 pub mod http;
 pub mod mllp;
 pub mod region;
@@ -9,3 +11,19 @@ pub mod say;
 pub mod shared;
 
 pub use region::{Disk, Region, Setup};
+
+/// Stories that are told on both engines: each of a region that is being served.
+macro_rules! on_both {
+    ($($(#[$about:meta])* $story:ident),* $(,)?) => {
+        mod sqlite {
+            $($(#[$about])* #[test] fn $story() { super::$story($crate::harness::Region::start()) })*
+        }
+        mod postgres {
+            $($(#[$about])* #[test] fn $story() {
+                let setup = $crate::harness::Setup { postgres: true, ..Default::default() };
+                super::$story($crate::harness::Region::start_with(setup))
+            })*
+        }
+    };
+}
+pub(crate) use on_both;

@@ -1,6 +1,6 @@
 //! A region of its own for each story: a temporary folder, a configuration, the real binary.
 
-use super::{http, mllp};
+use super::{database::Database, http, mllp};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -27,6 +27,8 @@ pub struct Setup {
     pub more: String,
     /// Put the data folder on a disk of this size that only this region sees.
     pub disk: Option<Disk>,
+    /// Journal, audit trail and derived state in PostgreSQL rather than in files.
+    pub postgres: bool,
 }
 
 /// A disk of the region's own.
@@ -43,6 +45,7 @@ pub struct Region {
     folder: TempDir,
     disk: Option<Disk>,
     running: Option<Running>,
+    database: Option<Database>,
 }
 
 struct Running {
@@ -77,8 +80,44 @@ impl Region {
     /// Configured, not yet served.
     pub fn prepared(setup: Setup) -> Region {
         let folder = tempfile::Builder::new().prefix("skein-story-").tempdir().unwrap();
-        std::fs::write(folder.path().join("skein.toml"), configuration(&setup.more)).unwrap();
-        Region { folder, disk: setup.disk, running: None }
+        let database = setup.postgres.then(Database::new);
+        let store = database.as_ref().map(|database| format!("store = \"{}\"", database.address()));
+        let configuration = configuration(&store.unwrap_or_default(), &setup.more);
+        std::fs::write(folder.path().join("skein.toml"), configuration).unwrap();
+        let region = Region { folder, disk: setup.disk, running: None, database };
+        if region.database.is_some() {
+            let (made, told, said) = region.skein(&["init"]);
+            assert!(made && told.contains("the tables are up to date"), "{told}{said}");
+        }
+        region
+    }
+
+    /// Its database in PostgreSQL.
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().unwrap()
+    }
+
+    /// Change something of one of its stores (`journal`, `audit`, `derived`) behind its back.
+    pub fn tamper(&self, store: &str, sql: &str) {
+        match &self.database {
+            Some(database) => drop(database.sql(&format!("SET search_path = skein_{store}; {sql}"))),
+            None => {
+                let file = self.folder().join(format!("data/{store}.db"));
+                assert!(rusqlite::Connection::open(file).unwrap().execute(sql, []).unwrap() > 0);
+            }
+        }
+    }
+
+    /// Throw the derived state away, while nobody serves it.
+    pub fn lose_derived(&self) {
+        match &self.database {
+            Some(database) => drop(database.sql("DROP SCHEMA skein_derived CASCADE")),
+            None => {
+                for name in ["derived.db", "derived.db-wal", "derived.db-shm"] {
+                    let _ = std::fs::remove_file(self.folder().join("data").join(name));
+                }
+            }
+        }
     }
 
     /// The folder with `skein.toml` and `data`.
@@ -323,13 +362,14 @@ fn hash(token: &str) -> String {
     format!("blake3:{}", blake3::hash(token.as_bytes()).to_hex())
 }
 
-fn configuration(more: &str) -> String {
+fn configuration(store: &str, more: &str) -> String {
     format!(
         r#"
 [region]
 code = "story"
 name = "A story's region"
 data = "data"
+{store}
 
 [http]
 address = "127.0.0.1:0"

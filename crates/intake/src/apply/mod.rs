@@ -53,12 +53,15 @@ pub struct Applier {
     directory_changes: u64,
     people: Arc<People>,
     scratch: Scratch,
+    /// The position committed last.
+    reached: u64,
 }
 
 impl Applier {
     /// An applier over an open store.
     pub fn new(region: Region, derived: Derived, writer: Writer, journal: JournalReader) -> Result<Self, StoreError> {
         let lanes = writer.lanes()?;
+        let reached = writer.applied()?;
         let people = Arc::new(People::load(&writer)?);
         let mut profiles = Profiles::default();
         for (source, toml) in writer.profiles()? {
@@ -80,6 +83,7 @@ impl Applier {
             directory_changes: 0,
             people,
             scratch: Scratch::default(),
+            reached,
         })
     }
 
@@ -131,6 +135,14 @@ impl Applier {
     /// Apply what the journal holds from the position reached up to `last`, mapped anew: after a batch that could not be
     /// written, of which nothing more than what is committed counts.
     pub fn catch_up(&mut self, last: u64) -> Result<(), StoreError> {
+        // Undoing may have failed as well, where the database was away; and what was committed is only known from it.
+        self.writer.rollback()?;
+        if self.applied()? < self.reached {
+            // It went back further than the last batch, and what is in memory knows what is no more.
+            self.people.doubt();
+            self.reached = self.applied()?;
+        }
+        self.undo()?;
         while self.applied()? < last {
             let mut entries = self.journal.read(self.applied()? + 1, CATCH_UP_ENTRIES, CATCH_UP_BYTES)?;
             entries.retain(|entry| entry.pos <= last);
@@ -231,8 +243,9 @@ impl Applier {
         let dictionaries = self.dictionaries.try_iter();
         let kept = dictionaries.into_iter().try_for_each(|(kind, bytes)| self.writer.add_dictionary(kind, bytes));
         let result = kept.and_then(|()| self.writer.commit(applied));
-        if result.is_err() {
-            self.undo()?;
+        match &result {
+            Ok(()) => self.reached = applied,
+            Err(_) => self.undo()?,
         }
         result
     }

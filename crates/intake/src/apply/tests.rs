@@ -3,7 +3,6 @@
 use super::*;
 use crate::engine::Mappers;
 use mapping::{Facts, FoldedText};
-use std::path::Path;
 use store::{
     Comparison, Folder,
     journal::{Journal, NewEntry},
@@ -50,7 +49,7 @@ fn journal(folder: &Folder) {
 }
 
 /// Apply the journal of a folder in batches of this many messages. Gives the messages on the error desk.
-fn apply(folder: &Folder, target: &Path, batch: usize) -> Vec<(u64, ProblemStatus)> {
+fn apply(folder: &Folder, target: &store::Place, batch: usize) -> Vec<(u64, ProblemStatus)> {
     let (derived, writer) = Derived::open_at(target).unwrap();
     let region = Region::new("test");
     let mut reader = JournalReader::open(folder).unwrap();
@@ -74,8 +73,8 @@ fn a_message_that_breaks_in_folding_leaves_no_trace_in_its_batch() {
     let home = tempfile::tempdir().unwrap();
     let folder = Folder::hold(home.path()).unwrap();
     journal(&folder);
-    let (alone, together) = (home.path().join("alone.db"), home.path().join("together.db"));
-    let frozen = |path: &std::path::Path| store::Frozen::hold(path).unwrap();
+    let (alone, together) = (folder.derived_beside("alone"), folder.derived_beside("together"));
+    let frozen = |place: &store::Place| store::Frozen::hold(place).unwrap();
     let desk = apply(&folder, &alone, 1);
     assert_eq!(desk, [(3, ProblemStatus::Parked), (4, ProblemStatus::Held), (6, ProblemStatus::Parked)]);
     assert_eq!(apply(&folder, &together, 100), desk);

@@ -115,7 +115,14 @@ impl Engine {
     /// [`StoreError::Unusable`] with a sentence that says what to do: folder in use, read-only, of another region or
     /// version; a profile that cannot be read.
     pub fn start(path: &Path, config: &EngineConfig, now: Timestamp) -> Result<Self, StoreError> {
-        let folder = Folder::hold(path)?;
+        Self::start_in(Folder::hold(path)?, config, now)
+    }
+
+    /// The same of a region that is held already, wherever its database is.
+    ///
+    /// # Errors
+    /// As [`Engine::start`]; [`StoreError::Away`].
+    pub fn start_in(folder: Folder, config: &EngineConfig, now: Timestamp) -> Result<Self, StoreError> {
         let journal = Journal::open(&folder)?;
         let audit = Audit::open(&folder)?;
         let (derived, writer) = Derived::open(&folder)?;
@@ -125,7 +132,7 @@ impl Engine {
         if writer.applied()? > head {
             return Err(StoreError::Unusable(format!(
                 "the derived state in {} is ahead of its journal: the journal was replaced; run `skein rebuild`",
-                path.display()
+                folder.derived()
             )));
         }
         journal_profiles(&folder, &journal, &writer.profiles()?, &config.profiles, now)?;

@@ -21,7 +21,7 @@ const CHUNK_BYTES_MAX: usize = 4 << 20;
 /// How often the journal is looked at for what other processes appended (decisions made on the command line).
 const POLL: Duration = Duration::from_millis(250);
 
-/// How often it is tried again while the disk is full.
+/// How often it is tried again while the disk is full or the database away.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
 
 struct Chunk {
@@ -60,7 +60,7 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
             }
             let entries = match journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX) {
                 Ok(entries) => entries,
-                Err(StoreError::Full) => {
+                Err(error) if passes(&error) => {
                     std::thread::sleep(FULL_PAUSE);
                     continue;
                 }
@@ -75,6 +75,11 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
                         return;
                     }
                 }
+                // Read and mapped again.
+                Err(error) if passes(&error) => {
+                    std::thread::sleep(FULL_PAUSE);
+                    continue;
+                }
                 Err(error) => return fail(&reader_health, &error),
             }
             next = last + 1;
@@ -84,15 +89,18 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
         for chunk in inbox {
             let Some(last) = chunk.mapped.last().map(|mapped| mapped.pos) else { continue };
             let mut outcome = applier.apply(chunk.mapped, chunk.directory_changes);
-            if matches!(outcome, Err(StoreError::Full)) {
-                fail(&health, &StoreError::Full);
-                // Nothing that was not committed is kept. There may be room again at any time.
-                while matches!(outcome, Err(StoreError::Full)) && !stopping.load(Ordering::Acquire) {
+            if let Err(error) = &outcome
+                && passes(error)
+            {
+                tracing::warn!(%error, "processing waits and is tried again; what is acknowledged is safe in the journal");
+                health.send_replace(Some(error.to_string()));
+                // Nothing that was not committed is kept. There may be room again, or the database be there again, at any time.
+                while outcome.as_ref().is_err_and(passes) && !stopping.load(Ordering::Acquire) {
                     std::thread::sleep(FULL_PAUSE);
                     outcome = applier.catch_up(last);
                 }
                 if outcome.is_ok() {
-                    tracing::info!("there is room again: processing goes on");
+                    tracing::info!("there is room again, or the database is there again: processing goes on");
                     health.send_replace(None);
                 }
             }
@@ -122,6 +130,11 @@ fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
         waited += pause;
         pause = (pause * 2).min(Duration::from_millis(4));
     }
+}
+
+/// Whether a failure passes by itself: what was acknowledged waits safely meanwhile.
+fn passes(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full | StoreError::Away(_))
 }
 
 fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {

@@ -112,13 +112,19 @@ impl People {
         }
     }
 
+    /// More than that did not become true: the next undoing loads everybody.
+    pub(crate) fn doubt(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
     /// What was put in since the batch began did not become true: load everybody anew.
     pub(crate) fn undo(&self, writer: &Writer) -> Result<(), StoreError> {
-        if self.changed.swap(false, Ordering::Relaxed) {
+        if self.changed.load(Ordering::Relaxed) {
             // What is being made knows of it too.
             *self.making.lock().unwrap_or_else(PoisonError::into_inner) = None;
             let index = Arc::new(load(writer)?);
             *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+            self.changed.store(false, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ async fn itk_messages_become_visible() {
     assert!(matches!(engine.wait_applied(last).await.unwrap(), Applied::Done));
     engine.stop();
     drop(engine);
-    let verdict = intake::verify(folder.path(), "test", &mut |_, _| {}).unwrap();
+    let verdict = intake::verify(&store::Folder::visit(folder.path()).unwrap(), "test", &mut |_, _| {}).unwrap();
     assert_eq!(verdict.comparison.differences, 0, "{verdict:?}");
     assert_eq!(verdict.entries, 9, "eight messages, and the model that weighs who is who");
 }

@@ -263,6 +263,6 @@ async fn a_decision_made_upon_less_than_was_said_does_nothing() {
 fn verified(desk: Desk, folder: &Path) {
     desk.engine.stop();
     drop(desk);
-    let verdict = intake::verify(folder, "test", &mut |_, _| {}).unwrap();
+    let verdict = intake::verify(&store::Folder::visit(folder).unwrap(), "test", &mut |_, _| {}).unwrap();
     assert_eq!(verdict.comparison.differences, 0, "{verdict:?}");
 }

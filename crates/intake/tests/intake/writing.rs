@@ -86,7 +86,7 @@ async fn what_is_written_here_is_replayed_as_it_was_and_refused_where_it_was() {
     assert_eq!(title(&engine, second), Some((1, true, "Second".into())));
     engine.stop();
     drop(engine);
-    let verdict = intake::verify(folder.path(), "test", &mut |_, _| {}).unwrap();
+    let verdict = intake::verify(&store::Folder::visit(folder.path()).unwrap(), "test", &mut |_, _| {}).unwrap();
     assert_eq!(verdict.comparison.differences, 0, "{verdict:?}");
 }
 

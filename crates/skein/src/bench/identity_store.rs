@@ -30,7 +30,7 @@ pub fn load(bench: &Bench, people: u64) -> anyhow::Result<Arc<Index>> {
 
     super::reset_rss_max();
     let begin = Instant::now();
-    let (_derived, writer) = Derived::open_at(&file)?;
+    let (_derived, writer) = Derived::open_at(&store::Place::derived_file(&file))?;
     let index = People::load(&writer)?.index();
     let took = begin.elapsed();
     bench.report.figure("identity", "store_load_s", took.as_secs_f64(), "s");
@@ -50,7 +50,7 @@ pub fn load(bench: &Bench, people: u64) -> anyhow::Result<Arc<Index>> {
 /// Write the patients and links of so many people as the applier does. The indexes that loading does not read are left out:
 /// they would make filling take hours, and change nothing of what is measured.
 fn fill(file: &Path, people: u64) -> anyhow::Result<()> {
-    let (_derived, mut writer) = Derived::open_at(file)?;
+    let (_derived, mut writer) = Derived::open_at(&store::Place::derived_file(file))?;
     Connection::open(file)?.execute_batch(
         "DROP INDEX patient_nhs; DROP INDEX patient_birth; DROP INDEX patient_family; DROP INDEX patient_postcode;
          DROP INDEX link_person;",

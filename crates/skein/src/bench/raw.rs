@@ -54,7 +54,7 @@ pub fn insert_rows_per_s(derived: &Path, target: &Path, rows_max: usize) -> rusq
 /// Rows a second of the bare engine for the whole of the same work: it gets the texts of the rows of `derived`, compresses
 /// each with the dictionary of its type and inserts it. One thread, nothing read, checked or linked.
 pub fn store_texts_per_s(derived: &Path, target: &Path, rows_max: usize) -> anyhow::Result<f64> {
-    let opened = Derived::open_for_reading(derived)?;
+    let opened = Derived::open_for_reading(&store::Place::derived_file(derived))?;
     let codec = opened.codec();
     let mut texts: Vec<(i64, u8, i64, Vec<u8>)> = Vec::new();
     {

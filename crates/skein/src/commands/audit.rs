@@ -11,10 +11,7 @@ use crate::{
 use access::{Action, PrivacyPermit, Recorded, Refusal, User};
 use fhir::{PatientKey, PersonKey};
 use std::{path::Path, time::Instant};
-use store::{
-    Folder,
-    audit::{AuditEntry, AuditReader, Heads},
-};
+use store::audit::{AuditEntry, AuditReader, Heads};
 
 /// Do what was asked.
 pub fn run(asked: &Audit) -> Outcome {
@@ -39,7 +36,7 @@ pub fn run(asked: &Audit) -> Outcome {
 }
 
 fn verify(config: &Config, heads: Option<&Path>, key: Option<&str>) -> Outcome {
-    let folder = Folder::visit(&config.data())?;
+    let folder = region::visit(config)?;
     let heads = match (heads, key) {
         (None, None) => Heads::read(&folder)?,
         (file, key) => {

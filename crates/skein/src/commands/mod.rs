@@ -7,6 +7,7 @@ mod errors;
 mod files;
 pub mod hash;
 mod identity;
+mod init;
 mod load;
 mod policy;
 mod send;
@@ -30,6 +31,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),
         Command::Identity(asked) => identity::run(asked),
+        Command::Init(asked) => init::run(&asked),
         Command::Load(asked) => load::run(&asked),
         Command::Policy(asked) => policy::run(&asked),
         Command::Rebuild(asked) => verify::rebuild(&asked),

@@ -123,7 +123,7 @@ fn attempt(asked: &Policy, question: &Try) -> Outcome {
 fn rehearse(asked: &Policy, folder: &Path, days: u16) -> Outcome {
     let config = region::config(&asked.region)?;
     let other = Policies::new(PolicyFiles::from_folder(folder).map_err(|error| bad(&error))?).map_err(|e| bad(&e))?;
-    let data = store::Folder::visit(&config.data())?;
+    let data = region::visit(&config)?;
     let audit = store::audit::AuditReader::open(&data)?;
     let since = edge::now().checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or_default();
     let (mut after, mut seen, mut shown) = (0, 0_u64, 0);

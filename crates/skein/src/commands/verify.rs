@@ -10,8 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Compare.
 pub fn verify(asked: &Verify) -> Outcome {
     let config = region::config(&asked.region)?;
+    let folder = region::visit(&config)?;
     let bar = Bar::new("replaying");
-    let verdict = intake::verify(&config.data(), &config.region.code, &mut |reached, last| bar.show(reached, last));
+    let verdict = intake::verify(&folder, &config.region.code, &mut |reached, last| bar.show(reached, last));
     bar.done();
     let verdict = verdict?;
     say::line(&format!("journal  {} entries replayed", verdict.entries));
@@ -33,8 +34,9 @@ pub fn verify(asked: &Verify) -> Outcome {
 /// Make anew.
 pub fn rebuild(asked: &Rebuild) -> Outcome {
     let config = region::config(&asked.region)?;
+    let folder = region::hold(&config)?;
     let bar = Bar::new("rebuilding");
-    let entries = intake::rebuild(&config.data(), &config.region.code, &mut |reached, last| bar.show(reached, last));
+    let entries = intake::rebuild(&folder, &config.region.code, &mut |reached, last| bar.show(reached, last));
     bar.done();
     say::line(&format!("rebuilt from {} journal entries", entries?));
     Ok(())

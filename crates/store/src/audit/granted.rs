@@ -2,10 +2,12 @@
 //! as much as the rest of a decision, for every entry written makes its readers read their pages again.
 
 use super::{AuditReader, MatterKind, NewAuditEntry};
-use crate::StoreError;
+use crate::{
+    StoreError,
+    backend::{Connection, values},
+};
 use fhir::PersonKey;
 use jiff::SignedDuration;
-use rusqlite::Connection;
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
@@ -26,20 +28,19 @@ impl Granted {
     pub(super) fn load(connection: &Connection) -> Result<Self, StoreError> {
         let hasher = RandomState::new();
         let newest: i64 =
-            connection.query_row("SELECT COALESCE((SELECT at FROM entry ORDER BY n DESC LIMIT 1), 0)", [], |row| {
-                row.get(0)
-            })?;
+            connection
+                .only("SELECT COALESCE((SELECT at FROM entry ORDER BY n DESC LIMIT 1), 0)", &[], |row| row.get(0))?;
         let oldest = newest.saturating_sub(i64::try_from(MARGIN.as_micros()).unwrap_or(i64::MAX));
-        let mut statement = connection
-            .prepare("SELECT user, person FROM matter WHERE kind IN (?1, ?2) AND person IS NOT NULL AND until > ?3")?;
-        let mut rows = statement.query(rusqlite::params![MatterKind::Claim as u8, MatterKind::Glass as u8, oldest])?;
         let mut pairs = HashSet::new();
-        while let Some(row) = rows.next()? {
-            let user = hasher.hash_one(row.get_ref(0)?.as_str().unwrap_or_default());
-            pairs.insert((user, PersonKey(row.get::<_, i64>(1)?.cast_unsigned())));
-        }
-        drop(rows);
-        drop(statement);
+        connection.each(
+            "SELECT \"user\", person FROM matter WHERE kind IN (?1, ?2) AND person IS NOT NULL AND until > ?3",
+            values![MatterKind::Claim as u8, MatterKind::Glass as u8, oldest],
+            |row| {
+                let user = hasher.hash_one(row.column(0)?.text().unwrap_or_default());
+                pairs.insert((user, PersonKey(row.get::<i64>(1)?.cast_unsigned())));
+                Ok::<_, StoreError>(())
+            },
+        )?;
         Ok(Granted { hasher, pairs: RwLock::new(pairs) })
     }
 

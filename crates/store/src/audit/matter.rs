@@ -2,9 +2,9 @@
 
 use super::{AuditReader, NewAuditEntry};
 use crate::StoreError;
+use crate::backend::{Connection, Row, Value, values};
 use fhir::PersonKey;
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
 /// What was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,10 +76,7 @@ pub struct Matter {
 pub(super) fn note(connection: &Connection, n: i64, entry: &NewAuditEntry) -> Result<(), StoreError> {
     if let Some(opens) = &entry.opens {
         connection
-            .prepare_cached(
-                "INSERT INTO matter (n, kind, person, user, at, until, about, of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
+            .execute("INSERT INTO matter (n, kind, person, \"user\", at, until, about, of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", values![
                 n,
                 opens.kind as u8,
                 entry.person.map(|person| person.0.cast_signed()),
@@ -92,37 +89,37 @@ pub(super) fn note(connection: &Connection, n: i64, entry: &NewAuditEntry) -> Re
     }
     if let Some((of, outcome)) = &entry.settles {
         // The first answer stands; a later one is an entry of its own and changes nothing here.
-        connection
-            .prepare_cached("UPDATE matter SET settled = ?2, outcome = ?3 WHERE n = ?1 AND settled IS NULL")?
-            .execute(params![of.cast_signed(), n, outcome])?;
+        connection.execute(
+            "UPDATE matter SET settled = ?2, outcome = ?3 WHERE n = ?1 AND settled IS NULL",
+            values![of.cast_signed(), n, outcome],
+        )?;
     }
     Ok(())
 }
 
-const COLUMNS: &str = "n, kind, person, user, at, until, about, of, settled, outcome";
+const COLUMNS: &str = "n, kind, person, \"user\", at, until, about, of, settled, outcome";
 
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Matter>> {
+fn read(row: &Row<'_>) -> Result<Option<Matter>, StoreError> {
     let time = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
     let Some(kind) = MatterKind::from_code(row.get(1)?) else { return Ok(None) };
     Ok(Some(Matter {
-        n: row.get::<_, i64>(0)?.cast_unsigned(),
+        n: row.get::<i64>(0)?.cast_unsigned(),
         kind,
-        person: row.get::<_, Option<i64>>(2)?.map(|person| PersonKey(person.cast_unsigned())),
+        person: row.get::<Option<i64>>(2)?.map(|person| PersonKey(person.cast_unsigned())),
         user: row.get(3)?,
         at: time(row.get(4)?),
-        until: row.get::<_, Option<i64>>(5)?.map(time),
+        until: row.get::<Option<i64>>(5)?.map(time),
         about: row.get(6)?,
-        of: row.get::<_, Option<i64>>(7)?.map(i64::cast_unsigned),
-        settled: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
+        of: row.get::<Option<i64>>(7)?.map(i64::cast_unsigned),
+        settled: row.get::<Option<i64>>(8)?.map(i64::cast_unsigned),
         outcome: row.get(9)?,
     }))
 }
 
 impl AuditReader {
-    fn matters_where(&self, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Matter>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM matter WHERE {condition}"))?;
-        let found: Vec<Option<Matter>> = statement.query_map(values, read)?.collect::<Result<_, _>>()?;
+    fn matters_where(&self, condition: &str, values: &[Value<'_>]) -> Result<Vec<Matter>, StoreError> {
+        let found: Vec<Option<Matter>> =
+            self.connection.all(&format!("SELECT {COLUMNS} FROM matter WHERE {condition}"), values, read)?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -131,15 +128,15 @@ impl AuditReader {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.matters_where(
             "person = ?1 AND kind = ?2 ORDER BY n DESC LIMIT ?3",
-            params![person.0.cast_signed(), kind as u8, limit],
+            values![person.0.cast_signed(), kind as u8, limit],
         )
     }
 
     /// Reasons a user gave for a person that still hold at `now`: claims and broken glass.
     pub fn grants(&self, user: &str, person: PersonKey, now: Timestamp) -> Result<Vec<Matter>, StoreError> {
         self.matters_where(
-            "user = ?1 AND person = ?2 AND kind IN (1, 2) AND until > ?3 AND at <= ?3 AND COALESCE(outcome, '') <> 'revoked' ORDER BY n",
-            params![user, person.0.cast_signed(), now.as_microsecond()],
+            "\"user\" = ?1 AND person = ?2 AND kind IN (1, 2) AND until > ?3 AND at <= ?3 AND COALESCE(outcome, '') <> 'revoked' ORDER BY n",
+            values![user, person.0.cast_signed(), now.as_microsecond()],
         )
     }
 
@@ -152,11 +149,8 @@ impl AuditReader {
         since: Timestamp,
     ) -> Result<u32, StoreError> {
         let sql =
-            "SELECT count(*) FROM matter WHERE user = ?1 AND kind = ?2 AND at >= ?3 AND (?4 IS NULL OR about = ?4)";
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row(params![user, kind as u8, since.as_microsecond(), about], |row| row.get(0))?)
+            "SELECT count(*) FROM matter WHERE \"user\" = ?1 AND kind = ?2 AND at >= ?3 AND (?4 IS NULL OR about = ?4)";
+        self.connection.only(sql, values![user, kind as u8, since.as_microsecond(), about], |row| row.get(0))
     }
 
     /// What was opened of a kind, newest first: what waits, or what is settled.
@@ -165,34 +159,32 @@ impl AuditReader {
         let state = if settled { "NOT NULL" } else { "NULL" };
         self.matters_where(
             &format!("kind = ?1 AND settled IS {state} ORDER BY at DESC, n DESC LIMIT ?2"),
-            params![kind as u8, limit],
+            values![kind as u8, limit],
         )
     }
 
     /// How many of a kind wait.
     pub fn waiting(&self, kind: MatterKind) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM matter WHERE kind = ?1 AND settled IS NULL";
-        let count: i64 = self.connection.prepare_cached(sql)?.query_row([kind as u8], |row| row.get(0))?;
+        let count: i64 = self.connection.only(sql, values![kind as u8], |row| row.get(0))?;
         Ok(count.cast_unsigned())
     }
 
     /// What an entry opened.
     pub fn matter(&self, n: u64) -> Result<Option<Matter>, StoreError> {
-        Ok(self.matters_where("n = ?1", [n.cast_signed()])?.into_iter().next())
+        Ok(self.matters_where("n = ?1", values![n.cast_signed()])?.into_iter().next())
     }
 
     /// What was opened about an entry: questions and suspicions.
     pub fn matters_of(&self, of: u64) -> Result<Vec<Matter>, StoreError> {
-        self.matters_where("of = ?1 ORDER BY n", [of.cast_signed()])
+        self.matters_where("of = ?1 ORDER BY n", values![of.cast_signed()])
     }
 
     /// The index of matters against the entries it is made of: none slipped in, none changed.
     pub(super) fn verify_matters(&self) -> Result<(), StoreError> {
-        let sql = "SELECT m.n, m.kind, m.user = e.user AND m.person IS e.person AND m.at = e.at, m.about, e.body, m.outcome, s.body
+        let sql = "SELECT m.n, m.kind, m.\"user\" = e.\"user\" AND m.person IS NOT DISTINCT FROM e.person AND m.at = e.at, m.about, e.body, m.outcome, s.body
                    FROM matter m LEFT JOIN entry e ON e.n = m.n LEFT JOIN entry s ON s.n = m.settled";
-        let mut statement = self.connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
+        self.connection.each(sql, &[], |row| {
             let n: i64 = row.get(0)?;
             let wrong = || StoreError::Corrupt(format!("what audit entry {n} opened is not what the entry says"));
             let (kind, same, about): (u8, Option<bool>, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
@@ -224,7 +216,7 @@ impl AuditReader {
             if same != Some(true) || !as_said || !ended {
                 return Err(wrong());
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Snapshot;
 use crate::StoreError;
+use crate::backend::{Connection, Row, values};
 use fhir::PatientKey;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
 /// How a message stands on the error desk. Numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,25 +74,22 @@ pub struct Problem {
 const PROBLEM: &str = "SELECT p.pos, s.name, p.feed, p.received, p.status, p.lane, p.findings, p.title, p.resolved_by
     FROM problem p JOIN source s ON s.id = p.source";
 
-fn read_problem(row: &rusqlite::Row<'_>) -> rusqlite::Result<Problem> {
+fn read_problem(row: &Row<'_>) -> Result<Problem, StoreError> {
     Ok(Problem {
-        pos: row.get::<_, i64>(0)?.cast_unsigned(),
+        pos: row.get::<i64>(0)?.cast_unsigned(),
         source: row.get(1)?,
         feed: row.get(2)?,
         received: Timestamp::from_microsecond(row.get(3)?).unwrap_or_default(),
         status: ProblemStatus::from_code(row.get(4)?),
-        lane: row.get::<_, Option<i64>>(5)?.map(|lane| PatientKey(lane.cast_unsigned())),
+        lane: row.get::<Option<i64>>(5)?.map(|lane| PatientKey(lane.cast_unsigned())),
         findings: row.get(6)?,
         title: row.get(7)?,
-        resolved_by: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
+        resolved_by: row.get::<Option<i64>>(8)?.map(i64::cast_unsigned),
     })
 }
 
 pub(crate) fn problem_row(connection: &Connection, pos: u64) -> Result<Option<Problem>, StoreError> {
-    Ok(connection
-        .prepare_cached(&format!("{PROBLEM} WHERE p.pos = ?1"))?
-        .query_row([pos.cast_signed()], read_problem)
-        .optional()?)
+    connection.one(&format!("{PROBLEM} WHERE p.pos = ?1"), values![pos.cast_signed()], read_problem)
 }
 impl Snapshot {
     /// Messages on the error desk: newest first, from before `before`, with these statuses (empty: all) and source.
@@ -108,14 +105,11 @@ impl Snapshot {
         let sql = format!(
             "{PROBLEM} WHERE p.pos < ?1 AND (?2 IS NULL OR s.name = ?2) {of_status} ORDER BY p.pos DESC LIMIT ?3"
         );
-        let mut statement = self.connection()?.prepare_cached(&sql)?;
-        let problems = statement
-            .query_map(
-                params![before.map_or(i64::MAX, u64::cast_signed), source, i64::try_from(limit).unwrap_or(i64::MAX)],
-                read_problem,
-            )?
-            .collect::<Result<_, _>>()?;
-        Ok(problems)
+        self.connection()?.all(
+            &sql,
+            values![before.map_or(i64::MAX, u64::cast_signed), source, i64::try_from(limit).unwrap_or(i64::MAX)],
+            read_problem,
+        )
     }
 
     /// One message on the error desk.
@@ -125,32 +119,30 @@ impl Snapshot {
 
     /// How many messages each feed has on the error desk, by status.
     pub fn problem_counts(&self) -> Result<Vec<(String, String, ProblemStatus, u64)>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
+        self.connection()?.all(
             "SELECT s.name, p.feed, p.status, count(*) FROM problem p JOIN source s ON s.id = p.source
              GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        )?;
-        let counts = statement
-            .query_map([], |row| {
+            &[],
+            |row| {
                 Ok((
                     row.get(0)?,
                     row.get(1)?,
                     ProblemStatus::from_code(row.get(2)?),
-                    row.get::<_, i64>(3)?.cast_unsigned(),
+                    row.get::<i64>(3)?.cast_unsigned(),
                 ))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(counts)
+            },
+        )
     }
 
     /// The parked lanes among these patients, and the message each waits for.
     pub fn parked(&self, patients: &[PatientKey]) -> Result<Vec<(PatientKey, u64)>, StoreError> {
         let mut parked = Vec::new();
         for patient in patients {
-            let pos: Option<i64> = self
-                .connection()?
-                .prepare_cached("SELECT pos FROM lane WHERE patient = ?1")?
-                .query_row([patient.0.cast_signed()], |row| row.get(0))
-                .optional()?;
+            let pos: Option<i64> = self.connection()?.one(
+                "SELECT pos FROM lane WHERE patient = ?1",
+                values![patient.0.cast_signed()],
+                |row| row.get(0),
+            )?;
             parked.extend(pos.map(|pos| (*patient, pos.cast_unsigned())));
         }
         Ok(parked)
@@ -160,13 +152,12 @@ impl Snapshot {
     pub fn parked_at(&self, patients: &[PatientKey], seq: u64) -> Result<Vec<(PatientKey, u64)>, StoreError> {
         let mut parked = Vec::new();
         for patient in patients {
-            let pos: Option<i64> = self
-                .connection()?
-                .prepare_cached(
-                    "SELECT MIN(pos) FROM problem WHERE lane = ?1 AND pos <= ?2
+            let pos: Option<i64> = self.connection()?.only(
+                "SELECT MIN(pos) FROM problem WHERE lane = ?1 AND pos <= ?2
                      AND (resolved_by IS NULL OR resolved_by > ?2)",
-                )?
-                .query_row([patient.0.cast_signed(), seq.cast_signed()], |row| row.get(0))?;
+                values![patient.0.cast_signed(), seq.cast_signed()],
+                |row| row.get(0),
+            )?;
             parked.extend(pos.map(|pos| (*patient, pos.cast_unsigned())));
         }
         Ok(parked)

@@ -2,9 +2,9 @@
 
 use super::Snapshot;
 use crate::StoreError;
+use crate::backend::values;
 use fhir::{PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
-use rusqlite::params;
 
 /// One journal entry, as those who follow the change feed see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,38 +46,34 @@ pub(crate) fn is_told_of(kind: ResourceType) -> bool {
 impl Snapshot {
     /// The change feed after `seq`: each entry with the patients it touched.
     pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Vec<PatientKey>)>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT seq, patients FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
-        let changes = statement
-            .query_map(params![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        self.connection()?.all(
+            "SELECT seq, patients FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            values![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| {
                 let patients: Option<Vec<u8>> = row.get(1)?;
                 let patients = patients_of(&patients.unwrap_or_default());
-                Ok((row.get::<_, i64>(0)?.cast_unsigned(), patients))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(changes)
+                Ok((row.get::<i64>(0)?.cast_unsigned(), patients))
+            },
+        )
     }
 
     /// The change feed after `seq`, whole.
     pub fn feed_after(&self, seq: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
+        self.connection()?.all(
             "SELECT seq, received, patients, decision, touched FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        )?;
-        let rows = statement
-            .query_map(params![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+            values![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| {
                 let patients: Option<Vec<u8>> = row.get(2)?;
                 let touched: Option<Vec<u8>> = row.get(4)?;
                 Ok(FeedRow {
-                    seq: row.get::<_, i64>(0)?.cast_unsigned(),
+                    seq: row.get::<i64>(0)?.cast_unsigned(),
                     received: Timestamp::from_microsecond(row.get(1)?).unwrap_or_default(),
                     patients: patients_of(&patients.unwrap_or_default()),
                     decision: row.get(3)?,
                     touched: touched_of(&touched.unwrap_or_default()),
                 })
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(rows)
+            },
+        )
     }
 }
 

@@ -1,13 +1,13 @@
 //! Reading what stewards said and what waits for them.
 
 use super::{LinkRow, Snapshot};
+use crate::backend::{Connection, Row, values};
 use crate::{
     StoreError,
     review::{Assertion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed},
 };
 use ::identity::PatientFacts;
 use fhir::{PatientKey, PersonKey};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const REVIEW: &str = "SELECT a, b, subject, kind, status, seq, score, opinions FROM review";
 
@@ -20,52 +20,50 @@ pub struct QueueMark {
     pub pair: Pair,
 }
 
-fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<PatientKey> {
-    Ok(PatientKey(row.get::<_, i64>(column)?.cast_unsigned()))
+fn key(row: &Row<'_>, column: usize) -> Result<PatientKey, StoreError> {
+    Ok(PatientKey(row.get::<i64>(column)?.cast_unsigned()))
 }
 
-fn read_review(row: &Row<'_>) -> rusqlite::Result<Review> {
+fn read_review(row: &Row<'_>) -> Result<Review, StoreError> {
     let opinions: Option<String> = row.get(7)?;
     Ok(Review {
         pair: Pair { a: key(row, 0)?, b: key(row, 1)? },
         subject: key(row, 2)?,
         kind: ReviewKind::from_code(row.get(3)?),
         status: ReviewStatus::from_code(row.get(4)?),
-        seq: row.get::<_, i64>(5)?.cast_unsigned(),
+        seq: row.get::<i64>(5)?.cast_unsigned(),
         score: row.get(6)?,
         opinions: opinions.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
     })
 }
 
 pub(crate) fn review_row(connection: &Connection, pair: Pair) -> Result<Option<Review>, StoreError> {
-    Ok(connection
-        .prepare_cached(&format!("{REVIEW} WHERE a = ?1 AND b = ?2"))?
-        .query_row([pair.a.0.cast_signed(), pair.b.0.cast_signed()], read_review)
-        .optional()?)
+    connection.one(
+        &format!("{REVIEW} WHERE a = ?1 AND b = ?2"),
+        values![pair.a.0.cast_signed(), pair.b.0.cast_signed()],
+        read_review,
+    )
 }
 
 pub(crate) fn reviews_of(connection: &Connection, patient: PatientKey) -> Result<Vec<Review>, StoreError> {
     let sql = format!("{REVIEW} WHERE a = ?1 UNION ALL {REVIEW} WHERE b = ?1 ORDER BY 1, 2");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let reviews = statement.query_map([patient.0.cast_signed()], read_review)?.collect::<Result<_, _>>()?;
-    Ok(reviews)
+    connection.all(&sql, values![patient.0.cast_signed()], read_review)
 }
 
 pub(crate) fn assertions_of(connection: &Connection, patient: PatientKey) -> Result<Vec<Assertion>, StoreError> {
-    let mut statement = connection.prepare_cached(
+    let found = connection.all(
         "SELECT a, b, said, seq_from, seq_to FROM assertion WHERE a = ?1
          UNION ALL SELECT a, b, said, seq_from, seq_to FROM assertion WHERE b = ?1 ORDER BY 4, 1, 2",
-    )?;
-    let found = statement
-        .query_map([patient.0.cast_signed()], |row| {
+        values![patient.0.cast_signed()],
+        |row| {
             Ok((
                 Pair { a: key(row, 0)?, b: key(row, 1)? },
-                row.get::<_, u8>(2)?,
-                row.get::<_, i64>(3)?.cast_unsigned(),
-                row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+                row.get::<u8>(2)?,
+                row.get::<i64>(3)?.cast_unsigned(),
+                row.get::<Option<i64>>(4)?.map(i64::cast_unsigned),
             ))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
+        },
+    )?;
     let known = |(pair, said, seq, seq_to)| Some(Assertion { pair, said: Said::from_code(said)?, seq, seq_to });
     Ok(found.into_iter().filter_map(known).collect())
 }
@@ -87,21 +85,11 @@ impl Snapshot {
              AND (score < ?3 OR score = ?3 AND (a > ?4 OR a = ?4 AND b > ?5))
              ORDER BY score DESC, a, b LIMIT ?6"
         );
-        let mut statement = self.connection()?.prepare_cached(&sql)?;
-        let reviews = statement
-            .query_map(
-                params![
-                    status as u8,
-                    kind.map(|kind| kind as u8),
-                    score,
-                    a,
-                    b,
-                    i64::try_from(limit).unwrap_or(i64::MAX)
-                ],
-                read_review,
-            )?
-            .collect::<Result<_, _>>()?;
-        Ok(reviews)
+        self.connection()?.all(
+            &sql,
+            values![status as u8, kind.map(|kind| kind as u8), score, a, b, i64::try_from(limit).unwrap_or(i64::MAX)],
+            read_review,
+        )
     }
 
     /// One review.
@@ -116,19 +104,13 @@ impl Snapshot {
 
     /// How many reviews there are, by kind and status.
     pub fn review_counts(&self) -> Result<Vec<(ReviewKind, ReviewStatus, u64)>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT kind, status, count(*) FROM review GROUP BY 1, 2 ORDER BY 1, 2")?;
-        let counts = statement
-            .query_map([], |row| {
-                Ok((
-                    ReviewKind::from_code(row.get(0)?),
-                    ReviewStatus::from_code(row.get(1)?),
-                    row.get::<_, i64>(2)?.cast_unsigned(),
-                ))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(counts)
+        self.connection()?.all("SELECT kind, status, count(*) FROM review GROUP BY 1, 2 ORDER BY 1, 2", &[], |row| {
+            Ok((
+                ReviewKind::from_code(row.get(0)?),
+                ReviewStatus::from_code(row.get(1)?),
+                row.get::<i64>(2)?.cast_unsigned(),
+            ))
+        })
     }
 
     /// What stewards said of a patient and others, oldest first, taken-back ones included.
@@ -138,11 +120,11 @@ impl Snapshot {
 
     /// How the matcher weighed a patient, newest first.
     pub fn weighed(&self, patient: PatientKey) -> Result<Vec<Weighed>, StoreError> {
-        let mut statement =
-            self.connection()?.prepare_cached("SELECT seq, body FROM weighed WHERE patient = ?1 ORDER BY seq DESC")?;
-        let found: Vec<(i64, Vec<u8>)> = statement
-            .query_map([patient.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
+        let found: Vec<(i64, Vec<u8>)> = self.connection()?.all(
+            "SELECT seq, body FROM weighed WHERE patient = ?1 ORDER BY seq DESC",
+            values![patient.0.cast_signed()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         found
             .into_iter()
             .map(|(seq, body)| {
@@ -160,21 +142,20 @@ impl Snapshot {
     /// # Errors
     /// The store's; whatever `each` returns.
     pub fn each_link(&self, mut each: impl FnMut(LinkRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut statement = self.connection()?.prepare(
+        self.connection()?.each(
             "SELECT l.patient, l.person, l.seq_from, l.reason FROM link l JOIN patient p ON p.patient = l.patient
              WHERE l.seq_to IS NULL AND p.directory = 0 ORDER BY l.person, l.patient",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            each(LinkRow {
-                patient: key(row, 0)?,
-                person: PersonKey(row.get::<_, i64>(1)?.cast_unsigned()),
-                seq_from: row.get::<_, i64>(2)?.cast_unsigned(),
-                seq_to: None,
-                reason: row.get(3)?,
-            })?;
-        }
-        Ok(())
+            &[],
+            |row| {
+                each(LinkRow {
+                    patient: key(row, 0)?,
+                    person: PersonKey(row.get::<i64>(1)?.cast_unsigned()),
+                    seq_from: row.get::<i64>(2)?.cast_unsigned(),
+                    seq_to: None,
+                    reason: row.get(3)?,
+                })
+            },
+        )
     }
 
     /// Everybody, for loading the index of people: patient, person, source and facts, by patient. Directories and patients
@@ -194,25 +175,23 @@ impl Snapshot {
 type EachPatient<'a> = dyn FnMut(PatientKey, PersonKey, u64, &str, PatientFacts) -> Result<(), StoreError> + 'a;
 
 fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) -> Result<(), StoreError> {
-    let mut statement = connection.prepare(
+    connection.each(
         "SELECT p.patient, l.person, l.seq_from, s.name, p.facts FROM patient p
          JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL JOIN source s ON s.id = p.source
          WHERE p.directory = 0 AND p.facts IS NOT NULL ORDER BY p.patient",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(4)?.as_str().unwrap_or_default();
-        let facts = read_facts(text)?;
-        let source = row.get_ref(3)?.as_str().unwrap_or_default().to_owned();
-        each(
-            key(row, 0)?,
-            PersonKey(row.get::<_, i64>(1)?.cast_unsigned()),
-            row.get::<_, i64>(2)?.cast_unsigned(),
-            &source,
-            facts,
-        )?;
-    }
-    Ok(())
+        &[],
+        |row| {
+            let facts = read_facts(row.column(4)?.text().unwrap_or_default())?;
+            let source = row.get::<String>(3)?;
+            each(
+                key(row, 0)?,
+                PersonKey(row.get::<i64>(1)?.cast_unsigned()),
+                row.get::<i64>(2)?.cast_unsigned(),
+                &source,
+                facts,
+            )
+        },
+    )
 }
 
 /// What the store holds of a patient for finding and linking, not yet read.
@@ -239,18 +218,17 @@ pub(crate) fn each_stored_patient(
     connection: &Connection,
     mut each: impl FnMut(StoredPatient<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut statement = connection.prepare(
+    connection.each(
         "SELECT p.patient, l.person, p.facts FROM patient p
          JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
          WHERE p.directory = 0 AND p.facts IS NOT NULL ORDER BY p.patient",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        each(StoredPatient {
-            patient: key(row, 0)?,
-            person: PersonKey(row.get::<_, i64>(1)?.cast_unsigned()),
-            facts: row.get_ref(2)?.as_str().unwrap_or_default(),
-        })?;
-    }
-    Ok(())
+        &[],
+        |row| {
+            each(StoredPatient {
+                patient: key(row, 0)?,
+                person: PersonKey(row.get::<i64>(1)?.cast_unsigned()),
+                facts: row.column(2)?.text().unwrap_or_default(),
+            })
+        },
+    )
 }

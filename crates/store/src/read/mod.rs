@@ -5,6 +5,7 @@ mod feed;
 mod identity;
 mod people;
 
+use crate::backend::{self, Connection, values};
 use crate::{Derived, Rendering, StoreError};
 pub(crate) use desk::problem_row;
 pub use desk::{Problem, ProblemStatus};
@@ -17,7 +18,6 @@ pub(crate) use identity::{assertions_of, each_stored_patient, review_row, review
 use jiff::Timestamp;
 pub use people::{LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
 pub(crate) use people::{day_number, identifier_rows, patient_row};
-use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
 /// A stored resource, its text still compressed.
@@ -62,19 +62,19 @@ pub struct Snapshot {
     home: Derived,
     applied: u64,
 }
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+fn read_row(row: &backend::Row<'_>) -> Result<Row, StoreError> {
     let seq: i64 = row.get(4)?;
     Ok(Row {
         id: ResourceId {
-            patient: PatientKey(row.get::<_, i64>(0)?.cast_unsigned()),
-            local: row.get::<_, i64>(2)?.cast_unsigned(),
+            patient: PatientKey(row.get::<i64>(0)?.cast_unsigned()),
+            local: row.get::<i64>(2)?.cast_unsigned(),
         },
         kind: ResourceType::from_code(row.get(1)?).unwrap_or(ResourceType::Basic),
         version: row.get(3)?,
         seq: seq.cast_unsigned(),
-        message: row.get::<_, Option<i64>>(5)?.unwrap_or(seq).cast_unsigned(),
-        deleted: row.get::<_, i64>(6)? & crate::write::DELETED != 0,
-        written: row.get::<_, i64>(6)? & crate::write::WRITTEN != 0,
+        message: row.get::<Option<i64>>(5)?.unwrap_or(seq).cast_unsigned(),
+        deleted: row.get::<i64>(6)? & crate::write::DELETED != 0,
+        written: row.get::<i64>(6)? & crate::write::WRITTEN != 0,
         dictionary: row.get(7)?,
         body: row.get(8)?,
     })
@@ -84,11 +84,9 @@ const ROW: &str = "patient, kind, local, version, seq, message, flags, dictionar
 
 impl Snapshot {
     pub(crate) fn begin(connection: Connection, home: Derived) -> Result<Self, StoreError> {
-        connection.prepare_cached("BEGIN")?.execute([])?;
-        let applied: Option<i64> = connection
-            .prepare_cached("SELECT value FROM meta WHERE key = 'applied'")?
-            .query_row([], |row| row.get(0))
-            .optional()?;
+        connection.begin_reading()?;
+        let applied: Option<i64> =
+            connection.one("SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'applied'", &[], |row| row.get(0))?;
         Ok(Snapshot { connection: Some(connection), home, applied: applied.unwrap_or(0).cast_unsigned() })
     }
 
@@ -124,16 +122,12 @@ impl Snapshot {
                      ORDER BY 2, 3"
                 )
             };
-            let mut statement = self.connection()?.prepare_cached(&sql).map_err(StoreError::from)?;
-            let mut rows = if at >= self.applied {
-                statement.query([key]).map_err(StoreError::from)?
-            } else {
-                statement.query(params![key, at.cast_signed()]).map_err(StoreError::from)?
-            };
-            while let Some(row) = rows.next().map_err(StoreError::from)? {
-                each(read_row(row).map_err(StoreError::from)?)?;
+            let now = at >= self.applied;
+            let each = |row: &backend::Row<'_>| each(read_row(row)?);
+            match now {
+                true => self.connection()?.each(&sql, values![key], each),
+                false => self.connection()?.each(&sql, values![key, at.cast_signed()], each),
             }
-            Ok(())
         };
         if kinds.is_empty() {
             run(None)?;
@@ -151,26 +145,20 @@ impl Snapshot {
              UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 AND seq <= ?4 AND seq_to > ?4
              LIMIT 1"
         );
-        Ok(self
-            .connection()?
-            .prepare_cached(&sql)?
-            .query_row(
-                params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.cast_signed()],
-                read_row,
-            )
-            .optional()?)
+        self.connection()?.one(
+            &sql,
+            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.cast_signed()],
+            read_row,
+        )
     }
 
     /// What is stored of a resource now, with its folding state.
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<crate::Current>, StoreError> {
-        Ok(self
-            .connection()?
-            .prepare_cached(crate::write::current_sql())?
-            .query_row(
-                params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
-                crate::write::read_current,
-            )
-            .optional()?)
+        self.connection()?.one(
+            crate::write::current_sql(),
+            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
+            crate::write::read_current,
+        )
     }
 
     /// Every version of a resource, newest first.
@@ -179,32 +167,26 @@ impl Snapshot {
             "SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3
              UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 ORDER BY 4 DESC"
         );
-        let mut statement = self.connection()?.prepare_cached(&sql)?;
-        let rows = statement
-            .query_map(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_row)?
-            .collect::<Result<_, _>>()?;
-        Ok(rows)
+        self.connection()?.all(&sql, values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_row)
     }
 
     /// The types of resources that exist under this id (an id alone does not say its type).
     pub fn kinds_of(&self, id: ResourceId) -> Result<Vec<ResourceType>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT kind FROM resource WHERE patient = ?1 AND local = ?2 ORDER BY kind")?;
-        let kinds: Vec<u8> = statement
-            .query_map(params![id.patient.0.cast_signed(), id.local.cast_signed()], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+        let kinds: Vec<u8> = self.connection()?.all(
+            "SELECT kind FROM resource WHERE patient = ?1 AND local = ?2 ORDER BY kind",
+            values![id.patient.0.cast_signed(), id.local.cast_signed()],
+            |row| row.get(0),
+        )?;
         Ok(kinds.into_iter().filter_map(ResourceType::from_code).collect())
     }
 
     /// How many resources of each type a patient has now, tombstones apart.
     pub fn counts(&self, patient: PatientKey) -> Result<Vec<(ResourceType, u64)>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT kind, count(*) FROM resource WHERE patient = ?1 AND flags & 1 = 0 GROUP BY kind")?;
-        let counts: Vec<(u8, i64)> = statement
-            .query_map([patient.0.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
+        let counts: Vec<(u8, i64)> = self.connection()?.all(
+            "SELECT kind, count(*) FROM resource WHERE patient = ?1 AND flags & 1 = 0 GROUP BY kind",
+            values![patient.0.cast_signed()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         Ok(counts
             .into_iter()
             .filter_map(|(kind, count)| Some((ResourceType::from_code(kind)?, count.cast_unsigned())))
@@ -220,11 +202,11 @@ impl Snapshot {
 
     /// When a `seq` was received (`meta.lastUpdated` of what it changed).
     pub fn received(&self, seq: u64) -> Result<Timestamp, StoreError> {
-        let found: Option<i64> = self
-            .connection()?
-            .prepare_cached("SELECT received FROM applied WHERE seq = ?1")?
-            .query_row([seq.cast_signed()], |row| row.get(0))
-            .optional()?;
+        let found: Option<i64> = self.connection()?.one(
+            "SELECT received FROM applied WHERE seq = ?1",
+            values![seq.cast_signed()],
+            |row| row.get(0),
+        )?;
         found
             .and_then(|at| Timestamp::from_microsecond(at).ok())
             .ok_or_else(|| StoreError::Corrupt(format!("change feed entry {seq} is missing")))
@@ -232,15 +214,15 @@ impl Snapshot {
 
     /// The newest `seq` that had come by a time. Journal order is the order of receiving, so halving finds it.
     pub fn seq_at(&self, time: Timestamp) -> Result<u64, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT seq, received FROM applied WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
         // Up to `low` all had come; from `high` on none had.
         let (mut low, mut high) = (0, self.seq() + 1);
         while high > low + 1 {
             let middle = low + (high - low) / 2;
-            let row: Option<(i64, i64)> =
-                statement.query_row([middle.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let row: Option<(i64, i64)> = self.connection()?.one(
+                "SELECT seq, received FROM applied WHERE seq >= ?1 ORDER BY seq LIMIT 1",
+                values![middle.cast_signed()],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
             match row {
                 Some((seq, received)) if received <= time.as_microsecond() => low = seq.cast_unsigned().max(middle),
                 _ => high = middle,
@@ -251,22 +233,20 @@ impl Snapshot {
 
     /// Every source and its last sign of life, by name.
     pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT name, profile, messages, last_received, last_happened FROM source ORDER BY name")?;
         let time = |at: Option<i64>| at.filter(|at| *at > 0).and_then(|at| Timestamp::from_microsecond(at).ok());
-        let sources = statement
-            .query_map([], |row| {
+        self.connection()?.all(
+            "SELECT name, profile, messages, last_received, last_happened FROM source ORDER BY name",
+            &[],
+            |row| {
                 Ok(SourceRow {
                     name: row.get(0)?,
                     profile: row.get(1)?,
-                    messages: row.get::<_, i64>(2)?.cast_unsigned(),
+                    messages: row.get::<i64>(2)?.cast_unsigned(),
                     last_received: time(row.get(3)?),
                     last_happened: time(row.get(4)?),
                 })
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(sources)
+            },
+        )
     }
 
     /// When a source was last heard at `seq`. `is_message` tells messages from decisions by their journal position.
@@ -276,32 +256,38 @@ impl Snapshot {
         seq: u64,
         mut is_message: impl FnMut(u64) -> Result<bool, StoreError>,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
-            "SELECT seq, received FROM applied WHERE source = (SELECT id FROM source WHERE name = ?1) AND seq <= ?2
-             ORDER BY seq DESC",
-        )?;
-        let mut rows = statement.query(params![source, seq.cast_signed()])?;
-        while let Some(row) = rows.next()? {
-            if is_message(row.get::<_, i64>(0)?.cast_unsigned())? {
-                return Ok(Timestamp::from_microsecond(row.get(1)?).ok());
+        let mut before = seq.cast_signed().saturating_add(1);
+        loop {
+            // Nearly always the first is one: few are asked for at a time.
+            let some: Vec<(i64, i64)> = self.connection()?.all(
+                "SELECT seq, received FROM applied WHERE source = (SELECT id FROM source WHERE name = ?1) AND seq < ?2
+                 ORDER BY seq DESC LIMIT 16",
+                values![source, before],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let Some((last, _)) = some.last() else { return Ok(None) };
+            before = *last;
+            for (seq, received) in some {
+                if is_message(seq.cast_unsigned())? {
+                    return Ok(Timestamp::from_microsecond(received).ok());
+                }
             }
         }
-        Ok(None)
     }
 
     /// What changes with every change of a source's profile.
     pub fn profiles_mark(&self) -> Result<i64, StoreError> {
         let sql = "SELECT COALESCE(MAX(profile_seq), -1) FROM source";
-        Ok(self.connection()?.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        self.connection()?.only(sql, &[], |row| row.get(0))
     }
 
     /// The source of a patient's resources.
     pub fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
-        Ok(self
-            .connection()?
-            .prepare_cached("SELECT s.name FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1")?
-            .query_row([patient.0.cast_signed()], |row| row.get(0))
-            .optional()?)
+        self.connection()?.one(
+            "SELECT s.name FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
+            values![patient.0.cast_signed()],
+            |row| row.get(0),
+        )
     }
 
     /// People and resources in all: for the status page. Counts whole tables.
@@ -311,7 +297,7 @@ impl Snapshot {
             ("people", "SELECT count(DISTINCT person) FROM link WHERE seq_to IS NULL"),
             ("patients", "SELECT count(*) FROM patient WHERE directory = 0"),
         ] {
-            let count: i64 = self.connection()?.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            let count: i64 = self.connection()?.only(sql, &[], |row| row.get(0))?;
             totals.insert(name, count.cast_unsigned());
         }
         Ok(totals)
@@ -321,7 +307,7 @@ impl Snapshot {
 impl Drop for Snapshot {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take()
-            && connection.execute_batch("ROLLBACK").is_ok()
+            && connection.roll_back().is_ok()
         {
             self.home.give_back(connection);
         }

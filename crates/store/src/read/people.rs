@@ -2,10 +2,10 @@
 
 use super::Snapshot;
 use crate::StoreError;
+use crate::backend::{Bind, Connection, Value, values};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use identity::PatientFacts;
 use jiff::civil::Date;
-use rusqlite::{Connection, OptionalExtension, params};
 
 /// What is known of a patient apart from its resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,14 +92,11 @@ pub(crate) fn day_number(date: Date) -> i64 {
 }
 
 pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
-    let found = connection
-        .prepare_cached(
-            "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
-        )?
-        .query_row([patient.0.cast_signed()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, Option<String>>(2)?))
-        })
-        .optional()?;
+    let found = connection.one(
+        "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
+        values![patient.0.cast_signed()],
+        |row| Ok((row.get::<String>(0)?, row.get::<bool>(1)?, row.get::<Option<String>>(2)?)),
+    )?;
     found
         .map(|(source, directory, facts)| {
             let facts = facts
@@ -115,10 +112,11 @@ pub(crate) fn identifier_rows(
     connection: &Connection,
     hash: i64,
 ) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT patient, kind, local FROM identifier WHERE hash = ?1 ORDER BY patient, kind, local")?;
-    let found: Vec<(i64, u8, i64)> =
-        statement.query_map([hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    let found: Vec<(i64, u8, i64)> = connection.all(
+        "SELECT patient, kind, local FROM identifier WHERE hash = ?1 ORDER BY patient, kind, local",
+        values![hash],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     Ok(found
         .into_iter()
         .filter_map(|(patient, kind, local)| {
@@ -136,138 +134,111 @@ impl Snapshot {
 
     /// The person a patient was at `at`.
     pub fn person_of(&self, patient: PatientKey, at: u64) -> Result<Option<PersonKey>, StoreError> {
-        Ok(self
-            .connection()?
-            .prepare_cached(
-                "SELECT person FROM link WHERE patient = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
-            )?
-            .query_row(params![patient.0.cast_signed(), at.cast_signed()], |row| {
-                Ok(PersonKey(row.get::<_, i64>(0)?.cast_unsigned()))
-            })
-            .optional()?)
+        self.connection()?.one(
+            "SELECT person FROM link WHERE patient = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
+            values![patient.0.cast_signed(), at.cast_signed()],
+            |row| Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned())),
+        )
     }
 
     /// The patients a person was at `at`.
     pub fn patients_of(&self, person: PersonKey, at: u64) -> Result<Vec<PatientKey>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
-            "SELECT patient FROM link WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY seq_from, patient",
-        )?;
-        let patients = statement
-            .query_map(params![person.0.cast_signed(), at.cast_signed()], |row| {
-                Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(patients)
+        self.connection()?.all("SELECT patient FROM link WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY seq_from, patient", values![person.0.cast_signed(), at.cast_signed()], |row| {
+                Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned()))
+            })
     }
 
     /// The patients that are or ever were a person, in the order they came to be.
     pub fn ever_of(&self, person: PersonKey, limit: usize) -> Result<Vec<PatientKey>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
+        self.connection()?.all(
             "SELECT patient, min(seq_from) FROM link WHERE person = ?1 GROUP BY patient ORDER BY 2, 1 LIMIT ?2",
-        )?;
-        let patients = statement
-            .query_map(params![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(patients)
+            values![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
+            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
+        )
     }
 
     /// Every statement that this patient is a person, oldest first.
     pub fn links(&self, patient: PatientKey) -> Result<Vec<LinkRow>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT person, seq_from, seq_to, reason FROM link WHERE patient = ?1 ORDER BY seq_from")?;
-        let links = statement
-            .query_map([patient.0.cast_signed()], |row| {
+        self.connection()?.all(
+            "SELECT person, seq_from, seq_to, reason FROM link WHERE patient = ?1 ORDER BY seq_from",
+            values![patient.0.cast_signed()],
+            |row| {
                 Ok(LinkRow {
                     patient,
-                    person: PersonKey(row.get::<_, i64>(0)?.cast_unsigned()),
-                    seq_from: row.get::<_, i64>(1)?.cast_unsigned(),
-                    seq_to: row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned),
+                    person: PersonKey(row.get::<i64>(0)?.cast_unsigned()),
+                    seq_from: row.get::<i64>(1)?.cast_unsigned(),
+                    seq_to: row.get::<Option<i64>>(2)?.map(i64::cast_unsigned),
                     reason: row.get(3)?,
                 })
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(links)
+            },
+        )
     }
 
     /// The patient this one was merged into at `at`, if it was.
     pub fn survivor(&self, loser: PatientKey, at: u64) -> Result<Option<PatientKey>, StoreError> {
-        Ok(self
-            .connection()?
-            .prepare_cached(
-                "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
+        self.connection()?.one(
+            "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
                  AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
-            )?
-            .query_row(params![loser.0.cast_signed(), at.cast_signed()], |row| {
-                Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned()))
-            })
-            .optional()?)
+            values![loser.0.cast_signed(), at.cast_signed()],
+            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
+        )
     }
 
     /// The visits moved away from or to a patient, as of `at`.
     pub fn moves(&self, patient: PatientKey, at: u64) -> Result<Vec<MoveRow>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
+        self.connection()?.all(
             "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
              AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local",
-        )?;
-        let moves = statement
-            .query_map(params![patient.0.cast_signed(), at.cast_signed()], |row| {
+            values![patient.0.cast_signed(), at.cast_signed()],
+            |row| {
                 Ok(MoveRow {
                     visit: ResourceId {
-                        patient: PatientKey(row.get::<_, i64>(0)?.cast_unsigned()),
-                        local: row.get::<_, i64>(1)?.cast_unsigned(),
+                        patient: PatientKey(row.get::<i64>(0)?.cast_unsigned()),
+                        local: row.get::<i64>(1)?.cast_unsigned(),
                     },
-                    target: PatientKey(row.get::<_, i64>(2)?.cast_unsigned()),
+                    target: PatientKey(row.get::<i64>(2)?.cast_unsigned()),
                 })
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(moves)
+            },
+        )
     }
 
     /// Patients that match. Directories never do.
     pub fn find_patients(&self, filter: &PeopleFilter) -> Result<Vec<PatientHit>, StoreError> {
-        let mut tests: Vec<&str> = vec!["p.directory = 0"];
-        let mut values: Vec<rusqlite::types::Value> = Vec::new();
-        let mut test = |sql: &'static str, value: rusqlite::types::Value| {
-            tests.push(sql);
-            values.push(value);
-        };
-        if let Some(nhs) = filter.nhs_number {
-            test("p.nhs = ?", nhs.cast_signed().into());
-        }
-        if let Some(birth) = filter.birth {
-            test("p.birth = ?", day_number(birth).into());
-        }
-        if let Some(family) = &filter.family {
-            test("p.family >= ?", family.clone().into());
-            test("p.family < ?", format!("{family}\u{10ffff}").into());
-        }
-        if let Some(given) = &filter.given {
-            test("p.given >= ?", given.clone().into());
-            test("p.given < ?", format!("{given}\u{10ffff}").into());
-        }
-        if let Some(postcode) = &filter.postcode {
-            test("p.postcode = ?", postcode.clone().into());
-        }
-        if let Some(hash) = filter.identifier {
-            test("p.patient IN (SELECT patient FROM identifier WHERE hash = ? AND local = 0)", hash.into());
-        }
-        if values.is_empty() {
+        let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+        let birth = filter.birth.map(day_number);
+        let nhs = filter.nhs_number.map(u64::cast_signed);
+        let end = |prefix: &String| format!("{prefix}\u{10ffff}");
+        let (family_end, given_end) = (filter.family.as_ref().map(end), filter.given.as_ref().map(end));
+        // Each test with what it compares with; `?` becomes its number.
+        let wanted: Vec<(&str, Value<'_>)> = [
+            ("p.nhs = ?", nhs.bind()),
+            ("p.birth = ?", birth.bind()),
+            ("p.family >= ?", filter.family.bind()),
+            ("p.family < ?", family_end.bind()),
+            ("p.given >= ?", filter.given.bind()),
+            ("p.given < ?", given_end.bind()),
+            ("p.postcode = ?", filter.postcode.bind()),
+            ("p.patient IN (SELECT patient FROM identifier WHERE hash = ? AND local = 0)", filter.identifier.bind()),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_missing())
+        .collect();
+        if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        values.push(i64::try_from(filter.limit).unwrap_or(i64::MAX).into());
+        let mut values = vec![limit.bind()];
+        let mut tests = String::new();
+        for (test, value) in wanted {
+            values.push(value);
+            tests.push_str(" AND ");
+            tests.push_str(&test.replace('?', &format!("?{}", values.len())));
+        }
         let sql = format!(
             "SELECT p.patient, l.person FROM patient p JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
-             WHERE {} ORDER BY l.person, p.patient LIMIT ?",
-            tests.join(" AND ")
+             WHERE p.directory = 0{tests} ORDER BY l.person, p.patient LIMIT ?1"
         );
         let connection = self.connection()?;
-        let mut statement = connection.prepare_cached(&sql)?;
-        let found: Vec<(i64, i64)> = statement
-            .query_map(rusqlite::params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
+        let found: Vec<(i64, i64)> = connection.all(&sql, &values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut hits = Vec::with_capacity(found.len());
         for (patient, person) in found {
             if let Some(row) = patient_row(connection, PatientKey(patient.cast_unsigned()))? {
@@ -282,8 +253,7 @@ impl Snapshot {
         if system == fhir::nhs::SYSTEM {
             return Ok(true);
         }
-        let found = self.connection()?.prepare_cached("SELECT 1 FROM domain WHERE system = ?1")?.exists([system])?;
-        Ok(found)
+        self.connection()?.has("SELECT 1 FROM domain WHERE system = ?1", values![system])
     }
 
     /// Resources with this identifier.

@@ -4,6 +4,7 @@ mod desk;
 mod identity;
 mod people;
 
+use crate::backend::{Connection, Row, values};
 use crate::{
     StoreError,
     codec::{Body, Codec},
@@ -11,7 +12,6 @@ use crate::{
 use fhir::{PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 pub use people::NewLink;
-use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 
 /// What is stored of a resource now.
@@ -59,6 +59,8 @@ pub struct Writer {
     pending_dictionaries: Vec<(u32, u8, Vec<u8>)>,
     activity: HashMap<i64, Activity>,
     domains: HashSet<String>,
+    /// The position committed last, and the connection that said so.
+    committed: (u64, u64),
     /// Resources of which others may have to hear, by the `seq` that changed them, until its row of the change feed is written.
     touched: Vec<(u64, ResourceType, ResourceId)>,
 }
@@ -78,14 +80,14 @@ pub(crate) fn current_sql() -> &'static str {
     "SELECT version, seq, flags, dictionary, body, state FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3"
 }
 
-pub(crate) fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current> {
+pub(crate) fn read_current(row: &Row<'_>) -> Result<Current, StoreError> {
     Ok(Current {
         version: row.get(0)?,
-        seq: row.get::<_, i64>(1)?.cast_unsigned(),
-        deleted: row.get::<_, i64>(2)? & DELETED != 0,
-        written: row.get::<_, i64>(2)? & WRITTEN != 0,
+        seq: row.get::<i64>(1)?.cast_unsigned(),
+        deleted: row.get::<i64>(2)? & DELETED != 0,
+        written: row.get::<i64>(2)? & WRITTEN != 0,
         body: Body { dictionary: row.get(3)?, bytes: row.get(4)? },
-        state: row.get::<_, Option<Vec<u8>>>(5)?.unwrap_or_default(),
+        state: row.get::<Option<Vec<u8>>>(5)?.unwrap_or_default(),
     })
 }
 
@@ -98,6 +100,7 @@ impl Writer {
             pending_dictionaries: Vec::new(),
             activity: HashMap::new(),
             domains: HashSet::new(),
+            committed: (0, 0),
             touched: Vec::new(),
         };
         writer.reload()?;
@@ -105,28 +108,22 @@ impl Writer {
     }
 
     fn reload(&mut self) -> Result<(), StoreError> {
+        self.committed = (self.applied()?, self.connection.generation());
         self.sources.clear();
-        let mut statement = self.connection.prepare_cached("SELECT id, name FROM source")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            self.sources.insert(row.get(1)?, row.get(0)?);
-        }
+        self.sources.extend(
+            self.connection
+                .all("SELECT id, name FROM source", &[], |row| Ok((row.get::<String>(1)?, row.get::<i64>(0)?)))?,
+        );
         self.domains.clear();
-        let mut statement = self.connection.prepare_cached("SELECT system FROM domain")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            self.domains.insert(row.get(0)?);
-        }
+        self.domains.extend(self.connection.all("SELECT system FROM domain", &[], |row| row.get::<String>(0))?);
         Ok(())
     }
 
     /// The journal position the committed state has reached.
     pub fn applied(&self) -> Result<u64, StoreError> {
-        let applied: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT value FROM meta WHERE key = 'applied'")?
-            .query_row([], |row| row.get(0))
-            .optional()?;
+        let applied: Option<i64> =
+            self.connection
+                .one("SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'applied'", &[], |row| row.get(0))?;
         Ok(applied.unwrap_or(0).cast_unsigned())
     }
 
@@ -135,9 +132,10 @@ impl Writer {
     /// # Errors
     /// [`StoreError::Unusable`] when the state belongs to another region.
     pub fn claim_region(&self, code: &str) -> Result<(), StoreError> {
-        self.connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('region', ?1)", [code])?;
+        self.connection
+            .write("INSERT INTO meta (key, value) VALUES ('region', ?1) ON CONFLICT DO NOTHING", values![code])?;
         let found: String =
-            self.connection.query_row("SELECT value FROM meta WHERE key = 'region'", [], |row| row.get(0))?;
+            self.connection.only("SELECT value FROM meta WHERE key = 'region'", &[], |row| row.get(0))?;
         if found == code {
             Ok(())
         } else {
@@ -152,27 +150,42 @@ impl Writer {
     }
 
     /// Begin a batch.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] also where the connection was made again and the database is not where it was left: go on from
+    /// [`Writer::applied`] after a [`Writer::rollback`].
     pub fn begin(&mut self) -> Result<(), StoreError> {
-        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+        self.connection.begin()?;
+        let (committed, generation) = self.committed;
+        if self.connection.generation() != generation {
+            let applied = self.applied()?;
+            if applied != committed {
+                return Err(StoreError::Away(format!("it came back at entry {applied} and was left at {committed}")));
+            }
+            self.committed = (committed, self.connection.generation());
+        }
+        Ok(())
     }
 
     /// Make the batch visible and note the position it reaches.
     pub fn commit(&mut self, applied: u64) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO meta (key, value) VALUES ('applied', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
-            )?
-            .execute([applied.cast_signed()])?;
+        self.connection.write(
+            "INSERT INTO meta (key, value) VALUES ('applied', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+            values![applied.cast_signed()],
+        )?;
         let activity = std::mem::take(&mut self.activity);
         for (source, activity) in activity {
-            self.connection
-                .prepare_cached(
-                    "UPDATE source SET messages = messages + ?2, last_received = max(coalesce(last_received, 0), ?3),
-                     last_happened = max(coalesce(last_happened, ?4), coalesce(?4, last_happened)) WHERE id = ?1",
-                )?
-                .execute(params![source, activity.messages, activity.received, activity.happened])?;
+            self.connection.write(
+                "UPDATE source SET messages = messages + ?2,
+                 last_received = CASE WHEN last_received IS NULL OR last_received < ?3 THEN ?3 ELSE last_received END,
+                 last_happened = CASE WHEN last_happened IS NULL OR last_happened < ?4 THEN COALESCE(?4, last_happened)
+                                      ELSE last_happened END
+                 WHERE id = ?1",
+                values![source, activity.messages, activity.received, activity.happened],
+            )?;
         }
-        self.connection.execute_batch("COMMIT")?;
+        self.connection.commit()?;
+        self.committed.0 = applied;
         for (id, kind, bytes) in std::mem::take(&mut self.pending_dictionaries) {
             self.codec.learn(id, kind, &bytes)?;
         }
@@ -184,16 +197,17 @@ impl Writer {
         self.pending_dictionaries.clear();
         self.activity.clear();
         self.touched.clear();
-        if !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK")?;
-        }
+        self.connection.roll_back()?;
         self.reload()
     }
 
     /// Add a dictionary; it is used once the batch is committed.
     pub fn add_dictionary(&mut self, kind: u8, bytes: Vec<u8>) -> Result<(), StoreError> {
-        self.connection.execute("INSERT INTO dictionary (kind, bytes) VALUES (?1, ?2)", params![kind, bytes])?;
-        let id = u32::try_from(self.connection.last_insert_rowid()).unwrap_or(u32::MAX);
+        let id: u32 = self.connection.only(
+            "INSERT INTO dictionary (id, kind, bytes) SELECT COALESCE(MAX(id), 0) + 1, ?1, ?2 FROM dictionary RETURNING id",
+            values![kind, bytes],
+            |row| row.get(0),
+        )?;
         self.pending_dictionaries.push((id, kind, bytes));
         Ok(())
     }
@@ -203,8 +217,13 @@ impl Writer {
         if let Some(id) = self.sources.get(name) {
             return Ok(*id);
         }
-        self.connection.execute("INSERT INTO source (name) VALUES (?1)", [name])?;
-        let id = self.connection.last_insert_rowid();
+        // Numbered here and not by a counter of the engine, which a batch that is undone would leave a gap in: a replay
+        // gives the same numbers.
+        let id = self.connection.only(
+            "INSERT INTO source (id, name) SELECT COALESCE(MAX(id), 0) + 1, ?1 FROM source RETURNING id",
+            values![name],
+            |row| row.get(0),
+        )?;
         self.sources.insert(name.to_owned(), id);
         Ok(id)
     }
@@ -212,9 +231,9 @@ impl Writer {
     /// Note a source's profile as of `seq`.
     pub fn put_profile(&mut self, source: &str, toml: &str, seq: u64) -> Result<(), StoreError> {
         let id = self.source(source)?;
-        self.connection.execute(
+        self.connection.write(
             "UPDATE source SET profile = ?2, profile_seq = ?3 WHERE id = ?1",
-            params![id, toml, seq.cast_signed()],
+            values![id, toml, seq.cast_signed()],
         )?;
         Ok(())
     }
@@ -269,11 +288,9 @@ impl Writer {
             })
             .collect();
         self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO applied (seq, received, source, patients, decision, touched)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
+            .write("INSERT INTO applied (seq, received, source, patients, decision, touched)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (seq) DO UPDATE SET received = excluded.received, source = excluded.source, patients = excluded.patients, decision = excluded.decision, touched = excluded.touched", values![
                 seq.cast_signed(),
                 received.as_microsecond(),
                 source,
@@ -293,11 +310,11 @@ impl Writer {
 
     /// What is stored of a resource now, this batch included.
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Current>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached(current_sql())?
-            .query_row(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_current)
-            .optional()?)
+        self.connection.one(
+            current_sql(),
+            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
+            read_current,
+        )
     }
 
     /// Store a resource as of `seq`. A version above 1 moves the current one to the history.
@@ -305,19 +322,17 @@ impl Writer {
         self.touch(seq, row.kind, row.id);
         let (patient, kind, local) = (row.id.patient.0.cast_signed(), row.kind.code(), row.id.local.cast_signed());
         if row.version > 1 {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO history SELECT patient, kind, local, version, seq, ?4, message, flags, dictionary, body
+            self.connection.write(
+                "INSERT INTO history (patient, kind, local, version, seq, seq_to, message, flags, dictionary, body)
+                 SELECT patient, kind, local, version, seq, ?4, message, flags, dictionary, body
                      FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3",
-                )?
-                .execute(params![patient, kind, local, seq.cast_signed()])?;
+                values![patient, kind, local, seq.cast_signed()],
+            )?;
         }
         self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO resource (patient, kind, local, version, seq, message, flags, dictionary, body, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
+            .write("INSERT INTO resource (patient, kind, local, version, seq, message, flags, dictionary, body, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (patient, kind, local) DO UPDATE SET version = excluded.version, seq = excluded.seq, message = excluded.message, flags = excluded.flags, dictionary = excluded.dictionary, body = excluded.body, state = excluded.state", values![
                 patient,
                 kind,
                 local,
@@ -334,22 +349,23 @@ impl Writer {
 
     /// Replace what folding needs of a resource whose content stays as it is.
     pub fn put_state(&mut self, id: ResourceId, kind: ResourceType, state: &[u8]) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("UPDATE resource SET state = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3")?
-            .execute(params![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), state])?;
+        self.connection.write(
+            "UPDATE resource SET state = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3",
+            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), state],
+        )?;
         Ok(())
     }
     /// The newest profile of every source.
     pub fn profiles(&self) -> Result<HashMap<String, String>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT name, profile FROM source WHERE profile IS NOT NULL")?;
-        let profiles = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-        Ok(profiles)
+        let profiles: Vec<(String, String)> =
+            self.connection.all("SELECT name, profile FROM source WHERE profile IS NOT NULL", &[], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        Ok(profiles.into_iter().collect())
     }
 
     /// Write the log back into the file, so that the next start is quick.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(())
+        self.connection.settle()
     }
 }

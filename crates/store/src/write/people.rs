@@ -1,10 +1,10 @@
 //! Patients, links, merges and identifiers, written.
 
 use super::Writer;
+use crate::backend::values;
 use crate::{StoreError, read::PatientRow};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
 /// A new answer to "which person is this patient".
 #[derive(Clone, Debug)]
@@ -19,10 +19,7 @@ pub struct NewLink<'a> {
 impl Writer {
     /// Whether anything is known of this patient.
     pub fn knows(&self, patient: PatientKey) -> Result<bool, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT 1 FROM patient WHERE patient = ?1")?
-            .exists([patient.0.cast_signed()])?)
+        self.connection.has("SELECT 1 FROM patient WHERE patient = ?1", values![patient.0.cast_signed()])
     }
 
     /// What is known of a patient.
@@ -35,11 +32,9 @@ impl Writer {
         let facts = row.facts.as_ref().map(serde_json::to_string).transpose().unwrap_or_default();
         let find = row.facts.as_ref();
         self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO patient (patient, source, directory, nhs, verified, family, given, birth, postcode, facts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
+            .write("INSERT INTO patient (patient, source, directory, nhs, verified, family, given, birth, postcode, facts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (patient) DO UPDATE SET source = excluded.source, directory = excluded.directory, nhs = excluded.nhs, verified = excluded.verified, family = excluded.family, given = excluded.given, birth = excluded.birth, postcode = excluded.postcode, facts = excluded.facts", values![
                 row.patient.0.cast_signed(),
                 source,
                 row.directory,
@@ -60,7 +55,7 @@ impl Writer {
     /// Patients have identifiers of this system.
     fn learn_domain(&mut self, system: &str) -> Result<(), StoreError> {
         if !self.domains.contains(system) {
-            self.connection.prepare_cached("INSERT OR IGNORE INTO domain (system) VALUES (?1)")?.execute([system])?;
+            self.connection.write("INSERT INTO domain (system) VALUES (?1) ON CONFLICT DO NOTHING", values![system])?;
             self.domains.insert(system.to_owned());
         }
         Ok(())
@@ -68,56 +63,55 @@ impl Writer {
 
     /// Patients with this NHS number.
     pub fn patients_by_nhs(&self, nhs: u64) -> Result<Vec<PatientRow>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT patient FROM patient WHERE nhs = ?1 ORDER BY patient")?;
-        let keys: Vec<i64> = statement.query_map([nhs.cast_signed()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let keys: Vec<i64> = self.connection.all(
+            "SELECT patient FROM patient WHERE nhs = ?1 ORDER BY patient",
+            values![nhs.cast_signed()],
+            |row| row.get(0),
+        )?;
         keys.into_iter().filter_map(|key| self.patient(PatientKey(key.cast_unsigned())).transpose()).collect()
     }
 
     /// The person a patient is now, and since when.
     pub fn link(&self, patient: PatientKey) -> Result<Option<(PersonKey, u64)>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT person, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL")?
-            .query_row([patient.0.cast_signed()], |row| {
-                Ok((PersonKey(row.get::<_, i64>(0)?.cast_unsigned()), row.get::<_, i64>(1)?.cast_unsigned()))
-            })
-            .optional()?)
+        self.connection.one(
+            "SELECT person, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL",
+            values![patient.0.cast_signed()],
+            |row| Ok((PersonKey(row.get::<i64>(0)?.cast_unsigned()), row.get::<i64>(1)?.cast_unsigned())),
+        )
     }
 
     /// Point a patient to a person from `seq` on.
     pub fn put_link(&mut self, link: &NewLink<'_>, seq: u64) -> Result<(), StoreError> {
         let patient = link.patient.0.cast_signed();
         self.connection
-            .prepare_cached("DELETE FROM link WHERE patient = ?1 AND seq_from = ?2")?
-            .execute(params![patient, seq.cast_signed()])?;
-        self.connection
-            .prepare_cached("UPDATE link SET seq_to = ?2 WHERE patient = ?1 AND seq_to IS NULL")?
-            .execute(params![patient, seq.cast_signed()])?;
-        self.connection
-            .prepare_cached("INSERT INTO link (patient, seq_from, person, reason) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![patient, seq.cast_signed(), link.person.0.cast_signed(), link.reason])?;
+            .write("DELETE FROM link WHERE patient = ?1 AND seq_from = ?2", values![patient, seq.cast_signed()])?;
+        self.connection.write(
+            "UPDATE link SET seq_to = ?2 WHERE patient = ?1 AND seq_to IS NULL",
+            values![patient, seq.cast_signed()],
+        )?;
+        self.connection.write(
+            "INSERT INTO link (patient, seq_from, person, reason) VALUES (?1, ?2, ?3, ?4)",
+            values![patient, seq.cast_signed(), link.person.0.cast_signed(), link.reason],
+        )?;
         Ok(())
     }
 
     /// The patient this one was merged into, if it was.
     pub fn survivor(&self, loser: PatientKey) -> Result<Option<PatientKey>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT survivor FROM merged WHERE loser = ?1 AND seq_to IS NULL AND survivor IS NOT NULL")?
-            .query_row([loser.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))
-            .optional()?)
+        self.connection.one(
+            "SELECT survivor FROM merged WHERE loser = ?1 AND seq_to IS NULL AND survivor IS NOT NULL",
+            values![loser.0.cast_signed()],
+            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
+        )
     }
 
     /// The patients merged into this one, or said to be the same person.
     pub fn losers(&self, survivor: PatientKey) -> Result<Vec<PatientKey>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT loser FROM merged WHERE survivor = ?1 AND seq_to IS NULL ORDER BY loser")?;
-        let keys = statement
-            .query_map([survivor.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))?
-            .collect::<Result<_, _>>()?;
-        Ok(keys)
+        self.connection.all(
+            "SELECT loser FROM merged WHERE survivor = ?1 AND seq_to IS NULL ORDER BY loser",
+            values![survivor.0.cast_signed()],
+            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
+        )
     }
 
     /// Note (or, with `None`, undo) that a patient was merged into another. News older than what is known is ignored;
@@ -156,31 +150,30 @@ impl Writer {
         seq: u64,
     ) -> Result<bool, StoreError> {
         let loser = loser.0.cast_signed();
-        let newest: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT happened FROM merged WHERE loser = ?1 AND seq_to IS NULL")?
-            .query_row([loser], |row| row.get(0))
-            .optional()?;
+        let newest: Option<i64> = self.connection.one(
+            "SELECT happened FROM merged WHERE loser = ?1 AND seq_to IS NULL",
+            values![loser],
+            |row| row.get(0),
+        )?;
         if newest.is_some_and(|newest| newest > happened.as_microsecond()) {
             return Ok(false);
         }
         self.connection
-            .prepare_cached("DELETE FROM merged WHERE loser = ?1 AND seq_from = ?2")?
-            .execute(params![loser, seq.cast_signed()])?;
-        self.connection
-            .prepare_cached("UPDATE merged SET seq_to = ?2 WHERE loser = ?1 AND seq_to IS NULL")?
-            .execute(params![loser, seq.cast_signed()])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO merged (loser, seq_from, survivor, happened, linked) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
+            .write("DELETE FROM merged WHERE loser = ?1 AND seq_from = ?2", values![loser, seq.cast_signed()])?;
+        self.connection.write(
+            "UPDATE merged SET seq_to = ?2 WHERE loser = ?1 AND seq_to IS NULL",
+            values![loser, seq.cast_signed()],
+        )?;
+        self.connection.write(
+            "INSERT INTO merged (loser, seq_from, survivor, happened, linked) VALUES (?1, ?2, ?3, ?4, ?5)",
+            values![
                 loser,
                 seq.cast_signed(),
                 survivor.map(|survivor| survivor.0.cast_signed()),
                 happened.as_microsecond(),
                 linked
-            ])?;
+            ],
+        )?;
         Ok(true)
     }
 
@@ -191,13 +184,11 @@ impl Writer {
 
     /// The patients a person is now.
     pub fn patients_of(&self, person: PersonKey) -> Result<Vec<PatientKey>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
+        self.connection.all(
             "SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient",
-        )?;
-        let patients = statement
-            .query_map([person.0.cast_signed()], |row| Ok(PatientKey(row.get::<_, i64>(0)?.cast_unsigned())))?
-            .collect::<Result<_, _>>()?;
-        Ok(patients)
+            values![person.0.cast_signed()],
+            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
+        )
     }
 
     /// Point a visit at another patient of its source. News older than the last move is ignored.
@@ -209,25 +200,26 @@ impl Writer {
         seq: u64,
     ) -> Result<(), StoreError> {
         let (patient, local) = (visit.patient.0.cast_signed(), visit.local.cast_signed());
-        let newest: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT happened FROM move WHERE patient = ?1 AND local = ?2 AND seq_to IS NULL")?
-            .query_row(params![patient, local], |row| row.get(0))
-            .optional()?;
+        let newest: Option<i64> = self.connection.one(
+            "SELECT happened FROM move WHERE patient = ?1 AND local = ?2 AND seq_to IS NULL",
+            values![patient, local],
+            |row| row.get(0),
+        )?;
         if newest.is_some_and(|newest| newest > happened.as_microsecond()) {
             return Ok(());
         }
-        self.connection
-            .prepare_cached("DELETE FROM move WHERE patient = ?1 AND local = ?2 AND seq_from = ?3")?
-            .execute(params![patient, local, seq.cast_signed()])?;
-        self.connection
-            .prepare_cached("UPDATE move SET seq_to = ?3 WHERE patient = ?1 AND local = ?2 AND seq_to IS NULL")?
-            .execute(params![patient, local, seq.cast_signed()])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO move (patient, local, seq_from, target, happened) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![patient, local, seq.cast_signed(), target.0.cast_signed(), happened.as_microsecond()])?;
+        self.connection.write(
+            "DELETE FROM move WHERE patient = ?1 AND local = ?2 AND seq_from = ?3",
+            values![patient, local, seq.cast_signed()],
+        )?;
+        self.connection.write(
+            "UPDATE move SET seq_to = ?3 WHERE patient = ?1 AND local = ?2 AND seq_to IS NULL",
+            values![patient, local, seq.cast_signed()],
+        )?;
+        self.connection.write(
+            "INSERT INTO move (patient, local, seq_from, target, happened) VALUES (?1, ?2, ?3, ?4, ?5)",
+            values![patient, local, seq.cast_signed(), target.0.cast_signed(), happened.as_microsecond()],
+        )?;
         self.touch(seq, ResourceType::Encounter, visit);
         Ok(())
     }
@@ -242,16 +234,16 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let key = (id.patient.0.cast_signed(), kind.code(), id.local.cast_signed());
         for hash in old.iter().filter(|hash| !new.contains(hash)) {
-            self.connection
-                .prepare_cached("DELETE FROM identifier WHERE hash = ?1 AND patient = ?2 AND kind = ?3 AND local = ?4")?
-                .execute(params![hash, key.0, key.1, key.2])?;
+            self.connection.write(
+                "DELETE FROM identifier WHERE hash = ?1 AND patient = ?2 AND kind = ?3 AND local = ?4",
+                values![hash, key.0, key.1, key.2],
+            )?;
         }
         for hash in new.iter().filter(|hash| !old.contains(hash)) {
-            self.connection
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO identifier (hash, patient, kind, local) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![hash, key.0, key.1, key.2])?;
+            self.connection.write(
+                "INSERT INTO identifier (hash, patient, kind, local) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                values![hash, key.0, key.1, key.2],
+            )?;
         }
         Ok(())
     }

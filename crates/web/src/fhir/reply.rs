@@ -125,8 +125,8 @@ impl From<StoreError> for ApiError {
                 "there is no room to store this: nothing was stored. Send it again later",
             )
             .with(header::RETRY_AFTER, HeaderValue::from_static("60")),
-            StoreError::Stopped(cause) => {
-                tracing::error!(%cause, "a FHIR request could not be served: the store has stopped");
+            StoreError::Stopped(cause) | StoreError::Away(cause) => {
+                tracing::error!(%cause, "a FHIR request could not be served: the store is not there");
                 ApiError::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     IssueType::Transient,

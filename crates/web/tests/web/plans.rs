@@ -381,7 +381,7 @@ async fn drafts_and_what_was_signed_outlive_a_rebuild_of_everything_else() {
     let page = gp.get(&path).await.expect(200);
     send(&gp, &page, &path, "save", &[("a.summary", "Begun")]).await.expect(303);
     let folder = region.pages.engine.folder().to_owned();
-    let verdict = intake::verify(&folder, "test", &mut |_, _| {}).unwrap();
+    let verdict = intake::verify(&store::Folder::visit(&folder).unwrap(), "test", &mut |_, _| {}).unwrap();
     assert_eq!(verdict.comparison.differences, 0, "{verdict:?}");
     let again = store::Drafts::open(&folder).unwrap();
     assert_eq!(again.of(region.pages.engine.region().patient("gp", "p1")).unwrap().len(), 1);

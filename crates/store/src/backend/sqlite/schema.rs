@@ -1,17 +1,11 @@
-//! The tables, and how a connection is set up.
+//! The tables of the three files.
 
-use crate::StoreError;
-use rusqlite::{Connection, OpenFlags};
-use std::{path::Path, time::Duration};
-
-/// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 4;
 /// The version of the journal's tables.
-pub(crate) const JOURNAL_VERSION: i64 = 1;
+pub(super) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
-pub(crate) const AUDIT_VERSION: i64 = 2;
+pub(super) const AUDIT_VERSION: i64 = 2;
 
-pub(crate) const JOURNAL: &str = "
+pub(super) const JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS dictionary (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 -- One row a message or decision, in the order they came. Never updated, never deleted.
@@ -32,7 +26,7 @@ CREATE INDEX IF NOT EXISTS entry_ident ON entry (ident) WHERE ident IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entry_decision ON entry (kind, source) WHERE kind > 2;
 ";
 
-pub(crate) const AUDIT: &str = "
+pub(super) const AUDIT: &str = "
 CREATE TABLE IF NOT EXISTS entry (
   n INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,                 -- microseconds since 1970, UTC
@@ -62,7 +56,7 @@ CREATE INDEX IF NOT EXISTS matter_of ON matter (of) WHERE of IS NOT NULL;
 CREATE TABLE IF NOT EXISTS policy (version TEXT PRIMARY KEY, at INTEGER NOT NULL, files TEXT NOT NULL) WITHOUT ROWID;
 ";
 
-pub(crate) const DERIVED: &str = "
+pub(super) const DERIVED: &str = "
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dictionary (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, profile TEXT, profile_seq INTEGER,
@@ -178,49 +172,3 @@ CREATE INDEX IF NOT EXISTS problem_lane ON problem (lane, pos) WHERE lane IS NOT
 -- Lanes that wait for somebody: the patient, and the message in the way.
 CREATE TABLE IF NOT EXISTS lane (patient INTEGER PRIMARY KEY, pos INTEGER NOT NULL) WITHOUT ROWID;
 ";
-
-/// Open a database file for writing, making it where it is missing.
-pub(crate) fn open(path: &Path, full: bool, cache_kib: i64) -> Result<Connection, StoreError> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
-    connection.pragma_update(None, "page_size", 16384)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", if full { "FULL" } else { "NORMAL" })?;
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    connection.set_prepared_statement_cache_capacity(128);
-    Ok(connection)
-}
-
-/// Open a database file for reading only.
-pub(crate) fn open_for_reading(path: &Path, cache_kib: i64) -> Result<Connection, StoreError> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    connection.pragma_update(None, "query_only", true)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
-}
-
-/// Make the tables, or say why the file cannot be used.
-pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i64) -> Result<(), StoreError> {
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match found {
-        0 => {
-            connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"))?;
-            Ok(())
-        }
-        found if found == version => Ok(()),
-        // The audit is truth: a former form is taken over, tables are only ever added.
-        1 if what == "audit" => {
-            connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"))?;
-            Ok(())
-        }
-        found => Err(StoreError::Unusable(format!(
-            "the {what} was written by another version of skein (format {found}, this one knows {version}){}",
-            if what == "derived state" { "; make it again from the journal with `skein rebuild`" } else { "" }
-        ))),
-    }
-}

@@ -1,0 +1,16 @@
+//! PostgreSQL: one database a region, a schema each for the journal, the audit trail and the derived state. A statement that
+//! changes something is sent and not waited for; whatever comes next on the connection waits for both. What is committed is
+//! certain: a connection that is lost at a commit is made again, and the database asked whether it happened.
+
+mod failure;
+mod schema;
+mod server;
+mod session;
+mod text;
+mod wait;
+
+pub use schema::Migrated;
+pub(super) use schema::{DERIVED_SCHEMA, derived_versions_agree, exists, make_derived};
+pub use server::Server;
+pub(super) use session::column;
+pub(crate) use session::{Purpose, Session};

@@ -1,0 +1,441 @@
+//! A session with the database: statements prepared once, changes sent ahead, transactions that are certain.
+
+use super::{
+    failure::failure,
+    server::Server,
+    text::{Held, Kept, type_of},
+    wait::{nudge, wait},
+};
+use crate::{
+    StoreError,
+    backend::{Column, Connection, Row, Value, values},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio_postgres::{Client, Error, Statement};
+
+/// Changes that are on their way at most; past that the oldest is waited for.
+const ON_THE_WAY_MAX: usize = 2048;
+/// Rows fetched at a time of what may be a whole table.
+const FETCH_ROWS: usize = 2000;
+/// How long work is tried again while the database cannot be reached.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long another writer of the same derived state is waited for: it may be gone, and the server not know yet.
+const OTHER_WRITER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look.
+    Read,
+    /// To write what must be on disk before it is told; others may write as well, one after the other.
+    Append,
+    /// To be the one that writes a derived state. It records how far it is, so what a crash takes is made again.
+    Derive,
+}
+
+/// What was sent and not waited for.
+type Sent = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Reading,
+    Writing,
+}
+
+/// A session with one schema of the database. It connects again by itself between transactions.
+pub(crate) struct Session {
+    server: Server,
+    schema: String,
+    purpose: Purpose,
+    client: RefCell<Option<Arc<Client>>>,
+    /// What the server has prepared for this connection.
+    statements: RefCell<HashMap<String, Statement>>,
+    sent: RefCell<VecDeque<Sent>>,
+    transaction: Cell<Transaction>,
+    /// By what the database knows this writer, and its batches apart.
+    token: i64,
+    batch: Cell<i64>,
+    cursors: Cell<u64>,
+    /// How often it has connected.
+    connections: Cell<u64>,
+}
+
+impl Session {
+    /// Connect.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] when the database cannot be reached; [`StoreError::Unusable`] when it refuses, or when another
+    /// process writes this derived state.
+    pub fn open(server: &Server, schema: &str, purpose: Purpose) -> Result<Self, StoreError> {
+        let mut token = [0u8; 8];
+        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut token)
+            .map_err(|_| StoreError::Unusable("the system gives no random numbers".into()))?;
+        let session = Session {
+            server: server.clone(),
+            schema: schema.to_owned(),
+            purpose,
+            client: RefCell::default(),
+            statements: RefCell::default(),
+            sent: RefCell::default(),
+            transaction: Cell::new(Transaction::None),
+            token: i64::from_le_bytes(token),
+            batch: Cell::new(0),
+            cursors: Cell::new(0),
+            connections: Cell::new(0),
+        };
+        session.client()?;
+        Ok(session)
+    }
+
+    /// The connection. Outside a transaction one that is lost is made again; within one everything sent so far is lost with
+    /// it.
+    fn client(&self) -> Result<Arc<Client>, StoreError> {
+        let held = self.client.borrow().clone();
+        match held {
+            Some(client) if !client.is_closed() => Ok(client),
+            Some(_) if self.transaction.get() != Transaction::None => {
+                Err(StoreError::Away("the connection was lost".into()))
+            }
+            _ => self.connect(),
+        }
+    }
+
+    fn connect(&self) -> Result<Arc<Client>, StoreError> {
+        self.sent.borrow_mut().clear();
+        self.statements.borrow_mut().clear();
+        let durable = if self.purpose == Purpose::Append { "on" } else { "off" };
+        // A writer whose process or network is gone must not keep the others waiting. Statements are planned once and for
+        // any value, by their indexes: a plan made for an empty table would else stay when it has grown.
+        let first = format!(
+            "SET search_path = {}; SET synchronous_commit = {durable}; SET idle_in_transaction_session_timeout = {};
+             SET client_min_messages = warning; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;
+             SET random_page_cost = 1.1; SET jit = off",
+            self.schema,
+            if self.purpose == Purpose::Read { "0" } else { "'60s'" },
+        );
+        let client = Arc::new(self.server.connect(&first)?);
+        if self.purpose == Purpose::Derive {
+            self.be_the_only_one(&client)?;
+        }
+        *self.client.borrow_mut() = Some(client.clone());
+        self.connections.set(self.connections.get() + 1);
+        Ok(client)
+    }
+
+    /// A derived state has one writer; the lock goes with the connection.
+    fn be_the_only_one(&self, client: &Client) -> Result<(), StoreError> {
+        let begin = Instant::now();
+        loop {
+            let taken =
+                wait(client.query_one("SELECT pg_try_advisory_lock(1936418153, hashtext($1))", &[&self.schema]));
+            match taken.and_then(|row| row.try_get::<_, bool>(0)) {
+                Ok(true) => return Ok(()),
+                // The server may not have noticed yet that a former connection of ours is gone.
+                Ok(false) if begin.elapsed() < OTHER_WRITER_TIME_MAX => std::thread::sleep(PAUSE),
+                Ok(false) => {
+                    return Err(StoreError::Unusable(format!(
+                        "{} is in use by another skein process: stop it first",
+                        self.server
+                    )));
+                }
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+    }
+
+    fn prepare(&self, client: &Arc<Client>, sql: &str, values: &[Value<'_>]) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let types: Vec<_> = values.iter().map(type_of).collect();
+        let numbered = sql.replace('?', "$");
+        let statement = wait(client.prepare_typed(&numbered, &types)).map_err(|error| self.failed(&error))?;
+        self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// The failure of a statement. What was sent before it may be why.
+    fn failed(&self, error: &Error) -> StoreError {
+        match self.arrive() {
+            Err(earlier) => earlier,
+            Ok(()) => failure(error),
+        }
+    }
+
+    /// Wait until everything sent is done.
+    fn arrive(&self) -> Result<(), StoreError> {
+        let mut first = Ok(());
+        loop {
+            let Some(next) = self.sent.borrow_mut().pop_front() else { return first };
+            let done = wait(next).map_err(|error| failure(&error));
+            if first.is_ok() {
+                first = done;
+            }
+        }
+    }
+
+    /// Send, and do not wait. The order of sending is the order of doing.
+    fn send(&self, future: impl Future<Output = Result<(), Error>> + Send + 'static) -> Result<(), StoreError> {
+        let mut future: Sent = Box::pin(future);
+        if let Some(done) = nudge(future.as_mut()) {
+            done.map_err(|error| self.failed(&error))?;
+            return Ok(());
+        }
+        self.sent.borrow_mut().push_back(future);
+        if self.sent.borrow().len() > ON_THE_WAY_MAX
+            && let Some(oldest) = { self.sent.borrow_mut().pop_front() }
+        {
+            wait(oldest).map_err(|error| failure(&error))?;
+        }
+        Ok(())
+    }
+
+    fn send_plain(&self, client: &Arc<Client>, sql: String) -> Result<(), StoreError> {
+        let client = client.clone();
+        self.send(async move { client.batch_execute(&sql).await })
+    }
+
+    pub fn write(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
+        if self.transaction.get() != Transaction::Writing {
+            return self.execute(sql, values).map(|_| ());
+        }
+        let client = self.client()?;
+        let statement = self.prepare(&client, sql, values)?;
+        let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
+        let client = client.clone();
+        self.send(async move { client.execute_raw(&statement, kept).await.map(|_| ()) })
+    }
+
+    pub fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        let client = self.client()?;
+        let statement = self.prepare(&client, sql, values)?;
+        let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
+        let mut done = Box::pin(client.execute_raw(&statement, kept));
+        let early = nudge(done.as_mut());
+        self.arrive()?;
+        early.unwrap_or_else(|| wait(done)).map_err(|error| failure(&error))
+    }
+
+    /// How often it has connected: another number says that the database may have gone back to an earlier state.
+    pub fn connections(&self) -> u64 {
+        self.connections.get()
+    }
+
+    /// The rows of a statement, all of them. A reader whose connection broke asks once more.
+    pub fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        match self.query_once(sql, values) {
+            Err(StoreError::Away(_))
+                if self.transaction.get() == Transaction::None && self.purpose == Purpose::Read =>
+            {
+                self.query_once(sql, values)
+            }
+            found => found,
+        }
+    }
+
+    fn query_once(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        let client = self.client()?;
+        let statement = self.prepare(&client, sql, values)?;
+        let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
+        let kept: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = kept.iter().map(|value| value as _).collect();
+        let mut found = Box::pin(client.query(&statement, &kept));
+        // On its way while what was sent before is waited for.
+        let early = nudge(found.as_mut());
+        self.arrive()?;
+        early.unwrap_or_else(|| wait(found)).map_err(|error| failure(&error))
+    }
+
+    /// A statement for each of these numbers, its `?1`: all are on their way before the first is waited for.
+    pub fn each_of(
+        &self,
+        sql: &str,
+        numbers: &[i64],
+        mut each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let client = self.client()?;
+        let Some(first) = numbers.first() else { return Ok(()) };
+        let statement = self.prepare(&client, sql, values![first])?;
+        let asked: Vec<_> = numbers
+            .iter()
+            .map(|number| {
+                let (client, statement, kept) = (client.clone(), statement.clone(), Kept::Integer(Some(*number)));
+                let mut found = Box::pin(async move { client.query(&statement, &[&kept]).await });
+                let early = nudge(found.as_mut());
+                (early, found)
+            })
+            .collect();
+        self.arrive()?;
+        for (early, found) in asked {
+            let rows = early.unwrap_or_else(|| wait(found)).map_err(|error| failure(&error))?;
+            rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
+        }
+        Ok(())
+    }
+
+    /// Hand every row to `each`. Of a statement without values, which may be about a whole table, a part is fetched at a time.
+    pub fn each<E: From<StoreError>>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !values.is_empty() {
+            return self.query(sql, values)?.iter().try_for_each(|row| each(&Row::Postgres(row)));
+        }
+        let alone = self.transaction.get() == Transaction::None;
+        if alone {
+            self.begin_reading()?;
+        }
+        let outcome = self.fetch(sql, &mut each);
+        if alone {
+            // A failure to end it is the connection's, and the next use of it tells.
+            let _ = self.roll_back();
+        }
+        outcome
+    }
+
+    fn fetch<E: From<StoreError>>(&self, sql: &str, each: &mut impl FnMut(&Row<'_>) -> Result<(), E>) -> Result<(), E> {
+        let client = self.client()?;
+        self.cursors.set(self.cursors.get() + 1);
+        let cursor = format!("c{}", self.cursors.get());
+        self.send_plain(&client, format!("DECLARE {cursor} NO SCROLL CURSOR FOR {sql}"))?;
+        self.arrive()?;
+        let fetch = wait(client.prepare(&format!("FETCH {FETCH_ROWS} FROM {cursor}")));
+        let fetch = fetch.map_err(|error| failure(&error))?;
+        loop {
+            let rows = wait(client.query(&fetch, &[])).map_err(|error| failure(&error))?;
+            rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
+            if rows.len() < FETCH_ROWS {
+                return Ok(self.send_plain(&client, format!("CLOSE {cursor}"))?);
+            }
+        }
+    }
+
+    pub fn begin(&self) -> Result<(), StoreError> {
+        let client = self.client()?;
+        self.send_plain(&client, "BEGIN".into())?;
+        self.transaction.set(Transaction::Writing);
+        Ok(())
+    }
+
+    pub fn begin_reading(&self) -> Result<(), StoreError> {
+        let client = self.client()?;
+        self.send_plain(&client, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into())?;
+        self.transaction.set(Transaction::Reading);
+        Ok(())
+    }
+
+    pub fn commit(&self) -> Result<(), StoreError> {
+        let client = self.client()?;
+        self.send_plain(&client, "COMMIT".into())?;
+        // A commit says that all is well even where something before it failed and nothing was kept: each is asked.
+        self.arrive()?;
+        self.transaction.set(Transaction::None);
+        Ok(())
+    }
+
+    pub fn roll_back(&self) -> Result<(), StoreError> {
+        let former = self.transaction.replace(Transaction::None);
+        if former == Transaction::None {
+            return Ok(());
+        }
+        // What was sent is of no account any more, its failures neither.
+        self.sent.borrow_mut().clear();
+        let client = self.client.borrow().clone();
+        match client.filter(|client| !client.is_closed()) {
+            Some(client) => self.send_plain(&client, "ROLLBACK".into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Work within a transaction that is certain in the end: see [`Connection::transact`].
+    pub fn transact<T>(
+        &self,
+        connection: &Connection,
+        mut work: impl FnMut(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let begin = Instant::now();
+        let mut unsure: Option<T> = None;
+        loop {
+            let outcome = match unsure.take() {
+                None => self.attempt(connection, &mut work),
+                Some(done) => match self.happened() {
+                    Ok(true) => return Ok(done),
+                    Ok(false) => self.attempt(connection, &mut work),
+                    Err(error) => Err((error, Some(done))),
+                },
+            };
+            let (error, done) = match outcome {
+                Ok(done) => return Ok(done),
+                Err(failed) => failed,
+            };
+            // The failure is what counts; a transaction that cannot even be rolled back ends with its connection.
+            let _ = self.roll_back();
+            if !matches!(error, StoreError::Away(_)) || begin.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            unsure = done;
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Once. A failure says whether the commit was on its way already, and with it what the work gave.
+    fn attempt<T>(
+        &self,
+        connection: &Connection,
+        work: &mut impl FnMut(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, (StoreError, Option<T>)> {
+        let before = |error| (error, None);
+        self.begin().map_err(before)?;
+        // Waited for before anything is changed: whoever holds it later knows that no other commit is on its way.
+        self.take_turn().map_err(before)?;
+        let done = work(connection).map_err(before)?;
+        self.batch.set(self.batch.get() + 1);
+        let sql = "INSERT INTO writer (token, batch) VALUES (?1, ?2)
+                   ON CONFLICT (token) DO UPDATE SET batch = excluded.batch";
+        self.write(sql, values![self.token, self.batch.get()]).map_err(before)?;
+        match self.commit() {
+            Ok(()) => Ok(done),
+            Err(error) => Err((error, Some(done))),
+        }
+    }
+
+    /// Wait for our turn to write, until the end of the transaction.
+    fn take_turn(&self) -> Result<(), StoreError> {
+        self.query("SELECT 1 FROM pg_advisory_xact_lock(1936418153, hashtext(?1))", values![self.schema]).map(|_| ())
+    }
+
+    /// Whether the last batch was committed, after its connection was lost.
+    fn happened(&self) -> Result<bool, StoreError> {
+        self.begin()?;
+        // The lost connection's transaction holds the turn until it has ended, one way or the other.
+        self.take_turn()?;
+        let rows = self.query("SELECT batch FROM writer WHERE token = ?1", values![self.token])?;
+        let batch = rows.first().map(|row| row.try_get::<_, i64>(0)).transpose().map_err(|error| failure(&error))?;
+        self.roll_back()?;
+        Ok(batch == Some(self.batch.get()))
+    }
+
+    /// Run statements that make or change tables, all or nothing.
+    pub fn define(&self, sql: &str) -> Result<(), StoreError> {
+        let client = self.client()?;
+        self.arrive()?;
+        wait(client.batch_execute(sql)).map_err(|error| failure(&error))
+    }
+}
+
+pub(in crate::backend) fn column(row: &tokio_postgres::Row, at: usize) -> Result<Column<'_>, StoreError> {
+    row.try_get::<_, Held<'_>>(at)
+        .map(|held| held.0)
+        .map_err(|_| StoreError::Corrupt(format!("column {at} of a row holds another type than was written")))
+}
