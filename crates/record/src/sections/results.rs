@@ -408,7 +408,7 @@ pub(super) fn heading(item: &ParsedItem, panels: &HashMap<String, String>, at: T
     }
 }
 
-pub(super) fn has_value(resource: &Resource) -> bool {
+fn has_value(resource: &Resource) -> bool {
     resource.body().keys().any(|member| member.starts_with("value")) || !resource.list("component").is_empty()
 }
 
@@ -421,6 +421,11 @@ fn flag_of(resource: &Resource, numbers: impl FnOnce() -> Vec<f64>) -> Option<Ma
             _ => None,
         }
     })
+}
+
+/// Whether an observation has a value of its own, not one in its parts alone.
+pub(super) fn has_own_value(resource: &Resource) -> bool {
+    one_value(resource.body()).is_some()
 }
 
 /// Read one observation.
@@ -460,7 +465,9 @@ fn value(resource: &Resource, comments: &mut Vec<String>) -> (String, String, Ve
         return (shown, unit, numbers);
     }
     let parts = resource.list("component");
-    if let Some(pressure) = blood_pressure(parts) {
+    // Of a set of observations the pressure is one part: it must not stand for the whole, nor the others be left out.
+    if let Some(pressure) = blood_pressure(parts).filter(|_| parts.len() == 2 || is_pressure(resource)) {
+        comments.extend(parts.iter().filter(|part| !is_part_of_pressure(part)).filter_map(component));
         return pressure;
     }
     let shown: Vec<String> = parts.iter().filter_map(component).collect();
@@ -470,6 +477,19 @@ fn value(resource: &Resource, comments: &mut Vec<String>) -> (String, String, Ve
     let absent =
         concept(resource, "dataAbsentReason").map(|reason| format!("No value: {}", reason.text.to_lowercase()));
     (absent.unwrap_or_else(|| "No value given".into()), String::new(), Vec::new())
+}
+
+/// Whether an observation is a blood pressure by its code: LOINC 85354-9 and 55284-4, SNOMED CT 75367002; or by its name.
+fn is_pressure(resource: &Resource) -> bool {
+    concept(resource, "code").is_some_and(|code| {
+        ["85354-9", "55284-4", "75367002"].iter().any(|known| code.has(known))
+            || code.folded().contains("blood pressure")
+    })
+}
+
+fn is_part_of_pressure(part: &Value) -> bool {
+    let code = part.get("code").and_then(Concept::of);
+    code.is_some_and(|code| ["8480-6", "271649006", "8462-4", "271650006"].iter().any(|known| code.has(known)))
 }
 
 /// 85354-9: systolic (LOINC 8480-6, SNOMED CT 271649006) over diastolic (8462-4, 271650006).

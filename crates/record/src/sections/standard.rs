@@ -335,7 +335,17 @@ fn is_social(item: &ParsedItem) -> bool {
     in_category(item, &["social-history"])
         || any(
             item,
-            &[" smoking", " tobacco", " alcohol", " housing", " lives ", " carer", " occupation", " employment"],
+            &[
+                " smoking",
+                " tobacco",
+                " alcohol consumption",
+                " alcohol use",
+                " housing",
+                " lives ",
+                " carer",
+                " occupation",
+                " employment",
+            ],
         )
 }
 
@@ -470,10 +480,13 @@ fn observation(item: &ParsedItem, items: &[ParsedItem]) -> Statement {
             format!("{} {} {}", part.title, part.value, crate::unit::shown(&part.unit)).trim_end().to_owned()
         })
         .collect();
-    if results::has_value(&item.resource) {
-        said.fact("Value", Some(value.trim().to_owned()));
-    } else {
+    let alone = results::has_own_value(&item.resource);
+    if !alone && any(item, &[" news", " early warning"]) {
         said.fact("Score", Some("Not given by the source".to_owned()));
+    }
+    // What there is in its parts, or why there is none.
+    if alone || parts.is_empty() {
+        said.fact("Value", Some(value.trim().to_owned()));
     }
     said.fact("Parts", Some(parts.join("; ")));
     said.fact("Range", reading.range);

@@ -181,10 +181,24 @@ async fn a_score_the_source_did_not_give_is_not_given_and_an_old_legal_decision_
     let ended = json!({"resourceType": "Flag", "id": "n3", "status": "active", "subject": of, "category": [{"text": "Legal"}],
         "code": {"text": "Deprivation of liberty authorised"}, "period": {"start": "2023-01-01", "end": "2024-01-01"}});
     let wrong = json!({"resourceType": "RiskAssessment", "id": "n4", "status": "entered-in-error", "subject": of, "code": {"text": "Falls by mistake"}});
-    take(&region.pages.engine, "gp", &[part, news, ended, wrong]).await;
+    let set = json!({"resourceType": "Observation", "id": "n5", "status": "final", "subject": of, "code": {"text": "NEWS2 observations"},
+        "category": [{"coding": [{"code": "vital-signs"}]}], "effectiveDateTime": "2026-01-07", "component": [
+            {"code": {"text": "Respirations"}, "valueQuantity": {"value": 24, "unit": "/min"}},
+            {"code": {"text": "Systolic", "coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 92, "unit": "mmHg"}},
+            {"code": {"text": "Diastolic", "coding": [{"code": "8462-4"}]}, "valueQuantity": {"value": 61, "unit": "mmHg"}},
+            {"code": {"text": "Consciousness"}, "valueString": "New confusion"}]});
+    let rate = json!({"resourceType": "Observation", "id": "n6", "status": "final", "subject": of, "code": {"text": "Respiratory rate"},
+        "category": [{"coding": [{"code": "vital-signs"}]}], "effectiveDateTime": "2026-01-08",
+        "dataAbsentReason": {"text": "Refused by patient"}});
+    take(&region.pages.engine, "gp", &[part, news, ended, wrong, set, rate]).await;
     let gp = region.pages.visitor("gp").await;
     let findings = gp.get(&region.record("/headings/findings")).await.expect(200);
     findings.says("Not given by the source").says("Pulse 131");
+    // No part of a set is left out, and its pressure does not stand for the whole.
+    for part in ["Respirations: 24", "Systolic: 92", "Consciousness: New confusion", "No value: refused by patient"] {
+        findings.says(part);
+    }
+    assert_eq!(findings.text().matches("Not given by the source").count(), 2, "of scores alone: {}", findings.text());
     let legal = gp.get(&region.record("/headings/legal")).await.expect(200).text();
     let over = legal.find("No longer in force").expect("apart");
     assert!(over < legal.find("Deprivation of liberty").expect("shown"), "{legal}");
