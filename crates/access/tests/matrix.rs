@@ -8,7 +8,7 @@ use access::policy::{
 };
 use fhir::ResourceType as T;
 
-const LABELS: [&str; 8] = [
+const LABELS: [&str; 9] = [
     "sexual-health",
     "assisted-conception",
     "gender",
@@ -17,6 +17,7 @@ const LABELS: [&str; 8] = [
     "substance-use",
     "mental-health",
     "restricted",
+    "safeguarding",
 ];
 
 /// What a job may do, as a governance lead would say it.
@@ -218,6 +219,9 @@ fn every_cell_of_the_matrix_is_as_expected() {
                     let ways = match label {
                         "assisted-conception" | "gender" => expected.by_law,
                         "mental-health" => expected.mental,
+                        // As mental health notes: whoever acts on it. The person does not read it.
+                        "safeguarding" if expected.job == "person" => NOBODY,
+                        "safeguarding" => expected.mental,
                         _ => expected.sensitive,
                     };
                     check(Some(label), plain && by(ways));

@@ -75,6 +75,9 @@ struct Label {
     specialty: Vec<String>,
     #[serde(default)]
     clinic: Vec<String>,
+    /// Words by which sources name an alert of this kind, in small letters.
+    #[serde(default)]
+    alert: Vec<String>,
     #[serde(default)]
     silent: bool,
 }
@@ -155,6 +158,10 @@ impl Labels {
                 labels.any_code.insert(code.clone().into_bytes());
                 labels.icd10.entry(code).or_default().0 |= bit;
             }
+            if let Some(word) = label.alert.iter().find(|word| word.trim().len() < 3 || **word != word.to_lowercase()) {
+                let wrong = format!("alert = \"{word}\" is no word of at least 3 small letters");
+                return Err(BadPolicy::new(LABELS, wrong));
+            }
             for clinic in &label.clinic {
                 labels.clinic.entry(clinic.to_ascii_uppercase()).or_default().0 |= bit;
             }
@@ -198,7 +205,8 @@ impl Labels {
     /// What policies look at of an entry. `json`: the resource as stored, compact.
     pub fn class(&self, kind: ResourceType, json: &[u8]) -> Class {
         let plain = Class::plain(kind);
-        if !self.may_be_labelled(json) {
+        let named = kind == ResourceType::Flag && self.labels.iter().any(|label| !label.alert.is_empty());
+        if !named && !self.may_be_labelled(json) {
             return plain;
         }
         let Ok(document) = Document::read(json) else { return plain };
@@ -220,7 +228,30 @@ impl Labels {
             }
         }
         self.codings(root, &mut class.labels);
+        if named {
+            self.alerts(root, &mut class.labels);
+        }
         class
+    }
+
+    /// An alert by its own name and kind: what its source calls it, as words and as codes without a list of their own.
+    fn alerts(&self, flag: Node<'_>, found: &mut LabelSet) {
+        let concepts = flag.get("code").into_iter().chain(flag.list("category"));
+        let mut names = Vec::new();
+        for concept in concepts {
+            names.extend(concept.get("text").and_then(Node::text));
+            for coding in concept.list("coding") {
+                names.extend(
+                    ["display", "code"].into_iter().filter_map(|member| coding.get(member).and_then(Node::text)),
+                );
+            }
+        }
+        for name in names {
+            let name = name.to_lowercase();
+            for (place, label) in self.labels.iter().enumerate() {
+                found.0 |= u32::from(label.alert.iter().any(|word| name.contains(word.as_str()))) << place;
+            }
+        }
     }
 
     /// A quick look: nearly all entries carry none, and are not taken apart.
@@ -307,6 +338,21 @@ mod tests {
         let labels = labels();
         let class = labels.class(kind, json.to_string().as_bytes());
         labels.names(class.labels).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_safeguarding_alert_is_known_by_its_name_or_kind_and_nothing_else_by_words() {
+        for body in [
+            json!({"resourceType": "Flag", "code": {"text": "Adult SAFEGUARDING enquiry"}}),
+            json!({"resourceType": "Flag", "category": [{"coding": [{"display": "Safeguarding"}]}], "code": {"text": "See file"}}),
+            json!({"resourceType": "Flag", "code": {"coding": [{"display": "Subject of child protection plan"}]}}),
+        ] {
+            assert_eq!(names(ResourceType::Flag, body.clone()), ["safeguarding"], "{body}");
+        }
+        assert!(names(ResourceType::Flag, json!({"resourceType": "Flag", "code": {"text": "Falls"}})).is_empty());
+        // A word is not a diagnosis.
+        let condition = json!({"resourceType": "Condition", "code": {"text": "Safeguarding training done"}});
+        assert!(names(ResourceType::Condition, condition).is_empty());
     }
 
     #[test]

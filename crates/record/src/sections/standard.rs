@@ -28,8 +28,8 @@ pub struct Heading {
     pub title: &'static str,
     /// What its entries are called in a sentence: `No … recorded by`.
     pub what: &'static str,
-    /// For a reader of their own record.
-    pub plain: &'static str,
+    /// For a reader of their own record. None: it has no place there, not even an empty one.
+    pub plain: Option<&'static str>,
     /// Where its entries are.
     pub place: Place,
 }
@@ -48,7 +48,7 @@ const fn part(
     kinds: &'static [ResourceType],
     holds: fn(&ParsedItem) -> bool,
 ) -> Heading {
-    Heading { slug, title, what: "entries", plain, place: Place::Section(section, kinds, holds) }
+    Heading { slug, title, what: "entries", plain: Some(plain), place: Place::Section(section, kinds, holds) }
 }
 
 const fn across(
@@ -59,7 +59,7 @@ const fn across(
     kinds: &'static [ResourceType],
     holds: fn(&ParsedItem) -> bool,
 ) -> Heading {
-    Heading { slug, title, what, plain, place: Place::Across(kinds, holds) }
+    Heading { slug, title, what, plain: Some(plain), place: Place::Across(kinds, holds) }
 }
 
 /// In the standard's order.
@@ -166,14 +166,13 @@ pub const ALL: [Heading; 34] = {
             &[Consent, Flag, DocumentReference],
             is_legal,
         ),
-        across(
-            "safeguarding",
-            "Safeguarding",
-            "safeguarding entries",
-            "Keeping people safe",
-            &[Flag, Condition],
-            is_safeguarding,
-        ),
+        Heading {
+            slug: "safeguarding",
+            title: "Safeguarding",
+            what: "safeguarding entries",
+            plain: None,
+            place: Place::Across(&[Flag, Condition], is_safeguarding),
+        },
         across("risks", "Risks", "risks", "Risks", &[RiskAssessment, Flag], is_risk),
         across(
             "formulation",

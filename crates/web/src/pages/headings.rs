@@ -76,7 +76,7 @@ pub async fn all(
     let page = Page { title: title.into(), section: None, audit: "headings".into() };
     frame::open(&state, &who.user, person, page, Vec::new(), move |opened| {
         let entry = |heading: &'static Heading| Entry {
-            title: if own { heading.plain } else { heading.title },
+            title: heading.plain.filter(|_| own).unwrap_or(heading.title),
             href: match heading.place {
                 Place::Section(section, ..) => opened.frame.section(section.slug()),
                 Place::Across(..) => opened.frame.section(&format!("headings/{}", heading.slug)),
@@ -88,7 +88,11 @@ pub async fn all(
             },
             missing: missing(heading, &opened),
         };
-        let (there, empty) = standard::ALL.iter().map(entry).partition(|entry: &Entry| entry.count > 0);
+        let (there, empty) = standard::ALL
+            .iter()
+            .filter(|heading| !own || heading.plain.is_some())
+            .map(entry)
+            .partition(|entry: &Entry| entry.count > 0);
         html(&HeadingsPage { chrome, there, empty, frame: opened.frame })
     })
     .await
@@ -105,7 +109,7 @@ pub async fn one(
     let Place::Across(kinds, _) = heading.place else { return Err(PageError::NotFound) };
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let own = who.user.person == Some(person);
-    let title = if own { heading.plain } else { heading.title };
+    let title = if own { heading.plain.ok_or(PageError::NotFound)? } else { heading.title };
     let page = Page { title: title.into(), section: None, audit: format!("headings {}", heading.slug) };
     let mut wanted: Vec<ResourceType> = kinds.to_vec();
     wanted.extend(BANNER_KINDS);

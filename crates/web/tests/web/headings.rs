@@ -220,3 +220,22 @@ async fn a_person_reads_the_headings_in_plain_words() {
     list.says_not("Problem list").says_not("Investigation results").says_not("Formulation");
     ann.get(&region.record("/headings/social")).await.expect(200).says("Your home and daily life");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn safeguarding_is_for_those_who_act_on_it_and_the_person_reads_neither_it_nor_that_it_is_withheld() {
+    let region = Governed::new().await;
+    let flag = json!({"resourceType": "Flag", "id": "s1", "status": "active", "subject": {"reference": "Patient/p1"},
+        "category": [{"text": "Safeguarding"}], "code": {"text": "Concern about a relative"}});
+    take(&region.pages.engine, "gp", &[flag]).await;
+    let gp = region.pages.visitor("gp").await;
+    gp.get(&region.record("/headings/safeguarding")).await.expect(200).says("Concern about a relative");
+    let id = region.id("gp", "p1", "Flag", "s1");
+    let ann = region.pages.visitor("ann").await;
+    for page in ["", "/alerts", "/headings", "/headings/requirements", "/timeline", "/other", "/pack"] {
+        let page = ann.get(&region.record(page)).await.expect(200);
+        page.says_not("Concern about a relative").says_not("afeguarding");
+    }
+    // No place of its own either, that would be empty for everybody and read as none.
+    ann.get(&region.record("/headings/safeguarding")).await.expect(404);
+    ann.get(&region.record(&format!("/item/Flag/{id}"))).await.expect(404);
+}
