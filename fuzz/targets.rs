@@ -26,7 +26,7 @@ pub fn hl7_message(data: &[u8]) {
     let parsed = hl7v2::parse(data);
     assert!(parsed.notes.len() <= 65, "{} notes", parsed.notes.len());
     let answer = hl7v2::ack::Answer {
-        code: hl7v2::ack::Code::ApplicationAccept,
+        code: hl7v2::ack::Code::AA,
         control_id: "1",
         now: "20260301120000",
         text: "",

@@ -33,7 +33,7 @@ fn left(folder: &Path) -> std::io::Result<u64> {
 
 fn hold(engine: &Engine, left: u64, kept: u64) {
     let journal = engine.journal();
-    let next = after(journal.held(), left, kept, Timestamp::now());
+    let next = after(journal.held(), left, kept, crate::edge::now());
     match (journal.held(), next) {
         (None, Some(_)) => tracing::error!(
             left_mb = left / 1_000_000,

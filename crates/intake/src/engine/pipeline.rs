@@ -33,6 +33,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    #[expect(clippy::disallowed_methods, reason = "when it happened; nothing that is stored follows from it")]
     fn of(error: &StoreError) -> Self {
         Fault { why: error.to_string(), since: Timestamp::now() }
     }
