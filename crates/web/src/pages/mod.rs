@@ -300,7 +300,10 @@ impl Chrome {
             links.push(("/teams", words, self.here == Here::Teams));
             links.push(("/requests", "Requests".into(), self.here == Here::Requests));
         }
-        links.push(("/status", "Status".into(), self.here == Here::Status));
+        // How feeds and the journal stand says nothing to the public: their record's own pages tell how fresh it is.
+        if !self.desks.own {
+            links.push(("/status", "Status".into(), self.here == Here::Status));
+        }
         links
     }
 

@@ -37,7 +37,7 @@ struct PackPage {
 
 impl PackPage {
     fn missing(&self, what: &Explanation) -> Option<String> {
-        lacking(what)
+        lacking(what, self.frame.voice)
     }
 
     fn on_paper<'a>(&self, lines: &'a [Line]) -> (&'a [Line], usize) {
