@@ -325,9 +325,15 @@ mod tests {
         let held = [Withheld { source: None, kinds: vec![], why: Some(sealed.into()) }];
         let told = |state: &SourceState, held: &[Withheld]| {
             let one = explain(SectionKind::Medicines, std::slice::from_ref(state), &[], held);
-            (one.told(Voice::Person), one.per_source[0].1.told(Voice::Person, now), one.told(Voice::Staff), one.headline)
+            (
+                one.told(Voice::Person),
+                one.per_source[0].1.told(Voice::Person, now),
+                one.told(Voice::Staff),
+                one.headline,
+            )
         };
-        let all = [told(&practice, &[]), told(&down, &[]), told(&stranger, &[]), told(&loading, &[]), told(&practice, &held)];
+        let all =
+            [told(&practice, &[]), told(&down, &[]), told(&stranger, &[]), told(&loading, &[]), told(&practice, &held)];
         assert_eq!(all[0].0, "Mill Lane Surgery has no medicines on your record.");
         assert_eq!(all[1].1, "we have not been able to reach it since 10:42", "and no words of the machine's");
         assert!(all[4].0.contains("You can ask") && !all[4].1.contains("sealed"), "{:?}", all[4]);

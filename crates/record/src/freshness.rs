@@ -152,7 +152,8 @@ fn plain(one: &Freshness, state: &SourceState, now: Timestamp) -> (String, Strin
         let why = "because that would tell which it is";
         return ("not shown".into(), format!("{name}: when it last sent something is not shown, {why}."));
     }
-    let since = |at: Option<Timestamp>| at.map(|at| format!(" since {}", when::time_or_date(at, now))).unwrap_or_default();
+    let since =
+        |at: Option<Timestamp>| at.map(|at| format!(" since {}", when::time_or_date(at, now))).unwrap_or_default();
     let last = one.heard_at.map(|at| when::time_or_date(at, now)).unwrap_or_default();
     let missing = "Its newest entries may be missing.";
     match one.verdict {
@@ -175,14 +176,9 @@ fn plain(one: &Freshness, state: &SourceState, now: Timestamp) -> (String, Strin
                 Connection::NotAnswering { since: at, .. } => since(Some(*at)),
                 _ => String::new(),
             };
-            (
-                format!("cannot be reached{at}"),
-                format!("We have not been able to reach {name}{at}. {missing}"),
-            )
+            (format!("cannot be reached{at}"), format!("We have not been able to reach {name}{at}. {missing}"))
         }
-        Verdict::NotConnected => {
-            ("not part of this record".into(), format!("{name} is not part of this record yet."))
-        }
+        Verdict::NotConnected => ("not part of this record".into(), format!("{name} is not part of this record yet.")),
     }
 }
 

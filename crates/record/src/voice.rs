@@ -40,6 +40,15 @@ impl Voice {
         }
     }
 
+    /// A title that may begin with words of ours, and go on in a source's.
+    pub fn led<'a>(self, title: &'a str) -> Cow<'a, str> {
+        let apart = |rest: &str| rest.chars().next().is_none_or(|next| matches!(next, ':' | ',' | ' '));
+        let of = |(ours, plain): &(&str, &str)| {
+            title.strip_prefix(ours).filter(|rest| apart(rest)).map(|rest| Cow::Owned(format!("{plain}{rest}")))
+        };
+        self.is_person().then(|| words::LEADS.iter().find_map(of)).flatten().unwrap_or(Cow::Borrowed(title))
+    }
+
     /// A sentence that was put together of our words and a source's: our phrases in it, as this voice says them.
     pub fn composed<'a>(self, sentence: &'a str) -> Cow<'a, str> {
         let mut said = Cow::Borrowed(sentence);
@@ -91,5 +100,8 @@ mod tests {
         assert!(plain.starts_with("Penicillin: one service ruled it out, another lists it. "), "{plain}");
         assert!(plain.ends_with("Mill Lane: Source of the Nile fever."), "{plain}");
         assert_eq!(Voice::Staff.composed(sentence), sentence);
+        assert_eq!(Voice::Person.led("Outpatient visit, Riverside"), "Hospital appointment, Riverside");
+        assert_eq!(Voice::Person.led("Admissions office call"), "Admissions office call");
+        assert_eq!(Voice::Staff.led("Outpatient visit"), "Outpatient visit");
     }
 }

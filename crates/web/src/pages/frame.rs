@@ -16,9 +16,10 @@ use record::{
     explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness_told},
     sections::{
-        Line, SectionKind, Statement, Tone,
+        Fact, Line, SectionKind, Statement, Tone,
         allergies::Area,
         documents::Letter,
+        events::spaced,
         medicines,
         plans::{NATIONAL, Plan, Standing},
         results::{Course, Reading, Report},
@@ -583,6 +584,30 @@ impl Frame {
     /// A sentence of ours that holds a source's words.
     pub fn composed(&self, sentence: &str) -> String {
         self.voice.composed(sentence).into_owned()
+    }
+
+    /// The title of an entry: a source's words, but for what is called by its kind because its source did not name it.
+    pub fn named(&self, origin: &Origin, title: &str) -> String {
+        if title == spaced(origin.kind.as_str()) {
+            return self.says(title).to_owned();
+        }
+        match origin.kind {
+            ResourceType::Encounter => self.voice.led(title).into_owned(),
+            _ => title.to_owned(),
+        }
+    }
+
+    /// What stands after a label: ours where it is one of our kinds and statuses, else a source's.
+    pub fn fact(&self, fact: &Fact) -> String {
+        match fact.label {
+            "Kind" | "Status" | "Score" | "Where it stands" | "Part in it" => self.says(&fact.text).to_owned(),
+            _ => fact.text.clone(),
+        }
+    }
+
+    /// What stands across an entry that no longer counts.
+    pub fn stamp(&self, stamp: &str) -> String {
+        self.voice.led(stamp).into_owned()
     }
 
     /// What the national terms on a line mean, for a person who reads it.

@@ -57,7 +57,9 @@ pub(super) fn lacking(what: &Explanation, voice: Voice) -> Option<String> {
         let mut parts = Vec::new();
         parts.extend((!down.is_empty()).then(|| format!("We cannot reach {} now.", and(&down))));
         parts.extend((!held.is_empty()).then(|| format!("Some from {} may not be shown to you.", and(&held))));
-        parts.extend((!loading.is_empty()).then(|| format!("Older entries from {} are still coming in.", and(&loading))));
+        parts.extend(
+            (!loading.is_empty()).then(|| format!("Older entries from {} are still coming in.", and(&loading))),
+        );
         return (!parts.is_empty()).then(|| format!("There may be more. {}", parts.join(" ")));
     }
     let mut parts = Vec::new();

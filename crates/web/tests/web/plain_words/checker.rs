@@ -4,17 +4,80 @@
 /// Words of staff's that a member of the public need not know (NHS digital service manual, A to Z of NHS health writing). A
 /// word stands for its plural too.
 pub const STAFF_WORDS: &[&str] = &[
-    "abnormal", "active in", "adverse", "audit", "authorised", "bundle", "caseload", "clinical", "consultation",
-    "contingency", "cumulative", "data steward", "demographics", "discharged", "dispensed", "encounter", "entered in error",
-    "error desk", "feed", "fhir", "flagged", "formulation", "freshness", "as fresh as", "glass", "hl7", "identifier", "in force",
-    "inactive", "intolerances", "journal", "last spoke", "linked", "merged", "mitigation", "morbidity", "not answering",
-    "not connected", "observation", "onset", "outpatient", "patient", "payload", "practitioner", "preliminary", "problem list",
-    "procedure", "prognosis", "prsb", "questionnaire", "reconciled", "reconciliation", "refuted", "remission", "restricted",
-    "revoked", "source", "specimen", "statuses", "steward", "sealed", "superseded", "supersede", "supersedes", "the person",
-    "this person", "their own words", "unconfirmed", "verification", "vital signs", "withheld",
+    "abnormal",
+    "active in",
+    "adverse",
+    "audit",
+    "authorised",
+    "bundle",
+    "caseload",
+    "clinical",
+    "consultation",
+    "contingency",
+    "cumulative",
+    "data steward",
+    "demographics",
+    "discharged",
+    "dispensed",
+    "encounter",
+    "entered in error",
+    "error desk",
+    "feed",
+    "fhir",
+    "flagged",
+    "formulation",
+    "freshness",
+    "as fresh as",
+    "glass",
+    "hl7",
+    "identifier",
+    "in force",
+    "inactive",
+    "intolerances",
+    "journal",
+    "last spoke",
+    "linked",
+    "merged",
+    "mitigation",
+    "morbidity",
+    "not answering",
+    "not connected",
+    "observation",
+    "onset",
+    "outpatient",
+    "patient",
+    "payload",
+    "practitioner",
+    "preliminary",
+    "problem list",
+    "procedure",
+    "prognosis",
+    "prsb",
+    "questionnaire",
+    "reconciled",
+    "reconciliation",
+    "refuted",
+    "remission",
+    "restricted",
+    "revoked",
+    "source",
+    "specimen",
+    "statuses",
+    "steward",
+    "sealed",
+    "superseded",
+    "supersede",
+    "supersedes",
+    "the person",
+    "this person",
+    "their own words",
+    "unconfirmed",
+    "verification",
+    "vital signs",
+    "withheld",
 ];
 /// Some that a sentence may hold in another sense, but not in this.
-pub const ALSO: &[&str] = &["withdrawn", "withdraw", "none recorded", "not shared: ", "your role"];
+pub const ALSO: &[&str] = &["withdrawn", "withdraw", "none recorded", "your role", "not shared by"];
 
 /// A piece of what is read: a paragraph, a title, a label, a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +147,7 @@ fn plain(text: &str) -> String {
 pub fn staff_words(text: &str) -> Vec<&'static str> {
     let spaced: String = text.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     let words = format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "));
-    let stands = |word: &&&str| {
-        let word = word.trim_end_matches(": ");
-        words.contains(&format!(" {word} ")) || words.contains(&format!(" {word}s "))
-    };
+    let stands = |word: &&&str| words.contains(&format!(" {word} ")) || words.contains(&format!(" {word}s "));
     STAFF_WORDS.iter().chain(ALSO).filter(stands).copied().collect()
 }
 
