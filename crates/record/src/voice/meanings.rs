@@ -56,7 +56,8 @@ const MEANINGS: &[(&[&str], Meaning)] = &[
         &["deprivation of liberty", "dols"],
         Meaning {
             term: "Deprivation of liberty",
-            sentence: "This is a legal check that care which limits somebody’s freedom is in their best interests.",
+            sentence: "Deprivation of liberty safeguards are a legal check: care that limits somebody’s freedom must be in their best \
+                interests.",
         },
     ),
     (

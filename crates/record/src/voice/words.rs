@@ -95,6 +95,8 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("Vital signs and measurements", "Measurements"),
     ("Laboratory", "Laboratory tests"),
     ("No longer in force", "Over now"),
+    ("Not confirmed for over a year", "Not mentioned for over a year"),
+    ("Specimen", "Samples"),
     // Labels before a detail.
     ("Onset", "Started"),
     ("Onset at age", "Started at age"),
@@ -106,7 +108,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("Site", "Where on the body"),
     ("Batch", "Batch number"),
     ("Dispensed", "Handed over by a pharmacy"),
-    ("Authorised", "Allowed to be prescribed"),
+    ("Authorised", "Approved"),
     ("Band", "What that means"),
     ("Parts", "Made up of"),
     ("Formerly", "Before"),
@@ -264,7 +266,6 @@ pub(super) const WORDS: &[(&str, &str)] = &[
         "it is sensitive. You can ask the service about it",
     ),
     ("protected by law", "the law protects it. You can ask the service about it"),
-    ("mental health notes", "it is in mental health notes. You can ask the service about them"),
     ("the person objects to sharing it", "you asked that it is not shared"),
     ("Withheld from you, or no longer there", "Not shown to you, or no longer there"),
     (
@@ -396,7 +397,6 @@ pub(super) const WORDS: &[(&str, &str)] = &[
         "What a person wishes for their care in times to come, should they not be able to say so then.",
         "What you wish for your care in times to come, if you cannot say so then.",
     ),
-    ("Specimen", "Sample"),
     ("Issued", "Sent"),
     ("the person themselves", "you"),
     ("The person themselves", "You"),

@@ -11,12 +11,12 @@ use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
-    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError, Stretch, Unread, WithVersions,
+    Filter, Item, Origin, ParsedItem, Records, SourceInfo, SourceKind, StoreError, Stretch, Unread, WithVersions,
     banner::{Banner, banner},
     explain::{Explanation, Withheld, explain},
     freshness::{Freshness, SourceState, Verdict, freshness_told},
     sections::{
-        Fact, Line, SectionKind, Statement, Tone,
+        Fact, Line, Mark, SectionKind, Statement, Tone,
         allergies::Area,
         documents::Letter,
         events::spaced,
@@ -136,7 +136,7 @@ const BANNER_ALLERGIES_MAX: usize = 4;
 /// Which page of a record is opened.
 #[derive(Clone)]
 pub struct Page {
-    /// Its heading.
+    /// Its heading, in words of ours.
     pub title: String,
     /// The section it belongs to, for the menu.
     pub section: Option<SectionKind>,
@@ -148,12 +148,6 @@ impl Page {
     /// The page of a section.
     pub fn of(section: SectionKind) -> Self {
         Page { title: section.title().to_owned(), section: Some(section), audit: section.slug().to_owned() }
-    }
-
-    /// The heading, as a voice says it: a section's is ours, and a test's or a letter's is its source's.
-    fn title_in(&self, voice: Voice) -> String {
-        let ours = self.section.is_none_or(|section| self.title == section.title());
-        if ours { voice.says(&self.title).to_owned() } else { self.title.clone() }
     }
 
     /// A page below a section's.
@@ -290,7 +284,7 @@ pub fn opened(
     let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &withheld);
     let banner = banner(&items, &missing, now);
     let frame = Frame {
-        title: page.title_in(voice),
+        title: voice.says(&page.title).to_owned(),
         person: permit.person(),
         allergy: allergy_box(&banner.allergies, voice),
         banner,
@@ -619,6 +613,27 @@ impl Frame {
     pub fn plan_meanings(&self, plan: &Plan) -> Vec<Meaning> {
         let inside = plan.parts.iter().flat_map(|part| std::iter::once(&part.heading).chain(&part.lines));
         self.voice.meanings(std::iter::once(&plan.title).chain(inside).map(String::as_str))
+    }
+
+    /// What is said of a value by its flag. Not every range is a laboratory's: a blood pressure has one too.
+    pub fn flag(&self, flag: &Mark, origin: &Origin) -> String {
+        self.ranged(self.says(&flag.text), origin)
+    }
+
+    /// What is said of a value that lies inside its range.
+    pub fn flag_inside(&self, origin: &Origin) -> String {
+        self.ranged("Inside the range the laboratory gave", origin)
+    }
+
+    fn ranged(&self, words: &str, origin: &Origin) -> String {
+        match origin.source.kind {
+            SourceKind::Laboratory => words.to_owned(),
+            _ if !self.own => words.to_owned(),
+            _ => words
+                .replace("the range the laboratory gave", "the range given with it")
+                .replace("the laboratory’s range", "the range given with it")
+                .replace("by the laboratory", "by whoever measured it"),
+        }
     }
 
     /// Whether a person is told that a value lies inside its range: staff see that nothing is marked.

@@ -198,7 +198,8 @@ async fn a_person_is_told_whom_to_ask_and_what_a_range_and_a_national_term_mean(
     assert!(first.body.contains("call 999") && first.body.contains("111"), "{}", first.text());
     assert!(first.body.contains("Only that service can put it right"), "whom to ask about a wrong entry");
     let results = ann.get(&region.record("/results")).await.expect(200);
-    results.says("High: above the range the laboratory gave").says("Inside the range the laboratory gave");
+    // These came from the practice: no laboratory gave their range.
+    results.says("High: above the range given with it").says("Inside the range given with it");
     results.says("ask whoever arranged the test, or your GP practice");
     ann.get(&region.record("/plans")).await.expect(200).says("It is about CPR only, and all other care goes on.");
     ann.get(&region.record("/headings/findings")).await.expect(200).says("NEWS2 is a score made from simple checks");

@@ -284,7 +284,7 @@ async fn the_person_says_what_matters_in_their_own_words_over_what_a_source_had(
     let ann = region.pages.visitor("ann").await;
     let path = region.record("/write/about-me");
     let page = ann.get(&path).await.expect(200);
-    page.says("In force:");
+    page.says("In use now:");
     assert!(page.body.contains("My old dog</textarea>"), "it begins from what the practice has");
     sign(&region, &ann, "about-me", &[("a.most-important", "My new dog"), ("a.words", "own")]).await;
     let gp = region.pages.visitor("gp").await;
