@@ -145,7 +145,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("Active", "Current"),
     ("Inactive", "Over now"),
     ("Resolved", "Over"),
-    ("Refuted", "Ruled out"),
+    ("Refuted", "Looked into and ruled out"),
     ("Unconfirmed", "Not certain"),
     ("Provisional", "Not certain yet"),
     ("Differential", "One of several things it might be"),
