@@ -33,7 +33,7 @@ impl Voice {
     }
 
     /// Words of ours, as this voice says them. Staff's stay as they are; so do words that are plain already.
-    pub fn says<'a>(self, words: &'a str) -> &'a str {
+    pub fn says(self, words: &str) -> &str {
         match self {
             Voice::Staff => words,
             Voice::Person => PLAIN.get(words).copied().unwrap_or(words),

@@ -77,11 +77,7 @@ impl Voice {
         }
         let words: Vec<String> = words.into_iter().map(apart).collect();
         let stands = |term: &&str| words.iter().any(|words| words.contains(&format!(" {term} ")));
-        MEANINGS
-            .iter()
-            .filter(|(terms, _)| terms.iter().any(|term| stands(&term)))
-            .map(|(_, meaning)| *meaning)
-            .collect()
+        MEANINGS.iter().filter(|(terms, _)| terms.iter().any(stands)).map(|(_, meaning)| *meaning).collect()
     }
 }
 
