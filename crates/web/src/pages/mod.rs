@@ -247,18 +247,30 @@ pub enum Here {
 
 /// What every page says while a part of Skein does not do its work, for a record that looks complete and is not must not be read
 /// as one that is.
-fn behind(site: &Site) -> Option<String> {
+fn behind(site: &Site, own: bool) -> Option<String> {
     let engine = site.engine.as_ref()?;
     let now = site.now();
     let ask = "For anything newer, ask the hospital, practice or service itself.";
+    // A person is told that it is so and whom to ask; what has stopped says nothing to them.
+    let plain = |since: &str| {
+        format!(
+            "Nothing new has come into your record since {since}. For anything newer, ask your practice or hospital."
+        )
+    };
     if let Some(since) = engine.fault_since() {
         let since = record::when::time_or_date(since, now);
+        if own {
+            return Some(plain(&since));
+        }
         return Some(format!(
             "Nothing new has been added to records since {since}: a part of Skein has stopped. {ask}"
         ));
     }
     let held = engine.journal().held()?;
     let since = record::when::time_or_date(held.since, now);
+    if own {
+        return Some(plain(&since));
+    }
     Some(format!(
         "Nothing new is taken from hospitals, practices and services since {since}: this region’s disk is nearly full. They keep it and send it again. {ask}"
     ))
@@ -276,7 +288,7 @@ impl Chrome {
             roles: who.roles,
             here,
             passed_on: if desks.teams { passed_on(site, &who.user) } else { 0 },
-            behind: behind(site),
+            behind: behind(site, desks.own),
             desks,
         }
     }
@@ -325,7 +337,10 @@ impl Chrome {
             links.push(("/teams", words, self.here == Here::Teams));
             links.push(("/requests", "Requests".into(), self.here == Here::Requests));
         }
-        links.push(("/status", "Status".into(), self.here == Here::Status));
+        // How feeds and the journal stand says nothing to the public: their record's own pages tell how fresh it is.
+        if !self.desks.own {
+            links.push(("/status", "Status".into(), self.here == Here::Status));
+        }
         links
     }
 

@@ -25,6 +25,7 @@ mod moved_visits;
 mod own_objections;
 mod pages;
 mod pix;
+mod plain_words;
 mod plans;
 mod requests;
 mod sensitive_clinics;
