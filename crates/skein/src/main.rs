@@ -18,6 +18,7 @@ mod outward;
 mod pix;
 mod policies;
 mod region;
+mod room;
 mod say;
 mod serve;
 mod sign_in;

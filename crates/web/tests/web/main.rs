@@ -5,6 +5,7 @@ mod cards;
 mod connections;
 mod demographics;
 mod ehr_launch;
+mod feeds;
 mod fhir_reading;
 mod fhir_writing;
 mod finding;
