@@ -1,5 +1,6 @@
 //! The command line: what may be said, and the help that teaches it.
 
+pub mod backup;
 pub mod identity;
 pub mod proof;
 
@@ -48,6 +49,10 @@ pub enum Command {
     Verify(Verify),
     /// Throw the derived state away and make it again from the journal
     Rebuild(Rebuild),
+    /// Ship what came to the region's backup; check a backup; make the key that opens one
+    Backup(backup::Backup),
+    /// Make a region again out of its backup, as it is there or as it was at a moment
+    Restore(backup::Restore),
     /// The error desk: messages that could not be processed
     Errors(Errors),
     /// Policies: check, try, rehearse, print as a table

@@ -1,5 +1,6 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
+pub mod backup;
 pub mod feed;
 pub mod http;
 pub mod metrics;
@@ -28,6 +29,8 @@ pub struct Config {
     pub http: http::Http,
     /// Where a monitor reads.
     pub metrics: Option<metrics::Metrics>,
+    /// Where the truth is shipped while the region runs.
+    pub backup: Option<backup::Backup>,
     /// How to log.
     #[serde(default)]
     pub log: Log,
@@ -75,6 +78,9 @@ pub struct Config {
     /// Hospitals whose own lists of inpatients are compared with what is known here.
     #[serde(default, rename = "census")]
     pub censuses: Vec<outward::Census>,
+    /// The files that source profiles were read from.
+    #[serde(skip)]
+    pub source_files: Vec<PathBuf>,
     /// Where in the file things stand, for what is said about them.
     #[serde(skip)]
     pub lines: sign_in::Lines,
@@ -238,6 +244,7 @@ impl Config {
             let text = read_text(&path)?;
             config.sources.push(parse(&path, &text)?);
             config.source_texts.push(text);
+            config.source_files.push(path);
         }
         config.check().map_err(|text| Failure::asked(format!("{}: {text}", file.display())))?;
         Ok(config)
@@ -326,6 +333,7 @@ impl Config {
             }
         }
         outward::check(self, &sources, &mut ids)?;
+        backup::check(self)?;
         sign_in::check(self)
     }
 }

@@ -71,6 +71,12 @@ pub fn server(config: &Config) -> Outcome<Option<Server>> {
 
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
+    if backup::unfinished(&config.data()) {
+        return Err(Failure::asked(format!(
+            "a restore into {} was begun and not finished: run the same skein restore again, which goes on with it",
+            config.data().display()
+        )));
+    }
     Ok(Folder::hold_with(&config.data(), server(config)?)?)
 }
 
