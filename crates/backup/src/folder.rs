@@ -105,7 +105,7 @@ impl BackupFolder {
         }
         let mut found = Vec::new();
         for name in names(&folder)? {
-            if !name.ends_with(".seg") {
+            if name.starts_with('.') || !name.ends_with(".seg") {
                 continue;
             }
             let path = folder.join(name);

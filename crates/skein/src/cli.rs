@@ -63,7 +63,7 @@ pub enum Command {
     Identity(identity::Identity),
     /// Make the hash of a password or an access token for the configuration file
     Hash(Hash),
-    /// Measure this machine: intake, drain, load, open, page, identity, gate, disk, memory
+    /// Measure this machine: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory
     Bench(Bench),
     /// Break a region of its own again and again while senders keep it busy, and look for what was acknowledged
     Torture(Torture),
@@ -436,7 +436,8 @@ Examples:
   skein bench identity --people 1400000 --load --json
                                        how long a region of so many people takes to start
 
-Names: intake, drain, load, open, page, identity, gate, disk, memory. Use a release build on an idle machine; docs/benchmarks.md has \
+Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory. Use a release build on an idle machine; \
+docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
     /// Which measurements [default: all]

@@ -63,7 +63,8 @@ impl NewSegment {
             out.write_all(BEGIN)?;
             zstd::Encoder::new(encryptor.wrap_output(out)?, LEVEL)
         };
-        let out = open().map_err(target(&temporary))?;
+        // Told of the folder and not of the file, whose name is another each time it is tried.
+        let out = open().map_err(target(folder))?;
         let folder = folder.to_owned();
         let mut new = NewSegment { folder, temporary, out: Some(out), buffer: Vec::new(), about };
         let inside = serde_json::to_vec(&inside).map_err(|error| BackupError::damaged(&new.temporary, error))?;
@@ -89,7 +90,7 @@ impl NewSegment {
     /// Write out what is in the buffer.
     fn write(&mut self) -> Result<(), BackupError> {
         let Some(out) = &mut self.out else { return Ok(()) };
-        out.write_all(&self.buffer).map_err(target(&self.temporary))?;
+        out.write_all(&self.buffer).map_err(target(&self.folder))?;
         self.about.plain += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
@@ -139,7 +140,7 @@ impl NewSegment {
             sync_folder(&self.folder)?;
             Ok(bytes)
         };
-        let bytes = close().map_err(target(&path))?;
+        let bytes = close().map_err(target(&self.folder))?;
         Ok((path, bytes))
     }
 }
