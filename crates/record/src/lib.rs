@@ -9,6 +9,7 @@ pub mod compare;
 pub mod desk;
 mod drafts;
 pub mod explain;
+pub mod first;
 pub mod freshness;
 pub mod glance;
 mod item;

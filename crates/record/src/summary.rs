@@ -3,8 +3,9 @@
 
 use crate::{
     explain::{Explanation, Withheld, explain},
+    first::{Across, across},
     freshness::SourceState,
-    item::{Origin, ParsedItem},
+    item::{Origin, ParsedItem, of},
     sections::{
         Line, SectionKind,
         contacts::{Contact, people},
@@ -14,11 +15,12 @@ use crate::{
         plans::{Plans, plans},
         problems::{self, problems},
         results::{self, Reading, courses},
-        visits,
+        standard, visits,
     },
     timeline,
     when::When,
 };
+use fhir::ResourceType;
 use jiff::{SignedDuration, Timestamp};
 
 /// The first screen.
@@ -26,6 +28,8 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Summary {
     /// Alerts that apply now.
     pub alerts: Vec<Line>,
+    /// What must be done otherwise for this person: reasonable adjustments and other individual requirements.
+    pub adjustments: Vec<Line>,
     /// Stays that have not ended.
     pub here_now: Vec<Line>,
     /// Plans in force.
@@ -56,6 +60,8 @@ pub struct Summary {
     pub recent: Vec<Happening>,
     /// Contradictions between sources, from all sections.
     pub conflicts: Vec<String>,
+    /// What the headings that cut across sections give.
+    pub across: Across,
 }
 
 /// The head of a section.
@@ -127,8 +133,16 @@ pub fn summary(items: &[ParsedItem], states: &[SourceState], withheld: &[Withhel
         medicines.conflicts.clone(),
     ]
     .concat();
+    let required = |line: &Line| {
+        let mut flags = of(items, ResourceType::Flag).filter(|item| standard::is_requirement(item));
+        flags.any(|flag| line.statements().any(|statement| statement.origin.id == flag.id))
+    };
+    let (adjustments, alerts) = alerts.group(events::ALERTS_NOW).iter().cloned().partition(required);
+    let across = across(items, &all, states, withheld, now);
     Summary {
-        alerts: alerts.group(events::ALERTS_NOW).to_vec(),
+        alerts,
+        adjustments,
+        across,
         here_now,
         plans: plans(items, now),
         problems: part(problems.group(problems::CURRENT).to_vec(), PROBLEMS_MAX, missing(SectionKind::Problems)),

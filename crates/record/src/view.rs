@@ -26,6 +26,12 @@ pub enum Card {
     Kin,
     /// Professionals and teams involved.
     Involved,
+    /// The newest checks and scores: vital signs, NEWS2, frailty.
+    Checks,
+    /// How the person lives, and the services they have.
+    Social,
+    /// Legal information, safeguarding and risks.
+    Legal,
 }
 
 /// For whom the first screen is put in order.
@@ -115,33 +121,59 @@ impl View {
         }
     }
 
+    /// Whether this profession must be told when there is nothing for a card that others see only when it has something.
+    pub const fn expects(self, card: Card) -> bool {
+        match card {
+            Checks => matches!(self, View::Ward | View::Emergency | View::Community),
+            Social => matches!(self, View::SocialCare | View::Community),
+            Legal => matches!(self, View::SocialCare | View::MentalHealth),
+            _ => false,
+        }
+    }
+
     /// The cards, column by column; on a narrow screen one column after the other. Every view has every card.
     pub const fn columns(self) -> [&'static [Card]; 3] {
         match self {
-            View::Gp => {
-                [&[Problems, Plans, AboutMe, Kin], &[Medicines, Allergies, Results], &[Letters, Coming, Involved]]
-            }
-            View::Ward => {
-                [&[Allergies, Medicines, AboutMe], &[Problems, Results, Plans], &[Kin, Involved, Letters, Coming]]
-            }
-            View::Community => {
-                [&[Plans, AboutMe, Kin, Involved], &[Problems, Medicines, Allergies], &[Coming, Letters, Results]]
-            }
-            View::MentalHealth => {
-                [&[Plans, AboutMe, Involved, Kin], &[Medicines, Problems, Allergies], &[Coming, Letters, Results]]
-            }
-            View::Emergency => {
-                [&[Plans, Problems], &[Medicines, Allergies], &[Kin, AboutMe, Involved, Results, Letters, Coming]]
-            }
-            View::Pharmacist => {
-                [&[Medicines, Allergies], &[Results, Problems, Letters], &[Involved, Coming, Plans, AboutMe, Kin]]
-            }
-            View::SocialCare => {
-                [&[Kin, Involved, AboutMe], &[Plans, Coming], &[Problems, Allergies, Medicines, Letters, Results]]
-            }
-            View::Person => {
-                [&[Coming, Letters, AboutMe], &[Medicines, Allergies, Problems], &[Results, Plans, Involved, Kin]]
-            }
+            View::Gp => [
+                &[Problems, Plans, AboutMe, Kin],
+                &[Medicines, Allergies, Results, Checks],
+                &[Letters, Coming, Involved, Legal, Social],
+            ],
+            View::Ward => [
+                &[Allergies, Medicines, AboutMe],
+                &[Checks, Problems, Results, Plans],
+                &[Kin, Involved, Legal, Social, Letters, Coming],
+            ],
+            View::Community => [
+                &[Plans, AboutMe, Kin, Involved],
+                &[Problems, Medicines, Allergies, Checks],
+                &[Coming, Social, Legal, Letters, Results],
+            ],
+            View::MentalHealth => [
+                &[Plans, AboutMe, Legal, Involved, Kin],
+                &[Medicines, Problems, Allergies],
+                &[Coming, Social, Letters, Checks, Results],
+            ],
+            View::Emergency => [
+                &[Plans, Problems],
+                &[Medicines, Allergies, Checks],
+                &[Kin, AboutMe, Legal, Involved, Social, Results, Letters, Coming],
+            ],
+            View::Pharmacist => [
+                &[Medicines, Allergies],
+                &[Results, Checks, Problems, Letters],
+                &[Involved, Coming, Plans, AboutMe, Kin, Social, Legal],
+            ],
+            View::SocialCare => [
+                &[Kin, Involved, AboutMe, Social],
+                &[Legal, Plans, Coming],
+                &[Problems, Allergies, Medicines, Checks, Letters, Results],
+            ],
+            View::Person => [
+                &[Coming, Letters, AboutMe],
+                &[Medicines, Allergies, Problems],
+                &[Results, Checks, Plans, Involved, Kin, Social, Legal],
+            ],
         }
     }
 }
@@ -156,7 +188,7 @@ mod tests {
         for view in View::ALL {
             let cards: Vec<Card> = view.columns().into_iter().flatten().copied().collect();
             let once: HashSet<Card> = cards.iter().copied().collect();
-            assert_eq!((cards.len(), once.len()), (10, 10), "{}", view.slug());
+            assert_eq!((cards.len(), once.len()), (13, 13), "{}", view.slug());
             assert_eq!(View::from_slug(view.slug()), Some(view));
         }
     }

@@ -68,6 +68,7 @@ fn head(out: &mut String, source: &Source) {
             "Flag",
             "QuestionnaireResponse",
             "ServiceRequest",
+            "FamilyMemberHistory",
         ],
         Kind::Community => &[
             "Patient",

@@ -301,15 +301,51 @@ fn is_additional(item: &ParsedItem) -> bool {
 }
 
 /// Reasonable adjustments: the NHS flag's category, and what sources call so.
-fn is_requirement(item: &ParsedItem) -> bool {
+pub(crate) fn is_requirement(item: &ParsedItem) -> bool {
     any(
         item,
         &[" reasonable adjustment", " adjustment", " requirement", " communication need", " interpreter", " nrac"],
     ) && (item.kind() == ResourceType::Flag || any(item, &[" adjustment", " requirement", " communication need"]))
 }
 
+/// Codes of what is measured at a bedside: LOINC's of FHIR's vital signs profile, and SNOMED CT's of the same. A hospital's HL7 v2
+/// results name no category, so the code is all that tells them from a laboratory's.
+const VITAL_SIGNS: [&str; 30] = [
+    "85353-1",
+    "9279-1",
+    "8867-4",
+    "2708-6",
+    "59408-5",
+    "8310-5",
+    "8302-2",
+    "9843-4",
+    "29463-7",
+    "39156-5",
+    "85354-9",
+    "8480-6",
+    "8462-4",
+    "8478-0",
+    "75367002",
+    "271649006",
+    "271650006",
+    "364075005",
+    "86290005",
+    "386725007",
+    "276885007",
+    "431314004",
+    "103228002",
+    "27113001",
+    "50373000",
+    "60621009",
+    "248333004",
+    "78564009",
+    "1104051000000101",
+    "1104441000000107",
+];
+
 fn is_finding(item: &ParsedItem) -> bool {
     in_category(item, &["vital-signs", "exam"])
+        || concept(&item.resource, "code").is_some_and(|code| VITAL_SIGNS.iter().any(|sign| code.has(sign)))
         || any(item, &[" news2", " news score", " early warning score", " acvpu"])
 }
 
@@ -421,7 +457,7 @@ pub fn count(heading: &Heading, items: &[ParsedItem], now: Timestamp) -> usize {
 }
 
 /// Whether the source says that it ended: an old decision must not read as one that holds (hazard: old plan acted on).
-fn is_over(item: &ParsedItem, now: Timestamp) -> bool {
+pub(crate) fn is_over(item: &ParsedItem, now: Timestamp) -> bool {
     let ended = matches!(
         (item.kind(), item.status()),
         (ResourceType::Flag | ResourceType::Consent | ResourceType::CareTeam, "inactive" | "rejected" | "superseded")
@@ -439,7 +475,8 @@ fn is_over(item: &ParsedItem, now: Timestamp) -> bool {
     ended || resolved || end.is_some_and(|end| end.until() <= now)
 }
 
-fn statement(item: &ParsedItem, items: &[ParsedItem], now: Timestamp) -> Statement {
+/// An entry as its heading shows it.
+pub(crate) fn statement(item: &ParsedItem, items: &[ParsedItem], now: Timestamp) -> Statement {
     match item.kind() {
         ResourceType::Observation => observation(item, items),
         ResourceType::Flag | ResourceType::RiskAssessment => {

@@ -34,13 +34,13 @@ pub(crate) fn flags(entries: &mut Entries<'_>, person: &Person, life: &Life, sub
         entries.put("Flag", &format!("{local}-f{key}"), |j| {
             fhir::profile(j, "Flag");
             j.text("status", "active");
-            fhir::concepts(
-                j,
-                "category",
-                "http://terminology.hl7.org/CodeSystem/flag-category",
-                "clinical",
-                "Clinical",
-            );
+            j.list("category", |j| {
+                j.item(|j| {
+                    let system = "http://terminology.hl7.org/CodeSystem/flag-category";
+                    fhir::coding(j, system, "clinical", "Clinical");
+                });
+                j.item(|j| j.text("text", "Reasonable adjustment"));
+            });
             j.object("code", |j| {
                 j.one("coding", |j| {
                     j.text("system", SNOMED);

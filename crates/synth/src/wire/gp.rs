@@ -88,6 +88,7 @@ impl Pen<'_> {
                 self.dose(entries, dose);
             }
             super::adjustments::flags(entries, self.person, self.life, &self.subject(), &self.belief.local);
+            super::background::write(entries, self.world, self.person, self.life, &self.subject(), &self.belief.local);
             for clinic in referrals {
                 self.referral(entries, clinic);
             }

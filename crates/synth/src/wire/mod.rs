@@ -2,6 +2,7 @@
 
 pub(crate) mod about_me;
 pub(crate) mod adjustments;
+pub(crate) mod background;
 pub(crate) mod belief;
 pub(crate) mod care;
 pub(crate) mod desks;

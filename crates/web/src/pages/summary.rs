@@ -14,7 +14,7 @@ use axum::{
 use fhir::ResourceType;
 use record::{
     explain::{Explanation, Reason, and},
-    sections::{Section, SectionKind, allergies},
+    sections::{Line, Section, SectionKind, allergies},
     summary::{Summary, summary},
     view::{Card, View},
 };
@@ -37,6 +37,14 @@ struct SummaryPage {
 impl SummaryPage {
     fn missing(&self, what: &Explanation) -> Option<String> {
         lacking(what)
+    }
+
+    /// The words of a line that answer "how much", "which"; else whatever it says first.
+    fn said<'a>(&self, line: &'a Line) -> &'a str {
+        let facts = &line.first.facts;
+        let named = |label: &str| facts.iter().find(|fact| fact.label == label);
+        let fact = ["Value", "Score", "Parts", "Risk", "Kind"].into_iter().find_map(named).or_else(|| facts.first());
+        fact.map_or("", |fact| fact.text.as_str())
     }
 
     fn views(&self) -> Vec<View> {
@@ -110,6 +118,7 @@ pub(super) fn kinds() -> Vec<ResourceType> {
         SectionKind::Alerts,
     ];
     let mut kinds: Vec<ResourceType> = sections.iter().flat_map(|section| section.kinds()).copied().collect();
+    kinds.extend(record::first::kinds());
     kinds.sort();
     kinds.dedup();
     kinds

@@ -1,6 +1,7 @@
 //! Headings of the standard that stand under "everything else", as they come over the FHIR feed.
 
 use crate::governed::{Governed, take};
+use record::view::View;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,6 +168,40 @@ async fn every_heading_of_the_standard_has_a_place_and_what_is_under_it_stays_wh
     list.says("Headings with nothing recorded");
     gp.get(&region.record("/headings/nothing")).await.expect(404);
     gp.get(&region.record("/headings/medicines")).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_screens_take_from_the_headings_and_say_what_a_profession_expects_and_does_not_find() {
+    let region = Governed::new().await;
+    let gp = region.pages.visitor("gp").await;
+    // Nothing there yet: said to whom it matters, and no empty frame for the others.
+    let before = gp.get(&region.record("?view=social-care")).await.expect(200);
+    before.says("No legal information, safeguarding or risks recorded by");
+    gp.get(&region.record("")).await.expect(200).says_not("Legal, safeguarding and risks");
+    let all = of_headings();
+    let mut resources: Vec<Value> = all.iter().map(|(_, resource, _)| resource.clone()).collect();
+    let of = json!({"reference": "Patient/p1"});
+    // Measured at a bedside and sent without a category, as over HL7 v2; and a pregnancy of years ago.
+    resources.push(json!({"resourceType": "Observation", "id": "h20", "status": "final", "subject": of,
+        "code": {"text": "Sats", "coding": [{"system": "http://loinc.org", "code": "59408-5"}]},
+        "effectiveDateTime": "2026-01-07", "valueQuantity": {"value": 91, "unit": "%"}}));
+    resources.push(json!({"resourceType": "Observation", "id": "h21", "status": "final", "subject": of,
+        "code": {"text": "Gestation"}, "effectiveDateTime": "2016-01-07", "valueString": "30 weeks in 2016"}));
+    take(&region.pages.engine, "gp", &resources).await;
+    for view in View::ALL {
+        let page = gp.get(&region.record(&format!("?view={}", view.slug()))).await.expect(200);
+        for words in
+            ["22 /min", "91 %", "0.31", "Lives alone, ground floor", "Fall at home: High", "Adult safeguarding"]
+        {
+            page.says(words);
+        }
+        page.says("Needs").says("Needs a longer appointment").says_not("30 weeks in 2016");
+    }
+    gp.get(&region.record("/headings/findings")).await.expect(200).says("Sats");
+    gp.get(&region.record("/headings/pregnancy")).await.expect(200).says("30 weeks in 2016");
+    gp.get(&region.record("/pack")).await.expect(200).says("Needs: Needs a longer appointment");
+    let ann = region.pages.visitor("ann").await;
+    ann.get(&region.record("")).await.expect(200).says_not("afeguarding").says("Legal decisions and risks");
 }
 
 #[tokio::test(flavor = "multi_thread")]

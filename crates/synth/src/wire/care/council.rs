@@ -56,6 +56,11 @@ impl Pen<'_> {
             if self.person.lives_alone {
                 self.flag(entries, "alone", ("safety", "Safety"), "Lives alone", package.since);
             }
+            // Known to adult safeguarding: about one in thirty of those with a package.
+            if self.person.index % 31 == 7 {
+                let text = "Safeguarding adults: enquiry open, ring the duty team before any discharge home";
+                self.flag(entries, "safeguarding", ("safety", "Safety"), text, package.since);
+            }
             if package.attorney {
                 let who = self
                     .person
