@@ -218,15 +218,15 @@ impl Region {
 
     /// Where the region's data lies, seen from here while it is served, also on a disk of its own.
     pub fn data_from_outside(&self) -> PathBuf {
-        self.from_outside("data")
+        self.seen("data")
     }
 
     /// Where its backup lies, seen from here while it is served.
     pub fn backup_from_outside(&self) -> PathBuf {
-        self.from_outside("backup")
+        self.seen("backup")
     }
 
-    fn from_outside(&self, name: &str) -> PathBuf {
+    fn seen(&self, name: &str) -> PathBuf {
         let data = self.folder.path().join(name);
         match self.disk {
             None => data,
