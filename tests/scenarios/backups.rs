@@ -341,6 +341,8 @@ fn what_is_half_restored_is_not_served() {
     std::fs::write(region.folder().join("data/restore.unfinished"), "{}").unwrap();
     let ended = region.try_serve().unwrap_err();
     assert!(ended.status.code() == Some(2) && ended.said.contains("not finished"), "{ended:?}");
+    let (fine, told, said) = region.skein(&["errors", "list"]);
+    assert!(!fine && said.contains("not finished"), "{told}{said}");
 }
 
 /// A backup folder that is full, or gone, stops nobody: it is said once, counted, and tried again until it works.

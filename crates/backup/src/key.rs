@@ -77,12 +77,13 @@ impl Recipients {
     /// Read them: `age1…`.
     ///
     /// # Errors
-    /// [`BackupError::Keys`], naming the one that is none.
+    /// [`BackupError::Keys`]; what is none is not repeated.
     pub fn parse(texts: &[String]) -> Result<Self, BackupError> {
         let read = |text: &String| {
             text.trim().parse().map_err(|error| {
+                // Not repeated: it may be the key itself, put there by mistake.
                 BackupError::Keys(format!(
-                    "\"{text}\" is no recipient ({error}): age1… is needed, as `skein backup key` prints it"
+                    "this is no recipient ({error}): age1… is needed, as `skein backup key` prints it"
                 ))
             })
         };

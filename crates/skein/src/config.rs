@@ -504,6 +504,12 @@ mod tests {
                 ),
                 "line 15: feed \"g\" and feed \"f\" are known by the certificate",
             ),
+            ("[backup]\nto=\"d/b\"\nrecipients=[\"sesame\"]", "backup.recipients: this is no recipient"),
+            (
+                "[backup]\nto=\"d/b\"\nrecipients=[\"age1fsqm0ldjq2xr4fnydsz4qe9c7m7dz7qu9awnsfuzklsxvrfsfguqr8m5lc\"]",
+                "backup.to is within the data folder",
+            ),
+            ("[backup]\nto=\"b\"\nrecipients=[]", "a backup needs a recipient"),
             (&fhir("mllp=\"127.0.0.1:9\"\nclient_names=[\"gp.example\"]"), "stand in its [feed.tls]"),
             (
                 &client(&format!("token_hash=\"{hash}\"\nclient_names=[\"app.example\"]")),
