@@ -70,6 +70,7 @@ test('a doctor’s pages off the beaten way', { timeout: 240_000 }, async () => 
 test('an engineer’s and a steward’s pages', { timeout: 240_000 }, async () => {
   const engineer = await signIn(browser, region, 'engineer');
   await looked(engineer, '/errors', 'the desk of errors');
+  await looked(engineer, '/feeds', 'feeds');
   await looked(engineer, '/deliveries', 'deliveries');
   await looked(engineer, '/admin', 'who may use it');
   const lists = await engineer.goto(`${url}/census`);

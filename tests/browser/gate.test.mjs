@@ -186,7 +186,7 @@ test('a person sees their own record and who looked, asks, and says what is not 
   await officer.getByRole('button', { name: 'Answer' }).click();
   await officer.waitForLoadState();
   await page.reload();
-  assert.match(await main(page), /Declined[^]*Nobody of that name works there/);
+  assert.match(await main(page), /Not agreed[^]*Nobody of that name works there/);
   await checked(page, 'what I asked for');
   await officer.context().close();
   await page.context().close();

@@ -177,7 +177,7 @@ test('the person says what matters in their own words, without script', { timeou
   await page.goto(`${url}/me`);
   const record = page.url();
   await page.goto(`${record}/plans`);
-  await page.getByRole('link', { name: 'Write or change a plan' }).click();
+  await page.getByRole('link', { name: 'Write “About me”' }).click();
   assert.doesNotMatch(await main(page), /ReSPECT/);
   await page.getByRole('link', { name: 'About me', exact: true }).click();
   // Without script every question is there, and says when it is asked.
@@ -188,7 +188,7 @@ test('the person says what matters in their own words, without script', { timeou
   assert.match(await main(page), /Answer: “Supported to write this by”/);
   await page.fill('#f-supported-by', 'My daughter');
   await press(page, 'Check and sign');
-  assert.match(await main(page), /It is shown as the person’s own words/);
+  assert.match(await main(page), /It is shown as your own words/);
   await press(page, 'Sign');
   const shown = await main(page);
   assert.match(shown, /own words[\s\S]*My garden, and being asked, not told\./);

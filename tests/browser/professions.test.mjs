@@ -163,7 +163,8 @@ test('person_reads_and_objects: their own record, who looked, and what is not to
   if (new URL(page.url()).pathname !== own) {
     await follow(page, page.locator(`a[href="${own}"]:visible`), 'their own record', (at) => at.pathname === own);
   }
-  assert.match(await main(page), /In the order for The person/);
+  assert.match(await main(page), /Conditions you have now/);
+  assert.match(await page.locator('footer').innerText(), /call 111[^]*call 999/);
   await looksRight(page, 'The person’s first screen');
   await press(page, page.locator('nav a[href$="/who-looked"]:visible'), 'who looked');
   await page.waitForURL(/\/who-looked$/);

@@ -174,6 +174,57 @@ fn a_stranger_gets_nothing() {
     assert!([401, 403].contains(&answer.status), "a source is no reader: {}", answer.text());
 }
 
+/// A disk that is nearly full: messages wait with their senders, records are read, and every page says that it is not up to date.
+#[test]
+fn a_disk_that_is_nearly_full_is_kept_for_reading() {
+    let disk = Some(Disk::Small(40_000_000));
+    let mut region = Region::start_with(Setup { disk, keep_free_mb: 12, ..Setup::default() });
+    let data = region.data_from_outside();
+    assert_eq!(region.sender("rcb-adt").send(&letter(0)).code(), "AA");
+    region.until_caught_up();
+    let mut filler = std::fs::File::create(data.join("filler")).expect("this test needs root or user name spaces");
+    let left = || {
+        let disk = rustix::fs::statvfs(&data).expect("the disk");
+        disk.f_bavail * disk.f_frsize
+    };
+    while left() > 10_000_000 {
+        filler.write_all(&[0u8; 65_536]).expect("room");
+    }
+    // An open file keeps its room when its name goes.
+    drop(filler);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut accepted = 1;
+    let refused = loop {
+        let answer = region.sender("rcb-adt").send(&letter(accepted));
+        if answer.code() != "AA" {
+            break answer;
+        }
+        accepted += 1;
+        assert!(Instant::now() < deadline, "messages are refused when little room is left");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let said = format!("{refused:?}");
+    assert!(said.contains("nearly full") && said.contains("send it again later"), "{said}");
+    let answer = region.fhir(GP_TOKEN, "POST", "", bundle_of_letters().as_bytes());
+    assert_eq!(answer.status, 507, "{}", answer.text());
+    let found = region.read("/Patient?identifier=1001");
+    let id = found["entry"][0]["resource"]["id"].as_str().expect("a patient is found").to_owned();
+    let letters = || region.read_all(&format!("/DocumentReference?patient={id}&_count=500")).len() as u32;
+    assert_eq!(letters(), accepted, "records are read, and hold what was acknowledged");
+    let ready = || http::request(region.http(), "GET", "/readyz", &[], b"").expect(200).text();
+    assert!(ready().contains("the disk is nearly full"), "{}", ready());
+
+    std::fs::remove_file(data.join("filler")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while region.sender("rcb-adt").send(&letter(accepted)).code() != "AA" {
+        assert!(Instant::now() < deadline, "with room again, the same message is accepted");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(letters(), accepted + 1);
+    assert_eq!(ready(), "ready\n");
+    assert!(region.stop().success());
+}
+
 /// A full disk refuses, and loses nothing that was acknowledged; with room again, everything goes on by itself.
 #[test]
 fn a_full_disk_refuses_and_recovers() {

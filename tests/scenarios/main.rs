@@ -21,6 +21,7 @@ mod bad_input;
 mod command_line;
 mod every_prefix_of_a_crash;
 mod hazard_log;
+mod hostile_bytes;
 mod it_is_packaged;
 mod itk_messages_make_one_record;
 mod known_by_certificates;

@@ -3,7 +3,7 @@
 
 use crate::{
     compare::at,
-    packed::{Address, NHS_STEM, Record, pack_birth, unpack_birth},
+    packed::{Address, NHS_STEM, PHONE_DIGITS, Record, pack_birth, unpack_birth},
     terms::{Lexicon, NONE, Term, mix},
 };
 
@@ -64,6 +64,8 @@ pub enum Rule {
     FamilyYearMonth,
     /// A name that hardly anybody has, given or family.
     RareName,
+    /// Date of birth and practice.
+    BirthPractice,
 }
 
 impl Rule {
@@ -160,7 +162,7 @@ pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u
     let house = |address: &Address| Some(address.house & 0xffff);
     match rule {
         Rule::Nhs => record.nhs.iter().any(|word| is(word & NHS_STEM, 0)),
-        Rule::Phone => record.phones.iter().any(|phone| is(*phone, 0)),
+        Rule::Phone => record.phones.iter().any(|phone| is(phone & PHONE_DIGITS, 0)),
         Rule::Email => record.emails.iter().step_by(2).any(|email| is(*email, 0)),
         Rule::Identifier => record.identifiers.chunks_exact(2).any(|pair| match pair {
             [system, value] => lexicon.get(*system).is_some_and(|system| is(system.key, *value)),
@@ -323,8 +325,13 @@ fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: 
             }
         }
     }
+    if birth != 0
+        && let Some(practice) = record.practice.and_then(|id| lexicon.get(id))
+    {
+        emit(Rule::BirthPractice, key(Rule::BirthPractice, birth, practice.key, 0));
+    }
     for phone in record.phones {
-        emit(Rule::Phone, key(Rule::Phone, *phone, 0, 0));
+        emit(Rule::Phone, key(Rule::Phone, phone & PHONE_DIGITS, 0, 0));
     }
     for email in record.emails.chunks_exact(2).filter_map(|pair| pair.first()) {
         emit(Rule::Email, key(Rule::Email, *email, 0, 0));

@@ -8,6 +8,7 @@
 
 mod address;
 mod batch;
+mod beside;
 mod births;
 mod cluster;
 pub mod compare;

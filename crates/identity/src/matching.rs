@@ -300,7 +300,7 @@ impl<'a> Matcher<'a> {
     /// How many of these rows have a telephone number, e-mail address or identifier.
     fn sharers(&self, word: u32, rows: &[u32]) -> usize {
         let has = |record: Record<'_>| {
-            record.phones.contains(&word)
+            record.phones.iter().any(|own| crate::packed::same_phone(*own, word))
                 || record.emails.iter().step_by(2).any(|own| *own == word)
                 || record.identifiers.iter().skip(1).step_by(2).any(|own| *own == word)
         };
@@ -425,7 +425,12 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
             return Some(Ruling::VerifiedNumber);
         }
         let name_known = pattern.level(at::FORENAME) != MISSING && pattern.level(at::FAMILY) != MISSING;
-        if name_known && !name && birth_level != MISSING && birth_level > birth::PART {
+        // One forename, and family names that are nearly one: the number does not stand alone.
+        let nearly = matches!(
+            pattern.level(at::FORENAME),
+            level::forename::SAME | level::forename::VARIANT | level::forename::SLIP
+        ) && pattern.level(at::FAMILY) < level::family::DIFFERENT;
+        if name_known && !name && !nearly && birth_level != MISSING && birth_level > birth::PART {
             return Some(Ruling::NumberAlone);
         }
     }

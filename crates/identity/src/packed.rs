@@ -24,6 +24,12 @@ pub const NHS_VERIFIED: u32 = 1 << 30;
 pub const NHS_MISTYPED: u32 = 1 << 31;
 /// The nine digits before the check digit, which says no more than they do.
 pub const NHS_STEM: u32 = (1 << 30) - 1;
+/// A British mobile telephone: its owner takes it along when moving.
+pub const PHONE_MOBILE: u32 = 1 << 30;
+/// A British fixed line: it belongs to a home.
+pub const PHONE_FIXED: u32 = 1 << 31;
+/// The last nine digits, by which numbers are told apart however they are written.
+pub const PHONE_DIGITS: u32 = (1 << 30) - 1;
 /// An identifier's value is a hash, not a number.
 pub const HASHED: u32 = 1 << 31;
 
@@ -51,7 +57,7 @@ pub struct Record<'a> {
     /// Family names, the usual one first.
     pub families: &'a [u32],
     addresses: &'a [u32],
-    /// The last nine digits of telephone numbers.
+    /// Telephone numbers: the last nine digits and a mark of their kind.
     pub phones: &'a [u32],
     /// Pairs: the whole address's hash, the hash of what is before the @.
     pub emails: &'a [u32],
@@ -273,7 +279,10 @@ pub fn pack(
     at = words.len();
     if !facts.restricted {
         for phone in facts.phones.iter().filter_map(|phone| phone_number(phone)).take(4) {
-            push_new(words, at, phone);
+            let known = words.get(at..).unwrap_or_default();
+            if !known.iter().any(|other| same_phone(*other, phone)) {
+                words.push(phone);
+            }
         }
     }
     put(words, at, 1, 5);
@@ -378,8 +387,30 @@ fn is_no_postcode(code: &str) -> bool {
         || matches!(code, "UNKNOWN" | "NONE" | "NULL" | "NA" | "NK" | "XX" | "ZZ" | "0000" | "00000" | "9999")
 }
 
-/// The last nine digits of a telephone number; nothing where there are fewer than seven, or all the same.
+/// Whether two are one telephone number, whether or not its kind was to be seen in the way it was written.
+pub fn same_phone(a: u32, b: u32) -> bool {
+    a & PHONE_DIGITS == b & PHONE_DIGITS
+}
+
+/// The last nine digits of a telephone number, with the mark of its kind; nothing where there are fewer than seven, or all
+/// the same.
+///
+/// Kinds are those of the national telephone numbering plan (Ofcom): after the leading 0 or +44 ten digits, beginning with 7
+/// for mobiles (70 excepted: personal numbers that are handed on), with 1, 2 or 3 for fixed lines. Of other numbers it is not
+/// known which they are.
 pub fn phone_number(text: &str) -> Option<u32> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let national = digits.strip_prefix("0044").or_else(|| digits.strip_prefix("44")).filter(|rest| rest.len() >= 10);
+    let national = national.unwrap_or(&digits).trim_start_matches('0');
+    let kind = match national.as_bytes() {
+        [b'7', b'1'..=b'9', ..] if national.len() == 10 => PHONE_MOBILE,
+        [b'1'..=b'3', ..] if national.len() == 10 => PHONE_FIXED,
+        _ => 0,
+    };
+    last_nine(text).map(|number| number | kind)
+}
+
+fn last_nine(text: &str) -> Option<u32> {
     let mut value = 0_u64;
     let mut count = 0_u32;
     let mut same = true;
@@ -427,4 +458,28 @@ fn identifier_value(text: &str) -> Option<u32> {
         return folded.parse().ok();
     }
     Some(low(hash_text(13, &folded)) | HASHED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_telephone_is_one_number_however_written_and_of_its_kind() {
+        let kind = |text: &str| phone_number(text).map(|number| number & !PHONE_DIGITS);
+        for mobile in ["07700 900123", "+44 7700 900123", "0044 7700900123", "7700900123", "+44 (0)7700 900123"] {
+            assert_eq!(kind(mobile), Some(PHONE_MOBILE), "{mobile}");
+            assert!(same_phone(phone_number(mobile).unwrap(), phone_number("07700900123").unwrap()), "{mobile}");
+        }
+        for line in ["0161 496 0123", "+441614960123", "0300 123 4567", "020 7946 0123"] {
+            assert_eq!(kind(line), Some(PHONE_FIXED), "{line}");
+        }
+        // Personal numbers, numbers of other countries, numbers without their area.
+        for unknown in ["070 1234 5678", "0412 345 678", "+33 1 99 00 12 34", "496 0123"] {
+            assert_eq!(kind(unknown), Some(0), "{unknown}");
+        }
+        for nothing in ["", "0000000000", "999999999", "123"] {
+            assert_eq!(kind(nothing), None, "{nothing}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The dictionary: every distinct name, postcode, street and place once, with how often it occurs. Append-only. Reading
 //! waits for nobody: terms are published by a release store of a slot; one writer at a time adds.
 
+use crate::beside::Beside;
 use crate::text::{GROUPS_MAX, groups_of, sound};
 use smol_str::SmolStr;
 use std::sync::{
@@ -75,6 +76,8 @@ pub struct Term {
     kind: u8,
     hash: u32,
     count: AtomicU32,
+    /// Of a name: which names stand beside it.
+    beside: Option<Box<Beside>>,
 }
 
 impl Term {
@@ -101,7 +104,8 @@ impl Term {
             }
             _ => {}
         }
-        Term { text: text.into(), key, sound: heard, groups, kind: kind.code(), hash, count: AtomicU32::new(0) }
+        let beside = matches!(kind, Kind::Given | Kind::Family).then(Box::default);
+        Term { text: text.into(), key, sound: heard, groups, kind: kind.code(), hash, count: AtomicU32::new(0), beside }
     }
 
     /// Whether two terms are terms of the same kind.
@@ -112,6 +116,11 @@ impl Term {
     /// A hash of the text and its kind: the same in every index.
     pub(crate) fn own_hash(&self) -> u64 {
         u64::from(self.hash)
+    }
+
+    /// Which names stand beside this one; nothing where it is no name.
+    pub(crate) fn beside(&self) -> Option<&Beside> {
+        self.beside.as_deref()
     }
 
     /// How many patients of the index have it.
@@ -316,9 +325,9 @@ impl Terms {
         let hash = term.hash;
         let Some(chunk) = self.chunks.get(id as usize / CHUNK) else { return NONE };
         let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-        if term.text.is_heap_allocated() {
-            self.text_bytes.fetch_add(u32::try_from(term.text.len()).unwrap_or(0) + 32, Ordering::Relaxed);
-        }
+        let heap = if term.text.is_heap_allocated() { term.text.len() + 32 } else { 0 };
+        let beside = if term.beside.is_some() { size_of::<Beside>() + 16 } else { 0 };
+        self.text_bytes.fetch_add(u32::try_from(heap + beside).unwrap_or(0), Ordering::Relaxed);
         if chunk.get(id as usize % CHUNK).is_none_or(|slot| slot.set(term).is_err()) {
             return NONE;
         }

@@ -54,6 +54,10 @@ impl Together {
     pub fn add(&self, record: &Record<'_>, lexicon: Lexicon<'_>, more: bool) {
         let first = |ids: &[u32]| ids.first().and_then(|id| lexicon.get(*id));
         let (Some(given), Some(family)) = (first(record.givens), first(record.families)) else { return };
+        if let (Some(beside), Some(other)) = (given.beside(), family.beside()) {
+            beside.add(family.own_hash(), more);
+            other.add(given.own_hash(), more);
+        }
         let written = Some(as_written(given, family));
         let heard = (record.birth() != 0).then(|| as_heard(given, family, decade(record.birth())));
         for key in [written, heard].into_iter().flatten() {

@@ -8,6 +8,7 @@ pub mod facts;
 mod file;
 mod follow;
 mod organisations;
+pub mod pace;
 mod read;
 mod rules;
 pub mod spreadsheet;

@@ -5,6 +5,7 @@ use crate::{
     freshness::{Connection, SourceState},
     item::SourceInfo,
     sections::SectionKind,
+    voice::Voice,
     when,
 };
 use fhir::ResourceType;
@@ -54,6 +55,25 @@ impl Reason {
             Reason::NotConnected => "not connected".into(),
         }
     }
+
+    /// The same, as this voice says it.
+    pub fn told(&self, voice: Voice, now: Timestamp) -> String {
+        if !voice.is_person() {
+            return self.words(now);
+        }
+        match self {
+            Reason::NoneRecorded => "none on your record".into(),
+            Reason::NotKnownThere => "has no record of you here".into(),
+            Reason::NotShared => "does not share these here".into(),
+            Reason::Withheld { why: Some(why) } => format!("some may not be shown to you: {}", voice.says(why)),
+            Reason::Withheld { why: None } => "some may not be shown to you. You can ask them about it".into(),
+            Reason::NotAnswering { since, .. } => {
+                format!("we have not been able to reach it since {}", when::time_or_date(*since, now))
+            }
+            Reason::Loading => "older entries are still coming in".into(),
+            Reason::NotConnected => "not part of this record yet".into(),
+        }
+    }
 }
 
 /// Something `access` withholds from the open record.
@@ -74,12 +94,60 @@ pub struct Explanation {
     pub headline: String,
     /// Source by source.
     pub per_source: Vec<(Arc<SourceInfo>, Reason)>,
+    /// What is not there, as it is called in a sentence.
+    what: String,
+    /// Whether nothing at all is there.
+    empty: bool,
 }
 
 impl Explanation {
     /// The sources of one reason, for a list in words.
     pub fn sources_where(&self, wanted: impl Fn(&Reason) -> bool) -> Vec<&str> {
         self.per_source.iter().filter(|(_, reason)| wanted(reason)).map(|(source, _)| source.name.as_str()).collect()
+    }
+
+    /// Whether nothing at all is there; otherwise only some sources add nothing.
+    pub fn is_of_nothing(&self) -> bool {
+        self.empty
+    }
+
+    /// The one sentence, as this voice says it.
+    pub fn told(&self, voice: Voice) -> String {
+        if !voice.is_person() {
+            return self.headline.clone();
+        }
+        let what = voice.says(&self.what);
+        if !self.empty {
+            return format!("These services add no {what} here");
+        }
+        let (down, held, loading, none) = self.by_reason();
+        let sentence = if !down.is_empty() {
+            format!("No {what} can be shown, and we could not reach {}. There may be some.", and(&down))
+        } else if !held.is_empty() {
+            let asked = if held.len() == 1 { "that service" } else { "these services" };
+            format!("{} may have {what} that are not shown to you. You can ask {asked} about it.", and(&held))
+        } else if !loading.is_empty() {
+            format!("No {what} yet. Older entries from {} are still coming in.", and(&loading))
+        } else if !none.is_empty() {
+            let has = if none.len() == 1 { "has" } else { "have" };
+            format!("{} {has} no {what} on your record.", and(&none))
+        } else {
+            format!("No {what} can be shown. No service that shares them has a record of you here.")
+        };
+        if self.what == what_of(SectionKind::Allergies) {
+            format!("{sentence} This does not say that you have none.")
+        } else {
+            sentence
+        }
+    }
+
+    fn by_reason(&self) -> (Vec<&str>, Vec<&str>, Vec<&str>, Vec<&str>) {
+        (
+            self.sources_where(|reason| matches!(reason, Reason::NotAnswering { .. })),
+            self.sources_where(|reason| matches!(reason, Reason::Withheld { .. })),
+            self.sources_where(|reason| matches!(reason, Reason::Loading)),
+            self.sources_where(|reason| matches!(reason, Reason::NoneRecorded)),
+        )
     }
 
     /// Whether something may exist that is not shown, so that emptiness proves nothing.
@@ -97,7 +165,7 @@ pub fn explain(
     contributing: &[&str],
     withheld: &[Withheld],
 ) -> Explanation {
-    explain_kinds(section.main_kinds(), what(section), states, contributing, withheld)
+    explain_kinds(section.main_kinds(), what_of(section), states, contributing, withheld)
 }
 
 /// The same of any types; `what` they are called in a sentence.
@@ -113,8 +181,10 @@ pub fn explain_kinds(
         per_source.push((Arc::clone(&state.source), reason(state, kinds, withheld)));
     }
     per_source.sort_by(|(a, first), (b, second)| rank(first).cmp(&rank(second)).then_with(|| a.name.cmp(&b.name)));
-    let headline = headline(what, &per_source, contributing.is_empty());
-    Explanation { headline, per_source }
+    let empty = contributing.is_empty();
+    let mut explanation = Explanation { headline: String::new(), per_source, what: what.to_owned(), empty };
+    explanation.headline = headline(&explanation);
+    explanation
 }
 
 fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld]) -> Reason {
@@ -150,17 +220,12 @@ fn rank(reason: &Reason) -> u8 {
     }
 }
 
-fn headline(what: &str, per_source: &[(Arc<SourceInfo>, Reason)], empty: bool) -> String {
+fn headline(explanation: &Explanation) -> String {
+    let Explanation { what, empty, .. } = explanation;
     if !empty {
         return format!("Sources that add no {what} here");
     }
-    let names = |wanted: fn(&Reason) -> bool| -> Vec<&str> {
-        per_source.iter().filter(|(_, reason)| wanted(reason)).map(|(source, _)| source.name.as_str()).collect()
-    };
-    let down = names(|reason| matches!(reason, Reason::NotAnswering { .. }));
-    let held = names(|reason| matches!(reason, Reason::Withheld { .. }));
-    let loading = names(|reason| matches!(reason, Reason::Loading));
-    let none = names(|reason| matches!(reason, Reason::NoneRecorded));
+    let (down, held, loading, none) = explanation.by_reason();
     if !down.is_empty() {
         format!("No {what} can be shown, and {} cannot be reached: there may be some.", and(&down))
     } else if !held.is_empty() {
@@ -175,7 +240,7 @@ fn headline(what: &str, per_source: &[(Arc<SourceInfo>, Reason)], empty: bool) -
 }
 
 /// What the section's entries are called in a sentence.
-fn what(section: SectionKind) -> &'static str {
+fn what_of(section: SectionKind) -> &'static str {
     match section {
         SectionKind::Summary => "entries",
         SectionKind::Problems => "problems",
@@ -243,5 +308,39 @@ mod tests {
         let withheld = explain(SectionKind::Problems, &[practice], &[], &[held]);
         assert_eq!(withheld.per_source[0].1, Reason::Withheld { why: Some("the person objected".into()) });
         assert!(withheld.headline.contains("withheld"));
+    }
+
+    #[test]
+    fn each_way_of_being_empty_reads_differently_to_the_person_too() {
+        let now = "2026-07-14T11:30:00Z".parse().expect("a time");
+        let practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
+        let mut down = practice.clone();
+        let since = "2026-07-14T09:42:00Z".parse().expect("a time");
+        down.connection = Connection::NotAnswering { since, reason: "connection refused".into() };
+        let mut stranger = practice.clone();
+        stranger.knows_person = false;
+        let mut loading = practice.clone();
+        loading.connection = Connection::Loading;
+        let sealed = "sealed by its authors for their own organisation";
+        let held = [Withheld { source: None, kinds: vec![], why: Some(sealed.into()) }];
+        let told = |state: &SourceState, held: &[Withheld]| {
+            let one = explain(SectionKind::Medicines, std::slice::from_ref(state), &[], held);
+            (
+                one.told(Voice::Person),
+                one.per_source[0].1.told(Voice::Person, now),
+                one.told(Voice::Staff),
+                one.headline,
+            )
+        };
+        let all =
+            [told(&practice, &[]), told(&down, &[]), told(&stranger, &[]), told(&loading, &[]), told(&practice, &held)];
+        assert_eq!(all[0].0, "Mill Lane Surgery has no medicines on your record.");
+        assert_eq!(all[1].1, "we have not been able to reach it since 10:42", "and no words of the machine's");
+        assert!(all[4].0.contains("You can ask") && !all[4].1.contains("sealed"), "{:?}", all[4]);
+        let sentences: std::collections::HashSet<&str> = all.iter().map(|one| one.0.as_str()).collect();
+        assert_eq!(sentences.len(), all.len(), "{all:?}");
+        assert!(all.iter().all(|one| one.2 == one.3), "staff read what they always read");
+        let allergies = explain(SectionKind::Allergies, &[practice], &[], &[]);
+        assert!(allergies.told(Voice::Person).ends_with("This does not say that you have none."));
     }
 }

@@ -1,7 +1,7 @@
 //! When each source last spoke, and whether that is normal for it. A feed that has stopped must not look like a record
 //! with no news (hazard: stale read as current).
 
-use crate::{item::SourceInfo, when};
+use crate::{item::SourceInfo, voice::Voice, when};
 use fhir::ResourceType;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -132,6 +132,56 @@ pub fn freshness(states: &[SourceState], now: Timestamp) -> Vec<Freshness> {
     strip
 }
 
+/// The same, as this voice says it.
+pub fn freshness_told(states: &[SourceState], voice: Voice, now: Timestamp) -> Vec<Freshness> {
+    let mut strip = freshness(states, now);
+    if voice.is_person() {
+        for one in &mut strip {
+            if let Some(state) = states.iter().find(|state| state.source.id == one.source.id) {
+                (one.short, one.sentence) = plain(one, state, now);
+            }
+        }
+    }
+    strip
+}
+
+/// In a few words and in a sentence, for the person.
+fn plain(one: &Freshness, state: &SourceState, now: Timestamp) -> (String, String) {
+    let name = &one.source.name;
+    if one.source.id == crate::withhold::WITHHELD {
+        let why = "because that would tell which it is";
+        return ("not shown".into(), format!("{name}: when it last sent something is not shown, {why}."));
+    }
+    let since =
+        |at: Option<Timestamp>| at.map(|at| format!(" since {}", when::time_or_date(at, now))).unwrap_or_default();
+    let last = one.heard_at.map(|at| when::time_or_date(at, now)).unwrap_or_default();
+    let missing = "Its newest entries may be missing.";
+    match one.verdict {
+        Verdict::Normal => (
+            format!("last sent something {}", one.heard.clone().unwrap_or_default()),
+            format!("{name} last sent something at {last}. That is as usual."),
+        ),
+        Verdict::Loading => {
+            ("older entries still coming in".into(), format!("Older entries from {name} are still coming in."))
+        }
+        Verdict::Quiet => (
+            format!("not heard from{}", since(one.heard_at)),
+            format!("{name} last sent something at {last}, which is longer ago than usual. {missing}"),
+        ),
+        Verdict::Never => {
+            ("has sent nothing yet".into(), format!("{name} is part of this record, but has sent nothing yet."))
+        }
+        Verdict::Down => {
+            let at = match &state.connection {
+                Connection::NotAnswering { since: at, .. } => since(Some(*at)),
+                _ => String::new(),
+            };
+            (format!("cannot be reached{at}"), format!("We have not been able to reach {name}{at}. {missing}"))
+        }
+        Verdict::NotConnected => ("not part of this record".into(), format!("{name} is not part of this record yet.")),
+    }
+}
+
 fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let name = &state.source.name;
     if state.source.id == crate::withhold::WITHHELD {
@@ -243,7 +293,11 @@ pub(crate) mod tests {
             since: "2026-07-14T09:42:00Z".parse().expect("a time"),
             reason: "timeout".into(),
         };
-        let strip = freshness(&[practice], now);
+        let strip = freshness(std::slice::from_ref(&practice), now);
         assert_eq!(strip[0].sentence, "Mill Lane Surgery has not been available since 10:42 (timeout).");
+        let told = freshness_told(&[practice.clone()], Voice::Person, now);
+        let plain = "We have not been able to reach Mill Lane Surgery since 10:42. Its newest entries may be missing.";
+        assert_eq!(told[0].sentence, plain);
+        assert_eq!(freshness_told(&[practice], Voice::Staff, now), strip);
     }
 }

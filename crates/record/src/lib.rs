@@ -27,6 +27,7 @@ pub mod text;
 pub mod timeline;
 pub mod unit;
 pub mod view;
+pub mod voice;
 pub mod waterfall;
 pub mod when;
 pub mod withhold;

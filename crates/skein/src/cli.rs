@@ -65,6 +65,8 @@ pub enum Command {
     Hash(Hash),
     /// Measure this machine: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory
     Bench(Bench),
+    /// How large a machine a region needs, from measured figures
+    Plan(Plan),
     /// Break a region of its own again and again while senders keep it busy, and look for what was acknowledged
     Torture(Torture),
 }
@@ -436,7 +438,11 @@ Examples:
   skein bench identity --people 1400000 --load --json
                                        how long a region of so many people takes to start
 
-Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory. Use a release build on an idle machine; \
+  skein bench region --people 140000   a whole region: loaded, then used cold, warm and busy (not among \"all\")
+  skein bench intake load open --store postgres://skein@127.0.0.1/postgres
+                                       the same on PostgreSQL, in a database skein_bench that is made and thrown away
+
+Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory, region. Use a release build on an idle machine; \
 docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
@@ -446,9 +452,16 @@ pub struct Bench {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// How many people the person index holds (identity)
+    /// How many people the person index holds (identity), or the region (region)
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub people: usize,
+    /// Resources a person, about (region)
+    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    pub resources: f64,
+    /// Measure a region in PostgreSQL instead of files: a server's address, and a user who may make databases (intake, load, open,
+    /// page, region)
+    #[arg(long, value_name = "ADDRESS")]
+    pub store: Option<String>,
     /// Load the person index from a store of those people, as a start does, instead of making it from facts (identity);
     /// takes 700 bytes of disk a person
     #[arg(long)]
@@ -456,6 +469,36 @@ pub struct Bench {
     /// Where to put the data that is measured, and thrown away afterwards [default: a temporary folder]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+}
+
+/// `skein plan`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein plan --people 1200000
+  skein plan --people 14000000 --messages-a-day 1500000 --years 10 --json
+
+What is not given is taken in proportion from England's regions: 14 million people, a million messages and 140,000 views of a record a \
+day. The constants are those of docs/benchmarks.md.")]
+pub struct Plan {
+    /// People of the region
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub people: u32,
+    /// HL7 v2 messages a day
+    #[arg(long, value_name = "N")]
+    pub messages_a_day: Option<u32>,
+    /// Records opened a day
+    #[arg(long, value_name = "N")]
+    pub views_a_day: Option<u32>,
+    /// Current resources a person, to begin with
+    #[arg(long, value_name = "N", default_value_t = 1_250)]
+    pub resources: u32,
+    /// Years it is to last
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub years: u32,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `skein torture`.

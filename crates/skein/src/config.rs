@@ -107,6 +107,10 @@ pub struct RegionTable {
     /// The authorities that sign the database server's certificate (a PEM file; relative to this file). With it the connection
     /// is encrypted, as it must be to another machine.
     pub store_authorities: Option<PathBuf>,
+    /// Megabytes of the data folder's disk that are kept free: with less left, messages are refused and their senders keep them,
+    /// while records can still be read, for each reading writes an audit entry. 0: none are. Of no effect with `store`.
+    #[serde(default = "default_keep_free_mb")]
+    pub keep_free_mb: u64,
     /// More source profiles, one in each of these files; relative to this file.
     #[serde(default)]
     pub sources: Vec<PathBuf>,
@@ -115,6 +119,10 @@ pub struct RegionTable {
     /// A folder of the region's own forms (FHIR Questionnaires); relative to this file. They stand beside the built-in ones, or
     /// in the place of those of the same name.
     pub forms: Option<PathBuf>,
+}
+
+fn default_keep_free_mb() -> u64 {
+    512
 }
 
 /// `[log]`.

@@ -19,6 +19,7 @@ mod outward;
 mod pix;
 mod policies;
 mod region;
+mod room;
 mod say;
 mod serve;
 mod sign_in;

@@ -6,7 +6,10 @@ use crate::{
     failure::Outcome,
     listen,
 };
-use ::notify::Notices;
+use ::notify::{
+    Notices,
+    pace::{Hours, Silence, pace},
+};
 use axum::{
     Router,
     extract::{Request, State},
@@ -125,11 +128,16 @@ impl Measured {
         position(registry, "processed_entries", "Entries of the journal that are processed", progress.applied);
         number(registry, "waiting_entries", "Entries that wait to be processed", as_number(head - progress.applied));
         let stopped = f64::from(u8::from(self.engine.fault().is_some()));
+        let held = f64::from(u8::from(self.engine.journal().held().is_some()));
+        number(registry, "messages_refused", "1 while messages are refused because the disk is nearly full", held);
         number(registry, "processing_stopped", "1 when processing has stopped; the log says why", stopped);
     }
 
     fn sources(&self, registry: &mut Registry) -> Result<(), StoreError> {
         let messages = Family::<Labels, Counter>::default();
+        let silent = Family::<Labels, Number>::default();
+        let none = Hours::new();
+        let spoke = self.notices.heard().map_err(|error| StoreError::Unusable(error.to_string()))?;
         let (heard, quiet) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
         for source in self.engine.derived().snapshot()?.sources()? {
             let labels = vec![("source", source.name.clone())];
@@ -137,6 +145,9 @@ impl Measured {
             if let Some(at) = source.last_received {
                 heard.get_or_create(&labels).set(as_seconds(at.as_millisecond()));
             }
+            let pace = pace(spoke.get(&source.name).unwrap_or(&none), source.last_received, crate::edge::now());
+            let unusual = matches!(pace.silence, Silence::Unusual { .. });
+            silent.get_or_create(&labels).set(f64::from(u8::from(unusual)));
             let profile = source.profile.as_deref().and_then(|text| Profile::from_toml(text).ok());
             if let Some(after) = profile.and_then(|profile| profile.quiet_after) {
                 quiet.get_or_create(&labels).set(after.0.as_secs_f64());
@@ -145,6 +156,8 @@ impl Measured {
         registry.register("source_messages", "Messages processed of each source", messages);
         let heard_of = "When each source last sent anything, in seconds since 1970";
         registry.register("source_last_message_timestamp_seconds", heard_of, heard);
+        let silent_of = "1 while a source is silent for longer than chance explains at such hours of the week";
+        registry.register("source_silent", silent_of, silent);
         let quiet_of = "Silence that is no longer usual for a source, where its profile says (quiet_after)";
         registry.register("source_quiet_after_seconds", quiet_of, quiet);
         Ok(())
@@ -261,6 +274,10 @@ pub fn probes(engine: Engine, backup: Option<Standing>) -> Router {
     let ready = |State((engine, backup)): State<(Engine, Option<Standing>)>| async move {
         let failing = backup.is_some_and(|backup| backup.state().failing.is_some());
         match engine.fault() {
+            // Records are read all the same.
+            None if engine.journal().held().is_some() => {
+                (StatusCode::OK, "ready to be read; messages are refused, the disk is nearly full\n")
+            }
             None if failing => (StatusCode::OK, "ready; the backup fails, see the log\n"),
             None => (StatusCode::OK, "ready\n"),
             Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "processing has stopped; see the log\n"),

@@ -175,6 +175,9 @@ impl Server {
         let (derived, audit) = (self.engine.derived().clone(), self.engine.audit().clone());
         let watch = misuse::Watch { gate: watched, derived, audit, clock: clock.clone(), rules, lists };
         feeds.spawn(watch.run(stop.clone()));
+        if self.config.region.store.is_none() {
+            feeds.spawn(crate::room::follow(self.engine.clone(), self.config.region.keep_free_mb, stop.clone()));
+        }
         for (update, standing) in updates {
             feeds.spawn(update.follow(standing, stop.clone()));
         }

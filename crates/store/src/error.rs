@@ -6,6 +6,18 @@ pub enum StoreError {
     /// The disk is full. Nothing was written; the same call may succeed once there is room.
     #[error("the disk is full: make room; nothing was stored and nothing was acknowledged")]
     Full,
+    /// The disk is nearly full: messages are refused, so that there is room for the audit and records can still be read. Nothing
+    /// was written; the same call may succeed once there is room.
+    #[error(
+        "the disk is nearly full ({} MB are left, {} MB are kept free): make room; nothing was stored and nothing was acknowledged",
+        left / 1_000_000, kept / 1_000_000
+    )]
+    Low {
+        /// Bytes that are left.
+        left: u64,
+        /// Bytes that are kept free.
+        kept: u64,
+    },
     /// A write or fsync failed in a way that leaves the state of the disk unknown, so this store refuses all further
     /// writes until the process is started again.
     #[error("the store has stopped after a failed write ({0}): check the disk, then start again")]
@@ -44,6 +56,7 @@ impl StoreError {
     pub fn duplicate(&self) -> StoreError {
         match self {
             StoreError::Full => StoreError::Full,
+            StoreError::Low { left, kept } => StoreError::Low { left: *left, kept: *kept },
             StoreError::Stopped(why) => StoreError::Stopped(why.clone()),
             StoreError::Unusable(why) => StoreError::Unusable(why.clone()),
             StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),

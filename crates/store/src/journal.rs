@@ -4,12 +4,14 @@
 //! (design §4, invariant 1), and only then answers.
 
 mod reader;
+mod room;
 mod writer;
 
 use crate::{Folder, StoreError, codec};
 use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
 pub use reader::JournalReader;
+pub use room::Room;
 use std::{
     sync::{
         Arc, Mutex,
@@ -169,6 +171,7 @@ pub struct Journal {
     stopped: Arc<AtomicBool>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     samples: Arc<Samples>,
+    room: Arc<watch::Sender<Option<Room>>>,
 }
 
 struct Samples {
@@ -201,13 +204,21 @@ impl Journal {
             .name("journal".into())
             .spawn(move || writer.run(&inbox, &head_sender))
             .map_err(|e| StoreError::Unusable(format!("cannot start the journal's thread: {e}")))?;
-        Ok(Journal { orders, head: head_receiver, codec, stopped, thread: Arc::new(Mutex::new(Some(thread))), samples })
+        Ok(Journal {
+            orders,
+            head: head_receiver,
+            codec,
+            stopped,
+            thread: Arc::new(Mutex::new(Some(thread))),
+            samples,
+            room: Arc::new(watch::Sender::new(None)),
+        })
     }
 
     /// Store an entry. Resolves when it is on disk.
     ///
     /// # Errors
-    /// [`StoreError::Full`] (nothing stored, may be tried again) or [`StoreError::Stopped`].
+    /// [`StoreError::Full`] and [`StoreError::Low`] (nothing stored, may be tried again) or [`StoreError::Stopped`].
     pub async fn append(&self, entry: NewEntry) -> Result<Receipt, StoreError> {
         self.hand_in(entry).await?.await.unwrap_or_else(|_| Err(stopped()))
     }
@@ -216,7 +227,7 @@ impl Journal {
     /// after another are stored in that order.
     ///
     /// # Errors
-    /// [`StoreError::Stopped`].
+    /// [`StoreError::Stopped`]; [`StoreError::Low`].
     pub async fn hand_in(&self, entry: NewEntry) -> Result<Promise, StoreError> {
         let (reply, answer) = oneshot::channel();
         let mut order = self.prepare(entry, reply)?;
@@ -253,6 +264,7 @@ impl Journal {
         if self.stopped.load(Ordering::Acquire) {
             return Err(stopped());
         }
+        self.may_store(&entry)?;
         let small = entry.body.len() <= SMALL_BODY_BYTES_MAX;
         if small && self.samples.wanted.load(Ordering::Relaxed) {
             self.sample(&entry.body);

@@ -1,8 +1,7 @@
 //! A synthetic English region: people, households, years of illness and care, and the messages that tell of it in each
 //! source's own dialect. Everything follows from a seed and a start date; nothing reads a clock.
 //!
-//! Begin with [`Region`]. What it contains, where the rates come from and what it leaves out is told in
-//! `docs/synthetic-region.md`.
+//! Begin with [`Region`].
 
 mod accesses;
 mod clinical;
@@ -16,6 +15,7 @@ mod live;
 mod people;
 mod profiles;
 mod region;
+mod register;
 mod sources;
 mod when;
 mod wire;

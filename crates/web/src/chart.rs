@@ -7,7 +7,9 @@ use record::{
         Tone,
         results::{Course, Reading},
     },
-    unit, when,
+    unit,
+    voice::Voice,
+    when,
 };
 
 /// A trend chart.
@@ -93,7 +95,7 @@ const LEFT: f64 = 48.0;
 const TOP: f64 = 12.0;
 
 /// Draw a course of readings, newest first as given. None when fewer than two can be drawn.
-pub fn chart(readings: &[Reading], shape: Shape) -> Option<Chart> {
+pub fn chart(readings: &[Reading], shape: Shape, voice: Voice) -> Option<Chart> {
     let (right, floor_line) = (shape.width - 14.0, shape.height - 32.0);
     let latest = readings.iter().find(|reading| !reading.numbers.is_empty())?;
     let mut points: Vec<Point> = readings
@@ -129,9 +131,9 @@ pub fn chart(readings: &[Reading], shape: Shape) -> Option<Chart> {
     let x = |at: Timestamp| LEFT + 10.0 + seconds_between(first, at) / seconds * (right - LEFT - 20.0);
     let mut dots = Vec::new();
     for point in &points {
-        dots.push(dot(point, &latest.axis, x(point.at), y(point.value), ""));
+        dots.push(dot(point, &latest.axis, x(point.at), y(point.value), "", voice));
         if let Some(second) = point.second {
-            dots.push(dot(point, &latest.axis, x(point.at), y(second), " trend__dot--second"));
+            dots.push(dot(point, &latest.axis, x(point.at), y(second), " trend__dot--second", voice));
         }
     }
     let path = |value: &dyn Fn(&Point) -> Option<f64>| {
@@ -172,11 +174,11 @@ fn seconds_between(a: Timestamp, b: Timestamp) -> f64 {
     b.duration_since(a).as_secs_f64()
 }
 
-fn dot(point: &Point, axis: &str, x: f64, y: f64, class: &'static str) -> Dot {
+fn dot(point: &Point, axis: &str, x: f64, y: f64, class: &'static str, voice: Voice) -> Dot {
     let reading = point.reading;
     let flag = reading.flag.as_ref();
     let when = reading.when.as_ref().map(|when| when.text.clone()).unwrap_or_default();
-    let flagged = flag.map(|flag| format!(", {}", flag.text.to_lowercase())).unwrap_or_default();
+    let flagged = flag.map(|flag| format!(", {}", voice.says(&flag.text).to_lowercase())).unwrap_or_default();
     let drawn = unit::converted(&reading.value, &reading.axis, axis)
         .map(|value| format!(", drawn as {value} {}", unit::shown(axis)))
         .unwrap_or_default();

@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use record::StoreError;
+use record::{StoreError, voice::Voice};
 
 /// Why a page cannot be shown.
 #[derive(Debug)]
@@ -102,16 +102,17 @@ struct Shown {
 }
 
 impl Shown {
-    fn body(&self, demo: bool) -> String {
-        let Shown { title, sentence, onward } = self;
+    fn body(&self, voice: Voice, demo: bool) -> String {
+        let (title, sentence) = (voice.says(self.title), voice.says(&self.sentence));
+        let onward = if voice.is_person() { "Go to your record" } else { self.onward };
         let page = ErrorPage { title, sentence, onward, stylesheet: assets::address("viewer.css"), demo };
         page.render().unwrap_or_else(|_| format!("{title}. {sentence}"))
     }
 }
 
-/// An error page of the demonstration says so.
-pub fn of_the_demonstration(response: Response) -> Response {
-    match response.extensions().get::<Shown>().map(|shown| shown.body(true)) {
+/// An error page of the demonstration says so, and one that a person reads says it to them.
+pub fn told(response: Response, voice: Voice, demo: bool) -> Response {
+    match response.extensions().get::<Shown>().map(|shown| shown.body(voice, demo)) {
         Some(body) => {
             let (mut parts, _) = response.into_parts();
             parts.headers.remove(header::CONTENT_LENGTH);
@@ -170,7 +171,7 @@ impl IntoResponse for PageError {
         };
         let onward = if status == StatusCode::NOT_FOUND { "Find a person" } else { "Go to your start page" };
         let shown = Shown { title, sentence, onward };
-        let mut response = (status, Html(shown.body(false))).into_response();
+        let mut response = (status, Html(shown.body(Voice::Staff, false))).into_response();
         response.extensions_mut().insert(shown);
         if let Some(seconds) = retry {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));

@@ -1,12 +1,13 @@
 //! Headers of every answer: nothing from elsewhere may run, nobody may frame us, nothing personal stays in a cache.
 
-use crate::{error, state::AppState};
+use crate::{error, session, state::AppState};
 use axum::{
     extract::{Request, State},
     http::{HeaderValue, header},
     middleware::Next,
     response::Response,
 };
+use record::voice::Voice;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     frame-src 'self'; object-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
@@ -14,9 +15,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Set what is not set yet: a handler that serves a letter or a stylesheet says otherwise itself.
 pub async fn secure(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/fhir");
+    let cookies = request.headers().get(header::COOKIE).cloned();
     let mut response = next.run(request).await;
-    if state.demo.is_some() {
-        response = error::of_the_demonstration(response);
+    if !response.status().is_success() && !api {
+        let voice = Voice::of(cookies.is_some_and(|cookies| session::of_a_person(&state, cookies)));
+        response = error::told(response, voice, state.demo.is_some());
     }
     let headers = response.headers_mut();
     let mut default = |name: header::HeaderName, value: &'static str| {

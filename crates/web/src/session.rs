@@ -8,7 +8,7 @@ use access::{
 };
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use fhir::{PatientKey, PersonKey};
@@ -429,6 +429,13 @@ fn within_reach(user: &User, path: &str) -> bool {
     let in_own =
         own.is_some_and(|own| path.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     in_own || path == "/" || path == "/me" || path == "/account" || path.starts_with("/account/")
+}
+
+/// Whether whoever sends these cookies is signed in as a person with a record of their own.
+pub fn of_a_person(state: &AppState, cookies: HeaderValue) -> bool {
+    let headers = HeaderMap::from_iter([(header::COOKIE, cookies)]);
+    let session = token(state, &headers).and_then(|token| state.sessions.resume(&token, state.steady_now()));
+    session.is_some_and(|who| who.user.kind == UserKind::Person)
 }
 
 impl FromRequestParts<AppState> for SignedIn {

@@ -29,6 +29,8 @@ pub struct Setup {
     pub disk: Option<Disk>,
     /// Journal, audit trail and derived state in PostgreSQL rather than in files.
     pub postgres: bool,
+    /// Megabytes of its disk that are kept free.
+    pub keep_free_mb: u64,
 }
 
 /// A disk of the region's own.
@@ -84,7 +86,8 @@ impl Region {
         let folder = tempfile::Builder::new().prefix("skein-story-").tempdir().unwrap();
         let database = setup.postgres.then(Database::new);
         let store = database.as_ref().map(|database| format!("store = \"{}\"", database.address()));
-        let configuration = configuration(&store.unwrap_or_default(), &setup.more);
+        let store = format!("keep_free_mb = {}\n{}", setup.keep_free_mb, store.unwrap_or_default());
+        let configuration = configuration(&store, &setup.more);
         std::fs::write(folder.path().join("skein.toml"), configuration).unwrap();
         let region = Region { folder, disk: setup.disk, running: None, database };
         if region.database.is_some() {

@@ -6,6 +6,9 @@ use crate::{
     text::digits_slip,
 };
 
+/// What systems that count from here write where no date is known: a first of January of no year.
+const UNIX_EPOCH: (u32, u32, u32) = (1970, 1, 1);
+
 pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pattern: &mut Pattern) {
     let (x, y) = (a.birth(), b.birth());
     if x == 0 || y == 0 {
@@ -38,6 +41,9 @@ pub fn level(a: u32, b: u32) -> u8 {
     if u8::from(ya == yb) + u8::from(ma == mb) + u8::from(da == db) == 2 {
         return birth::PART;
     }
+    if (ya, ma, da) == UNIX_EPOCH || (yb, mb, db) == UNIX_EPOCH {
+        return birth::FIRST_OF_JANUARY;
+    }
     let first = (ma, da) == (1, 1) || (mb, db) == (1, 1);
     match ya.abs_diff(yb) {
         0 | 1 if first => birth::FIRST_OF_JANUARY,
@@ -68,6 +74,7 @@ mod tests {
             (1965, 11, 12, birth::PART),
             (1965, 1, 1, birth::FIRST_OF_JANUARY),
             (1966, 1, 1, birth::FIRST_OF_JANUARY),
+            (1970, 1, 1, birth::FIRST_OF_JANUARY),
             (1965, 9, 30, birth::YEAR),
             (1990, 9, 30, birth::GENERATION),
             (1970, 9, 30, birth::DIFFERENT),

@@ -142,6 +142,11 @@ impl Context<'_> {
         self.share(self.lexicon.get(id).map_or(1, crate::terms::Term::count))
     }
 
+    fn phone(&self, digits: u32) -> f32 {
+        let counted = self.shared.iter().find(|(known, _)| known & crate::packed::PHONE_DIGITS == digits);
+        self.share(counted.map_or(1, |(_, count)| *count))
+    }
+
     fn number(&self, word: u32) -> f32 {
         self.share(self.shared.iter().find(|(known, _)| *known == word).map_or(1, |(_, count)| *count))
     }
@@ -158,6 +163,10 @@ pub struct Pattern {
     pub company: f32,
     /// How many others of the index there should be, by chance, of these names and this day of birth.
     pub doubles: f32,
+    /// Whether one forename is Chinese and the other is not, beside a Chinese family name: many bear both.
+    pub adopted: bool,
+    /// Whether the telephone number that they share is a mobile's.
+    pub mobile: bool,
     /// Years between the dates of birth, where both are known.
     pub years_apart: u16,
     /// The earlier year of birth, where both are known; else 0.
@@ -171,6 +180,8 @@ impl Default for Pattern {
             shares: [0.0; COMPARISONS_MAX],
             company: 1.0,
             doubles: 0.0,
+            adopted: false,
+            mobile: false,
             years_apart: 0,
             birth_year: 0,
         }

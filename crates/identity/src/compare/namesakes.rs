@@ -1,18 +1,26 @@
 //! How many others there should be of two names, and of two names and a birthday: what strangers share by chance.
 
 use super::{Context, Pattern, at, level};
-use crate::{packed::Record, terms::Term};
+use crate::{packed::Record, terms::Term, text::chinese};
 use level::{birth, family, forename};
 
 /// How much is known of two names before anybody is counted: so many patients who have them as if they kept no company.
 const ASSUMED: f32 = 3.0;
 /// Of two names that one patient has, so many others are to be expected though none is there.
-const UNSEEN: f32 = 0.5;
+const UNSEEN: f32 = 0.02;
+/// However many names there are, of the bearers of a family name at least so many have the same forename, and of those of a
+/// forename the same family name.
+const FORENAMES_LEAST: f32 = 1.0 / 400.0;
+const FAMILIES_LEAST: f32 = 1.0 / 5000.0;
 /// Company is never reckoned closer: a sketch's counts are not exact.
 const COMPANY_MOST: f32 = 3000.0;
 
 pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pattern: &mut Pattern) {
     let (first, last) = (pattern.level(at::FORENAME), pattern.level(at::FAMILY));
+    pattern.adopted = first == forename::DIFFERENT
+        && last < family::DIFFERENT
+        && pattern.level(at::BIRTH) <= birth::PART
+        && adopted(a, b, context);
     if first >= forename::DIFFERENT || last >= family::DIFFERENT {
         return;
     }
@@ -29,12 +37,29 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     pattern.doubles = doubles(a, context).max(doubles(b, context));
 }
 
+/// Whether one forename is Chinese and the other of another language, beside a Chinese family name. Chinese is what can be
+/// read so, and is had by at least as many bearers of the family name as by others: Kai Lee is as likely to be neither.
+fn adopted(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> bool {
+    let (Some((x, name)), Some((y, other))) = (names(a, context), names(b, context)) else { return false };
+    let chinese = |given: &Term, name: &Term| {
+        let people = context.people.max(1.0);
+        let apart = number(given) / people * number(name);
+        chinese::is_given(&given.text) && context.together.written(given, name) >= apart
+    };
+    let western = |given: &Term| given.text.chars().count() > 1 && !chinese::is_given(&given.text);
+    (chinese::is_family(&name.text) || chinese::is_family(&other.text))
+        && (chinese(x, name) && western(y) || chinese(y, other) && western(x))
+}
+
 /// How many others of the index should have a record's names and birthday by chance.
 pub(crate) fn doubles(record: &Record<'_>, context: &Context<'_>) -> f32 {
     let Some((given, name)) = names(record, context).filter(|_| record.birth() != 0) else { return 0.0 };
     // Without the one that is compared.
     let of_decade = (context.together.of_decade(given, name, record.birth()) - 1.0).max(0.0);
-    (of_decade + UNSEEN) * context.births.share_of_decade(record.birth())
+    let alike = |name: &Term, least: f32| name.beside().map_or(0.0, |beside| beside.alike(least));
+    let expected = (alike(given, FAMILIES_LEAST) * alike(name, FORENAMES_LEAST)).sqrt();
+    // Those that were counted, and as many as there should be of such names where none was yet.
+    (of_decade + expected + UNSEEN) * context.births.share_of_decade(record.birth())
 }
 
 fn names<'t>(record: &Record<'_>, context: &Context<'t>) -> Option<(&'t Term, &'t Term)> {

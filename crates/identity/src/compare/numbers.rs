@@ -2,7 +2,7 @@
 
 use super::{Context, MISSING, Pattern, at, level};
 use crate::{
-    packed::{HASHED, NHS_MISTYPED, NHS_STEM, NHS_VERIFIED, Record},
+    packed::{HASHED, NHS_MISTYPED, NHS_STEM, NHS_VERIFIED, PHONE_DIGITS, PHONE_FIXED, PHONE_MOBILE, Record},
     text::digits_slip,
 };
 use level::{nhs, plain};
@@ -28,17 +28,7 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     }
     pattern.set(at::IDENTIFIER, level, share);
 
-    let (mut level, mut share) = (MISSING, 0.0);
-    for x in a.phones {
-        for y in b.phones {
-            if x == y {
-                (level, share) = (plain::SAME, context.number(*x));
-            } else {
-                level = level.min(if digits_slip(*x, *y, 9) { plain::SLIP } else { plain::DIFFERENT });
-            }
-        }
-    }
-    pattern.set(at::PHONE, level, share);
+    phones(a.phones, b.phones, context, pattern);
 
     let (mut level, mut share) = (MISSING, 0.0);
     for x in a.emails.chunks_exact(2) {
@@ -52,6 +42,25 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         }
     }
     pattern.set(at::EMAIL, level, share);
+}
+
+/// A fixed line goes with the home, and says nothing beside a mobile: only where neither is one do two numbers differ.
+fn phones(a: &[u32], b: &[u32], context: &Context<'_>, pattern: &mut Pattern) {
+    let (mut level, mut share) = (MISSING, 0.0);
+    for x in a {
+        for y in b {
+            let (number, other) = (x & PHONE_DIGITS, y & PHONE_DIGITS);
+            if number == other {
+                (level, share) = (plain::SAME, context.phone(number));
+                pattern.mobile |= (x | y) & PHONE_MOBILE != 0;
+            } else if digits_slip(number, other, 9) {
+                level = level.min(plain::SLIP);
+            } else if (x | y) & PHONE_FIXED == 0 {
+                level = level.min(plain::DIFFERENT);
+            }
+        }
+    }
+    pattern.set(at::PHONE, level, share);
 }
 
 fn nhs_level(a: &[u32], b: &[u32]) -> u8 {

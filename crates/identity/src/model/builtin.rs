@@ -100,9 +100,9 @@ const REGION: &[Line] =
     &[("same", 0.95, 0.15, 0.85, AS, AS, AS, AS, 0.96, AS), ("different", 0.05, 0.85, 0.15, AS, AS, AS, AS, 0.04, AS)];
 
 const PHONE: &[Line] = &[
-    ("same", 0.70, 0.000_001, 0.55, AS, 0.40, 0.55, 0.40, AS, AS),
-    ("slip", 0.03, 0.000_03, 0.025, AS, 0.012, 0.015, 0.012, AS, AS),
-    ("different", 0.27, 0.999_97, 0.425, AS, 0.588, 0.435, 0.588, AS, AS),
+    ("same", 0.79, 0.000_001, AS, AS, 0.40, 0.55, 0.40, AS, AS),
+    ("slip", 0.03, 0.000_03, AS, AS, 0.012, 0.015, 0.012, AS, AS),
+    ("different", 0.18, 0.999_97, AS, AS, 0.588, 0.435, 0.588, AS, AS),
 ];
 
 const PRACTICE: &[Line] = &[
@@ -166,17 +166,17 @@ pub fn model() -> Model {
         learnt_from: None,
         prior: Prior {
             known: 0.85,
-            household: 1.6,
+            household: 1.0,
             twin: 0.06,
             namesake: 0.03,
-            neighbour: 35.0,
+            neighbour: 10.0,
             double: 0.00005,
-            chance: 5.0,
+            chance: 7.0,
             twins_grown_up: 0.3,
         },
         scenarios: Scenarios { settled: 0.855, moved: 0.12, renamed: 0.010, renamed_and_moved: 0.015 },
         // Its probabilities are rougher than those of a model learnt from the people it judges.
-        thresholds: Thresholds { link: 0.96, ..Thresholds::default() },
+        thresholds: Thresholds { link: 0.94, ..Thresholds::default() },
         sources: std::collections::BTreeMap::new(),
         comparisons: ALL.iter().map(|(name, lines)| comparison(name, lines)).collect(),
         attributes: Vec::new(),

@@ -1,7 +1,7 @@
 //! The weight of a pattern: the odds that two records are of one person.
 
 use super::{Comparison, Level, Model};
-use crate::compare::{COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at};
+use crate::compare::{COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at, level::plain};
 use serde::Serialize;
 
 /// No level of any model is impossible: the least share that is reckoned with.
@@ -12,6 +12,15 @@ const ASSUMED: f64 = 5_000.0;
 /// Of the 10,000 numbers of one exchange 39 are a slip apart from a given one, and in a small town one telephone in four is of
 /// the same exchange: two strangers' numbers are so at least this often, though a sample should have none.
 const PHONE_SLIP_LEAST: f64 = 1e-3;
+/// Of two grown-up people of one family, so many give one mobile number, against children, whose number is a parent's.
+const MOBILE_SHARED: f64 = 0.05;
+/// From this age on a mobile is one's own.
+const OWN_MOBILE_AGE: u32 = 18;
+/// One person under a Chinese forename here and an English one there, against one person under two forenames of any kind:
+/// in Britain many with a Chinese name use an English one beside it.
+const ADOPTED_ONE: f64 = 2.5;
+/// Two people of one Chinese family name, one under a Chinese forename and the other not, against two of any names.
+const ADOPTED_TWO: f64 = 0.4;
 /// How many [`Class`]es there are.
 pub const CLASSES: usize = 11;
 /// How many of them are one person.
@@ -283,13 +292,31 @@ impl Scorer {
         priors
     }
 
+    /// Whether they share a mobile, and both are grown up.
+    fn own_mobile(&self, pattern: &Pattern) -> bool {
+        let younger = u32::from(pattern.birth_year) + u32::from(pattern.years_apart);
+        pattern.mobile && pattern.birth_year != 0 && younger + OWN_MOBILE_AGE <= self.latest_year
+    }
+
     /// For each comparison that was made: its place, its level, its shares as the model has them and for the value agreed on.
     fn made<'p>(&'p self, pattern: &'p Pattern) -> impl Iterator<Item = (usize, u8, Shares, Shares)> + use<'p> {
         pattern.levels.iter().zip(&pattern.shares).enumerate().filter_map(|(comparison, (&level, &share))| {
-            let plain = self.of(comparison, level)?;
+            let row = self.of(comparison, level)?;
             // Names keep company: given the family name, the forename is so many times as usual.
             let company = if comparison == at::FORENAME { pattern.company } else { 1.0 };
-            Some((comparison, level, plain.shares, self.with_frequency(plain, share, company)))
+            let mut shares = self.with_frequency(row, share, company);
+            if comparison == at::FORENAME && pattern.adopted {
+                for (at, share) in shares.iter_mut().enumerate() {
+                    *share *= if at < ONE_PERSON { ADOPTED_ONE } else { ADOPTED_TWO };
+                }
+            }
+            if comparison == at::PHONE && level == plain::SAME && self.own_mobile(pattern) {
+                let [_, _, _, _, _, household, twins, namesakes, _, _, apart] = &mut shares;
+                for family in [household, twins, namesakes, apart] {
+                    *family *= MOBILE_SHARED;
+                }
+            }
+            Some((comparison, level, row.shares, shares))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Text: how alike two strings are, how they sound, which names are one name.
 
+pub(crate) mod chinese;
 mod distance;
 mod jaro;
 mod nicknames;

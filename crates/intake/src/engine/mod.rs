@@ -23,7 +23,7 @@ use mapping::{
     Finding, Profile, Severity,
     bundle::{MappedFhir, Request},
 };
-use pipeline::Pipeline;
+use pipeline::{Fault, Pipeline};
 use std::{
     path::Path,
     sync::{
@@ -97,7 +97,7 @@ struct Shared {
     audit: Audit,
     people: Arc<People>,
     applied: watch::Receiver<u64>,
-    health: watch::Receiver<Option<String>>,
+    health: watch::Receiver<Option<Fault>>,
     stop: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -231,7 +231,12 @@ impl Engine {
 
     /// Why processing has stopped, if it has.
     pub fn fault(&self) -> Option<String> {
-        self.shared.health.borrow().clone()
+        self.shared.health.borrow().as_ref().map(|fault| fault.why.clone())
+    }
+
+    /// Since when nothing more is processed, if it has stopped.
+    pub fn fault_since(&self) -> Option<Timestamp> {
+        self.shared.health.borrow().as_ref().map(|fault| fault.since)
     }
 
     /// Wait until everything up to `pos` is processed, and say what became of `pos`.
@@ -246,7 +251,7 @@ impl Engine {
                 reached.map_err(|_| StoreError::Stopped("processing has stopped".into()))?;
             }
             fault = health.wait_for(Option::is_some) => {
-                let why = fault.ok().and_then(|why| why.clone()).unwrap_or_default();
+                let why = fault.ok().and_then(|fault| fault.as_ref().map(|fault| fault.why.clone())).unwrap_or_default();
                 return Err(StoreError::Stopped(why));
             }
         }

@@ -3,6 +3,7 @@
 use super::mappers::Mappers;
 use crate::{apply::Applier, mapped::Mapped};
 use fhir::Region;
+use jiff::Timestamp;
 use std::{
     sync::{
         Arc,
@@ -24,6 +25,20 @@ const POLL: Duration = Duration::from_millis(250);
 /// How often it is tried again while the disk is full or the database away.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
 
+/// Why nothing more is processed, and since when.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub why: String,
+    pub since: Timestamp,
+}
+
+impl Fault {
+    #[expect(clippy::disallowed_methods, reason = "when it happened; nothing that is stored follows from it")]
+    fn of(error: &StoreError) -> Self {
+        Fault { why: error.to_string(), since: Timestamp::now() }
+    }
+}
+
 struct Chunk {
     mapped: Vec<Mapped>,
     directory_changes: u64,
@@ -36,7 +51,7 @@ pub(super) struct Pipeline {
     pub head: watch::Receiver<u64>,
     pub applier: Applier,
     pub applied: watch::Sender<u64>,
-    pub health: watch::Sender<Option<String>>,
+    pub health: watch::Sender<Option<Fault>>,
     pub stop: Arc<AtomicBool>,
 }
 
@@ -93,7 +108,7 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
                 && passes(error)
             {
                 tracing::warn!(%error, "processing waits and is tried again; what is acknowledged is safe in the journal");
-                health.send_replace(Some(error.to_string()));
+                health.send_replace(Some(Fault::of(error)));
                 // Nothing that was not committed is kept. There may be room again, or the database be there again, at any time.
                 while outcome.as_ref().is_err_and(passes) && !stopping.load(Ordering::Acquire) {
                     std::thread::sleep(FULL_PAUSE);
@@ -137,7 +152,7 @@ fn passes(error: &StoreError) -> bool {
     matches!(error, StoreError::Full | StoreError::Away(_))
 }
 
-fn fail(health: &watch::Sender<Option<String>>, error: &StoreError) {
+fn fail(health: &watch::Sender<Option<Fault>>, error: &StoreError) {
     tracing::error!(%error, "processing has stopped; what is acknowledged is safe in the journal");
-    health.send_replace(Some(error.to_string()));
+    health.send_replace(Some(Fault::of(error)));
 }

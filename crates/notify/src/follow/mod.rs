@@ -4,6 +4,7 @@
 
 mod decide;
 mod events;
+mod heard;
 mod items;
 mod lists;
 mod people;
@@ -60,6 +61,8 @@ pub struct Follower {
     /// Of the batch in hand, to be said when it is written.
     waiting: Vec<Told>,
     moved: broadcast::Sender<i64>,
+    /// Messages by source and hour, of the batch in hand.
+    heard: HashMap<(Arc<str>, i64), u32>,
     /// Caseloads in whose windows something moved, of the batch in hand.
     changed: BTreeSet<i64>,
     requested: broadcast::Sender<Arc<str>>,
@@ -123,6 +126,7 @@ impl Follower {
             reached,
             told,
             waiting: Vec::new(),
+            heard: HashMap::new(),
             moved,
             changed: BTreeSet::new(),
             requested,
@@ -155,17 +159,22 @@ impl Follower {
         let began = Instant::now();
         let mut last = from;
         let mut cut = false;
+        let mut newest = Timestamp::MIN;
         let result = rows.iter().try_for_each(|row| {
             if !cut {
                 self.take(&snapshot, row)?;
+                self.hear(row);
                 last = row.seq;
+                newest = row.received;
                 cut = began.elapsed().as_millis() > BATCH_MILLISECONDS_MAX;
             }
             Ok(())
         });
+        let result = result.and_then(|()| self.write_heard(newest));
         let result = result.and_then(|()| file::set_reached(&self.connection, last));
         if let Err(failure) = result.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?)) {
             self.waiting.clear();
+            self.heard.clear();
             self.changed.clear();
             self.asked.clear();
             if !self.connection.is_autocommit() {

@@ -43,6 +43,17 @@ pub struct Reading {
     pub origin: Origin,
 }
 
+impl Reading {
+    /// Whether it is a single number, not flagged, within the range that was sent with it.
+    pub fn is_inside(&self) -> bool {
+        let [one] = self.numbers.as_slice() else { return false };
+        let bounded = self.limits.0.is_some() || self.limits.1.is_some();
+        // `<0.5` is no number to lay against a range.
+        let exact = self.value.parse::<f64>().is_ok();
+        self.flag.is_none() && bounded && exact && by_range(*one, self.limits).is_none()
+    }
+}
+
 /// One test over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {

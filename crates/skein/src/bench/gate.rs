@@ -35,7 +35,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
 
 async fn measure(bench: &Bench) -> anyhow::Result<()> {
     let folder = bench.folder.join("region");
-    let site = http::site(&folder).await?;
+    let site = http::site(bench).await?;
     let engine = site.engine.clone();
     let now: jiff::Timestamp = http::LOOKED_AT.parse()?;
     let gate = http::gate(&engine, now)?;

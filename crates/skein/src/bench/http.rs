@@ -145,15 +145,20 @@ pub fn gate(engine: &Engine, now: jiff::Timestamp) -> anyhow::Result<Gate> {
 }
 
 /// A site of [`PEOPLE`] records of [`RECORD`] resources each.
-pub async fn site(folder: &Path) -> anyhow::Result<Site> {
-    site_of(folder, PEOPLE, RECORD).await
+pub async fn site(bench: &Bench) -> anyhow::Result<Site> {
+    site_of(bench, "region", PEOPLE, RECORD).await
 }
 
-async fn site_of(folder: &Path, people: usize, resources: usize) -> anyhow::Result<Site> {
-    let folder = folder.to_owned();
-    let (engine, people) = tokio::task::spawn_blocking(move || fill(&folder, people, resources)).await??;
+async fn site_of(bench: &Bench, name: &str, people: usize, resources: usize) -> anyhow::Result<Site> {
+    let folder = bench.folder.join(name);
+    let (engine, people) = tokio::task::block_in_place(|| fill(bench, &folder, people, resources))?;
+    let address = serve(&engine, LOOKED_AT.parse()?, user()).await?;
+    Ok(Site { engine, address, people })
+}
+
+/// Serve a region to this user and to the benchmark's client system, at this time.
+pub async fn serve(engine: &Engine, looked_at: jiff::Timestamp, user: User) -> anyhow::Result<SocketAddr> {
     let journal = engine.clone();
-    let looked_at = LOOKED_AT.parse()?;
     let state = web::AppState::new(web::SiteConfig {
         pdfs: record::letter_text::pdf::Pdfs::default(),
         matcher: None,
@@ -161,10 +166,10 @@ async fn site_of(folder: &Path, people: usize, resources: usize) -> anyhow::Resu
         forms: forms::Forms::builtin()?,
         drafts: record::Drafts::open(engine.folder())?,
         notices: None,
-        gate: gate(&engine, looked_at)?,
+        gate: gate(engine, looked_at)?,
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
         engine: engine.clone(),
-        accounts: Accounts::demo([user()], PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?,
+        accounts: Accounts::demo([user], PASSWORD).map_err(|error| anyhow::anyhow!("{error}"))?,
         clock: Arc::new(move || looked_at),
         providers: Vec::new(),
         session_limits: web::SessionLimits::default(),
@@ -182,10 +187,15 @@ async fn site_of(folder: &Path, people: usize, resources: usize) -> anyhow::Resu
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = socket.local_addr()?;
     tokio::spawn(async move { axum::serve(socket, web::router(state, api)).await });
-    Ok(Site { engine, address, people })
+    Ok(address)
 }
 
-fn fill(folder: &Path, people: usize, resources: usize) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
+fn fill(
+    bench: &Bench,
+    folder: &Path,
+    people: usize,
+    resources: usize,
+) -> anyhow::Result<(Engine, Vec<fhir::PatientKey>)> {
     let bundles = load::synthea()?;
     let own = bundles_of(&bundles, resources)?;
     let patient = own
@@ -195,7 +205,7 @@ fn fill(folder: &Path, people: usize, resources: usize) -> anyhow::Result<(Engin
         .to_owned();
     let each: usize = own.iter().map(|(_, count)| count).sum();
     let own = load::Synthea { directories: bundles.directories, people: own };
-    let (engine, _, _) = load::fill(folder, &own, each * people)?;
+    let (engine, _, _) = load::fill(bench, folder, &own, each * people)?;
     let region = fhir::Region::new("bench");
     let key = |copy| region.patient("synthea", &String::from_utf8_lossy(&load::Template::new(&patient, 0).copy(copy)));
     let people = (0..people).map(key).collect();
@@ -218,7 +228,7 @@ impl Client {
         Ok(Client { sender, address, cookie: None })
     }
 
-    async fn ask(
+    pub async fn ask(
         &mut self,
         method: Method,
         path: &str,
@@ -298,7 +308,7 @@ pub fn percentile(times: &mut [Duration], percent: usize) -> f64 {
     times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
 }
 
-async fn everything(client: &mut Client, patient: fhir::PatientKey) -> anyhow::Result<usize> {
+pub async fn everything(client: &mut Client, patient: fhir::PatientKey) -> anyhow::Result<usize> {
     let (status, body) = client.ask(Method::GET, &format!("/fhir/Patient/{patient}/$everything"), true, None).await?;
     anyhow::ensure!(status == StatusCode::OK, "$everything answered {status}");
     Ok(body.len())
@@ -308,7 +318,7 @@ async fn everything(client: &mut Client, patient: fhir::PatientKey) -> anyhow::R
 pub fn open(bench: &Bench) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let site = site(&bench.folder.join("region")).await?;
+        let site = site(bench).await?;
         let mut alone = Client::connect(site.address).await?;
         let mut bytes = 0;
         let mut times = Vec::new();
@@ -382,7 +392,7 @@ async fn bare_socket(bytes: usize) -> anyhow::Result<f64> {
 pub fn page(bench: &Bench) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let site = site_of(&bench.folder.join("region"), 12, 2_000).await?;
+        let site = site_of(bench, "region", 12, 2_000).await?;
         let (mut times, page) = first_pages(&site, 200).await?;
         bench.report.figure("page", "server_ms_p95", percentile(&mut times, 95), "ms");
         bench.report.figure("page", "server_ms_p50", percentile(&mut times, 50), "ms");
@@ -404,12 +414,12 @@ pub fn page(bench: &Bench) -> anyhow::Result<()> {
         bench.report.figure("page", "compressed_kb", kb(bytes), "kB with stylesheet and scripts");
         tokio::task::spawn_blocking(move || site.engine.stop()).await?;
 
-        let site = site_of(&bench.folder.join("region-5000"), 4, 5_000).await?;
+        let site = site_of(bench, "region-5000", 4, 5_000).await?;
         let (mut times, _) = first_pages(&site, 80).await?;
         bench.report.figure("page", "server_ms_p95_5000", percentile(&mut times, 95), "ms, record of 5,000 resources");
         tokio::task::spawn_blocking(move || site.engine.stop()).await?;
 
-        let site = site_of(&bench.folder.join("region-100000"), 1, 100_000).await?;
+        let site = site_of(bench, "region-100000", 1, 100_000).await?;
         reset_rss_max();
         bench.report.figure("page", "rss_mb_before_100000", rss_mb_max(), "MB, before its first page");
         let (mut times, page) = first_pages(&site, 10).await?;

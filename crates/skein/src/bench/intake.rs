@@ -4,7 +4,7 @@
 use super::{Bench, messages, per_second};
 use crate::edge;
 use ::intake::{
-    Engine, EngineConfig,
+    EngineConfig,
     listener::{Listener, ListenerConfig},
     sender::{Report, Sender, SenderConfig},
 };
@@ -22,7 +22,7 @@ const TIME: Duration = Duration::from_secs(15);
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let raw = raw(&bench.folder.join("raw.db"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (report, took) = runtime.block_on(send(&bench.folder.join("region")))?;
+    let (report, took) = runtime.block_on(send(bench))?;
     let accepted = usize::try_from(report.accepted)?;
     anyhow::ensure!(report.refused + report.failed == 0, "{} refused, {} failed", report.refused, report.failed);
     bench.report.against("intake", "messages_per_s", per_second(accepted, took), "messages/s", raw);
@@ -32,9 +32,9 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn send(folder: &Path) -> anyhow::Result<(Report, Duration)> {
+async fn send(bench: &Bench) -> anyhow::Result<(Report, Duration)> {
     let config = EngineConfig { region: "bench".into(), profiles: Vec::new() };
-    let engine = Engine::start(folder, &config, edge::now())?;
+    let engine = tokio::task::block_in_place(|| bench.start(&bench.folder.join("region"), &config))?;
     let listener = Listener::bind(ListenerConfig::new("bench", "bench", ([127, 0, 0, 1], 0).into())).await?;
     let to = listener.local_addr()?.to_string();
     let stop = CancellationToken::new();

@@ -13,9 +13,12 @@ mod load;
 mod messages;
 mod notify;
 mod raw;
+mod region;
 
+use ::intake::{Engine, EngineConfig};
 use serde::Serialize;
 use std::{path::PathBuf, time::Duration};
+use store::{Folder, Server};
 
 /// One figure.
 #[derive(Serialize)]
@@ -77,7 +80,35 @@ pub struct Bench {
     pub report: Report,
     /// What the person index is to be.
     pub index: PersonIndex,
+    /// Resources a person, about, in the region that is measured.
+    pub resources: f64,
+    /// The server whose databases are measured; None: files.
+    pub server: Option<Server>,
 }
+
+impl Bench {
+    /// Start the engine of a new region in a folder of its own, or in a database of its own.
+    pub fn start(&self, folder: &std::path::Path, config: &EngineConfig) -> anyhow::Result<Engine> {
+        let server = match &self.server {
+            None => None,
+            Some(server) => {
+                let fresh = server.scratch(SCRATCH)?;
+                fresh.init()?;
+                Some(fresh)
+            }
+        };
+        Ok(Engine::start_in(Folder::hold_with(folder, server)?, config, crate::edge::now())?)
+    }
+
+    /// Start it once more, as it was left.
+    pub fn again(&self, folder: &std::path::Path, config: &EngineConfig) -> anyhow::Result<Engine> {
+        let server = self.server.as_ref().map(|server| server.another(SCRATCH));
+        Ok(Engine::start_in(Folder::hold_with(folder, server)?, config, crate::edge::now())?)
+    }
+}
+
+/// The database that is made for each measurement, and thrown away after it.
+const SCRATCH: &str = "skein_bench";
 
 /// The person index that is measured.
 #[derive(Clone, Copy)]
@@ -90,7 +121,10 @@ pub struct PersonIndex {
 
 type Measure = fn(&Bench) -> anyhow::Result<()>;
 
-/// Every benchmark by name.
+/// What is measured only when it is asked for by name, for it takes its time.
+pub const APART: &[(&str, Measure)] = &[("region", region::run)];
+
+/// Every other benchmark by name.
 pub const ALL: &[(&str, Measure)] = &[
     ("intake", intake::run),
     ("drain", drain::run),
@@ -137,19 +171,32 @@ pub fn database_bytes(folder: &std::path::Path, name: &str) -> u64 {
 }
 
 /// Run benchmarks by name, each in a folder of its own that is removed after it.
-pub fn run(names: &[String], json: bool, index: PersonIndex, data_dir: Option<&std::path::Path>) -> anyhow::Result<()> {
+pub fn run(
+    names: &[String],
+    json: bool,
+    index: PersonIndex,
+    resources: f64,
+    server: Option<&Server>,
+    data_dir: Option<&std::path::Path>,
+) -> anyhow::Result<()> {
     let root = match data_dir {
         Some(root) => root.join(format!("skein-bench-{}", std::process::id())),
         None => std::env::temp_dir().join(format!("skein-bench-{}", std::process::id())),
     };
-    for (name, measure) in ALL {
+    let apart = APART.iter().filter(|(name, _)| names.iter().any(|wanted| wanted == name));
+    for (name, measure) in ALL.iter().chain(apart) {
         if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
             continue;
         }
         let folder = root.join(name);
         std::fs::create_dir_all(&folder)?;
         reset_rss_max();
-        let outcome = measure(&Bench { folder, report: Report { json }, index });
+        let server = server.cloned();
+        let bench = Bench { folder, report: Report { json }, index, resources, server };
+        let outcome = measure(&bench);
+        if let Some(server) = &bench.server {
+            server.throw_away(SCRATCH)?;
+        }
         std::fs::remove_dir_all(&root)?;
         outcome?;
     }

@@ -5,6 +5,7 @@ use crate::{
     cli::Bench,
     failure::{Failure, Outcome},
 };
+use store::Server;
 
 /// Measure.
 pub fn run(asked: &Bench) -> Outcome {
@@ -12,8 +13,9 @@ pub fn run(asked: &Bench) -> Outcome {
     for name in &asked.names {
         // Size and memory are figures of loading.
         let name = if matches!(name.as_str(), "disk" | "memory") { "load" } else { name };
-        if !bench::ALL.iter().any(|(known, _)| *known == name) {
-            let known: Vec<&str> = bench::ALL.iter().map(|(name, _)| *name).collect();
+        let all = || bench::ALL.iter().chain(bench::APART).map(|(name, _)| *name);
+        if !all().any(|known| known == name) {
+            let known: Vec<&str> = all().collect();
             return Err(Failure::asked(format!(
                 "there is no benchmark '{name}': there are {}, and disk and memory, which load measures",
                 known.join(", ")
@@ -24,5 +26,15 @@ pub fn run(asked: &Bench) -> Outcome {
         }
     }
     let index = bench::PersonIndex { people: asked.people, from_store: asked.load };
-    Ok(bench::run(&names, asked.json, index, asked.data_dir.as_deref())?)
+    let server = match &asked.store {
+        None => None,
+        Some(address) => {
+            let files_only = ["drain", "identity", "gate", "notify"];
+            if names.is_empty() || names.iter().any(|name| files_only.contains(&name.as_str())) {
+                return Err(Failure::asked("--store measures intake, load, open, page and region: name which of them"));
+            }
+            Some(Server::parse(address, None, None)?)
+        }
+    };
+    Ok(bench::run(&names, asked.json, index, asked.resources, server.as_ref(), asked.data_dir.as_deref())?)
 }

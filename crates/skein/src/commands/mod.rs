@@ -10,6 +10,7 @@ pub mod hash;
 mod identity;
 mod init;
 mod load;
+mod plan;
 mod policy;
 mod restore;
 mod send;
@@ -42,6 +43,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Send(asked) => send::run(&asked),
         Command::Serve(asked) => serve::run(&asked),
         Command::Synth(asked) => synth::run(&asked),
+        Command::Plan(asked) => plan::run(&asked),
         Command::Torture(asked) => torture::run(&asked),
         Command::Verify(asked) => verify::verify(&asked),
     }

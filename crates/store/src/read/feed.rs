@@ -5,6 +5,7 @@ use crate::StoreError;
 use crate::backend::values;
 use fhir::{PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
+use std::{collections::HashMap, sync::Arc};
 
 /// One journal entry, as those who follow the change feed see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct FeedRow {
     pub seq: u64,
     /// When it was received.
     pub received: Timestamp,
+    /// The source that sent it.
+    pub source: Arc<str>,
     /// The patients it touched.
     pub patients: Vec<PatientKey>,
     /// Whether it was decided here rather than sent by a source: the journal says what.
@@ -59,8 +62,14 @@ impl Snapshot {
 
     /// The change feed after `seq`, whole.
     pub fn feed_after(&self, seq: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError> {
+        let mut names: HashMap<i64, Arc<str>> = HashMap::new();
+        self.connection()?.each::<StoreError>("SELECT id, name FROM source", values![], |row| {
+            names.insert(row.get(0)?, row.get::<String>(1)?.into());
+            Ok(())
+        })?;
+        let unnamed: Arc<str> = Arc::from("");
         self.connection()?.all(
-            "SELECT seq, received, patients, decision, touched FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            "SELECT seq, received, patients, decision, touched, source FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
             values![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
             |row| {
                 let patients: Option<Vec<u8>> = row.get(2)?;
@@ -68,6 +77,7 @@ impl Snapshot {
                 Ok(FeedRow {
                     seq: row.get::<i64>(0)?.cast_unsigned(),
                     received: Timestamp::from_microsecond(row.get(1)?).unwrap_or_default(),
+                    source: names.get(&row.get::<i64>(5)?).unwrap_or(&unnamed).clone(),
                     patients: patients_of(&patients.unwrap_or_default()),
                     decision: row.get(3)?,
                     touched: touched_of(&touched.unwrap_or_default()),

@@ -119,7 +119,7 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Full => ApiError::new(
+            StoreError::Full | StoreError::Low { .. } => ApiError::new(
                 StatusCode::INSUFFICIENT_STORAGE,
                 IssueType::Transient,
                 "there is no room to store this: nothing was stored. Send it again later",

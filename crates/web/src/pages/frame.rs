@@ -11,20 +11,22 @@ use axum::response::Html;
 use fhir::{PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
 use record::{
-    Filter, Item, Origin, ParsedItem, Records, SourceInfo, StoreError, Stretch, Unread, WithVersions,
+    Filter, Item, Origin, ParsedItem, Records, SourceInfo, SourceKind, StoreError, Stretch, Unread, WithVersions,
     banner::{Banner, banner},
     explain::{Explanation, Withheld, explain},
-    freshness::{Freshness, SourceState, Verdict, freshness},
+    freshness::{Freshness, SourceState, Verdict, freshness_told},
     sections::{
-        Line, SectionKind, Statement, Tone,
+        Fact, Line, Mark, SectionKind, Statement, Tone,
         allergies::Area,
         documents::Letter,
+        events::spaced,
         medicines,
         plans::{NATIONAL, Plan, Standing},
         results::{Course, Reading, Report},
     },
     summary::contributing,
     timeline::Happening,
+    voice::{Meaning, Voice},
     when,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -82,6 +84,8 @@ pub struct Frame {
     pub claimed: bool,
     /// Whether it is the reader's own record.
     pub own: bool,
+    /// In whose words the page speaks.
+    pub voice: Voice,
     /// Of a record shown as it stood: when that was.
     pub then: Option<String>,
     /// Of a very long record: what is not on the page.
@@ -132,7 +136,7 @@ const BANNER_ALLERGIES_MAX: usize = 4;
 /// Which page of a record is opened.
 #[derive(Clone)]
 pub struct Page {
-    /// Its heading.
+    /// Its heading, in words of ours.
     pub title: String,
     /// The section it belongs to, for the menu.
     pub section: Option<SectionKind>,
@@ -272,27 +276,31 @@ pub fn opened(
         items.iter().map(|item| ParsedItem::of(item, |id| sources::info(&states, id))).collect();
     let items = parsed?;
     let withheld = withheld(permit);
+    let own = permit.sight().access().own;
+    // Here, and nowhere else, it is chosen in whose words a page of a record speaks.
+    let voice = Voice::of(own);
     let since = permit.since();
     let base = base(permit.person(), since.map(|since| since.then));
     let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &withheld);
     let banner = banner(&items, &missing, now);
     let frame = Frame {
-        title: page.title.clone(),
+        title: voice.says(&page.title).to_owned(),
         person: permit.person(),
-        allergy: allergy_box(&banner.allergies),
+        allergy: allergy_box(&banner.allergies, voice),
         banner,
-        menu: menu(&base, permit.person(), &page),
+        menu: menu(&base, permit.person(), &page, voice),
         then: since.map(|since| when::date_time(since.then)),
         long: None,
         base,
-        strip: strip(&states, now),
+        strip: strip(&states, voice, now),
         seq: super::thousands(permit.seq()),
         at_text: when::date_time(now),
         waiting,
-        withheld: withheld_lines(permit, &states),
+        withheld: withheld_lines(permit, &states, voice),
         glass: glass(permit, since.map_or(now, |since| since.asked)),
         claimed: !permit.sight().access().claimed.is_empty() && !permit.sight().access().glass,
-        own: permit.sight().access().own,
+        own,
+        voice,
         now,
     };
     Ok(Opened { items, states, withheld, frame, permit: permit.clone() })
@@ -310,7 +318,7 @@ pub fn withheld(permit: &Permit) -> Vec<Withheld> {
 }
 
 /// The same in lines: `3 entries of Aldermere General Hospital: sensitive …`.
-fn withheld_lines(permit: &Permit, states: &[SourceState]) -> Vec<String> {
+fn withheld_lines(permit: &Permit, states: &[SourceState], voice: Voice) -> Vec<String> {
     let mut lines: BTreeMap<(String, String), u32> = BTreeMap::new();
     for held in permit.sight().withheld() {
         let source = sources::info(states, &held.source).name.clone();
@@ -318,7 +326,8 @@ fn withheld_lines(permit: &Permit, states: &[SourceState]) -> Vec<String> {
     }
     let line = |((source, because), count): ((String, String), u32)| {
         let entries = if count == 1 { "entry" } else { "entries" };
-        format!("{count} {entries} of {source}: {because}")
+        let (of, because) = (if voice.is_person() { "from" } else { "of" }, voice.says(&because));
+        format!("{count} {entries} {of} {source}: {because}")
     };
     lines.into_iter().map(line).collect()
 }
@@ -355,13 +364,13 @@ impl Comparable for Html<String> {
     }
 }
 
-fn menu(base: &str, person: PersonKey, page: &Page) -> Vec<MenuEntry> {
+fn menu(base: &str, person: PersonKey, page: &Page, voice: Voice) -> Vec<MenuEntry> {
     let entry = |section: SectionKind| MenuEntry {
         href: match section {
             SectionKind::Summary => base.to_owned(),
             other => format!("{base}/{}", other.slug()),
         },
-        title: section.title(),
+        title: voice.says(section.title()),
         here: page.section == Some(section),
     };
     let more = [
@@ -371,14 +380,14 @@ fn menu(base: &str, person: PersonKey, page: &Page) -> Vec<MenuEntry> {
     ];
     let more = more.map(|(slug, base, title)| MenuEntry {
         href: format!("{base}/{slug}"),
-        title,
+        title: voice.says(title),
         here: page.section.is_none() && page.audit.split(' ').next() == Some(slug),
     });
     SectionKind::ALL.into_iter().map(entry).chain(more).collect()
 }
 
-fn strip(states: &[SourceState], now: Timestamp) -> Strip {
-    let all: Vec<Freshness> = freshness(states, now).into_iter().filter(|one| one.knows_person).collect();
+fn strip(states: &[SourceState], voice: Voice, now: Timestamp) -> Strip {
+    let all: Vec<Freshness> = freshness_told(states, voice, now).into_iter().filter(|one| one.knows_person).collect();
     let attention: Vec<Freshness> = all.iter().filter(|one| one.verdict.needs_attention()).cloned().collect();
     let loading = !all.is_empty() && all.iter().all(|one| one.verdict == Verdict::Loading);
     let class = match attention.iter().map(|one| one.verdict).max() {
@@ -388,7 +397,14 @@ fn strip(states: &[SourceState], now: Timestamp) -> Strip {
     };
     let total = all.len();
     let sources = if total == 1 { "source" } else { "sources" };
-    let headline = if loading {
+    let headline = if voice.is_person() {
+        let services = if total == 1 { "service" } else { "services" };
+        match (loading, attention.len()) {
+            (true, _) => "Your record is still being put together: entries may be missing".into(),
+            (_, 0) => format!("Up to date from {total} {services}"),
+            (_, late) => format!("Up to date from {} of {total} {services}", total - late),
+        }
+    } else if loading {
         "The region’s history is still being loaded: entries may be missing".into()
     } else if attention.is_empty() {
         match total {
@@ -401,7 +417,7 @@ fn strip(states: &[SourceState], now: Timestamp) -> Strip {
     Strip { class, headline, attention: if loading { Vec::new() } else { attention }, all }
 }
 
-fn allergy_box(area: &Area) -> AllergyBox {
+fn allergy_box(area: &Area, voice: Voice) -> AllergyBox {
     let blank = AllergyBox { class: "", lead: String::new(), names: Vec::new(), rest: String::new(), conflict: false };
     match area {
         Area::Known { names, conflict } => {
@@ -416,9 +432,10 @@ fn allergy_box(area: &Area) -> AllergyBox {
         }
         Area::NoneKnown(stated) => {
             let first = stated.iter().find(|stated| stated.any_kind).or(stated.first());
+            let says = if voice.is_person() { "said" } else { "stated" };
             let rest = first.map(|first| {
                 let when = first.when.as_ref().map(|when| format!(" on {}", when.day_text())).unwrap_or_default();
-                format!(", stated by {}{when}", first.origin.source.name)
+                format!(", {says} by {}{when}", first.origin.source.name)
             });
             AllergyBox {
                 class: "none",
@@ -427,9 +444,19 @@ fn allergy_box(area: &Area) -> AllergyBox {
                 ..blank
             }
         }
-        Area::NotRecorded => AllergyBox { class: "unrecorded", lead: "Allergies not recorded".into(), ..blank },
+        Area::NotRecorded => {
+            let lead = match voice {
+                Voice::Staff => "Allergies not recorded",
+                Voice::Person => "Your record does not say whether you have allergies",
+            };
+            AllergyBox { class: "unrecorded", lead: lead.into(), ..blank }
+        }
         Area::Unavailable(why) => {
-            AllergyBox { class: "unavailable", lead: "Allergies unavailable:".into(), rest: format!(" {why}"), ..blank }
+            let lead = match voice {
+                Voice::Staff => "Allergies unavailable:",
+                Voice::Person => "Your allergies cannot be shown:",
+            };
+            AllergyBox { class: "unavailable", lead: lead.into(), rest: format!(" {}", voice.says(why)), ..blank }
         }
     }
 }
@@ -465,8 +492,9 @@ impl Frame {
     pub fn heard(&self, source: &SourceInfo) -> String {
         let one = self.strip.all.iter().find(|one| one.source.id == source.id);
         one.map_or_else(
-            || "not heard of".to_owned(),
+            || if self.own { "has sent nothing" } else { "not heard of" }.to_owned(),
             |one| match &one.heard {
+                Some(heard) if !one.verdict.needs_attention() && self.own => format!("last sent something {heard}"),
                 Some(heard) if !one.verdict.needs_attention() => format!("last heard {heard}"),
                 _ => one.short.clone(),
             },
@@ -530,11 +558,87 @@ impl Frame {
 
     /// An explanation source by source, in words, when there is more than one source to speak of.
     pub fn told(&self, explanation: &Explanation) -> Vec<(String, String)> {
-        if explanation.per_source.len() < 2 && !explanation.headline.starts_with("Sources") {
+        if explanation.per_source.len() < 2 && explanation.is_of_nothing() {
             return Vec::new();
         }
         let told = explanation.per_source.iter();
-        told.map(|(source, reason)| (source.name.clone(), reason.words(self.now))).collect()
+        told.map(|(source, reason)| (source.name.clone(), reason.told(self.voice, self.now))).collect()
+    }
+
+    /// An explanation in one sentence.
+    pub fn headline(&self, explanation: &Explanation) -> String {
+        explanation.told(self.voice)
+    }
+
+    /// Words of ours, as this page says them. Never a source's.
+    pub fn says<'a>(&self, words: &'a str) -> &'a str {
+        self.voice.says(words)
+    }
+
+    /// A sentence of ours that holds a source's words.
+    pub fn composed(&self, sentence: &str) -> String {
+        self.voice.composed(sentence).into_owned()
+    }
+
+    /// The title of an entry: a source's words, but for what is called by its kind because its source did not name it.
+    pub fn named(&self, origin: &Origin, title: &str) -> String {
+        if title == spaced(origin.kind.as_str()) {
+            return self.says(title).to_owned();
+        }
+        match origin.kind {
+            ResourceType::Encounter => self.voice.led(title).into_owned(),
+            _ => title.to_owned(),
+        }
+    }
+
+    /// What stands after a label: ours where it is one of our kinds and statuses, else a source's.
+    pub fn fact(&self, fact: &Fact) -> String {
+        match fact.label {
+            "Kind" | "Status" | "Score" | "Where it stands" | "Part in it" => self.says(&fact.text).to_owned(),
+            _ => fact.text.clone(),
+        }
+    }
+
+    /// What stands across an entry that no longer counts.
+    pub fn stamp(&self, stamp: &str) -> String {
+        self.voice.led(stamp).into_owned()
+    }
+
+    /// What the national terms on a line mean, for a person who reads it.
+    pub fn meanings(&self, words: &str) -> Vec<Meaning> {
+        self.voice.meanings([words])
+    }
+
+    /// What the national terms in a plan mean, for a person who reads it.
+    pub fn plan_meanings(&self, plan: &Plan) -> Vec<Meaning> {
+        let inside = plan.parts.iter().flat_map(|part| std::iter::once(&part.heading).chain(&part.lines));
+        self.voice.meanings(std::iter::once(&plan.title).chain(inside).map(String::as_str))
+    }
+
+    /// What is said of a value by its flag. Not every range is a laboratory's: a blood pressure has one too.
+    pub fn flag(&self, flag: &Mark, origin: &Origin) -> String {
+        self.ranged(self.says(&flag.text), origin)
+    }
+
+    /// What is said of a value that lies inside its range.
+    pub fn flag_inside(&self, origin: &Origin) -> String {
+        self.ranged("Inside the range the laboratory gave", origin)
+    }
+
+    fn ranged(&self, words: &str, origin: &Origin) -> String {
+        match origin.source.kind {
+            SourceKind::Laboratory => words.to_owned(),
+            _ if !self.own => words.to_owned(),
+            _ => words
+                .replace("the range the laboratory gave", "the range given with it")
+                .replace("the laboratory’s range", "the range given with it")
+                .replace("by the laboratory", "by whoever measured it"),
+        }
+    }
+
+    /// Whether a person is told that a value lies inside its range: staff see that nothing is marked.
+    pub fn inside(&self, reading: &Reading) -> bool {
+        self.own && reading.is_inside()
     }
 
     /// The dose on a medicine's line.

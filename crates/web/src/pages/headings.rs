@@ -51,7 +51,6 @@ struct HeadingPage {
 }
 
 const TITLE: &str = "All headings";
-const PLAIN_TITLE: &str = "Everything in your record";
 
 fn missing(heading: &Heading, opened: &frame::Opened) -> Explanation {
     let mut sources: Vec<&str> = Vec::new();
@@ -72,8 +71,7 @@ pub async fn all(
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let own = who.user.person == Some(person);
-    let title = if own { PLAIN_TITLE } else { TITLE };
-    let page = Page { title: title.into(), section: None, audit: "headings".into() };
+    let page = Page { title: TITLE.into(), section: None, audit: "headings".into() };
     frame::open(&state, &who.user, person, page, Vec::new(), move |opened| {
         let entry = |heading: &'static Heading| Entry {
             title: heading.plain.filter(|_| own).unwrap_or(heading.title),

@@ -34,6 +34,8 @@ struct VersionRow {
     version: u32,
     received: String,
     changed: String,
+    /// Whether what changed is named by elements, as machines call them.
+    elements: bool,
     message: String,
 }
 
@@ -170,16 +172,16 @@ pub async fn show(
 fn versions(history: &[Item]) -> Result<Vec<VersionRow>, PageError> {
     let mut rows = Vec::new();
     for (index, item) in history.iter().enumerate() {
-        let changed = match history.get(index + 1) {
-            _ if item.deleted => "deleted by its source".into(),
-            Some(older) => {
-                let names = origin::changed(&older.resource()?, &item.resource()?);
-                if names.is_empty() { "nothing shown here".into() } else { names.join(", ") }
-            }
-            None => "first heard of".into(),
+        let (changed, elements) = match history.get(index + 1) {
+            _ if item.deleted => ("deleted by its source".into(), false),
+            Some(older) => match origin::changed(&older.resource()?, &item.resource()?) {
+                names if names.is_empty() => ("nothing shown here".into(), false),
+                names => (names.join(", "), true),
+            },
+            None => ("first heard of".into(), false),
         };
         let (received, message) = (when::date_time(item.recorded), super::thousands(item.message));
-        rows.push(VersionRow { version: item.version, received, changed, message });
+        rows.push(VersionRow { version: item.version, received, changed, elements, message });
     }
     Ok(rows)
 }

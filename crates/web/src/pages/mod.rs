@@ -5,6 +5,7 @@ pub(crate) mod as_at;
 mod census;
 mod deliveries;
 mod desk;
+mod feeds;
 mod find;
 mod forms;
 mod found_letters;
@@ -162,6 +163,7 @@ pub fn router(state: AppState) -> Router {
         .route("/caseloads/{id}/file", get(teams::window::file))
         .route("/caseloads/{id}/board", get(teams::board::show))
         .route("/caseloads/{id}/people", post(teams::lists::people))
+        .route("/feeds", get(feeds::show))
         .route("/status", get(status::show))
         .route("/status/progress", get(status::progress))
         .route("/assets/{hash}/{name}", get(assets::serve))
@@ -189,6 +191,8 @@ pub struct Chrome {
     desks: Desks,
     /// Notices that were passed on to the reader.
     passed_on: u64,
+    /// Since when, and why, what is shown may be old.
+    behind: Option<String>,
 }
 
 /// Which desks the reader may work at. The gate decides when one is opened; this only saves dead links.
@@ -241,6 +245,37 @@ pub enum Here {
     Elsewhere,
 }
 
+/// What every page says while a part of Skein does not do its work, for a record that looks complete and is not must not be read
+/// as one that is.
+fn behind(site: &Site, own: bool) -> Option<String> {
+    let engine = site.engine.as_ref()?;
+    let now = site.now();
+    let ask = "For anything newer, ask the hospital, practice or service itself.";
+    // A person is told that it is so and whom to ask; what has stopped says nothing to them.
+    let plain = |since: &str| {
+        format!(
+            "Nothing new has come into your record since {since}. For anything newer, ask your practice or hospital."
+        )
+    };
+    if let Some(since) = engine.fault_since() {
+        let since = record::when::time_or_date(since, now);
+        if own {
+            return Some(plain(&since));
+        }
+        return Some(format!(
+            "Nothing new has been added to records since {since}: a part of Skein has stopped. {ask}"
+        ));
+    }
+    let held = engine.journal().held()?;
+    let since = record::when::time_or_date(held.since, now);
+    if own {
+        return Some(plain(&since));
+    }
+    Some(format!(
+        "Nothing new is taken from hospitals, practices and services since {since}: this region’s disk is nearly full. They keep it and send it again. {ask}"
+    ))
+}
+
 impl Chrome {
     /// Around a page of somebody signed in.
     pub fn new(site: &Site, who: &SignedIn, here: Here) -> Self {
@@ -253,6 +288,7 @@ impl Chrome {
             roles: who.roles,
             here,
             passed_on: if desks.teams { passed_on(site, &who.user) } else { 0 },
+            behind: behind(site, desks.own),
             desks,
         }
     }
@@ -268,6 +304,7 @@ impl Chrome {
             here: Here::Elsewhere,
             desks: Desks::default(),
             passed_on: 0,
+            behind: None,
         }
     }
 
@@ -300,7 +337,10 @@ impl Chrome {
             links.push(("/teams", words, self.here == Here::Teams));
             links.push(("/requests", "Requests".into(), self.here == Here::Requests));
         }
-        links.push(("/status", "Status".into(), self.here == Here::Status));
+        // How feeds and the journal stand says nothing to the public: their record's own pages tell how fresh it is.
+        if !self.desks.own {
+            links.push(("/status", "Status".into(), self.here == Here::Status));
+        }
         links
     }
 

@@ -37,7 +37,7 @@ struct PackPage {
 
 impl PackPage {
     fn missing(&self, what: &Explanation) -> Option<String> {
-        lacking(what)
+        lacking(what, self.frame.voice)
     }
 
     fn on_paper<'a>(&self, lines: &'a [Line]) -> (&'a [Line], usize) {
@@ -59,7 +59,8 @@ pub async fn show(
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let organisation = if who.user.org_name.is_empty() { &who.user.org_code } else { &who.user.org_name };
-    let printed_by = [who.user.name.as_str(), organisation].join(", ");
+    let printed_by = [who.user.name.as_str(), organisation];
+    let printed_by = printed_by.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let page = Page::within(SectionKind::Summary, "Printed pack", "pack");
     frame::open(&state, &who.user, person, page, kinds(), move |opened| {
         let now = opened.frame.now();

@@ -13,7 +13,7 @@ use axum::{
     extract::{Path, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use record::{Filter, when};
+use record::{Filter, sections::SectionKind, voice::Voice, when};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -100,6 +100,41 @@ fn because(why: &str, reason: &dyn Fn(&str) -> Option<String>) -> String {
     known.to_owned()
 }
 
+/// What was looked at, in words for the person: by the page's name in the trail, without what only the trail needs.
+fn looked_at(what: &str) -> String {
+    let Some(page) = what.strip_prefix("page “").and_then(|rest| rest.strip_suffix('”')) else {
+        return match what {
+            "broke the glass" => "opened it as an emergency".into(),
+            "a source’s message" => "looked at the message that an entry came in".into(),
+            // The types of what a program read.
+            types if types.starts_with(char::is_uppercase) => "read entries of your record with another program".into(),
+            plain => plain.to_owned(),
+        };
+    };
+    let (page, then) = match page.split_once("as it stood at ") {
+        Some((page, then)) => (page.trim(), then.parse().ok().map(when::date_time)),
+        None => (page, None),
+    };
+    let first = page.split([' ', ',']).next().unwrap_or_default();
+    let title = match first {
+        "" | "summary" => "the first page of your record",
+        "headings" => Voice::Person.says("All headings"),
+        "timeline" => Voice::Person.says("Timeline"),
+        "as-at" => Voice::Person.says("As it stood on a day"),
+        "pack" => Voice::Person.says("Printed pack"),
+        "sources" => Voice::Person.says("Sources"),
+        "who-looked" => "Who looked",
+        "objections" => "What I do not want shared",
+        "origin" => "where an entry came from",
+        "letter" | "file" | "words" => "a letter",
+        "report" => "a report of tests",
+        other => {
+            SectionKind::from_slug(other).map_or("a page of your record", |section| Voice::Person.says(section.title()))
+        }
+    };
+    then.map_or_else(|| format!("looked at: {title}"), |then| format!("looked at: {title}, as it was on {then}"))
+}
+
 fn row(look: Look, reason: &dyn Fn(&str) -> Option<String>) -> Row {
     let why: Vec<String> = look.why.iter().map(|why| because(why, reason)).collect();
     Row {
@@ -111,7 +146,7 @@ fn row(look: Look, reason: &dyn Fn(&str) -> Option<String>) -> Row {
             () => look.role,
         },
         organisation: look.organisation,
-        what: look.what,
+        what: looked_at(&look.what),
         why: why.join("; "),
         glass: look.glass,
         refused: look.refused,
@@ -142,4 +177,20 @@ pub async fn ask(
     let permit = tokio::task::spawn_blocking(open).await.map_err(|error| PageError::Fault(error.to_string()))??;
     state.gate.ask_about(&permit, question.n, &question.words, state.now()).await?;
     Ok(Redirect::to(&format!("/record/{person}/who-looked#e{}", question.n)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looked_at;
+
+    #[test]
+    fn a_page_that_was_looked_at_is_called_what_the_person_knows_it_by() {
+        assert_eq!(looked_at("page “problems, side by side”"), "looked at: Your conditions");
+        assert_eq!(looked_at("page “origin of Condition 7f3”"), "looked at: where an entry came from");
+        assert_eq!(looked_at("page “never heard of”"), "looked at: a page of your record");
+        let then = looked_at("page “results as it stood at 2026-01-02T10:00:00Z”");
+        assert_eq!(then, "looked at: Tests and results, as it was on 02-Jan-2026 10:00");
+        assert_eq!(looked_at("Observation?code=1"), "read entries of your record with another program");
+        assert_eq!(looked_at("found you in a search"), "found you in a search");
+    }
 }

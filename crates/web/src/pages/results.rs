@@ -32,6 +32,7 @@ use record::{
         results::{self, Reading, Report, Results},
     },
     text, unit,
+    voice::Voice,
 };
 use serde::Deserialize;
 use std::sync::Arc;
@@ -410,7 +411,7 @@ pub async fn trend(
     frame::open_reading(&state, &who.user, person, page, read, move |opened, versions| {
         let mut readings = results::course(&opened.items, id);
         let name = readings.first().map(|reading| reading.title.clone()).ok_or(PageError::NotFound)?;
-        let charts = charts(&readings);
+        let charts = charts(&readings, opened.frame.voice);
         let ranges = cumulative::ranges(&readings);
         let notes = shared_comments(&mut readings);
         let axis = readings.iter().find(|reading| !reading.numbers.is_empty()).map(|reading| reading.axis.clone());
@@ -443,7 +444,7 @@ fn corrected(items: &[Item], id: ResourceId) -> Vec<(ResourceId, ResourceType)> 
 }
 
 /// A chart, for a desk and for a telephone, of the values in each unit that cannot be converted into another.
-fn charts(readings: &[Reading]) -> Vec<(&'static str, Chart)> {
+fn charts(readings: &[Reading], voice: Voice) -> Vec<(&'static str, Chart)> {
     let mut units: Vec<(String, Vec<Reading>)> = Vec::new();
     for reading in readings.iter().filter(|reading| !reading.numbers.is_empty()) {
         let dimension = unit::unit(&reading.axis).dimension;
@@ -457,7 +458,8 @@ fn charts(readings: &[Reading]) -> Vec<(&'static str, Chart)> {
         first.extend(readings.iter().filter(|reading| reading.numbers.is_empty()).cloned());
     }
     let shapes = [(" trend--wide", WIDE), (" trend--narrow", NARROW)];
-    let drawn = units.iter().flat_map(|(_, together)| shapes.map(|(class, shape)| (class, chart(together, shape))));
+    let drawn =
+        units.iter().flat_map(|(_, together)| shapes.map(|(class, shape)| (class, chart(together, shape, voice))));
     drawn.filter_map(|(class, chart)| Some((class, chart?))).collect()
 }
 

@@ -12,7 +12,7 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
-use record::{Filter, LinkRow, freshness::freshness, origin::why_linked};
+use record::{Filter, LinkRow, freshness::freshness_told, origin::why_linked, voice::Voice};
 use serde::Deserialize;
 use std::{collections::HashMap, sync::Arc};
 
@@ -89,7 +89,7 @@ pub async fn show(
     let links = links.release().await?;
     let mut rows = Vec::new();
     let mut sentences = Vec::new();
-    let strip = freshness(&opened.states, now);
+    let strip = freshness_told(&opened.states, opened.frame.voice, now);
     for one in &strip {
         let mine = said.get(&one.source.id);
         if !one.knows_person && mine.is_none() {
@@ -113,7 +113,10 @@ pub async fn show(
     // Naming the practices that do not know a restricted person would tell the one that does.
     let others: Vec<&str> = strip.iter().filter(|one| !one.knows_person).map(|one| one.source.name.as_str()).collect();
     if !others.is_empty() {
-        sentences.push(format!("No patient linked to this person at: {}.", others.join(", ")));
+        sentences.push(match opened.frame.voice {
+            Voice::Staff => format!("No patient linked to this person at: {}.", others.join(", ")),
+            Voice::Person => format!("These services have no record of you here: {}.", others.join(", ")),
+        });
     }
     let name = |id: &str| crate::sources::info(&opened.states, id).name.clone();
     let links = links.iter().map(|link| line(link, patients.get(&link.patient).map(|id| name(id)))).collect();

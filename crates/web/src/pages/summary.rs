@@ -17,6 +17,7 @@ use record::{
     sections::{Line, Section, SectionKind, allergies},
     summary::{Summary, summary},
     view::{Card, View},
+    voice::Voice,
 };
 use serde::Deserialize;
 
@@ -36,7 +37,7 @@ struct SummaryPage {
 
 impl SummaryPage {
     fn missing(&self, what: &Explanation) -> Option<String> {
-        lacking(what)
+        lacking(what, self.frame.voice)
     }
 
     /// The words of a line that answer "how much", "which"; else whatever it says first.
@@ -53,13 +54,22 @@ impl SummaryPage {
 }
 
 /// What may exist and is not shown, beside a card that shows something: what is read as complete must be.
-pub(super) fn lacking(what: &Explanation) -> Option<String> {
+pub(super) fn lacking(what: &Explanation, voice: Voice) -> Option<String> {
     let named = |wanted: fn(&Reason) -> bool| what.sources_where(wanted);
     let (down, held, loading) = (
         named(|reason| matches!(reason, Reason::NotAnswering { .. })),
         named(|reason| matches!(reason, Reason::Withheld { .. })),
         named(|reason| matches!(reason, Reason::Loading)),
     );
+    if voice.is_person() {
+        let mut parts = Vec::new();
+        parts.extend((!down.is_empty()).then(|| format!("We cannot reach {} now.", and(&down))));
+        parts.extend((!held.is_empty()).then(|| format!("Some from {} may not be shown to you.", and(&held))));
+        parts.extend(
+            (!loading.is_empty()).then(|| format!("Older entries from {} are still coming in.", and(&loading))),
+        );
+        return (!parts.is_empty()).then(|| format!("There may be more. {}", parts.join(" ")));
+    }
     let mut parts = Vec::new();
     parts.extend((!down.is_empty()).then(|| format!("{} not answering", and(&down))));
     parts.extend((!held.is_empty()).then(|| format!("some of {} withheld", and(&held))));

@@ -62,7 +62,9 @@ async fn each_profession_sees_first_what_it_needs_first_and_nobody_less() {
     // A view that there is not is the reader's own; nothing of it is in the page.
     gp.get(&region.record("?view=%3Cb%3E")).await.expect(200).says("In the order for General practice").says_not("<b>");
     let ann = region.pages.visitor("ann").await;
-    ann.get(&region.record("")).await.expect(200).says("In the order for The person");
+    let own = ann.get(&region.record("")).await.expect(200);
+    assert_eq!(order(&own.body).first(), Some(&"card-next"));
+    own.says_not("Other orders");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,4 +78,27 @@ async fn the_pack_says_when_it_is_from_for_whom_and_what_may_be_missing() {
     let desk = region.pages.visitor("receptionist").await;
     desk.get(&region.record("/pack")).await.expect(200).says_not("Penicillin").says_not("Asthma").says("withheld");
     region.pages.visitor("engineer").await.get(&region.record("/pack")).await.expect(403);
+}
+
+/// While messages wait outside, no page reads as though it were up to date; what was taken before is all there.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_says_that_nothing_new_comes_in_while_the_disk_is_nearly_full() {
+    let region = crate::governed::Governed::new().await;
+    let gp = region.pages.visitor("gp").await;
+    let ann = region.pages.visitor("ann").await;
+    assert!(!gp.get(&region.record("")).await.expect(200).body.contains("Not up to date"));
+    let since = jiff::Timestamp::now();
+    region.pages.engine.journal().hold(Some(store::journal::Room { left: 90_000_000, kept: 512_000_000, since }));
+    for page in [region.record(""), region.record("/results"), "/account".to_owned()] {
+        for reader in [&gp, &ann] {
+            let body = reader.get(&page).await.expect(200).body;
+            for words in
+                ["Not up to date.", "Nothing new is taken", "disk is nearly full", "ask the hospital, practice or"]
+            {
+                assert!(body.contains(words), "{page} does not say {words:?}");
+            }
+        }
+    }
+    region.pages.engine.journal().hold(None);
+    assert!(!gp.get(&region.record("")).await.expect(200).body.contains("Not up to date"));
 }

@@ -85,7 +85,7 @@ async fn glass_breaks_and_is_seen() {
         .says("doctor by name")
         .says("Open now");
     let ann = region.pages.visitor("ann").await;
-    ann.get(&region.record("/who-looked")).await.expect(200).says("Glass broken");
+    ann.get(&region.record("/who-looked")).await.expect(200).says("Opened as an emergency");
     // One person, and not too often.
     for _ in 0..4 {
         doctor.fill(&why, &region.record("/why"), &reason).await.expect(303);
@@ -275,7 +275,7 @@ async fn a_person_sees_their_own_record_and_who_looked_and_is_answered() {
     results.says_not("Note for colleagues");
     assert!(!results.body.contains("NOPAT"));
     let looked = ann.get(&region.record("/who-looked")).await.expect(200);
-    looked.says("doctor , XWA").says("you were in hospital there").says("page “problems”");
+    looked.says("doctor , XWA").says("you were in hospital there").says("looked at: Your conditions");
     let n = looked.body.split("id=\"e").skip(1).filter_map(|rest| rest.split_once('"'));
     let n = n.filter(|(_, rest)| rest.contains("doctor")).map(|(n, _)| n.to_owned()).next().expect("an entry");
     let asked = [("n", n.as_str()), ("words", "Why did a doctor look?")];

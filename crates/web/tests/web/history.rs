@@ -103,7 +103,7 @@ async fn the_record_of_then_says_what_was_known_then_and_every_link_stays_there(
         }
     }
     assert!(again > 10, "{again} pages of then were shown again");
-    region.pages.visitor("ann").await.get(&region.record("/who-looked")).await.says("as it stood at");
+    region.pages.visitor("ann").await.get(&region.record("/who-looked")).await.says("as it was on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ async fn a_person_asks_for_an_objection_and_reads_what_the_officer_said() {
     doctor.get(&region.record("")).await.expect(200);
     officer.fill(&answer, &entry, &[("ended", "declined"), ("words", "She left in May")]).await.expect(303);
     doctor.get(&region.record("")).await.expect(200);
-    ann.get(&page).await.expect(200).says("Declined").says("She left in May").says("Nothing.");
+    ann.get(&page).await.expect(200).says("Not agreed").says("She left in May").says("Nothing.");
     // Asked for again, it is granted, and holds for that hospital at once.
     ann.fill(&waits, &page, &wish).await.expect(303);
     let entry = officer.get("/privacy?kind=objections").await.expect(200).links("/privacy/entry/").remove(0);
@@ -46,7 +46,7 @@ async fn a_person_asks_for_an_objection_and_reads_what_the_officer_said() {
     assert_eq!(doctor.get(&region.record("")).await.expect(303).to(), region.record("/why"));
     region.pages.visitor("gp").await.get(&region.record("")).await.expect(200);
     let told = ann.get(&page).await.expect(200);
-    told.says("Granted").says("It holds from today").says("Not shared:").says("Take this back");
+    told.says("Agreed").says("It holds from today").says("Not shared:").says("Take this back");
     officer.get(&format!("/privacy/person/{}", region.person)).await.expect(200).says("In force");
     // And taken back, by the same way.
     let of = told.field("withdraw");

@@ -8,7 +8,7 @@ use fhir::{Resource, ResourceType};
 use serde_json::json;
 
 /// Answers that an urgent care plan needs.
-const URGENT: [(&str, &str); 9] = [
+pub const URGENT: [(&str, &str); 9] = [
     ("a.summary", "COPD, walks with a frame"),
     ("a.events", "Breathless: sit up, two puffs, then call"),
     ("a.place", "home"),
@@ -21,7 +21,7 @@ const URGENT: [(&str, &str); 9] = [
 ];
 
 /// Send a form of a page with its hidden fields, and these answers.
-async fn send(who: &Visitor<'_>, page: &Page, path: &str, act: &str, answers: &[(&str, &str)]) -> Page {
+pub async fn send(who: &Visitor<'_>, page: &Page, path: &str, act: &str, answers: &[(&str, &str)]) -> Page {
     let hidden = ["form_token", "person", "draft", "revision", "base"];
     let hidden: Vec<(&str, String)> = hidden.into_iter().map(|name| (name, page.field(name))).collect();
     let mut all: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -36,7 +36,7 @@ fn but<'a>(answers: &[(&'a str, &'a str)], changed: &[(&'a str, &'a str)]) -> Ve
 }
 
 /// From a blank form to a signed plan.
-async fn sign(region: &Governed, who: &Visitor<'_>, form: &str, answers: &[(&str, &str)]) {
+pub async fn sign(region: &Governed, who: &Visitor<'_>, form: &str, answers: &[(&str, &str)]) {
     let path = region.record(&format!("/write/{form}"));
     let page = who.get(&path).await.expect(200);
     let review = send(who, &page, &path, "review", answers).await.expect(303).to();
@@ -284,7 +284,7 @@ async fn the_person_says_what_matters_in_their_own_words_over_what_a_source_had(
     let ann = region.pages.visitor("ann").await;
     let path = region.record("/write/about-me");
     let page = ann.get(&path).await.expect(200);
-    page.says("In force:");
+    page.says("In use now:");
     assert!(page.body.contains("My old dog</textarea>"), "it begins from what the practice has");
     sign(&region, &ann, "about-me", &[("a.most-important", "My new dog"), ("a.words", "own")]).await;
     let gp = region.pages.visitor("gp").await;

@@ -71,6 +71,37 @@ impl Server {
         Ok(Server { config: Arc::new(config), tls })
     }
 
+    /// An empty database of this name on the same server, for measuring; one of that name that is there is thrown away.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] for a name that is not one of small letters, digits and `_` beginning with `skein_bench`, and when
+    /// the server refuses; [`StoreError::Away`].
+    pub fn scratch(&self, name: &str) -> Result<Server, StoreError> {
+        self.throw_away(name)?;
+        self.connect(&format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"))?;
+        Ok(self.another(name))
+    }
+
+    /// Another database on the same server.
+    pub fn another(&self, name: &str) -> Server {
+        let mut config = (*self.config).clone();
+        config.dbname(name);
+        Server { config: Arc::new(config), tls: self.tls.clone() }
+    }
+
+    /// Throw away a database that [`Server::scratch`] made.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn throw_away(&self, name: &str) -> Result<(), StoreError> {
+        let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if !plain || !name.starts_with("skein_bench") {
+            return Err(StoreError::Unusable(format!("{name} is no name of a database for measuring")));
+        }
+        self.connect(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        Ok(())
+    }
+
     /// Connect, and begin with these statements.
     pub(super) fn connect(&self, first: &str) -> Result<Client, StoreError> {
         let runtime = runtime()?;

@@ -1,0 +1,133 @@
+//! What keeps linkage from being worse for some: names that few of a community share, telephones that are one's own, names
+//! of two languages.
+
+mod common;
+
+use common::{at, crowd_member, index_of, nhs, person, phone};
+use fhir::{PatientKey, PersonKey};
+use identity::{Answer, Builder, Matcher, Model, Outcome, PatientFacts, Ruling, Scratch};
+
+const CROWD: u64 = 3000;
+const KNOWN: Outcome = Outcome::Link(PersonKey(1_000_000));
+
+fn ask(known: &PatientFacts, asked: &PatientFacts) -> Answer {
+    let (index, model) = (index_of(CROWD, std::slice::from_ref(known)), Model::builtin());
+    Matcher::new(&index, &model).decide(asked, None, None, &mut Scratch::default())
+}
+
+fn probability(known: &PatientFacts, asked: &PatientFacts) -> f64 {
+    ask(known, asked).candidates.first().map_or(0.0, |best| best.probability)
+}
+
+fn away(facts: PatientFacts) -> PatientFacts {
+    at(facts, "7 Station Road", "OL4 2ZZ")
+}
+
+fn home(facts: PatientFacts) -> PatientFacts {
+    at(facts, "12 Mill Lane", "OL9 6AA")
+}
+
+#[test]
+fn another_mobile_speaks_against_one_person_and_a_fixed_line_does_not() {
+    let jagtar = || person("Jagtar", "Dosanjh", "1980-03-12", "male");
+    let known = phone(home(jagtar()), "07700 900123");
+    let silent = probability(&known, &away(jagtar()));
+    let mobile = probability(&known, &phone(away(jagtar()), "07911 123456"));
+    let line = probability(&known, &phone(away(jagtar()), "0161 496 0123"));
+    assert!(mobile < silent, "{mobile} {silent}");
+    assert!((line - silent).abs() < 1e-9, "{line} {silent}");
+    let moved = probability(&known, &phone(away(jagtar()), "+44 7700 900123"));
+    assert!(moved > silent && moved > 0.99, "{moved} {silent}");
+}
+
+#[test]
+fn an_english_name_beside_a_chinese_one_is_one_person_where_the_mobile_is_their_own() {
+    let known = phone(home(person("Ka Ho", "Lam", "1980-05-15", "male")), "07700 900123");
+    let matthew = phone(home(person("Matthew", "Lam", "1980-05-15", "male")), "07700 900123");
+    assert_eq!(ask(&known, &matthew).outcome, KNOWN);
+    // Of children the mobile is a parent's: they may be twins.
+    let child = |facts: &PatientFacts| PatientFacts { birth: "2023-05-15".parse().ok(), ..facts.clone() };
+    assert!(!matches!(ask(&child(&known), &child(&matthew)).outcome, Outcome::Link(_)));
+    // Two Chinese names are two people's, or somebody has to look.
+    let wing = home(person("Wing Fai", "Lam", "1980-05-15", "male"));
+    assert!(!matches!(ask(&known, &wing).outcome, Outcome::Link(_)));
+}
+
+#[test]
+fn names_of_two_languages_weigh_more_than_two_of_one() {
+    let known = home(person("Ka Ho", "Lam", "1980-05-15", "male"));
+    let weight = |answer: &Answer| answer.candidates[0].weighed.probability();
+    let english = ask(&known, &home(person("Matthew", "Lam", "1980-05-15", "male")));
+    let chinese = ask(&known, &home(person("Wing Fai", "Lam", "1980-05-15", "male")));
+    assert!(weight(&english) > weight(&chinese), "{} {}", weight(&english), weight(&chinese));
+    assert!(english.candidates[0].pattern.adopted && !chinese.candidates[0].pattern.adopted);
+    let smith = home(person("Ka Ho", "Smith", "1980-05-15", "male"));
+    let other = ask(&smith, &home(person("Matthew", "Smith", "1980-05-15", "male")));
+    assert!(!other.candidates[0].pattern.adopted, "no Chinese family name");
+}
+
+#[test]
+fn more_namesakes_are_expected_where_a_community_has_few_names() {
+    let mut builder = Builder::new(10_000, Vec::new());
+    let mut key = 0;
+    let mut add = |facts: &PatientFacts| {
+        builder.add(PatientKey(key), PersonKey(key), facts);
+        key += 1;
+    };
+    for number in 0..3000 {
+        add(&crowd_member(number));
+    }
+    // Two family names of 120 bearers: one whose bearers have a dozen forenames and share them with eleven other names, one
+    // whose bearers each have their own. Nobody of either is called Gurdev.
+    for number in 0..120_usize {
+        let day = format!("19{:02}-{:02}-11", 40 + number % 50, 1 + number % 12);
+        add(&person(&format!("Jag{}", ["tar", "dev", "jit", "raj"][number % 4]), "Sandhu", &day, "male"));
+        add(&person(&format!("Own{}", number * 7919), "Featherby", &day, "male"));
+        add(&person("Gurdev", &format!("Gill{}", number % 6), &day, "male"));
+        add(&person("Ebenezer", &format!("Alone{}", number * 104_729), &day, "male"));
+    }
+    let known = [("Gurdev", "Sandhu"), ("Ebenezer", "Featherby")];
+    for (given, family) in known {
+        add(&home(person(given, family, "1965-04-12", "male")));
+    }
+    let (index, model) = (builder.build(), Model::builtin());
+    let matcher = Matcher::new(&index, &model);
+    let ask = |(given, family): (&str, &str)| {
+        let asked = away(person(given, family, "1965-04-12", "male"));
+        let answer = matcher.decide(&asked, None, None, &mut Scratch::default());
+        let best = answer.candidates.into_iter().next().unwrap();
+        (best.pattern.doubles, best.weighed.probability())
+    };
+    let [(close, close_odds), (wide, wide_odds)] = known.map(ask);
+    assert!(close > wide * 5.0, "{close} {wide}");
+    assert!(close_odds < wide_odds, "{close_odds} {wide_odds}");
+}
+
+#[test]
+fn birthday_and_practice_find_who_moved_and_was_mistyped() {
+    let mut known = home(person("Mason", "Swinworth", "1991-08-05", "male"));
+    known.practice = Some("Z00133".into());
+    let mut asked = away(person("M", "Qvinwofth", "1991-08-05", "male"));
+    asked.practice = known.practice.clone();
+    let answer = ask(&known, &asked);
+    assert!(answer.candidates.iter().any(|found| found.person == PersonKey(1_000_000)), "{answer:?}");
+}
+
+#[test]
+fn a_number_does_not_stand_alone_beside_one_forename_and_nearly_one_family_name() {
+    let known = nhs(home(person("Jesse", "May", "1995-11-13", "male")), 9_990_000_018, false);
+    let asked = nhs(home(person("Jesse", "Mai", "1995-01-01", "male")), 9_990_000_018, false);
+    let answer = ask(&known, &asked);
+    assert_ne!(answer.candidates[0].ruling, Some(Ruling::NumberAlone));
+    assert_eq!(answer.outcome, KNOWN);
+    let other = nhs(home(person("Leah", "May", "1965-02-01", "female")), 9_990_000_018, false);
+    assert_eq!(ask(&known, &other).candidates[0].ruling, Some(Ruling::NumberAlone));
+}
+
+#[test]
+fn the_first_day_that_computers_know_is_nobodys_birthday_before_all() {
+    let known = home(person("Thomas", "Ravensley", "1996-12-06", "male"));
+    let unknown = probability(&known, &home(person("Thomas", "Ravensley", "1970-01-01", "male")));
+    let other = probability(&known, &home(person("Thomas", "Ravensley", "1970-01-02", "male")));
+    assert!(unknown > other, "{unknown} {other}");
+}

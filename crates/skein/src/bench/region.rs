@@ -1,0 +1,441 @@
+//! `region`: a region of very many people, each with identity, address, practice and a past: how fast it is loaded, what it
+//! weighs, and how long pages, records and searches take, cold, warm and while messages come in.
+
+use super::{
+    Bench, PersonIndex, database_bytes,
+    http::{self, Client, everything, percentile},
+    load, per_second, reset_rss_max, rss_mb_max,
+};
+use crate::edge;
+use access::User;
+use anyhow::Context;
+use fhir::PatientKey;
+use hyper::{Method, StatusCode};
+use intake::{Engine, EngineConfig, EntryKind, NewEntry};
+use jiff::{SignedDuration, civil::date};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::Path,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+use synth::{Person, Region};
+
+/// People made at a time by one thread: neighbours, who are made together.
+const BLOCK: u64 = 256;
+/// Entries that may wait to be processed while the register is loaded.
+const WAITING_MAX: u64 = 4_096;
+/// People whose records are opened: of the practice of whoever opens them.
+const LOOKED_AT: usize = 2_000;
+/// Records opened for the first time since the start, one after another.
+const COLD: usize = 150;
+const WARM: usize = 400;
+/// While it is busy: pages, messages, whole records and searches a second, and for how long.
+const VIEWS: usize = 100;
+const MESSAGES: usize = 200;
+const WHOLE: usize = 5;
+const SEARCHES: usize = 10;
+const BUSY: Duration = Duration::from_secs(30);
+/// Browsers' connections.
+const CLIENTS: usize = 24;
+
+/// The practice whose patients are looked at.
+const PRACTICE: &str = "X81001";
+const PRACTICE_NAME: &str = "Church Lane Surgery";
+const HOSPITAL: &str = "aldermere-hospital";
+
+/// Measure.
+pub fn run(bench: &Bench) -> anyhow::Result<()> {
+    let PersonIndex { people, .. } = bench.index;
+    let region = Region::new(1, people as u64, date(2026, 6, 1));
+    making(bench, &region)?;
+    let folder = bench.folder.join("region");
+    let engine = loading(bench, &region, &folder)?;
+    engine.stop();
+    drop(engine);
+    forget_pages(&folder)?;
+    let begin = Instant::now();
+    reset_rss_max();
+    let engine = bench.again(&folder, &config())?;
+    bench.report.figure("region", "start_s", begin.elapsed().as_secs_f64(), "s, until it is served again, cold");
+    bench.report.figure("region", "rss_mb_start", rss_mb_max(), "MB at most while it starts");
+    reset_rss_max();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let used = runtime.block_on(using(bench, &region, &engine, &folder));
+    bench.report.figure("region", "rss_mb_max", rss_mb_max(), "MB at most while it is used");
+    engine.stop();
+    used
+}
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        region: "bench".into(),
+        profiles: synth::profiles().into_iter().map(|(_, profile)| profile).collect(),
+    }
+}
+
+/// How fast people and their past are made, on all processors, with nothing done with them.
+fn making(bench: &Bench, region: &Region) -> anyhow::Result<()> {
+    let blocks = (region.people() / BLOCK).clamp(1, 64);
+    let begin = Instant::now();
+    let made: usize = each_block(blocks, |number| Ok(people_of(region, number).len()))?.into_iter().sum();
+    bench.report.figure("region", "synth_people_per_s", per_second(made, begin.elapsed()), "people/s, without a past");
+    let begin = Instant::now();
+    let resources = each_block(blocks, |number| {
+        let people = people_of(region, number);
+        Ok(people.iter().map(|person| resources(&region.register(person, bench.resources).bytes)).sum::<usize>())
+    })?;
+    let resources: usize = resources.into_iter().sum();
+    bench.report.figure("region", "synth_resources_per_s", per_second(resources, begin.elapsed()), "resources/s");
+    Ok(())
+}
+
+fn people_of(region: &Region, block: u64) -> Vec<Person> {
+    (block * BLOCK..(block + 1) * BLOCK).filter_map(|index| region.person(index)).collect()
+}
+
+/// How many resources a bundle has.
+fn resources(bundle: &[u8]) -> usize {
+    memchr::memmem::find_iter(bundle, b"\"fullUrl\":").count()
+}
+
+/// Something done for each block, on all processors, in no order.
+fn each_block<T: Send>(blocks: u64, work: impl Fn(u64) -> anyhow::Result<T> + Sync) -> anyhow::Result<Vec<T>> {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut done = Vec::new();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= blocks {
+                            return anyhow::Ok(done);
+                        }
+                        done.push(work(number)?);
+                    }
+                })
+            })
+            .collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            all.extend(worker.join().map_err(|_| anyhow::anyhow!("a thread that makes people panicked"))??);
+        }
+        Ok(all)
+    })
+}
+
+fn entry(kind: EntryKind, source: &str, body: Vec<u8>) -> NewEntry {
+    NewEntry {
+        kind,
+        source: source.to_owned(),
+        feed: "bench".into(),
+        received: edge::now(),
+        ident: None,
+        about: None,
+        body,
+        ack: None,
+    }
+}
+
+/// Load everybody.
+fn loading(bench: &Bench, region: &Region, folder: &Path) -> anyhow::Result<Engine> {
+    let engine = bench.start(folder, &config())?;
+    for directory in region.opening() {
+        engine.journal().append_blocking(entry(EntryKind::Fhir, directory.source, directory.bytes))?;
+    }
+    load::wait(&engine)?;
+    reset_rss_max();
+    let (begin, cpu) = (Instant::now(), super::identity::cpu_ns());
+    let loaded = AtomicUsize::new(0);
+    let blocks = region.people().div_ceil(BLOCK);
+    each_block(blocks, |number| {
+        for person in people_of(region, number) {
+            let bundle = region.register(&person, bench.resources);
+            loaded.fetch_add(resources(&bundle.bytes), Ordering::Relaxed);
+            engine.journal().enqueue(entry(EntryKind::Fhir, bundle.source, bundle.bytes))?;
+        }
+        // Bounded, as senders that wait for their answers would be.
+        while engine.progress().head > engine.progress().applied + WAITING_MAX {
+            if let Some(fault) = engine.fault() {
+                anyhow::bail!(fault);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if number > 0 && number.is_multiple_of(400) {
+            tracing::info!(people = number * BLOCK, seconds = begin.elapsed().as_secs(), "loaded so far");
+        }
+        Ok(())
+    })?;
+    load::wait(&engine)?;
+    let took = begin.elapsed();
+    let problems = engine.problem_counts()?;
+    if let Some((_, _, status, count)) = problems.first() {
+        anyhow::bail!("{count} of the bundles are {}", status.as_str());
+    }
+    let report = &bench.report;
+    let (people, loaded) = (number(region.people()), loaded.into_inner());
+    report.figure("region", "people", people, "people");
+    report.figure("region", "resources", number(loaded as u64), "resources");
+    report.figure("region", "load_people_per_s", per_second(bench.index.people, took), "people/s, weighed and linked");
+    report.figure("region", "load_resources_per_s", per_second(loaded, took), "resources/s, making them included");
+    if let (Some(before), Some(after)) = (cpu, super::identity::cpu_ns()) {
+        let hours = number(after - before) / 1e9 / 3600.0;
+        let each = number(loaded as u64) / hours.max(1e-12);
+        report.figure("region", "load_resources_per_core_hour", each, "resources, making them included");
+    }
+    report.figure("region", "rss_mb_load", rss_mb_max(), "MB at most while loading");
+    for (file, figure) in [("derived.db", "derived_bytes_per_person"), ("journal.db", "journal_bytes_per_person")] {
+        if bench.server.is_none() {
+            report.figure("region", figure, number(database_bytes(folder, file)) / people, "bytes");
+        }
+    }
+    Ok(engine)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// Have the system forget what it holds of the files, so that they come from the disk.
+fn forget_pages(folder: &Path) -> anyhow::Result<()> {
+    rustix::fs::sync();
+    // As root all of it; else at least these files.
+    let _ = std::fs::write("/proc/sys/vm/drop_caches", "1");
+    for found in std::fs::read_dir(folder)? {
+        let file = std::fs::File::open(found?.path())?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    }
+    Ok(())
+}
+
+/// Somebody who is looked at.
+struct Known {
+    person: Person,
+    patient: PatientKey,
+    page: String,
+}
+
+/// Patients of the practice, from all over the region.
+fn known(region: &Region) -> anyhow::Result<Vec<Known>> {
+    let keys = fhir::Region::new("bench");
+    let mut found = Vec::new();
+    // A prime step, so that they lie apart on the disk.
+    let mut index = 0;
+    for _ in 0..region.people() {
+        index = (index + 7_368_787) % region.people();
+        let Some(person) = region.person(index) else { continue };
+        let (source, ods, local) = region.registered_as(&person);
+        if ods != PRACTICE || person.restricted {
+            continue;
+        }
+        let patient = keys.patient(source, &local);
+        found.push(Known { page: format!("/record/{}", keys.person(patient)), person, patient });
+        if found.len() >= LOOKED_AT {
+            break;
+        }
+    }
+    anyhow::ensure!(found.len() > WARM, "{} patients of {PRACTICE_NAME} are too few: more people", found.len());
+    Ok(found)
+}
+
+async fn using(bench: &Bench, region: &Region, engine: &Engine, folder: &Path) -> anyhow::Result<()> {
+    let now = region.start() + SignedDuration::from_hours(10);
+    let user = User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), (PRACTICE, PRACTICE_NAME));
+    let address = http::serve(engine, now, user).await?;
+    let known = tokio::task::block_in_place(|| known(region))?;
+    let mut client = Client::connect(address).await?;
+    client.sign_in().await?;
+    tokio::task::block_in_place(|| forget_pages(folder))?;
+    // Somebody linked to another person has another record than is asked for: how many that is is said, not hidden.
+    let mut pages: Vec<Duration> = Vec::new();
+    let mut elsewhere = 0;
+    for one in known.iter().take(COLD) {
+        let begin = Instant::now();
+        match client.ask(Method::GET, &one.page, false, None).await?.0 {
+            StatusCode::OK => pages.push(begin.elapsed()),
+            _ => elsewhere += 1,
+        }
+    }
+    put(bench, "page_cold", &mut pages);
+    bench.report.figure("region", "records_elsewhere", f64::from(elsewhere), "of 150: linked to another person");
+    let mut warm = Vec::new();
+    for round in 0..2 {
+        warm.clear();
+        for one in known.iter().take(WARM) {
+            let begin = Instant::now();
+            if client.ask(Method::GET, &one.page, false, None).await?.0 == StatusCode::OK {
+                warm.push(begin.elapsed());
+            }
+        }
+        tracing::info!(round, "pages opened");
+    }
+    put(bench, "page_warm", &mut warm);
+    let mut whole = Vec::new();
+    let mut found = Vec::new();
+    for one in known.iter().take(WARM) {
+        let begin = Instant::now();
+        everything(&mut client, one.patient).await?;
+        whole.push(begin.elapsed());
+        let begin = Instant::now();
+        search(&mut client, &one.person).await?;
+        found.push(begin.elapsed());
+    }
+    put(bench, "open_warm", &mut whole);
+    put(bench, "search_warm", &mut found);
+    busy(bench, engine, address, known).await
+}
+
+fn put(bench: &Bench, what: &'static str, times: &mut [Duration]) {
+    let figures: HashMap<&str, (&str, &str)> = HashMap::from([
+        ("page_cold", ("page_cold_ms_p50", "page_cold_ms_p99")),
+        ("page_warm", ("page_warm_ms_p50", "page_warm_ms_p99")),
+        ("open_warm", ("open_warm_ms_p50", "open_warm_ms_p99")),
+        ("search_warm", ("search_warm_ms_p50", "search_warm_ms_p99")),
+        ("page_busy", ("page_busy_ms_p50", "page_busy_ms_p99")),
+        ("open_busy", ("open_busy_ms_p50", "open_busy_ms_p99")),
+        ("search_busy", ("search_busy_ms_p50", "search_busy_ms_p99")),
+        ("message_busy", ("message_busy_ms_p50", "message_busy_ms_p99")),
+    ]);
+    if let Some((p50, p99)) = figures.get(what) {
+        bench.report.figure("region", p50, percentile(times, 50), "ms");
+        bench.report.figure("region", p99, percentile(times, 99), "ms");
+    }
+}
+
+/// Look for somebody by family name and birth date, as a client system does (PDQm).
+async fn search(client: &mut Client, person: &Person) -> anyhow::Result<()> {
+    let family: String = person.family.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let path = format!("/fhir/Patient?family={family}&birthdate={}", person.birth);
+    let (status, _) = client.ask(Method::GET, &path, true, None).await?;
+    anyhow::ensure!(status == StatusCode::OK, "a search answered {status}");
+    Ok(())
+}
+
+/// What a client does at a moment.
+#[derive(Clone, Copy)]
+enum Act {
+    Page,
+    Whole,
+    Search,
+}
+
+/// Everything at once, each at its moment whether the one before is answered or not: waiting counts.
+async fn busy(bench: &Bench, engine: &Engine, address: SocketAddr, known: Vec<Known>) -> anyhow::Result<()> {
+    let known = std::sync::Arc::new(known);
+    let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel::<(Instant, Act, usize)>();
+    let inbox = std::sync::Arc::new(tokio::sync::Mutex::new(inbox));
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let (inbox, known) = (inbox.clone(), known.clone());
+        let mut client = Client::connect(address).await?;
+        client.sign_in().await?;
+        clients.push(tokio::spawn(async move {
+            let mut times: Vec<(Act, Duration)> = Vec::new();
+            loop {
+                let Some((due, act, which)) = inbox.lock().await.recv().await else { return anyhow::Ok(times) };
+                let one = known.get(which % known.len()).context("nobody")?;
+                match act {
+                    Act::Page => drop(client.ask(Method::GET, &one.page, false, None).await?),
+                    Act::Whole => drop(everything(&mut client, one.patient).await?),
+                    Act::Search => search(&mut client, &one.person).await?,
+                }
+                times.push((act, due.elapsed()));
+            }
+        }));
+    }
+    let begin = Instant::now();
+    let messages = tokio::spawn(sending(engine.clone(), known.clone(), begin));
+    let every = |rate: usize| Duration::from_micros(1_000_000 / rate as u64);
+    let mut plan: Vec<(Duration, Act)> = Vec::new();
+    for (act, rate) in [(Act::Page, VIEWS), (Act::Whole, WHOLE), (Act::Search, SEARCHES)] {
+        plan.extend((0..).map(|n| every(rate) * n).take_while(|at| *at < BUSY).map(|at| (at, act)));
+    }
+    plan.sort_by_key(|(at, _)| *at);
+    for (which, (at, act)) in plan.into_iter().enumerate() {
+        let due = begin + at;
+        tokio::time::sleep_until(due.into()).await;
+        jobs.send((due, act, which * 31))?;
+    }
+    drop(jobs);
+    let (mut pages, mut whole, mut searches) = (Vec::new(), Vec::new(), Vec::new());
+    for client in clients {
+        for (act, took) in client.await?? {
+            match act {
+                Act::Page => pages.push(took),
+                Act::Whole => whole.push(took),
+                Act::Search => searches.push(took),
+            }
+        }
+    }
+    let took = begin.elapsed();
+    let mut durable = messages.await??;
+    bench.report.figure("region", "busy_pages_per_s", per_second(pages.len(), took), "pages/s");
+    bench.report.figure("region", "busy_messages_per_s", per_second(durable.len(), took), "messages/s");
+    put(bench, "page_busy", &mut pages);
+    put(bench, "open_busy", &mut whole);
+    put(bench, "search_busy", &mut searches);
+    put(bench, "message_busy", &mut durable);
+    let behind = engine.progress().head - engine.progress().applied;
+    bench.report.figure("region", "busy_messages_waiting", number(behind), "messages not processed at the end");
+    Ok(())
+}
+
+/// A hospital's messages about these people; how long each took to be on disk, from its moment.
+async fn sending(engine: Engine, known: std::sync::Arc<Vec<Known>>, begin: Instant) -> anyhow::Result<Vec<Duration>> {
+    let mut waiting = tokio::task::JoinSet::new();
+    let every = Duration::from_micros(1_000_000 / MESSAGES as u64);
+    for n in 0.. {
+        let due = begin + every * n;
+        if due >= begin + BUSY {
+            break;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        let n = n as usize;
+        let one = known.get(n * 17 % known.len()).context("nobody")?;
+        let message = entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n));
+        let engine = engine.clone();
+        waiting.spawn(async move {
+            engine.submit(message).await?;
+            anyhow::Ok(due.elapsed())
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(done) = waiting.join_next().await {
+        times.push(done??);
+    }
+    Ok(times)
+}
+
+/// One of a hospital's messages about somebody: an admission, or one in three a report of three results.
+fn message(person: &Person, n: usize) -> Vec<u8> {
+    let at = format!("2026060109{:02}{:02}", n / 60 % 60, n % 60);
+    let sex = if person.sex == synth::Sex::Female { "F" } else { "M" };
+    let pid = format!(
+        "PID|1||B{:09}^^^XWA^PI~{}^^^NHS^NH||{}^{}||{}|{sex}|||||||||||||||||||||||NSTS01",
+        person.index,
+        person.nhs.as_str(),
+        person.family.to_uppercase(),
+        person.given.to_uppercase(),
+        person.birth.strftime("%Y%m%d"),
+    );
+    let text = if n.is_multiple_of(3) {
+        format!(
+            "MSH|^~\\&|LAB|XWA|SKEIN|REG|{at}||ORU^R01|R{n}|P|2.4\r{pid}\rOBR|1|P{n}|F{n}|UE^Urea and electrolytes^LOCAL|||{at}||||||||||||||{at}||CH|F\r\
+             OBX|1|NM|NA^Sodium^LOCAL||{}|mmol/L|133-146|N|||F\rOBX|2|NM|K^Potassium^LOCAL||4.{}|mmol/L|3.5-5.3|N|||F\rOBX|3|NM|CREA^Creatinine^LOCAL||{}|umol/L|45-84|N|||F\r",
+            130 + n % 20,
+            n % 10,
+            50 + n % 90
+        )
+    } else {
+        format!(
+            "MSH|^~\\&|PAS|XWA|SKEIN|REG|{at}||ADT^A01|A{n}|P|2.4\rEVN|A01|{at}||||{at}\r{pid}\rPV1|1|I|W{}^^{}||||C123^SMITH^A||||||||||||V{n}^^^XWA^VN\r",
+            n % 30,
+            n % 6
+        )
+    };
+    text.into_bytes()
+}
