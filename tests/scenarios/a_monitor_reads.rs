@@ -3,7 +3,9 @@
 use crate::harness::{Region, Setup, http, say};
 use std::{collections::BTreeSet, net::SocketAddr, path::Path};
 
-const METRICS: &str = "[metrics]\naddress = \"127.0.0.1:0\"\n";
+/// With a backup, for there are numbers of it.
+const METRICS: &str = "[metrics]\naddress = \"127.0.0.1:0\"\n[backup]\nto = \".\"\nrecipients = \
+    [\"age1fsqm0ldjq2xr4fnydsz4qe9c7m7dz7qu9awnsfuzklsxvrfsfguqr8m5lc\"]\n";
 
 fn region() -> (Region, SocketAddr) {
     let mut region = Region::prepared(Setup { more: METRICS.into(), ..Setup::default() });

@@ -16,6 +16,7 @@ mod a_hospitals_own_census;
 mod a_monitor_reads;
 mod a_region_broken_again_and_again;
 mod all_57_types_are_answered;
+mod backups;
 mod bad_input;
 mod command_line;
 mod every_prefix_of_a_crash;

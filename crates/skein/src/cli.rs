@@ -1,5 +1,6 @@
 //! The command line: what may be said, and the help that teaches it.
 
+pub mod backup;
 pub mod identity;
 pub mod proof;
 
@@ -48,6 +49,10 @@ pub enum Command {
     Verify(Verify),
     /// Throw the derived state away and make it again from the journal
     Rebuild(Rebuild),
+    /// Ship what came to the region's backup; check a backup; make the key that opens one
+    Backup(backup::Backup),
+    /// Make a region again out of its backup, as it is there or as it was at a moment
+    Restore(backup::Restore),
     /// The error desk: messages that could not be processed
     Errors(Errors),
     /// Policies: check, try, rehearse, print as a table
@@ -58,7 +63,7 @@ pub enum Command {
     Identity(identity::Identity),
     /// Make the hash of a password or an access token for the configuration file
     Hash(Hash),
-    /// Measure this machine: intake, drain, load, open, page, identity, gate, disk, memory
+    /// Measure this machine: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory
     Bench(Bench),
     /// How large a machine a region needs, from measured figures
     Plan(Plan),
@@ -437,7 +442,8 @@ Examples:
   skein bench intake load open --store postgres://skein@127.0.0.1/postgres
                                        the same on PostgreSQL, in a database skein_bench that is made and thrown away
 
-Names: intake, drain, load, open, page, identity, gate, notify, disk, memory, region. Use a release build on an idle machine; docs/benchmarks.md has \
+Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory, region. Use a release build on an idle machine; \
+docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
     /// Which measurements [default: all]

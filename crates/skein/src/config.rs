@@ -1,5 +1,6 @@
 //! The region's configuration file. Every key is known (an unknown one is an error), every error names its line.
 
+pub mod backup;
 pub mod feed;
 pub mod http;
 pub mod metrics;
@@ -28,6 +29,8 @@ pub struct Config {
     pub http: http::Http,
     /// Where a monitor reads.
     pub metrics: Option<metrics::Metrics>,
+    /// Where the truth is shipped while the region runs.
+    pub backup: Option<backup::Backup>,
     /// How to log.
     #[serde(default)]
     pub log: Log,
@@ -75,6 +78,9 @@ pub struct Config {
     /// Hospitals whose own lists of inpatients are compared with what is known here.
     #[serde(default, rename = "census")]
     pub censuses: Vec<outward::Census>,
+    /// The files that source profiles were read from.
+    #[serde(skip)]
+    pub source_files: Vec<PathBuf>,
     /// Where in the file things stand, for what is said about them.
     #[serde(skip)]
     pub lines: sign_in::Lines,
@@ -246,6 +252,7 @@ impl Config {
             let text = read_text(&path)?;
             config.sources.push(parse(&path, &text)?);
             config.source_texts.push(text);
+            config.source_files.push(path);
         }
         config.check().map_err(|text| Failure::asked(format!("{}: {text}", file.display())))?;
         Ok(config)
@@ -334,6 +341,7 @@ impl Config {
             }
         }
         outward::check(self, &sources, &mut ids)?;
+        backup::check(self)?;
         sign_in::check(self)
     }
 }
@@ -504,6 +512,12 @@ mod tests {
                 ),
                 "line 15: feed \"g\" and feed \"f\" are known by the certificate",
             ),
+            ("[backup]\nto=\"d/b\"\nrecipients=[\"sesame\"]", "backup.recipients: this is no recipient"),
+            (
+                "[backup]\nto=\"d/b\"\nrecipients=[\"age1fsqm0ldjq2xr4fnydsz4qe9c7m7dz7qu9awnsfuzklsxvrfsfguqr8m5lc\"]",
+                "backup.to is within the data folder",
+            ),
+            ("[backup]\nto=\"b\"\nrecipients=[]", "a backup needs a recipient"),
             (&fhir("mllp=\"127.0.0.1:9\"\nclient_names=[\"gp.example\"]"), "stand in its [feed.tls]"),
             (
                 &client(&format!("token_hash=\"{hash}\"\nclient_names=[\"app.example\"]")),

@@ -1,6 +1,7 @@
 //! The binary: commands, configuration, wiring, benchmarks. Everything that reads the clock, the environment, the
 //! terminal or a signal is here; the other crates take values.
 
+mod backup;
 mod bench;
 mod cli;
 mod commands;

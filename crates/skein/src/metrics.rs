@@ -1,7 +1,11 @@
 //! What a monitor reads: Prometheus metrics on a listener of their own, and whether the process lives and is ready. Numbers
 //! and names of sources, feeds and files; nothing about a person, and no path or query of a request.
 
-use crate::{failure::Outcome, listen};
+use crate::{
+    backup::{Standing, State as Shipping},
+    failure::Outcome,
+    listen,
+};
 use ::notify::{
     Notices,
     pace::{Hours, Silence, pace},
@@ -84,6 +88,8 @@ pub struct Measured {
     pub notices: Notices,
     /// Requests counted so far.
     pub requests: Requests,
+    /// How backing up goes, where it is done.
+    pub backup: Option<Standing>,
 }
 
 impl Measured {
@@ -96,6 +102,9 @@ impl Measured {
         let last = self.engine.audit().read(store::audit::AuditReader::last)?;
         registry.register("audit_entries", "Entries in the audit trail", ConstCounter::new(last));
         files(&mut registry, self.engine.folder());
+        if let Some(backup) = &self.backup {
+            shipping(&mut registry, &backup.state());
+        }
         registry.register("http_requests", "Requests answered", self.requests.answered.clone());
         registry.register_with_unit(
             "http_request",
@@ -223,6 +232,21 @@ fn files(registry: &mut Registry, folder: &Path) {
     }
 }
 
+/// How backing up goes.
+fn shipping(registry: &mut Registry, state: &Shipping) {
+    let last = state.succeeded.map_or(0.0, |at| as_seconds(at.as_millisecond()));
+    let last_of =
+        "When what there was had last been shipped to the backup, in seconds since 1970; 0 when never since the start";
+    number(registry, "backup_last_success_timestamp_seconds", last_of, last);
+    let failing = f64::from(u8::from(state.failing.is_some()));
+    number(registry, "backup_failing", "1 when the last shipment failed; the log says why", failing);
+    let (journal, audit) = (as_number(state.shipped.journal), as_number(state.shipped.audit));
+    number(registry, "backup_journal_position", "The newest entry of the journal that is in the backup", journal);
+    number(registry, "backup_audit_position", "The newest entry of the audit trail that is in the backup", audit);
+    registry.register("backup_bytes", "Bytes written to the backup since the start", ConstCounter::new(state.bytes));
+    registry.register("backup_failures", "Shipments that failed since the start", ConstCounter::new(state.failures));
+}
+
 /// What the kernel says of this process.
 fn process(registry: &mut Registry) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -245,18 +269,24 @@ fn process(registry: &mut Registry) {
 }
 
 /// Whether the process lives, and whether it may be sent requests.
-pub fn probes(engine: Engine) -> Router {
-    let ready = |State(engine): State<Engine>| async move {
+/// A backup that fails is told, and changes nothing: the region serves all the same.
+pub fn probes(engine: Engine, backup: Option<Standing>) -> Router {
+    let ready = |State((engine, backup)): State<(Engine, Option<Standing>)>| async move {
+        let failing = backup.is_some_and(|backup| backup.state().failing.is_some());
         match engine.fault() {
             // Records are read all the same.
             None if engine.journal().held().is_some() => {
                 (StatusCode::OK, "ready to be read; messages are refused, the disk is nearly full\n")
             }
+            None if failing => (StatusCode::OK, "ready; the backup fails, see the log\n"),
             None => (StatusCode::OK, "ready\n"),
             Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "processing has stopped; see the log\n"),
         }
     };
-    Router::new().route("/healthz", get(|| async { "alive\n" })).route("/readyz", get(ready)).with_state(engine)
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .with_state((engine, backup))
 }
 
 /// A listener for monitors alone.

@@ -71,11 +71,24 @@ pub fn server(config: &Config) -> Outcome<Option<Server>> {
 
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
+    restored(config)?;
     Ok(Folder::hold_with(&config.data(), server(config)?)?)
+}
+
+/// That no restore into it was left half done: whatever is written then would be in the way of the rest.
+fn restored(config: &Config) -> Outcome {
+    if backup::unfinished(&config.data()) {
+        return Err(Failure::asked(format!(
+            "a restore into {} was begun and not finished: run the same skein restore again, which goes on with it",
+            config.data().display()
+        )));
+    }
+    Ok(())
 }
 
 /// Open the region beside a running process, to look and to decide.
 pub fn visit(config: &Config) -> Outcome<Folder> {
+    restored(config)?;
     Ok(Folder::visit_with(&config.data(), server(config)?)?)
 }
 

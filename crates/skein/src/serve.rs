@@ -1,6 +1,7 @@
 //! A region, running: the engine, its listeners, its pages and API, from the first socket to the last answer.
 
 use crate::{
+    backup::{Shipping, Standing},
     config::{
         Config, Reach,
         feed::{Acknowledge, ApplicationAcknowledge, FaultyAnswer, Feed},
@@ -154,7 +155,17 @@ impl Server {
         let subscribing = web::fhir::Telling { teller, outgoing: signing_in.receivers.clone(), stop: stop.clone() };
         let told = notices.clone();
         let whom = Whom { notices, telling: subscribing, censuses: outward.censuses.clone() };
-        let app = app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?;
+        let backup = self.config.backup.is_some().then(Standing::default);
+        let probed = metrics::probes(self.engine.clone(), backup.clone());
+        let app =
+            app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?.merge(probed);
+        let shipping = match &backup {
+            Some(standing) => {
+                let folder = region::visit(&self.config)?;
+                Shipping::start(&self.config, folder, standing.clone(), clock.clone())?
+            }
+            None => None,
+        };
         outward.start(&mut feeds);
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
@@ -179,7 +190,7 @@ impl Server {
         }
         let requests = Requests::default();
         if let Some(listener) = self.metrics {
-            let measured = Measured { engine: self.engine.clone(), notices: told, requests: requests.clone() };
+            let measured = Measured { engine: self.engine.clone(), notices: told, requests: requests.clone(), backup };
             feeds.spawn(listener.run(measured, stop.clone()));
         }
         let app = app.layer(from_fn_with_state(requests, metrics::counted));
@@ -201,6 +212,10 @@ impl Server {
         let _ = tokio::task::spawn_blocking(move || {
             let _ = telling.join();
             engine.stop();
+            // All is on disk and signed by now: what is shipped last is all there is.
+            if let Some(shipping) = shipping {
+                shipping.finish();
+            }
         })
         .await;
         served
@@ -416,8 +431,7 @@ fn app(
     });
     let telling = Some(telling);
     Ok(web::router(site, web::fhir::ApiConfig { clients, limits, certificates, telling, ..api(config) })
-        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates)))
-        .merge(metrics::probes(engine.clone())))
+        .merge(Router::new().route("/health", get(health)).with_state((engine.clone(), told, updates))))
 }
 
 /// What speaks of people over HL7 v2, with what it shares.

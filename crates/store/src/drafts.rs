@@ -66,15 +66,38 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<DraftRow> {
 
 const COLUMNS: &str = "id, patient, form, author, organisation, revision, saved, body";
 
+/// All of them, for a backup.
+pub(crate) const SELECT_ALL: &str =
+    "SELECT id, patient, form, author, organisation, revision, saved, body FROM draft ORDER BY id";
+/// One of them, out of a backup.
+pub(crate) const INSERT: &str = "INSERT INTO draft (id, patient, form, author, organisation, revision, saved, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
+
+/// Open (or make) the file in a data folder.
+pub(crate) fn open_file(folder: &Path) -> Result<Connection, StoreError> {
+    let connection = sqlite::open(&folder.join("drafts.db"), true, 512)?;
+    sqlite::prepare(&connection, "drafts", SCHEMA, VERSION)?;
+    Ok(connection)
+}
+
+/// Open the file in a data folder to look only, if it is there and was ever used.
+pub(crate) fn open_for_reading(folder: &Path) -> Result<Option<Connection>, StoreError> {
+    let path = folder.join("drafts.db");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let connection = sqlite::open_for_reading(&path, 512)?;
+    let made: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok((made == VERSION).then_some(connection))
+}
+
 impl Drafts {
     /// Open (or make) the file in a data folder.
     ///
     /// # Errors
     /// The store's.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let connection = sqlite::open(&folder.join("drafts.db"), true, 512)?;
-        sqlite::prepare(&connection, "drafts", SCHEMA, VERSION)?;
-        Ok(Drafts { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Drafts { connection: Arc::new(Mutex::new(open_file(folder)?)) })
     }
 
     fn held(&self) -> MutexGuard<'_, Connection> {

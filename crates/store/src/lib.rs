@@ -17,6 +17,7 @@ mod folder;
 pub mod journal;
 mod read;
 mod review;
+pub mod truth;
 mod write;
 
 pub use backend::{Migrated, Place, Server};

@@ -40,6 +40,8 @@ pub enum Disk {
     Small(u64),
     /// Nothing can be written.
     ReadOnly,
+    /// So many bytes, and it is not the data that lies there but the backup, in the folder `backup`.
+    Backup(u64),
 }
 
 /// A region: its folder, and the process that serves it while it runs.
@@ -98,6 +100,11 @@ impl Region {
     /// Its database in PostgreSQL.
     pub fn database(&self) -> &Database {
         self.database.as_ref().unwrap()
+    }
+
+    /// Whether it has one.
+    pub fn on_postgres(&self) -> bool {
+        self.database.is_some()
     }
 
     /// Change something of one of its stores (`journal`, `audit`, `derived`) behind its back.
@@ -195,10 +202,10 @@ impl Region {
             command.arg("serve").arg("--config").arg(config);
             return command;
         };
-        let data = self.folder.path().join("data");
+        let data = self.folder.path().join(if let Disk::Backup(_) = disk { "backup" } else { "data" });
         std::fs::create_dir_all(&data).unwrap();
         let options = match disk {
-            Disk::Small(bytes) => format!("size={bytes}"),
+            Disk::Small(bytes) | Disk::Backup(bytes) => format!("size={bytes}"),
             Disk::ReadOnly => "ro".to_owned(),
         };
         // A mount of its own name space goes when the process goes.
@@ -214,7 +221,16 @@ impl Region {
 
     /// Where the region's data lies, seen from here while it is served, also on a disk of its own.
     pub fn data_from_outside(&self) -> PathBuf {
-        let data = self.folder.path().join("data");
+        self.seen("data")
+    }
+
+    /// Where its backup lies, seen from here while it is served.
+    pub fn backup_from_outside(&self) -> PathBuf {
+        self.seen("backup")
+    }
+
+    fn seen(&self, name: &str) -> PathBuf {
+        let data = self.folder.path().join(name);
         match self.disk {
             None => data,
             Some(_) => {

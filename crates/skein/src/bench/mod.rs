@@ -1,6 +1,7 @@
 //! Benchmarks: what this machine does, beside what the same machine does with the bare engine or a bare socket in the same
 //! run. Each prints JSON lines; `docs/benchmarks.md` keeps results.
 
+mod backup;
 mod drain;
 mod gate;
 mod http;
@@ -133,6 +134,7 @@ pub const ALL: &[(&str, Measure)] = &[
     ("identity", identity::run),
     ("gate", gate::run),
     ("notify", notify::run),
+    ("backup", backup::run),
 ];
 
 /// Things per second.

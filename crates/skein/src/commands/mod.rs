@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod audit;
+mod backup;
 mod bench;
 mod demo;
 mod errors;
@@ -11,6 +12,7 @@ mod init;
 mod load;
 mod plan;
 mod policy;
+mod restore;
 mod send;
 mod serve;
 mod synth;
@@ -27,6 +29,7 @@ use crate::{
 pub fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Audit(asked) => audit::run(&asked),
+        Command::Backup(asked) => backup::run(&asked),
         Command::Bench(asked) => bench::run(&asked),
         Command::Demo(asked) => demo::run(&asked),
         Command::Errors(asked) => errors::run(&asked),
@@ -36,6 +39,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Load(asked) => load::run(&asked),
         Command::Policy(asked) => policy::run(&asked),
         Command::Rebuild(asked) => verify::rebuild(&asked),
+        Command::Restore(asked) => restore::run(&asked),
         Command::Send(asked) => send::run(&asked),
         Command::Serve(asked) => serve::run(&asked),
         Command::Synth(asked) => synth::run(&asked),

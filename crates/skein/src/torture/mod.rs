@@ -1,5 +1,6 @@
 //! `skein torture`: a region of its own is broken again and again while senders keep it busy, and every message that was
-//! acknowledged is looked for: once in the journal, processed or on the error desk. The harm is what happens to machines:
+//! acknowledged is looked for: once in the journal, processed or on the error desk. All the while it is backed up, and the
+//! backup must open and end where the journal does. The harm is what happens to machines:
 //! `kill -9` at any moment, also while starting, rebuilding and verifying; a process that stalls; pages of a file that were
 //! not yet written, or half.
 
@@ -137,6 +138,7 @@ fn rounds(plan: &Plan, folder: PathBuf) -> Outcome<Result> {
         if round % VERIFY_EVERY == 0 {
             region.stop()?;
             region.verify()?;
+            region.backed_up()?;
             region.serve()?;
         }
         if !plan.json {
@@ -150,6 +152,7 @@ fn rounds(plan: &Plan, folder: PathBuf) -> Outcome<Result> {
     region.caught_up()?;
     region.stop()?;
     region.verify()?;
+    region.backed_up()?;
     let (stored, parked) = tally.whole(&region, &senders)?;
     Ok(Result {
         rounds: plan.rounds,

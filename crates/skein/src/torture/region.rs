@@ -9,6 +9,7 @@ use std::{
     sync::mpsc,
     time::{Duration, Instant},
 };
+use store::{Folder, journal::JournalReader};
 
 /// What the practice's system shows to be let in.
 pub const TOKEN: &str = "the practice's token in a region that is tortured";
@@ -41,9 +42,11 @@ impl Region {
                 folder.display()
             )));
         }
-        std::fs::create_dir_all(&folder).map_err(found("cannot make the folder"))?;
+        std::fs::create_dir_all(folder.join("backup")).map_err(found("cannot make the folder"))?;
         let region = Region { folder, running: None };
-        std::fs::write(region.config(), configuration()).map_err(found("cannot write the configuration"))?;
+        let (identity, recipient) = ::backup::new_identity();
+        std::fs::write(region.identity(), identity).map_err(found("cannot write the key of the backup"))?;
+        std::fs::write(region.config(), configuration(&recipient)).map_err(found("cannot write the configuration"))?;
         Ok(region)
     }
 
@@ -54,6 +57,25 @@ impl Region {
 
     fn config(&self) -> PathBuf {
         self.folder.join("skein.toml")
+    }
+
+    fn identity(&self) -> PathBuf {
+        self.folder.join("identity")
+    }
+
+    /// The backup that was taken all the while is whole, opens, and ends where the journal does: the region was stopped.
+    pub fn backed_up(&self) -> Outcome {
+        let identities = ::backup::Identities::read(&self.identity())?;
+        let found = ::backup::check(&self.folder.join("backup"), Some(&identities), &mut |_, _, _| {})?;
+        let head = JournalReader::open(&Folder::visit(&self.data())?)?.head()?;
+        if found.journal.entries == head {
+            return Ok(());
+        }
+        Err(Failure::found(format!(
+            "the journal ends at {head} and its backup at {}; the region is in {}",
+            found.journal.entries,
+            self.folder.display()
+        )))
     }
 
     /// The data folder.
@@ -230,7 +252,7 @@ fn synced(index: &[u8], log: &[u8]) -> u64 {
     LOG_HEADER + u64::from(frames) * (FRAME_HEADER + u64::from(page))
 }
 
-fn configuration() -> String {
+fn configuration(recipient: &str) -> String {
     let token = blake3::hash(TOKEN.as_bytes()).to_hex();
     format!(
         r#"[region]
@@ -240,6 +262,11 @@ data = "data"
 
 [http]
 address = "127.0.0.1:0"
+
+[backup]
+to = "backup"
+recipients = ["{recipient}"]
+every = "1s"
 
 [[feed]]
 name = "adt"

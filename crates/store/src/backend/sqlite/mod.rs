@@ -50,7 +50,7 @@ pub(crate) fn open(path: &Path, full: bool, cache_kib: i64) -> Result<Connection
 }
 
 /// Open a database file for reading only.
-fn open_for_reading(path: &Path, cache_kib: i64) -> Result<Connection, StoreError> {
+pub(crate) fn open_for_reading(path: &Path, cache_kib: i64) -> Result<Connection, StoreError> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(10))?;

@@ -1,0 +1,392 @@
+//! Restoring: the truth put back as it was, up to a moment, into a store that is empty.
+
+use crate::{
+    BackupError, BackupFolder, Identities, Progress,
+    check::{of_the_same, snapshot, streams, walk},
+    error::target,
+    folder::Segment,
+    segment::{Frame, Kind},
+    ship::HEADS,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::OpenOptions,
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Component, Path, PathBuf},
+};
+use store::{
+    Folder,
+    truth::{Field, Stream, Table, TruthReader, TruthRow, TruthWriter, put_drafts},
+};
+
+/// Stands in a data folder while it is being restored: nothing else may use it.
+const MARK: &str = "restore.unfinished";
+/// Where the configuration that was in force goes, beside what is in use.
+const SETTINGS: &str = "restored-settings";
+/// Rows put into one transaction at most,
+const BATCH_ROWS: usize = 2_000;
+/// and about so many bytes.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Up to when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// All there is.
+    #[default]
+    End,
+    /// Up to the last entry of the journal that came at this time or before.
+    Time(Timestamp),
+    /// Up to this entry of the journal.
+    Position(u64),
+}
+
+/// What was asked for, to tell a restore that is gone on with from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    series: String,
+    until: Until,
+    cut_audit: bool,
+}
+
+/// What was put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The region's code.
+    pub region: String,
+    /// Entries of the journal.
+    pub journal: u64,
+    /// When the last of them came.
+    pub newest: Option<Timestamp>,
+    /// Entries of the journal that are in the backup and came after the moment.
+    pub left_out: u64,
+    /// Entries of the audit trail.
+    pub audit: u64,
+    /// Of them those after the moment.
+    pub audit_after: u64,
+    /// Drafts.
+    pub drafts: u64,
+    /// Whether an earlier restore was gone on with.
+    pub resumed: bool,
+    /// Bytes of the segments that were read.
+    pub bytes: u64,
+}
+
+/// Whether a restore into this folder was begun and not finished.
+pub fn unfinished(folder: &Path) -> bool {
+    folder.join(MARK).exists()
+}
+
+/// The restored region is whole, derived state and all: it may be used.
+///
+/// # Errors
+/// [`BackupError::Target`].
+pub fn finish(folder: &Path) -> Result<(), BackupError> {
+    let path = folder.join(MARK);
+    std::fs::remove_file(&path).map_err(target(&path))
+}
+
+/// Put the truth back from the backup at `from` into a folder that is held. The audit trail comes back whole, for it is
+/// evidence, unless `cut_audit` wants it up to the same moment alone. The folder stays marked as unfinished until [`finish`].
+///
+/// # Errors
+/// [`BackupError::Refused`] when something is there already; what is wrong with the backup; the store's.
+pub fn restore(
+    from: &Path,
+    identities: &Identities,
+    folder: &Folder,
+    (until, cut_audit): (Until, bool),
+    progress: Progress<'_>,
+) -> Result<Restored, BackupError> {
+    let backup = BackupFolder::open(from)?;
+    let (journal, audit) = streams(&backup)?;
+    let first = journal.first().ok_or_else(|| BackupError::Nothing(from.to_owned()))?;
+    let (to, at) = moment(&journal, until, identities)?;
+    // Found out before anything is written: whether it can be opened at all.
+    let settings = backup.segments(Kind::Settings)?.0;
+    let drafts = backup.segments(Kind::Drafts)?.0;
+    for segment in settings.iter().chain(&drafts) {
+        of_the_same(segment, first)?;
+    }
+    let asked = Asked { series: first.about.series.clone(), until, cut_audit };
+    let resumed = begin(folder, &asked)?;
+    let within = |segment: &&Segment| at.is_none_or(|at| segment.about.made <= at);
+    put_settings(folder.path(), settings.iter().rev().find(within).or(settings.first()), identities)?;
+    let writer = TruthWriter::open(folder)?;
+    let upto = match at {
+        Some(at) if cut_audit => self::upto(&audit, at, identities)?,
+        _ => u64::MAX,
+    };
+    let needed: Vec<Segment> = audit.iter().take_while(|segment| segment.about.from <= upto).cloned().collect();
+    let mut heads = Heads { path: folder.audit_heads(), text: Vec::new() };
+    let mut batch = Batch::new(&writer, Stream::Audit, upto)?;
+    walk(Kind::Audit, &needed, Some(identities), progress, |frame, _| match frame {
+        Frame::Row(row) => batch.row(row),
+        Frame::Blob { name, bytes } => heads.blob(&name, &bytes, upto),
+    })?;
+    let audit_entries = batch.finish()?;
+    heads.finish()?;
+    let needed: Vec<Segment> = journal.iter().take_while(|segment| segment.about.from <= to).cloned().collect();
+    let mut batch = Batch::new(&writer, Stream::Journal, to)?;
+    let (mut newest, mut key) = (None, None);
+    walk(Kind::Journal, &needed, Some(identities), progress, |frame, of| {
+        key.get_or_insert(*of);
+        let Frame::Row(row) = frame else { return Ok(()) };
+        if row.position().is_some_and(|at| at <= to) {
+            newest = row.time().max(newest);
+        }
+        batch.row(row)
+    })?;
+    let entries = batch.finish()?;
+    writer.finish()?;
+    if let Some(key) = key {
+        key.put(folder.path())?;
+    }
+    let mut rows = Vec::new();
+    if let Some(newest) = drafts.iter().rev().find(within) {
+        snapshot(newest, Some(identities), |frame| {
+            if let Frame::Row(row) = frame {
+                rows.push(row);
+            }
+            Ok(())
+        })?;
+        put_drafts(folder, &rows)?;
+    }
+    let last = journal.last().map_or(0, |last| last.about.to);
+    Ok(Restored {
+        region: first.about.region.clone(),
+        journal: entries,
+        newest: newest.and_then(|at| Timestamp::from_microsecond(at).ok()),
+        left_out: last - to.min(last),
+        audit: audit_entries,
+        audit_after: match at {
+            Some(at) if !cut_audit => audit_entries - self::upto(&audit, at, identities)?.min(audit_entries),
+            _ => 0,
+        },
+        drafts: rows.len() as u64,
+        resumed,
+        bytes: audit.iter().chain(&journal).map(|segment| segment.bytes).sum(),
+    })
+}
+
+/// The last entry of the journal, and the moment that the rest is put back to; no moment: all of it.
+fn moment(journal: &[Segment], until: Until, identities: &Identities) -> Result<(u64, Option<Timestamp>), BackupError> {
+    let last = journal.last().map_or(0, |last| last.about.to);
+    match until {
+        Until::End => Ok((last, None)),
+        Until::Time(at) => match upto(journal, at, identities)? {
+            0 => Err(BackupError::Refused(format!("nothing is in the backup from {at} or before"))),
+            to => Ok((to, Some(at))),
+        },
+        Until::Position(0) => Err(BackupError::Refused("entries of the journal are counted from 1".into())),
+        Until::Position(to) if to > last => {
+            Err(BackupError::Refused(format!("the backup ends at entry {last}, before entry {to}")))
+        }
+        Until::Position(to) => {
+            let segment = journal.iter().find(|segment| segment.about.to >= to);
+            let mut at = None;
+            look(segment, identities, |position, time| {
+                if position == to {
+                    at = Timestamp::from_microsecond(time).ok();
+                }
+            })?;
+            Ok((to, at))
+        }
+    }
+}
+
+/// The last entry that came at a time or before: a clock may have gone back, and nothing of then is to be missing.
+fn upto(segments: &[Segment], at: Timestamp, identities: &Identities) -> Result<u64, BackupError> {
+    let at = at.as_microsecond();
+    let segment = segments.iter().rev().find(|segment| segment.about.earliest <= at);
+    if let Some(segment) = segment.filter(|segment| segment.about.latest <= at) {
+        return Ok(segment.about.to);
+    }
+    let mut to = 0;
+    look(segment, identities, |position, time| {
+        if time <= at {
+            to = position;
+        }
+    })?;
+    Ok(to)
+}
+
+/// The positions and times of a segment's entries.
+fn look(segment: Option<&Segment>, identities: &Identities, mut each: impl FnMut(u64, i64)) -> Result<(), BackupError> {
+    let Some(segment) = segment else { return Ok(()) };
+    let (about, end) = crate::segment::check_bytes(&segment.path)?;
+    crate::segment::frames(&segment.path, (&about, end), identities, |frame, _| {
+        if let Frame::Row(row) = &frame
+            && let (Some(position), Some(time)) = (row.position(), row.time())
+        {
+            each(position, time);
+        }
+        Ok(())
+    })
+    .map(|_| ())
+}
+
+/// That nothing is there but what an earlier, broken-off restore of the same put there. Says whether there was one.
+fn begin(folder: &Folder, asked: &Asked) -> Result<bool, BackupError> {
+    let path = folder.path().join(MARK);
+    match std::fs::read(&path) {
+        Ok(text) => {
+            if serde_json::from_slice::<Asked>(&text).is_ok_and(|before| before == *asked) {
+                return Ok(true);
+            }
+            return Err(BackupError::Refused(format!(
+                "another restore into {} was begun and not finished: empty it, or ask for the same again",
+                folder.path().display()
+            )));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(target(&path)(error)),
+    }
+    let ours = ["skein.lock", MARK];
+    let entries = std::fs::read_dir(folder.path()).map_err(target(folder.path()))?;
+    for entry in entries {
+        let name = entry.map_err(target(folder.path()))?.file_name();
+        if !ours.iter().any(|ours| name == *ours) {
+            return Err(BackupError::Refused(format!(
+                "{} is not empty: restore into a new folder",
+                folder.path().display()
+            )));
+        }
+    }
+    // A new database may have its tables already.
+    if folder.journal().exists()? {
+        let reader = TruthReader::open(folder)?;
+        if reader.head(Stream::Journal)? > 0 || reader.head(Stream::Audit)? > 0 {
+            return Err(BackupError::Refused(format!(
+                "{} is not empty: restore into a new database",
+                folder.journal()
+            )));
+        }
+    }
+    let text = serde_json::to_vec(asked).map_err(|error| BackupError::damaged(&path, error))?;
+    put_file(&path, &text)?;
+    Ok(false)
+}
+
+fn put_file(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map_err(target(path))
+}
+
+/// The keys into the data folder; the configuration beside, for whoever restores to look at.
+fn put_settings(data: &Path, segment: Option<&Segment>, identities: &Identities) -> Result<(), BackupError> {
+    let Some(segment) = segment else { return Ok(()) };
+    snapshot(segment, Some(identities), |frame| {
+        let Frame::Blob { name, bytes } = frame else { return Ok(()) };
+        let path = match name.strip_prefix("data/") {
+            Some(own) => data.join(plain(own)),
+            None => data.join(SETTINGS).join(plain(&name)),
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(target(folder))?;
+        }
+        put_file(&path, &bytes)
+    })
+}
+
+/// A name that leads nowhere else.
+fn plain(name: &str) -> PathBuf {
+    Path::new(name).components().filter(|part| matches!(part, Component::Normal(_))).collect()
+}
+
+/// Rows on their way into the store.
+struct Batch<'w> {
+    writer: &'w TruthWriter,
+    stream: Stream,
+    rows: Vec<TruthRow>,
+    bytes: usize,
+    /// What is there already.
+    head: u64,
+    /// What is wanted.
+    upto: u64,
+    entries: u64,
+}
+
+impl<'w> Batch<'w> {
+    fn new(writer: &'w TruthWriter, stream: Stream, upto: u64) -> Result<Self, BackupError> {
+        let head = writer.head(stream)?;
+        Ok(Batch { writer, stream, rows: Vec::new(), bytes: 0, head, upto, entries: 0 })
+    }
+
+    fn row(&mut self, row: TruthRow) -> Result<(), BackupError> {
+        // What entries after the moment opened and settled goes with them.
+        let of = match row.table {
+            Table::Matter => row.fields.first(),
+            Table::Settled => row.fields.get(1),
+            _ => None,
+        };
+        let after = of.and_then(Field::integer).is_some_and(|n| n.cast_unsigned() > self.upto);
+        if let Some(at) = row.position() {
+            if at > self.upto {
+                return Ok(());
+            }
+            self.entries += 1;
+            if at <= self.head {
+                return Ok(());
+            }
+        } else if after {
+            return Ok(());
+        }
+        self.bytes += row.fields.iter().map(size).sum::<usize>();
+        self.rows.push(row);
+        if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), BackupError> {
+        self.writer.put(self.stream, &self.rows)?;
+        self.rows.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<u64, BackupError> {
+        self.flush()?;
+        Ok(self.entries)
+    }
+}
+
+fn size(field: &Field) -> usize {
+    match field {
+        Field::Missing | Field::Integer(_) => 8,
+        Field::Text(text) => text.len(),
+        Field::Bytes(bytes) => bytes.len(),
+    }
+}
+
+/// The signed heads of the audit trail, put together again.
+struct Heads {
+    path: PathBuf,
+    text: Vec<u8>,
+}
+
+impl Heads {
+    /// Those of entries that are put back: a head of one that is not would say that the trail was cut off.
+    fn blob(&mut self, name: &str, bytes: &[u8], upto: u64) -> Result<(), BackupError> {
+        if name != HEADS {
+            return Ok(());
+        }
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let number = std::str::from_utf8(line).ok().and_then(|line| line.split(' ').next()?.parse::<u64>().ok());
+            if number.is_some_and(|n| n <= upto) {
+                self.text.extend_from_slice(line);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), BackupError> {
+        if self.text.is_empty() { Ok(()) } else { put_file(&self.path, &self.text) }
+    }
+}
