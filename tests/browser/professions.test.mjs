@@ -29,7 +29,8 @@ const main = (page) => page.locator('main').innerText();
 /** Find by typing into the one field, and go on to the record: from a list by its link, and with a reason where one is asked for. */
 async function openByKeys(page, words) {
   await page.goto(`${url}/`);
-  // The field has the focus already.
+  // The field gets the focus by itself; on a busy machine a moment after the page is there.
+  await page.waitForFunction(() => document.activeElement?.id === 'words');
   await page.keyboard.type(words);
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/(record|find)\//);
