@@ -8,14 +8,15 @@ use crate::{
     item::ParsedItem,
     sections::{
         Line, Statement, each,
-        results::Reading,
+        results::{Course, CourseGroup},
         standard::{Heading, Place, is_over, statement},
         withdrawn,
     },
     summary::Part,
 };
-use fhir::ResourceType;
+use fhir::{ResourceId, ResourceType};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
 
 /// Lines of each.
 const LINES_MAX: usize = 8;
@@ -48,19 +49,23 @@ pub fn kinds() -> Vec<ResourceType> {
     kinds
 }
 
-/// Make them. `latest`: of each test in the record the newest reading.
+/// Make them. `courses`: every test in the record.
 pub fn across(
     items: &[ParsedItem],
-    latest: &[&Reading],
+    courses: &[CourseGroup],
     states: &[SourceState],
     withheld: &[Withheld],
     now: Timestamp,
 ) -> Across {
-    // Of the measurements the newest each, and all of everything else.
+    // Of the measurements the newest each, and all of everything else: a long record has thousands of the former.
+    let tests: HashMap<ResourceId, &Course> =
+        courses.iter().flat_map(|group| &group.courses).map(|course| (course.latest.origin.id, course)).collect();
+    let kinds = kinds();
     let newest: Vec<&ParsedItem> = items
         .iter()
-        .filter(|item| {
-            item.kind() != ResourceType::Observation || latest.iter().any(|reading| reading.origin.id == item.id)
+        .filter(|item| match item.kind() {
+            ResourceType::Observation => tests.contains_key(&item.id),
+            kind => kinds.contains(&kind),
         })
         .collect();
     let part = |slugs: &[&str], what: &str| {
@@ -81,9 +86,15 @@ pub fn across(
         }
         let kinds: Vec<ResourceType> = headings(slugs).flat_map(|heading| heading.kinds()).copied().collect();
         let mut sources: Vec<&str> = Vec::new();
-        for item in items.iter().filter(|item| headings(slugs).any(|heading| heading.holds(item))) {
-            if !sources.contains(&item.source.id.as_str()) {
-                sources.push(&item.source.id);
+        for item in newest.iter().filter(|item| headings(slugs).any(|heading| heading.holds(item))) {
+            // Whoever measured the same before has something here as well.
+            let others = tests.get(&item.id).map_or(&[][..], |course| course.sources.as_slice());
+            let of_name = |name: &String| states.iter().find(|state| state.source.name == *name);
+            let others = others.iter().filter_map(of_name).map(|state| state.source.id.as_str());
+            for source in std::iter::once(item.source.id.as_str()).chain(others) {
+                if !sources.contains(&source) {
+                    sources.push(source);
+                }
             }
         }
         let total = found.len();

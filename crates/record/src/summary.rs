@@ -138,7 +138,7 @@ pub fn summary(items: &[ParsedItem], states: &[SourceState], withheld: &[Withhel
         flags.any(|flag| line.statements().any(|statement| statement.origin.id == flag.id))
     };
     let (adjustments, alerts) = alerts.group(events::ALERTS_NOW).iter().cloned().partition(required);
-    let across = across(items, &all, states, withheld, now);
+    let across = across(items, &courses, states, withheld, now);
     Summary {
         alerts,
         adjustments,

@@ -75,8 +75,12 @@ impl Pen<'_> {
             self.relatives(entries);
             self.problems(entries);
             self.allergies(entries);
-            for course in &self.life.courses {
-                self.course(entries, course);
+            for (n, course) in self.life.courses.iter().enumerate() {
+                // Two reasons for one medicine on one day are one prescription.
+                let told = |before: &Course| before.drug == course.drug && before.from == course.from;
+                if !self.life.courses.iter().take(n).any(told) {
+                    self.course(entries, course);
+                }
             }
             for consultation in &practice.consultations {
                 self.consultation(entries, consultation);
