@@ -18,8 +18,8 @@ use fhir::{ResourceId, ResourceType};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 
-/// Lines of each.
-const LINES_MAX: usize = 8;
+/// Lines of each: what comes first on a screen must not push the rest off it.
+const LINES_MAX: usize = 6;
 
 /// How long what was said of a pregnancy stands on the first screen: about as long as one lasts. Older words read there as though
 /// they held (hazard: old finding acted on); they are under their heading.

@@ -141,7 +141,7 @@ impl View {
             ],
             View::Ward => [
                 &[Allergies, Medicines, AboutMe],
-                &[Checks, Problems, Results, Plans],
+                &[Problems, Checks, Results, Plans],
                 &[Kin, Involved, Legal, Social, Letters, Coming],
             ],
             View::Community => [

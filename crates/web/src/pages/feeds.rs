@@ -70,7 +70,11 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
                     kind: one.source.kind.label(),
                     last: one.last_heard.map_or_else(|| "never".into(), |last| when::time_or_date(last, now)),
                     age: age(one.last_heard, happened),
-                    hour: beside(pace.last_hour, pace.usual_hour),
+                    hour: format!(
+                        "{}; {} in this one",
+                        beside(pace.last_hour, pace.usual_hour),
+                        thousands(pace.this_hour)
+                    ),
                     day: beside(pace.last_day, pace.usual_day),
                     waiting: waiting.get(&id).copied().unwrap_or(0),
                     slug: slug(&pace),
@@ -130,7 +134,7 @@ fn slug(pace: &Pace) -> &'static str {
 fn words(pace: &Pace, last: Option<Timestamp>, now: Timestamp) -> String {
     match (pace.silence, last) {
         (_, None) => "Has never spoken.".into(),
-        (Silence::Learning, _) => "Not heard for long enough to say what is usual: two weeks are needed.".into(),
+        (Silence::Learning, _) => "Being learnt: needs two weeks.".into(),
         (Silence::Usual, _) => "As usual for the hour.".into(),
         (Silence::Unusual { expected }, Some(last)) => {
             let since = when::time_or_date(last, now);

@@ -55,7 +55,7 @@ async fn an_unusual_silence_is_seen_and_a_usual_one_is_not() {
     assert!(text.contains("1 source is silent for longer than usual"), "{text}");
     // Nineteen or twenty whole hours and a part, one message in each.
     assert!(text.contains("in such hours about 20 messages usually came"), "{text}");
-    assert!(text.contains("Not heard for long enough"), "the practice spoke once: {text}");
+    assert!(text.contains("Being learnt: needs two weeks"), "the practice spoke once: {text}");
     assert!(!text.contains("NOBODY"), "{text}");
 
     let region = Region::new().await;
