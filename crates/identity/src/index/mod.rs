@@ -259,12 +259,15 @@ impl Index {
 
     /// The row of a patient.
     pub fn row_of(&self, patient: PatientKey) -> Option<u32> {
+        // The newest: an update adds before it removes.
+        self.rows_of(patient).pop()
+    }
+
+    fn rows_of(&self, patient: PatientKey) -> Vec<u32> {
         let mut rows = Vec::new();
         self.find(Rule::Patient, patient_key(patient.0), &mut rows);
-        // The newest first: an update adds before it removes.
-        rows.into_iter()
-            .rev()
-            .find(|row| !self.is_dead(*row) && self.who(*row).is_some_and(|(known, _)| known == patient))
+        rows.retain(|row| !self.is_dead(*row) && self.who(*row).is_some_and(|(known, _)| known == patient));
+        rows
     }
 
     pub(crate) fn is_live(&self, row: u32) -> bool {
@@ -312,20 +315,17 @@ impl Index {
     pub fn catch_up(&self, from: &Index, patient: PatientKey) {
         let mut used = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = from.row_of(patient).and_then(|row| Some((from.words(row)?, from.who(row)?.1)));
-        let own = self.row_of(patient);
-        match (theirs, own) {
-            (Some((words, person)), Some(row)) if self.words(row) == Some(words) => {
-                self.point(row, person);
-            }
-            (Some((words, person)), own) => {
-                self.append(&mut used, patient, person, words);
-                if let Some(row) = own {
-                    self.bury(row);
+        // Two, where this index was made between the adding of new facts and the taking out of the old.
+        let mut own = self.rows_of(patient);
+        if let Some((words, person)) = theirs {
+            match own.iter().rposition(|row| self.words(*row) == Some(words)) {
+                Some(place) => {
+                    self.point(own.swap_remove(place), person);
                 }
+                None => self.append(&mut used, patient, person, words),
             }
-            (None, Some(row)) => self.bury(row),
-            (None, None) => {}
         }
+        own.into_iter().for_each(|row| self.bury(row));
     }
 
     /// Take a patient out.
@@ -402,5 +402,37 @@ impl Index {
 
     pub(crate) fn terms(&self) -> &Terms {
         &self.known.terms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(given: &str) -> PatientFacts {
+        PatientFacts {
+            givens: vec![given.to_owned()],
+            families: vec!["Okonkwo".to_owned()],
+            birth: "1950-01-01".parse().ok(),
+            ..PatientFacts::default()
+        }
+    }
+
+    /// An index that is made just when somebody's new facts are in and the old are not out yet has both.
+    #[test]
+    fn somebody_who_was_copied_between_two_facts_is_there_once() {
+        let (patient, person) = (PatientKey(7), PersonKey(7));
+        let old = Builder::new(16, Vec::new()).build();
+        old.put(patient, person, &facts("Ann"));
+        let made = old.compacted(1);
+        old.put(patient, person, &facts("Anne"));
+        let row = old.row_of(patient).expect("known");
+        let words = old.words(row).expect("words").to_vec();
+        made.append(&mut made.writer.lock().expect("nobody writes"), patient, person, &words);
+        assert_eq!(made.rows_of(patient).len(), 2);
+        made.catch_up(&old, patient);
+        let rows = made.rows_of(patient);
+        assert_eq!((rows.len(), made.len()), (1, 1));
+        assert_eq!(rows.first().and_then(|row| made.words(*row)), Some(words.as_slice()));
     }
 }
