@@ -15,7 +15,7 @@ use fhir::ResourceType;
 use record::{
     explain::{Explanation, Reason, and},
     sections::{Line, Section, SectionKind, allergies},
-    summary::{Summary, summary},
+    summary::{Part, Summary, summary},
     view::{Card, View},
     voice::Voice,
 };
@@ -35,7 +35,37 @@ struct SummaryPage {
     chosen: bool,
 }
 
+/// A card put together from headings that cut across sections.
+struct AcrossCard<'a> {
+    id: &'static str,
+    title: &'static str,
+    /// The page of the first of its headings.
+    heading: &'static str,
+    /// What its link leads to, for those who hear it.
+    all: &'static str,
+    part: &'a Part<Line>,
+}
+
 impl SummaryPage {
+    /// The card, where there is something for it or the reader's profession must know that there is not.
+    fn across(&self, card: &Card) -> Option<AcrossCard<'_>> {
+        let (found, own) = (&self.summary.across, self.frame.own);
+        let (id, title, heading, all, part) = match card {
+            Card::Checks => {
+                ("checks", "Newest measurements and scores", "headings/findings", "measurements", &found.checks)
+            }
+            Card::Social => ("social", "Home and services", "headings/social", "of home and services", &found.social),
+            Card::Legal if own => {
+                ("legal", "Legal decisions and risks", "headings/legal", "legal decisions", &found.legal)
+            }
+            Card::Legal => {
+                ("legal", "Legal, safeguarding and risks", "headings/legal", "legal information", &found.legal)
+            }
+            _ => return None,
+        };
+        (part.total > 0 || self.view.expects(*card)).then_some(AcrossCard { id, title, heading, all, part })
+    }
+
     fn missing(&self, what: &Explanation) -> Option<String> {
         lacking(what, self.frame.voice)
     }
