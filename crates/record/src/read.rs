@@ -180,6 +180,9 @@ impl Records {
     /// As [`Records::read`], not yet sealed: for what reads on within this room. With it, what was not read of a very long one.
     fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<(Vec<Item>, Unread), StoreError> {
         let snapshot = self.derived.snapshot()?;
+        if let (None, Some(first)) = (permit.since(), permit.patients().first()) {
+            snapshot.expect(*first, &filter.kinds, permit.seq())?;
+        }
         let secrets = withhold::secrets(&snapshot, known(permit).1)?;
         let today = self.today(&snapshot, permit, &filter.kinds, secrets.as_ref())?;
         let (mut items, mut unread) = (Vec::new(), Unread::default());
