@@ -72,7 +72,7 @@ pub fn server(config: &Config) -> Outcome<Option<Server>> {
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
     restored(config)?;
-    Ok(Folder::hold_with(&config.data(), server(config)?)?)
+    Ok(Folder::hold_with(&config.data(), server(config)?)?.called(edge::process()))
 }
 
 /// That no restore into it was left half done: whatever is written then would be in the way of the rest.
