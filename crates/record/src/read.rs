@@ -484,10 +484,9 @@ impl Records {
 
     /// Messages about this record's patients that wait on the error desk: what is missing, and since when.
     pub fn waiting(&self, permit: &Permit) -> Result<Vec<(PatientKey, u64)>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
         match self.as_at.or(permit.since().map(|_| permit.seq())) {
-            Some(seq) => snapshot.parked_at(permit.patients(), seq),
-            None => snapshot.parked(permit.patients()),
+            Some(seq) => self.derived.snapshot()?.parked_at(permit.patients(), seq),
+            None => self.derived.parked(permit.patients()),
         }
     }
 
@@ -507,8 +506,7 @@ impl Records {
 
     /// The person a resource belongs to now. Says nothing about the person.
     pub fn person_of(&self, id: ResourceId) -> Result<Option<PersonKey>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
-        snapshot.person_of(id.patient, snapshot.seq())
+        self.derived.person_of(id.patient)
     }
 
     /// The source that a patient is of. Says nothing about the person.

@@ -1,8 +1,8 @@
 //! Patients, persons and what finds them, read.
 
 use super::Snapshot;
-use crate::StoreError;
 use crate::backend::{Bind, Connection, Value, values};
+use crate::{Derived, StoreError};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use identity::PatientFacts;
 use jiff::civil::Date;
@@ -129,6 +129,22 @@ pub(crate) fn identifier_rows(
             Some((id, ResourceType::from_code(kind)?))
         })
         .collect())
+}
+
+impl Derived {
+    /// The person a patient is now, see [`Snapshot::person_of`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn person_of(&self, patient: PatientKey) -> Result<Option<PersonKey>, StoreError> {
+        self.glance(|connection| {
+            connection.one(
+                "SELECT person FROM link WHERE patient = ?1 AND seq_to IS NULL",
+                values![patient.0.cast_signed()],
+                |row| Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned())),
+            )
+        })
+    }
 }
 
 impl Snapshot {
