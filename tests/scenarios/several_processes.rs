@@ -48,7 +48,7 @@ fn until_visible(region: &Region, at: &Region) {
     let newest = region.database().sql("SELECT max(pos) FROM skein_journal.entry");
     until("what came in is visible", Duration::from_secs(30), || {
         let health = http::request(at.http(), "GET", "/health", &[], b"");
-        health.status == 200 && health.json()["processed"].to_string() == newest
+        health.status == 200 && health.json()["processed"].as_u64() == newest.parse().ok()
     });
 }
 
