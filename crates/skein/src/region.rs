@@ -71,15 +71,16 @@ pub fn server(config: &Config) -> Outcome<Option<Server>> {
 
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
-    restored(config)?;
+    finished(config)?;
     Ok(Folder::hold_with(&config.data(), server(config)?)?)
 }
 
-/// That no restore into it was left half done: whatever is written then would be in the way of the rest.
-fn restored(config: &Config) -> Outcome {
-    if backup::unfinished(&config.data()) {
+/// That nothing was left half done that was being put into it: whatever is written then would be in the way of the rest.
+fn finished(config: &Config) -> Outcome {
+    if let Some(begun) = backup::unfinished(&config.data()) {
+        let name = begun.as_str();
         return Err(Failure::asked(format!(
-            "a restore into {} was begun and not finished: run the same skein restore again, which goes on with it",
+            "a {name} into {} was begun and not finished: run the same skein {name} again, which goes on with it",
             config.data().display()
         )));
     }
@@ -88,7 +89,7 @@ fn restored(config: &Config) -> Outcome {
 
 /// Open the region beside a running process, to look and to decide.
 pub fn visit(config: &Config) -> Outcome<Folder> {
-    restored(config)?;
+    finished(config)?;
     Ok(Folder::visit_with(&config.data(), server(config)?)?)
 }
 

@@ -107,7 +107,12 @@ impl Server {
                 record::letter_text::pdf::PROGRAM
             );
         }
-        let engine = tokio::task::block_in_place(|| region::start(&config))?;
+        let engine = tokio::task::block_in_place(|| -> Outcome<Engine> {
+            let folder = region::hold(&config)?;
+            // They are needed last, and one of another version is no reason to begin.
+            record::Drafts::open(folder.path())?;
+            Ok(Engine::start_in(folder, &region::engine_config(&config), edge::now())?)
+        })?;
         Ok(Server { engine, config, setting, listeners, http, tls, metrics })
     }
 

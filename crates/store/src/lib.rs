@@ -20,7 +20,7 @@ mod review;
 pub mod truth;
 mod write;
 
-pub use backend::{Migrated, Place, Server};
+pub use backend::{Kept, Migrated, Place, Server};
 pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};

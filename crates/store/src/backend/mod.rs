@@ -10,8 +10,8 @@ pub(crate) mod sqlite;
 mod value;
 
 use crate::StoreError;
-pub use place::Place;
 pub(crate) use place::What;
+pub use place::{Kept, Place};
 pub use postgres::{Migrated, Server};
 pub(crate) use value::{Bind, Column, FromColumn, Value, values};
 

@@ -37,6 +37,9 @@ pub struct Place {
     at: At,
 }
 
+/// A derived state that nobody else writes meanwhile: see [`Place::keep`].
+pub struct Kept(#[expect(dead_code, reason = "its connection holds the lock")] Option<Box<Session>>);
+
 #[derive(Clone, Debug)]
 enum At {
     File(PathBuf),
@@ -86,6 +89,35 @@ impl Place {
                 postgres::exists(&Session::open(server, schema, Purpose::Read)?, schema, table)
             }
         }
+    }
+
+    /// Whether a derived state is there, in the form that this version writes.
+    ///
+    /// # Errors
+    /// The store's, when it cannot be told.
+    pub fn is_current(&self) -> Result<bool, StoreError> {
+        if !self.exists()? {
+            return Ok(false);
+        }
+        match self.open_for_reading()? {
+            Connection::Sqlite(connection) => sqlite::is_derived(&connection),
+            Connection::Postgres(session) => match postgres::derived_versions_agree(&session) {
+                Err(StoreError::Unusable(_)) => Ok(false),
+                agreed => agreed.map(|()| true),
+            },
+        }
+    }
+
+    /// Keep others from writing this derived state until what is given is dropped. Files are kept by their folder's lock; a
+    /// database may be reached from another machine.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when another process writes it; [`StoreError::Away`].
+    pub fn keep(&self) -> Result<Kept, StoreError> {
+        Ok(Kept(match &self.at {
+            At::File(_) => None,
+            At::Schema { server, schema } => Some(Box::new(Session::open(server, schema, Purpose::Derive)?)),
+        }))
     }
 
     /// Remove it, if it is there.
