@@ -35,6 +35,7 @@ mod on_postgresql;
 mod people_in_hl7v2;
 mod policies_follow_their_files;
 mod security_documents;
+mod several_processes;
 mod stewards_at_the_terminal;
 mod synthea_history_opens_whole;
 mod systems_are_told;

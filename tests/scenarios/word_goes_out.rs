@@ -17,14 +17,14 @@ const OTHER_NHS: &str = "9000000017";
 const PASSWORD: &str = "a long enough password";
 
 /// A system that listens. `answers`: what it says, in turn; `AA` when they run out, nothing at all for an empty one.
-struct Receiver {
-    address: SocketAddr,
-    heard: mpsc::Receiver<String>,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    pub(crate) heard: mpsc::Receiver<String>,
     answers: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Receiver {
-    fn answering(answers: &[&'static str]) -> Receiver {
+    pub(crate) fn answering(answers: &[&'static str]) -> Receiver {
         Receiver::at(SocketAddr::from(([127, 0, 0, 1], 0)), answers)
     }
 

@@ -18,7 +18,7 @@ mod writing;
 pub use caseload::{CaseloadAct, CaseloadDecision, caseload_decision};
 pub use consent::{ConsentAct, ConsentDecision};
 pub use engine::{
-    Applied, Engine, EngineConfig, Progress, TakenFhir, Written, caseload_entry, consent_decision, discard,
+    Applied, Engine, EngineConfig, Progress, Role, TakenFhir, Written, caseload_entry, consent_decision, discard,
     link_decision, model_entry, resubmission, telling_entry, writing_entry,
 };
 pub use mapping::bundle;

@@ -21,6 +21,9 @@ use store::Folder;
 /// How long the last shipment may take once the region is told to stop. What is not shipped then is at the next start.
 const STOP_SECONDS_MAX: u64 = 30;
 
+/// How often a process that does not ship looks whether it is its turn.
+const TURN: Duration = Duration::from_millis(500);
+
 impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Self {
         if error.is_askers() { Failure::asked(error) } else { Failure::found(error) }
@@ -117,8 +120,14 @@ pub struct Shipping {
 }
 
 impl Shipping {
-    /// Begin, where the configuration says so.
-    pub fn start(config: &Config, folder: Folder, standing: Standing, clock: Clock) -> Outcome<Option<Self>> {
+    /// Begin, where the configuration says so. `turn`: whether it is this process's turn to ship, where several serve a region.
+    pub fn start(
+        config: &Config,
+        folder: Folder,
+        standing: Standing,
+        clock: Clock,
+        turn: impl Fn() -> bool + Send + 'static,
+    ) -> Outcome<Option<Self>> {
         let Some(backup) = &config.backup else { return Ok(None) };
         let every = backup.every();
         let (to, region) = (config.beside(&backup.to), config.region.code.clone());
@@ -129,6 +138,12 @@ impl Shipping {
         let work = move || {
             let mut shipper: Option<Shipper> = None;
             loop {
+                if !turn() {
+                    match told.recv_timeout(TURN) {
+                        Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                        _ => return,
+                    }
+                }
                 let outcome = round(
                     &mut shipper,
                     || Shipper::open(&region, folder.visitor(), &to, Recipients::parse(&texts)?, settings.clone()),

@@ -37,3 +37,9 @@ pub fn pdfs() -> Pdfs {
     let found: Option<PathBuf> = found.into_iter().find(|program| program.is_file());
     Pdfs::by(found)
 }
+
+/// What this process is called among several: the machine's name and the process's number.
+pub fn process() -> String {
+    let machine = rustix::system::uname();
+    format!("{} {}", machine.nodename().to_string_lossy(), std::process::id())
+}

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod demo;
+mod duties;
 mod edge;
 mod exposed;
 mod failure;

@@ -60,19 +60,43 @@ pub fn start(config: &Config) -> Outcome<Engine> {
     Ok(Engine::start_in(hold(config)?, &engine_config(config), edge::now())?)
 }
 
+/// The same for showing records, which are read from a copy of the database where the configuration names one.
+pub fn start_serving(config: &Config) -> Outcome<Engine> {
+    let folder = hold_serving(config)?;
+    // They are needed last, and where they are another version's that is no reason to begin.
+    record::Drafts::open(folder.path())?;
+    Ok(Engine::start_in(folder, &engine_config(config), edge::now())?)
+}
+
+fn hold_serving(config: &Config) -> Outcome<Folder> {
+    let Some(address) = &config.region.replica else { return hold(config) };
+    let Some(server) = server(config)? else {
+        return Err(Failure::asked(format!(
+            "{}: region.replica is a copy of the database in region.store, which is not named",
+            config.file.display()
+        )));
+    };
+    finished(config)?;
+    let folder = Folder::hold_with(&config.data(), Some(server.read_from(database(config, address)?)))?;
+    Ok(folder.called(edge::process()))
+}
+
 /// The database of a region that has one in PostgreSQL.
 pub fn server(config: &Config) -> Outcome<Option<Server>> {
-    let Some(address) = &config.region.store else { return Ok(None) };
+    config.region.store.as_ref().map(|address| database(config, address)).transpose()
+}
+
+fn database(config: &Config, address: &str) -> Outcome<Server> {
     let beside = |path: &Option<PathBuf>| path.as_deref().map(|path| config.beside(path));
     let (password, authorities) =
         (beside(&config.region.store_password_file), beside(&config.region.store_authorities));
-    Ok(Some(Server::parse(address, password.as_deref(), authorities.as_deref())?))
+    Ok(Server::parse(address, password.as_deref(), authorities.as_deref())?)
 }
 
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
     finished(config)?;
-    Ok(Folder::hold_with(&config.data(), server(config)?)?)
+    Ok(Folder::hold_with(&config.data(), server(config)?)?.called(edge::process()))
 }
 
 /// That nothing was left half done that was being put into it: whatever is written then would be in the way of the rest.

@@ -7,6 +7,7 @@ use crate::{
         feed::{Acknowledge, ApplicationAcknowledge, FaultyAnswer, Feed},
         http::{ClientCertificates, Tls},
     },
+    duties::{self, Duties},
     edge, exposed,
     failure::{Failure, Outcome},
     listen,
@@ -24,7 +25,7 @@ use axum::{
     routing::get,
 };
 use intake::{
-    Engine,
+    Engine, Role,
     answer::{Application, Faulty, Rules},
     listener::{
         Clock, Listener, ListenerConfig, Responder,
@@ -107,12 +108,7 @@ impl Server {
                 record::letter_text::pdf::PROGRAM
             );
         }
-        let engine = tokio::task::block_in_place(|| -> Outcome<Engine> {
-            let folder = region::hold(&config)?;
-            // They are needed last, and one of another version is no reason to begin.
-            record::Drafts::open(folder.path())?;
-            Ok(Engine::start_in(folder, &region::engine_config(&config), edge::now())?)
-        })?;
+        let engine = tokio::task::block_in_place(|| region::start_serving(&config))?;
         Ok(Server { engine, config, setting, listeners, http, tls, metrics })
     }
 
@@ -154,8 +150,10 @@ impl Server {
         };
         let outward = outward::Outward::open(&self.config, &region)?;
         let mut feeds = JoinSet::new();
+        let cursors = updates.iter().map(|(update, _)| update.cursor.clone()).collect();
+        let duties = Duties::new(&self.engine, &notices, cursors, &mut feeds, &stop);
         if let Some(outgoing) = signing_in.receivers.clone() {
-            feeds.spawn(Deliveries::new(teller.clone(), outgoing).run(stop.clone()));
+            feeds.spawn(duties.clone().once(Deliveries::new(teller.clone(), outgoing).run(stop.clone())));
         }
         let subscribing = web::fhir::Telling { teller, outgoing: signing_in.receivers.clone(), stop: stop.clone() };
         let told = notices.clone();
@@ -166,12 +164,13 @@ impl Server {
             app(&self.config, &self.engine, gate.clone(), whom, signing_in, self.setting, standings)?.merge(probed);
         let shipping = match &backup {
             Some(standing) => {
-                let folder = region::visit(&self.config)?;
-                Shipping::start(&self.config, folder, standing.clone(), clock.clone())?
+                let (folder, role) = (region::visit(&self.config)?, self.engine.role());
+                let turn = move || *role.borrow() == Role::Applies;
+                Shipping::start(&self.config, folder, standing.clone(), clock.clone(), turn)?
             }
             None => None,
         };
-        outward.start(&mut feeds);
+        feeds.spawn(duties.clone().once(outward.run()));
         let watched = gate.clone();
         if let Some(folder) = self.config.policies() {
             feeds.spawn(policies::follow(folder, gate, clock.clone(), stop.clone()));
@@ -179,12 +178,12 @@ impl Server {
         let (rules, lists) = misuse::open(&self.config)?;
         let (derived, audit) = (self.engine.derived().clone(), self.engine.audit().clone());
         let watch = misuse::Watch { gate: watched, derived, audit, clock: clock.clone(), rules, lists };
-        feeds.spawn(watch.run(stop.clone()));
+        feeds.spawn(duties.clone().once(watch.run(stop.clone())));
         if self.config.region.store.is_none() {
             feeds.spawn(crate::room::follow(self.engine.clone(), self.config.region.keep_free_mb, stop.clone()));
         }
         for (update, standing) in updates {
-            feeds.spawn(update.follow(standing, stop.clone()));
+            feeds.spawn(duties.clone().once(update.follow(standing, stop.clone())));
         }
         for (listener, responder) in self.listeners.into_iter().zip(answering) {
             let listener = match responder {
@@ -193,6 +192,13 @@ impl Server {
             };
             feeds.spawn(listener.run(self.engine.clone(), clock.clone(), stop.clone()));
         }
+        let (deposed, ending) = (self.engine.clone(), stop.clone());
+        feeds.spawn(async move {
+            tokio::select! {
+                () = duties::deposed(&deposed) => ending.cancel(),
+                () = ending.cancelled() => {}
+            }
+        });
         let requests = Requests::default();
         if let Some(listener) = self.metrics {
             let measured = Measured { engine: self.engine.clone(), notices: told, requests: requests.clone(), backup };
@@ -214,6 +220,7 @@ impl Server {
         stop.cancel();
         while feeds.join_next().await.is_some() {}
         let engine = self.engine;
+        let deposed = *engine.role().borrow() == Role::Deposed;
         let _ = tokio::task::spawn_blocking(move || {
             let _ = telling.join();
             engine.stop();
@@ -223,6 +230,12 @@ impl Server {
             }
         })
         .await;
+        if deposed {
+            return Err(Failure::found(
+                "another process has taken over what this one processed, for it was silent for too long: start it again, and \
+                 it follows the other",
+            ));
+        }
         served
     }
 }

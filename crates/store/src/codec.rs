@@ -38,10 +38,15 @@ struct Known {
     current: Vec<Option<(u32, &'static Dictionary)>>,
 }
 
+/// Asks the store for all dictionaries: number, kind, bytes.
+pub(crate) type Load = dyn Fn() -> Result<Vec<(u32, u8, Vec<u8>)>, StoreError> + Send + Sync;
+
 /// The dictionaries in use, shared by readers and the writer.
 #[derive(Clone, Default)]
 pub struct Codec {
     known: Arc<RwLock<Known>>,
+    /// For those that another process made after we looked.
+    load: Option<Arc<Load>>,
 }
 
 /// A compressed body and the dictionary it needs (0: none).
@@ -136,17 +141,37 @@ impl Codec {
         Ok(())
     }
 
+    /// The same, asking the store for a dictionary that is not known.
+    pub(crate) fn loading(self, load: Arc<Load>) -> Self {
+        Codec { load: Some(load), ..self }
+    }
+
+    /// Make those of the store known that are not yet.
+    pub(crate) fn learn_new(&self) -> Result<(), StoreError> {
+        let Some(load) = &self.load else { return Ok(()) };
+        for (number, kind, bytes) in load()? {
+            if self.known(number)?.is_none() {
+                self.learn(number, kind, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     fn current(&self, kind: u8) -> Option<(u32, &'static Dictionary)> {
         *self.known.read().ok()?.current.get(usize::from(kind))?
     }
 
-    fn dictionary(&self, number: u32) -> Result<&'static Dictionary, StoreError> {
+    fn known(&self, number: u32) -> Result<Option<&'static Dictionary>, StoreError> {
         let known = self.known.read().map_err(|_| StoreError::Stopped("dictionary lock".into()))?;
-        known
-            .by_number
-            .get(&number)
-            .copied()
-            .ok_or_else(|| StoreError::Corrupt(format!("dictionary {number} is missing")))
+        Ok(known.by_number.get(&number).copied())
+    }
+
+    fn dictionary(&self, number: u32) -> Result<&'static Dictionary, StoreError> {
+        if let Some(known) = self.known(number)? {
+            return Ok(known);
+        }
+        self.learn_new()?;
+        self.known(number)?.ok_or_else(|| StoreError::Corrupt(format!("dictionary {number} is missing")))
     }
 
     /// Compress marked text with the dictionary of this kind.

@@ -35,6 +35,13 @@ struct Samples {
     kept: Vec<Vec<u8>>,
 }
 
+/// The dictionaries: number, kind, bytes.
+fn dictionaries(connection: &Connection) -> Result<Vec<(u32, u8, Vec<u8>)>, StoreError> {
+    connection.all("SELECT id, kind, bytes FROM dictionary ORDER BY id", &[], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })
+}
+
 /// Texts enough to train a dictionary of one resource type.
 pub struct Sample {
     pub(crate) kind: u8,
@@ -77,14 +84,30 @@ impl Derived {
         Self::share(place, &place.open_for_reading()?)
     }
 
+    /// Begin to write what was opened for reading: its former writer is gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] while another process writes it.
+    pub fn write(&self) -> Result<Writer, StoreError> {
+        let connection = self.shared.place.open()?;
+        self.shared.codec.learn_new()?;
+        if let Ok(mut samples) = self.shared.samples.lock() {
+            samples.clear();
+            for (_, kind, _) in dictionaries(&connection)? {
+                samples.entry(kind).or_default().generation += 1;
+            }
+        }
+        Writer::new(connection, self.shared.codec.clone())
+    }
+
     fn share(place: &Place, connection: &Connection) -> Result<Self, StoreError> {
-        let codec = Codec::default();
+        let from = place.clone();
+        let codec = Codec::default().loading(Arc::new(move || dictionaries(&from.open_for_reading()?)));
         let mut samples: HashMap<u8, Samples> = HashMap::new();
-        connection.each("SELECT id, kind, bytes FROM dictionary ORDER BY id", &[], |row| {
-            let kind: u8 = row.get(1)?;
+        for (id, kind, bytes) in dictionaries(connection)? {
             samples.entry(kind).or_default().generation += 1;
-            codec.learn(row.get(0)?, kind, row.column(2)?.bytes().unwrap_or_default())
-        })?;
+            codec.learn(id, kind, &bytes)?;
+        }
         let shared = Shared { place: place.clone(), codec, idle: Mutex::default(), samples: Mutex::new(samples) };
         Ok(Derived { shared: Arc::new(shared) })
     }

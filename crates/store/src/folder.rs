@@ -14,6 +14,8 @@ use std::{
 pub struct Folder {
     path: PathBuf,
     server: Option<Server>,
+    /// What the process is called beside others on the same database.
+    process: String,
     _lock: Option<File>,
 }
 
@@ -48,7 +50,7 @@ impl Folder {
         match lock.try_lock() {
             Ok(()) => {
                 server.as_ref().map_or(Ok(()), Server::check)?;
-                Ok(Folder { path: path.to_owned(), server, _lock: Some(lock) })
+                Ok(Folder { path: path.to_owned(), server, process: a_process(), _lock: Some(lock) })
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
                 "the data folder {shown} is in use by another skein process: stop it first, or choose another folder"
@@ -67,7 +69,7 @@ impl Folder {
         if !path.join("journal.db").is_file() {
             return Err(StoreError::Unusable(format!("there is no region in {}: no journal.db", path.display())));
         }
-        Ok(Folder { path: path.to_owned(), server: None, _lock: None })
+        Ok(Folder { path: path.to_owned(), server: None, process: a_process(), _lock: None })
     }
 
     /// The same, with the region's database in PostgreSQL.
@@ -79,14 +81,24 @@ impl Folder {
             None => Self::visit(path),
             Some(server) => {
                 server.check()?;
-                Ok(Folder { path: path.to_owned(), server: Some(server), _lock: None })
+                Ok(Folder { path: path.to_owned(), server: Some(server), process: a_process(), _lock: None })
             }
         }
     }
 
     /// The same region, for somebody else who looks.
     pub fn visitor(&self) -> Self {
-        Folder { path: self.path.clone(), server: self.server.clone(), _lock: None }
+        Folder { path: self.path.clone(), server: self.server.clone(), process: self.process.clone(), _lock: None }
+    }
+
+    /// Say what this process is called beside others on the same database: its machine and number, for a person to read.
+    #[must_use]
+    pub fn called(self, process: String) -> Self {
+        Folder { process, ..self }
+    }
+
+    pub(crate) fn process(&self) -> &str {
+        &self.process
     }
 
     fn place(&self, what: What, file: &str) -> Place {
@@ -94,6 +106,11 @@ impl Folder {
             None => Place::file(what, self.path.join(file)),
             Some(server) => Place::database(what, server),
         }
+    }
+
+    /// The database the region is in, where it is in one.
+    pub fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
     }
 
     /// The folder itself.
@@ -130,6 +147,10 @@ impl Folder {
     pub fn derived_beside(&self, name: &str) -> Place {
         self.derived().beside(name)
     }
+}
+
+fn a_process() -> String {
+    format!("process {}", std::process::id())
 }
 
 #[cfg(test)]

@@ -15,12 +15,13 @@ mod drafts;
 mod error;
 mod folder;
 pub mod journal;
+mod lease;
 mod read;
 mod review;
 pub mod truth;
 mod write;
 
-pub use backend::{Kept, Migrated, Place, Server};
+pub use backend::{Migrated, Place, Server};
 pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};
@@ -28,6 +29,7 @@ pub use derived::{Derived, Sample};
 pub use drafts::{DraftRow, Drafts};
 pub use error::StoreError;
 pub use folder::Folder;
+pub use lease::{Alone, Holder, LEASE, Lease};
 pub use read::{
     FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
     SourceRow, StoredPatient, identifier_hash, read_facts,

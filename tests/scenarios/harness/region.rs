@@ -97,6 +97,24 @@ impl Region {
         region
     }
 
+    /// Another process of the same region, with the same database and a data folder of its own; not yet served.
+    pub fn beside(&self) -> Region {
+        let folder = tempfile::Builder::new().prefix("skein-story-").tempdir().unwrap();
+        std::fs::copy(self.config(), folder.path().join("skein.toml")).unwrap();
+        Region { folder, disk: None, running: None, database: None }
+    }
+
+    /// The number of the process that serves it.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().unwrap().child.id()
+    }
+
+    /// Wait until it ends by itself; gives the exit status.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut running = self.running.take().unwrap();
+        running.child.wait().unwrap()
+    }
+
     /// Its database in PostgreSQL.
     pub fn database(&self) -> &Database {
         self.database.as_ref().unwrap()

@@ -60,9 +60,20 @@ pub struct Applier {
 impl Applier {
     /// An applier over an open store.
     pub fn new(region: Region, derived: Derived, writer: Writer, journal: JournalReader) -> Result<Self, StoreError> {
+        let people = Arc::new(People::load(&writer)?);
+        Self::with_people(region, derived, writer, journal, people)
+    }
+
+    /// The same with an index of people that is at the position the store has reached.
+    pub fn with_people(
+        region: Region,
+        derived: Derived,
+        writer: Writer,
+        journal: JournalReader,
+        people: Arc<People>,
+    ) -> Result<Self, StoreError> {
         let lanes = writer.lanes()?;
         let reached = writer.applied()?;
-        let people = Arc::new(People::load(&writer)?);
         let mut profiles = Profiles::default();
         for (source, toml) in writer.profiles()? {
             profiles.set(&source, &toml);

@@ -3,6 +3,7 @@
 mod decisions;
 mod mappers;
 mod pipeline;
+mod shared;
 
 use crate::{
     apply::Applier,
@@ -23,17 +24,19 @@ use mapping::{
     Finding, Profile, Severity,
     bundle::{MappedFhir, Request},
 };
-use pipeline::{Fault, Pipeline};
+use pipeline::{Fault, POLL, Pipeline};
+use shared::Handover;
+pub use shared::Role;
 use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
 };
 use store::{
-    Derived, Folder, Problem, ProblemStatus, StoreError,
+    Derived, Folder, Lease, Problem, ProblemStatus, StoreError,
     audit::Audit,
     journal::{Entry, EntryKind, Journal, JournalReader, NewEntry, Receipt},
 };
@@ -98,6 +101,11 @@ struct Shared {
     people: Arc<People>,
     applied: watch::Receiver<u64>,
     health: watch::Receiver<Option<Fault>>,
+    role: watch::Receiver<Role>,
+    handover: Handover,
+    /// The newest position of the journal that was heard of, whichever process put it there.
+    newest: Arc<AtomicU64>,
+    stale: watch::Receiver<Option<Timestamp>>,
     stop: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -123,6 +131,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::start`]; [`StoreError::Away`].
     pub fn start_in(folder: Folder, config: &EngineConfig, now: Timestamp) -> Result<Self, StoreError> {
+        if let Some(lease) = Lease::open(&folder)? {
+            return Ok(Engine { shared: Arc::new(shared::start(folder, lease, config, now)?) });
+        }
         let journal = Journal::open(&folder)?;
         let audit = Audit::open(&folder)?;
         let (derived, writer) = Derived::open(&folder)?;
@@ -155,6 +166,7 @@ impl Engine {
             applied: applied_sender,
             health: health_sender,
             stop: stop.clone(),
+            poll: POLL,
         })?;
         let shared = Shared {
             region,
@@ -165,6 +177,10 @@ impl Engine {
             people,
             applied,
             health,
+            role: watch::channel(Role::Applies).1,
+            handover: Handover::default(),
+            newest: Arc::default(),
+            stale: watch::channel(None).1,
             stop,
             threads: Mutex::new(threads),
         };
@@ -221,7 +237,38 @@ impl Engine {
 
     /// How far processing is.
     pub fn progress(&self) -> Progress {
-        Progress { head: *self.shared.journal.head().borrow(), applied: *self.shared.applied.borrow() }
+        let applied = *self.shared.applied.borrow();
+        let heard_of = self.shared.newest.load(Ordering::Acquire);
+        // Another process may have put in what was applied.
+        Progress { head: (*self.shared.journal.head().borrow()).max(applied).max(heard_of), applied }
+    }
+
+    /// Whether this process applies, or follows one that does, and word when that changes.
+    pub fn role(&self) -> watch::Receiver<Role> {
+        self.shared.role.clone()
+    }
+
+    /// Leave something for whoever applies after this process. It is kept within half a second, as long as this one applies.
+    pub fn leave(&self, body: String) {
+        self.shared.handover.leave(body);
+    }
+
+    /// What the process that applied before this one left.
+    pub fn left(&self) -> Option<String> {
+        self.shared.handover.left()
+    }
+
+    /// Whether other processes may serve the same region.
+    pub fn is_one_of_several(&self) -> bool {
+        self.shared.folder.server().is_some()
+    }
+
+    /// Wait until this process is the one that applies: what must be done once in a region is done by it. Never, if it ends before.
+    pub async fn until_applying(&self) {
+        let mut role = self.shared.role.clone();
+        if role.wait_for(|role| *role == Role::Applies).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Word when more becomes visible.
@@ -237,6 +284,12 @@ impl Engine {
     /// Since when nothing more is processed, if it has stopped.
     pub fn fault_since(&self) -> Option<Timestamp> {
         self.shared.health.borrow().as_ref().map(|fault| fault.since)
+    }
+
+    /// Since when something is known that is not shown here, where what is shown is read from a copy of the database that is
+    /// some seconds behind.
+    pub fn stale_since(&self) -> Option<Timestamp> {
+        *self.shared.stale.borrow()
     }
 
     /// Wait until everything up to `pos` is processed, and say what became of `pos`.

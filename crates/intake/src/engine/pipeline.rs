@@ -19,8 +19,10 @@ use tokio::sync::watch;
 const CHUNK_ENTRIES_MAX: usize = 512;
 /// Bytes mapped together at most: bounds memory when bundles are large.
 const CHUNK_BYTES_MAX: usize = 4 << 20;
-/// How often the journal is looked at for what other processes appended (decisions made on the command line).
-const POLL: Duration = Duration::from_millis(250);
+/// How often the journal is looked at for what other processes appended, where they are commands that decide something…
+pub(super) const POLL: Duration = Duration::from_millis(250);
+/// …and where they take messages in.
+pub(super) const POLL_SHARED: Duration = Duration::from_millis(10);
 
 /// How often it is tried again while the disk is full or the database away.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
@@ -33,8 +35,13 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    /// One that is known by its words.
+    pub(super) fn new(why: String, since: Timestamp) -> Self {
+        Fault { why, since }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "when it happened; nothing that is stored follows from it")]
-    fn of(error: &StoreError) -> Self {
+    pub(super) fn of(error: &StoreError) -> Self {
         Fault { why: error.to_string(), since: Timestamp::now() }
     }
 }
@@ -53,10 +60,12 @@ pub(super) struct Pipeline {
     pub applied: watch::Sender<u64>,
     pub health: watch::Sender<Option<Fault>>,
     pub stop: Arc<AtomicBool>,
+    /// How often the journal is looked at for what other processes appended.
+    pub poll: Duration,
 }
 
 pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreError> {
-    let Pipeline { region, derived, mut journal, head, mut applier, applied, health, stop } = pipeline;
+    let Pipeline { region, derived, mut journal, head, mut applier, applied, health, stop, poll } = pipeline;
     let (chunks, inbox) = crossbeam_channel::bounded::<Chunk>(1);
     let mappers = Mappers::new(region, derived)?;
     let mut profiles = applier.profiles();
@@ -70,7 +79,7 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
         while !stop.load(Ordering::Acquire) {
             let newest = (*head.borrow_and_update()).max(journal.head().unwrap_or(0));
             if next > newest {
-                wait_for(&mut head, next);
+                wait_for(&mut head, next, poll);
                 continue;
             }
             let entries = match journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX) {
@@ -137,10 +146,10 @@ pub(super) fn start(pipeline: Pipeline) -> Result<Vec<JoinHandle<()>>, StoreErro
 
 /// Wait for the journal to reach `next`, or for the time to look whether another process appended something. The pauses
 /// grow, so that a busy feed is followed at once and an idle region costs nothing.
-fn wait_for(head: &mut watch::Receiver<u64>, next: u64) {
+fn wait_for(head: &mut watch::Receiver<u64>, next: u64, poll: Duration) {
     let mut pause = Duration::from_micros(100);
     let mut waited = Duration::ZERO;
-    while waited < POLL && *head.borrow_and_update() < next {
+    while waited < poll && *head.borrow_and_update() < next {
         std::thread::sleep(pause);
         waited += pause;
         pause = (pause * 2).min(Duration::from_millis(4));

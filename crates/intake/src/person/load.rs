@@ -5,7 +5,7 @@ use crossbeam_channel::{bounded, unbounded};
 use fhir::{PatientKey, PersonKey};
 use identity::{Builder, Index, Packed, Packer, Rows};
 use std::collections::BTreeMap;
-use store::{StoreError, StoredPatient, Writer, read_facts};
+use store::{Snapshot, StoreError, StoredPatient, Writer, read_facts};
 
 /// Room for so many patients to begin with; it grows.
 const EXPECTED_LEAST: usize = 1024;
@@ -15,13 +15,31 @@ const PILE: usize = 1024;
 const WAITING_MAX: usize = 4;
 const THREADS_MAX: usize = 8;
 
-/// The index of everybody.
-pub(super) fn load(writer: &Writer) -> Result<Index, StoreError> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    load_with(writer, threads)
+/// Where everybody stands: with whoever writes, or in a view.
+pub(super) trait Everybody {
+    /// Hand everybody over, in a fixed order.
+    fn each(&self, each: &mut dyn FnMut(StoredPatient<'_>) -> Result<(), StoreError>) -> Result<(), StoreError>;
 }
 
-fn load_with(writer: &Writer, threads: usize) -> Result<Index, StoreError> {
+impl Everybody for Writer {
+    fn each(&self, each: &mut dyn FnMut(StoredPatient<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.each_patient(each)
+    }
+}
+
+impl Everybody for Snapshot {
+    fn each(&self, each: &mut dyn FnMut(StoredPatient<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.each_stored_patient(each)
+    }
+}
+
+/// The index of everybody.
+pub(super) fn load(everybody: &dyn Everybody) -> Result<Index, StoreError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    load_with(everybody, threads)
+}
+
+fn load_with(everybody: &dyn Everybody, threads: usize) -> Result<Index, StoreError> {
     let mut builder = Builder::new(EXPECTED_LEAST, Vec::new());
     let (packer, rows) = builder.split();
     let mut order = InOrder { rows, next: 0, early: BTreeMap::new() };
@@ -40,7 +58,7 @@ fn load_with(writer: &Writer, threads: usize) -> Result<Index, StoreError> {
         }
         drop((piles, done));
         let mut pile = Pile::default();
-        writer.each_patient(|row| {
+        everybody.each(&mut |row| {
             pile.put(row);
             if pile.who.len() >= PILE {
                 let next = Pile { number: pile.number + 1, ..Pile::default() };

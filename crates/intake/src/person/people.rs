@@ -2,8 +2,7 @@
 //! replay decides the same; read by whoever looks for people.
 
 use super::load::load;
-use fhir::{PatientKey, PersonKey};
-
+use fhir::{PatientKey, PersonKey, Region, ResourceType};
 use identity::{Index, Matcher, Model, PatientFacts};
 use std::{
     collections::HashSet,
@@ -13,12 +12,15 @@ use std::{
     },
     thread::JoinHandle,
 };
-use store::{StoreError, Writer};
+use store::{Snapshot, StoreError, Writer};
 
 /// The index is made anew, beside the one in use, when so many patients were added to it since…
 const ADDED_LEAST: usize = 4096;
 /// …and they are more than one in so many of all.
 const ADDED_ONE_IN: usize = 16;
+
+/// Entries of the change feed taken over at a time.
+const FOLLOWED_AT_ONCE: usize = 512;
 
 /// The index of people. Readers wait for nobody.
 ///
@@ -50,19 +52,69 @@ impl People {
     /// # Errors
     /// The store's; [`StoreError::Unusable`] when the model in force cannot be read by this version.
     pub fn load(writer: &Writer) -> Result<Self, StoreError> {
-        let model = match writer.model()? {
-            Some(text) => Model::from_json(&text)
-                .map_err(|e| StoreError::Unusable(format!("the identity model in force cannot be used: {e}")))?,
-            None => Model::builtin(),
-        };
-        let index = RwLock::new(Arc::new(load(writer)?));
-        Ok(People {
-            index,
+        Ok(Self::of(load(writer)?, in_force(writer.model()?.as_deref())?))
+    }
+
+    /// The same as of a view, for a process that follows another one's writing.
+    ///
+    /// # Errors
+    /// As [`People::load`].
+    pub(crate) fn load_view(view: &Snapshot) -> Result<Self, StoreError> {
+        Ok(Self::of(load(view)?, in_force(view.model()?.as_deref())?))
+    }
+
+    fn of(index: Index, model: Model) -> Self {
+        People {
+            index: RwLock::new(Arc::new(index)),
             model: RwLock::new(Arc::new(model)),
             changed: AtomicBool::new(false),
             making: Mutex::new(None),
             added_least: ADDED_LEAST,
-        })
+        }
+    }
+
+    /// Take over what another process wrote after `from`, as `view` has it: the people its change feed names, and the model.
+    pub(crate) fn follow(&self, view: &Snapshot, from: u64, region: &Region) -> Result<(), StoreError> {
+        let mut from = from;
+        let mut decided = false;
+        while from < view.seq() {
+            self.begin();
+            let rows = view.feed_after(from, FOLLOWED_AT_ONCE)?;
+            let Some(last) = rows.last() else { break };
+            from = last.seq;
+            decided |= rows.iter().any(|row| row.decision);
+            let renewed: HashSet<PatientKey> = rows
+                .iter()
+                .flat_map(|row| &row.touched)
+                .filter(|(kind, _)| *kind == ResourceType::Patient)
+                .map(|(_, id)| id.patient)
+                .collect();
+            let touched: HashSet<PatientKey> = rows.iter().flat_map(|row| row.patients.iter().copied()).collect();
+            for patient in touched {
+                let person = view.person_of(patient, view.seq())?.unwrap_or_else(|| region.person(patient));
+                let row = match renewed.contains(&patient) {
+                    true => view.patient(patient)?.filter(|row| !row.directory),
+                    false => None,
+                };
+                match row.and_then(|row| row.facts) {
+                    Some(facts) => self.put(patient, person, &facts),
+                    None => self.link(patient, person),
+                }
+            }
+        }
+        if decided {
+            self.use_model(in_force(view.model()?.as_deref())?);
+        }
+        Ok(())
+    }
+
+    /// Load everybody anew, as `view` has them.
+    pub(crate) fn reload(&self, view: &Snapshot) -> Result<(), StoreError> {
+        *self.making.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let (index, model) = (Arc::new(load(view)?), in_force(view.model()?.as_deref())?);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+        self.use_model(model);
+        Ok(())
     }
 
     /// For tests: make the index anew when so few were added.
@@ -160,17 +212,21 @@ impl People {
     }
 }
 
+fn in_force(model: Option<&str>) -> Result<Model, StoreError> {
+    match model {
+        Some(text) => Model::from_json(text)
+            .map_err(|e| StoreError::Unusable(format!("the identity model in force cannot be used: {e}"))),
+        None => Ok(Model::builtin()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use identity::{Answer, Builder, Scratch};
 
     fn people(added_least: usize) -> People {
-        let index = RwLock::new(Arc::new(Builder::new(16, Vec::new()).build()));
-        let model = RwLock::new(Arc::new(Model::builtin()));
-        let making = Mutex::new(None);
-        People { index, model, changed: AtomicBool::new(false), making, added_least: ADDED_LEAST }
-            .renewing_after(added_least)
+        People::of(Builder::new(16, Vec::new()).build(), Model::builtin()).renewing_after(added_least)
     }
 
     /// Somebody out of a small crowd, so that many are alike; some patients say something new of themselves later.

@@ -1,6 +1,7 @@
 //! Reading what is known for telling: teams and caseloads, notices, windows, boards. Keys of people and resources, times and
 //! states alone: what they say is read through the gate by whoever shows it.
 
+mod handover;
 mod heard;
 mod inbox;
 mod lists;

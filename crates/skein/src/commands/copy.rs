@@ -10,7 +10,7 @@ use crate::{
 use ::backup::Copied;
 use serde_json::json;
 use store::{
-    Comparison, Folder, Frozen,
+    Alone, Comparison, Folder, Frozen,
     audit::{AuditReader, Heads},
 };
 
@@ -37,13 +37,16 @@ pub fn run(asked: &Copy) -> Outcome {
     let source = hold_source(&from)?;
     elsewhere(&from, &to)?;
     let target = Folder::hold_with(&to.data(), region::server(&to)?)?;
-    let _target_kept = target.derived().keep()?;
-    let _source_kept = source.derived().keep()?;
+    // Neither is served by a process of another machine.
+    let _source_alone = Alone::with(&source)?;
+    let target_alone = Alone::with(&target)?;
 
     let mut said = Said::new();
     let mut progress = |what: &'static str, done, of| said.show(what, done, of);
     let copied = ::backup::copy(&source, &target, &place(&from)?, &mut progress)?;
     let truth = said.seconds();
+    // Which sees to that itself.
+    drop(target_alone);
     intake::rebuild(&target, code, &mut |done, of| said.show("derived state", done, of))?;
     let derived = said.seconds() - truth;
     ::backup::compare(&source, &target, &mut |what, done, of| said.show(what, done, of))?;

@@ -127,7 +127,8 @@ impl Outward {
     }
 
     /// Send until told to stop.
-    pub fn start(self, tasks: &mut JoinSet<()>) {
+    pub async fn run(self) {
+        let mut tasks = JoinSet::new();
         if let Some(mails) = self.mails {
             tasks.spawn(mails.follow());
         }
@@ -137,6 +138,7 @@ impl Outward {
         if let Some(folders) = self.folders {
             tasks.spawn(folders.follow());
         }
+        while tasks.join_next().await.is_some() {}
     }
 }
 

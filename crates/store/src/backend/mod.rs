@@ -10,13 +10,13 @@ pub(crate) mod sqlite;
 mod value;
 
 use crate::StoreError;
+pub use place::Place;
 pub(crate) use place::What;
-pub use place::{Kept, Place};
 pub use postgres::{Migrated, Server};
 pub(crate) use value::{Bind, Column, FromColumn, Value, values};
 
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 4;
+pub(crate) const DERIVED_VERSION: i64 = 5;
 
 /// A connection to one database. It is used by one thread at a time.
 pub(crate) enum Connection {

@@ -37,9 +37,6 @@ pub struct Place {
     at: At,
 }
 
-/// A derived state that nobody else writes meanwhile: see [`Place::keep`].
-pub struct Kept(#[expect(dead_code, reason = "its connection holds the lock")] Option<Box<Session>>);
-
 #[derive(Clone, Debug)]
 enum At {
     File(PathBuf),
@@ -108,18 +105,6 @@ impl Place {
         }
     }
 
-    /// Keep others from writing this derived state until what is given is dropped. Files are kept by their folder's lock; a
-    /// database may be reached from another machine.
-    ///
-    /// # Errors
-    /// [`StoreError::Unusable`] when another process writes it; [`StoreError::Away`].
-    pub fn keep(&self) -> Result<Kept, StoreError> {
-        Ok(Kept(match &self.at {
-            At::File(_) => None,
-            At::Schema { server, schema } => Some(Box::new(Session::open(server, schema, Purpose::Derive)?)),
-        }))
-    }
-
     /// Remove it, if it is there.
     ///
     /// # Errors
@@ -164,6 +149,20 @@ impl Place {
         }
     }
 
+    /// See to it that the tables of a derived state are there, and of this version, without writing it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when they are another version's: rebuild.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        match &self.at {
+            At::File(_) => self.open().map(drop),
+            At::Schema { server, schema } => {
+                postgres::make_derived(server, schema)?;
+                postgres::derived_versions_agree(&Session::open(server, schema, Purpose::Read)?)
+            }
+        }
+    }
+
     /// Open for writing, making the tables where they are missing.
     pub(crate) fn open(&self) -> Result<Connection, StoreError> {
         match &self.at {
@@ -188,7 +187,12 @@ impl Place {
         match &self.at {
             At::File(path) => sqlite::open_store_for_reading(path, self.what).map(Connection::Sqlite),
             At::Schema { server, schema } => {
-                Ok(Connection::Postgres(Box::new(Session::open(server, schema, Purpose::Read)?)))
+                let from = match self.what {
+                    // Made of the journal, and as old as it says.
+                    What::Derived => server.replica().unwrap_or(server),
+                    What::Journal | What::Audit => server,
+                };
+                Ok(Connection::Postgres(Box::new(Session::open(from, schema, Purpose::Read)?)))
             }
         }
     }

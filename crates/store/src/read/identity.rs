@@ -69,6 +69,24 @@ pub(crate) fn assertions_of(connection: &Connection, patient: PatientKey) -> Res
 }
 
 impl Snapshot {
+    /// The model that weighs who is who, in force.
+    pub fn model(&self) -> Result<Option<String>, StoreError> {
+        self.connection()?.one("SELECT value FROM meta WHERE key = 'model'", &[], |row| row.get(0))
+    }
+
+    /// The code of the region this is of, once it has one.
+    pub fn region(&self) -> Result<Option<String>, StoreError> {
+        self.connection()?.one("SELECT value FROM meta WHERE key = 'region'", &[], |row| row.get(0))
+    }
+
+    /// Every patient that can be found, in a fixed order.
+    pub fn each_stored_patient(
+        &self,
+        each: impl FnMut(StoredPatient<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        each_stored_patient(self.connection()?, each)
+    }
+
     /// The queue: those with this status, the strongest evidence first, after a mark.
     pub fn reviews(
         &self,

@@ -63,6 +63,8 @@ pub struct Writer {
     committed: (u64, u64),
     /// Resources of which others may have to hear, by the `seq` that changed them, until its row of the change feed is written.
     touched: Vec<(u64, ResourceType, ResourceId)>,
+    /// Patients of whom something was stored, or whose link was moved, by the `seq` that did it, until the same.
+    moved: Vec<(u64, PatientKey)>,
 }
 
 #[derive(Default)]
@@ -102,6 +104,7 @@ impl Writer {
             domains: HashSet::new(),
             committed: (0, 0),
             touched: Vec::new(),
+            moved: Vec::new(),
         };
         writer.reload()?;
         Ok(writer)
@@ -197,6 +200,7 @@ impl Writer {
         self.pending_dictionaries.clear();
         self.activity.clear();
         self.touched.clear();
+        self.moved.clear();
         self.connection.roll_back()?;
         self.reload()
     }
@@ -275,7 +279,13 @@ impl Writer {
         patients: &[PatientKey],
         decision: bool,
     ) -> Result<(), StoreError> {
-        let bytes: Vec<u8> = patients.iter().flat_map(|patient| patient.0.to_le_bytes()).collect();
+        // Those that a caller does not know of as well: of messages that were held and go on with this one, for instance.
+        let mut others: Vec<PatientKey> =
+            self.moved.extract_if(.., |(of, _)| *of == seq).map(|(_, patient)| patient).collect();
+        others.retain(|patient| !patients.contains(patient));
+        others.sort_unstable();
+        others.dedup();
+        let bytes: Vec<u8> = patients.iter().chain(&others).flat_map(|patient| patient.0.to_le_bytes()).collect();
         let mut touched: Vec<(ResourceType, ResourceId)> =
             self.touched.extract_if(.., |(of, ..)| *of == seq).map(|(_, kind, id)| (kind, id)).collect();
         touched.sort_unstable_by_key(|(kind, id)| (id.patient, kind.code(), id.local));
@@ -308,6 +318,13 @@ impl Writer {
         }
     }
 
+    /// Note that something about a patient changed, as of `seq`.
+    pub(crate) fn moves(&mut self, seq: u64, patient: PatientKey) {
+        if self.moved.last() != Some(&(seq, patient)) {
+            self.moved.push((seq, patient));
+        }
+    }
+
     /// What is stored of a resource now, this batch included.
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Current>, StoreError> {
         self.connection.one(
@@ -320,6 +337,7 @@ impl Writer {
     /// Store a resource as of `seq`. A version above 1 moves the current one to the history.
     pub fn put(&mut self, row: &NewRow, seq: u64) -> Result<(), StoreError> {
         self.touch(seq, row.kind, row.id);
+        self.moves(seq, row.id.patient);
         let (patient, kind, local) = (row.id.patient.0.cast_signed(), row.kind.code(), row.id.local.cast_signed());
         if row.version > 1 {
             self.connection.write(

@@ -82,6 +82,7 @@ impl Writer {
 
     /// Point a patient to a person from `seq` on.
     pub fn put_link(&mut self, link: &NewLink<'_>, seq: u64) -> Result<(), StoreError> {
+        self.moves(seq, link.patient);
         let patient = link.patient.0.cast_signed();
         self.connection
             .write("DELETE FROM link WHERE patient = ?1 AND seq_from = ?2", values![patient, seq.cast_signed()])?;

@@ -9,8 +9,9 @@ mod session;
 mod text;
 mod wait;
 
+pub(crate) use schema::DERIVED_SCHEMA;
 pub use schema::Migrated;
-pub(super) use schema::{DERIVED_SCHEMA, derived_versions_agree, exists, make_derived};
+pub(super) use schema::{derived_versions_agree, exists, make_derived};
 pub use server::Server;
 pub(super) use session::column;
 pub(crate) use session::{Purpose, Session};

@@ -8,7 +8,18 @@ use crate::{StoreError, backend::DERIVED_VERSION};
 
 /// What was done to the truth's tables, in order; a step is never changed, only followed by another. The derived state has
 /// no steps: it is made anew.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "journal", JOURNAL), (2, "audit", AUDIT)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "journal", JOURNAL), (2, "audit", AUDIT), (3, "lease", LEASE)];
+
+const LEASE: &str = r#"
+-- Which process applies the journal: one row. Who it is, how often that has changed, until when it is believed to be there.
+CREATE TABLE skein.lease (
+  name TEXT COLLATE "C" PRIMARY KEY, holder BIGINT NOT NULL, who TEXT NOT NULL, epoch BIGINT NOT NULL,
+  until TIMESTAMPTZ NOT NULL,
+  fault TEXT, fault_since BIGINT       -- why it processes nothing at present, and since when
+);
+-- What it leaves for whoever takes its place, in JSON: how far queues of what is sent out have got.
+CREATE TABLE skein.handover (name TEXT COLLATE "C" PRIMARY KEY, body TEXT NOT NULL);
+"#;
 
 const JOURNAL: &str = r#"
 CREATE SCHEMA skein_journal;
@@ -194,7 +205,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
 const LOCK_TIME_MAX: &str = "3s";
 
 /// The schema of the derived state in use.
-pub(in crate::backend) const DERIVED_SCHEMA: &str = "skein_derived";
+pub(crate) const DERIVED_SCHEMA: &str = "skein_derived";
 
 /// What making or upgrading the tables came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

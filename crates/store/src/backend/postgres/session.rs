@@ -226,6 +226,11 @@ impl Session {
         early.unwrap_or_else(|| wait(done)).map_err(|error| failure(&error))
     }
 
+    /// By what the database knows this session, whatever its connection is.
+    pub fn token(&self) -> i64 {
+        self.token
+    }
+
     /// How often it has connected: another number says that the database may have gone back to an earlier state.
     pub fn connections(&self) -> u64 {
         self.connections.get()
