@@ -281,4 +281,8 @@ fn one_that_reads_from_a_copy_says_how_old_what_it_shows_is() {
     until("it has caught up", Duration::from_secs(10), || !page().contains("Records are shown as they were"));
     each_once(&visits(&second), &["V1".to_owned(), "V2".to_owned(), "V3".to_owned()]);
     assert!(is_applying(&first, &first), "one that reads from a copy never applies");
+
+    let (made, _, why) = first.beside().skein(&["rebuild"]);
+    assert!(!made && why.contains("in use by another skein process") && why.contains("stop every process"), "{why}");
+    each_once(&visits(&first), &["V1".to_owned(), "V2".to_owned(), "V3".to_owned()]);
 }
