@@ -32,14 +32,16 @@ fn a_dump_of_the_last_step() {
     let text = serde_json::to_string(&files).unwrap();
     audit.keep_policy(&policy_version(&files), at(0), text).unwrap().blocking_recv().unwrap().unwrap();
     let opens = NewMatter { kind: MatterKind::Glass, until: Some(at(60)), about: "emergency".into(), of: None };
-    for (opens, settles) in [(Some(opens), None), (None, Some((1, "justified".to_owned())))] {
+    let broke = r#"{"action":"break-glass","outcome":"permitted","reason":"emergency"}"#;
+    let settled = r#"{"action":"settle","outcome":"permitted","of":1,"ended":"justified"}"#;
+    for (body, opens, settles) in [(broke, Some(opens), None), (settled, None, Some((1, "justified".to_owned())))] {
         let entry = NewAuditEntry {
             at: at(1),
+            person: Some(fhir::PersonKey(7)),
             user: "u".into(),
-            body: "{}".into(),
+            body: body.into(),
             opens,
             settles,
-            ..NewAuditEntry::default()
         };
         audit.append(entry).unwrap().blocking_recv().unwrap().unwrap();
     }
