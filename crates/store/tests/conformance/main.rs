@@ -19,6 +19,7 @@ mod derived;
 mod home;
 mod journal;
 mod lost_connections;
+mod migrations;
 mod people;
 mod schema;
 

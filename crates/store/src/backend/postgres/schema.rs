@@ -202,6 +202,9 @@ const EVERYWHERE: &[(&str, &str)] = &[
     (DERIVED_SCHEMA, "domain"),
 ];
 
+/// How long a step waits for a table that is in use. Nothing is changed when it is not free by then.
+const LOCK_TIME_MAX: &str = "3s";
+
 /// The schema of the derived state in use.
 pub(crate) const DERIVED_SCHEMA: &str = "skein_derived";
 
@@ -251,18 +254,28 @@ fn reached(session: &Session) -> Result<i64, StoreError> {
 /// See [`Server::check`].
 fn up_to_date(server: &Server) -> Result<(), StoreError> {
     let session = Session::open(server, "skein", Purpose::Read)?;
-    let wanted = MIGRATIONS.last().map_or(0, |(number, ..)| *number);
+    let wanted = last_step();
     let reached = reached(&session)?;
     match reached {
         0 => Err(StoreError::Unusable(format!("{server} holds no region yet: make its tables with `skein init`"))),
         _ if reached < wanted => Err(StoreError::Unusable(format!(
             "{server} was made by an earlier version of skein: bring its tables up to date with `skein init`"
         ))),
-        _ if reached > wanted => Err(StoreError::Unusable(format!(
-            "{server} was made by a later version of skein (step {reached}, this one knows {wanted}): use that version"
-        ))),
+        _ if reached > wanted => Err(later(server, reached)),
         _ => Ok(()),
     }
+}
+
+/// The last step that this version knows.
+fn last_step() -> i64 {
+    MIGRATIONS.last().map_or(0, |(number, ..)| *number)
+}
+
+fn later(server: &Server, reached: i64) -> StoreError {
+    StoreError::Unusable(format!(
+        "{server} was made by a later version of skein (step {reached}, this one knows {}): use that version",
+        last_step()
+    ))
 }
 
 /// See [`Server::init`].
@@ -278,7 +291,12 @@ fn migrate(server: &Server) -> Result<Migrated, StoreError> {
     }
     session.begin()?;
     session.query("SELECT 1 FROM pg_advisory_xact_lock(1936418153, 0)", &[])?;
+    // A step that had to wait for a table that is long in use would keep everybody else waiting behind it.
+    session.define(&format!("SET LOCAL lock_timeout = '{LOCK_TIME_MAX}'"))?;
     let reached = reached(&session)?;
+    if reached > last_step() {
+        return Err(later(server, reached));
+    }
     if reached == 0 {
         session.define(
             "CREATE SCHEMA IF NOT EXISTS skein;
