@@ -58,8 +58,8 @@ struct Asked<'a> {
 pub fn copy(from: &Folder, to: &Folder, name: &str, progress: Progress<'_>) -> Result<Copied, BackupError> {
     // Opened as whoever serves it would: a form that this version does not write is refused, or taken over.
     drop(TruthWriter::open(from)?);
-    if from.path().join("drafts.db").is_file() {
-        Drafts::open(from.path())?;
+    if from.server().is_some() || from.path().join("drafts.db").is_file() {
+        Drafts::of_region(from)?;
     }
     let reader = TruthReader::open(from)?;
     if reader.head(Stream::Journal)? == 0 && reader.head(Stream::Audit)? == 0 {

@@ -64,7 +64,7 @@ pub fn start(config: &Config) -> Outcome<Engine> {
 pub fn start_serving(config: &Config) -> Outcome<Engine> {
     let folder = hold_serving(config)?;
     // They are needed last, and where they are another version's that is no reason to begin.
-    record::Drafts::open(folder.path())?;
+    record::Drafts::of_region(&folder)?;
     Ok(Engine::start_in(folder, &engine_config(config), edge::now())?)
 }
 

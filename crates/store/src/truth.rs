@@ -391,8 +391,7 @@ fn put(connection: &Connection, row: &TruthRow) -> Result<(), StoreError> {
 /// # Errors
 /// The store's.
 pub fn drafts(folder: &Folder, mut each: impl FnMut(TruthRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let Some(connection) = drafts::open_for_reading(folder.path())? else { return Ok(()) };
-    let connection = Connection::Sqlite(connection);
+    let Some(connection) = drafts::open_for_reading(folder)? else { return Ok(()) };
     connection.each(drafts::SELECT_ALL, &[], |found| each(row(Table::Draft, found)?))
 }
 
@@ -401,8 +400,14 @@ pub fn drafts(folder: &Folder, mut each: impl FnMut(TruthRow) -> Result<(), Stor
 /// # Errors
 /// The store's.
 pub fn put_drafts(folder: &Folder, rows: &[TruthRow]) -> Result<(), StoreError> {
-    let connection = Connection::Sqlite(drafts::open_file(folder.path())?);
-    connection.transact(|connection| rows.iter().try_for_each(|row| put(connection, row)))
+    let connection = drafts::open(folder)?;
+    connection.begin()?;
+    let put = rows.iter().try_for_each(|row| put(&connection, row)).and_then(|()| connection.commit());
+    if put.is_err() {
+        // What failed tells more than that it could not be undone: nothing was committed.
+        let _ = connection.roll_back();
+    }
+    put
 }
 
 /// Copy a file of SQLite that is no part of the truth and that nobody writes to, whole or not at all.

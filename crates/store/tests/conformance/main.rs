@@ -16,6 +16,7 @@ mod database;
 mod audit;
 mod comparing;
 mod derived;
+mod drafts;
 mod home;
 mod journal;
 mod lost_connections;

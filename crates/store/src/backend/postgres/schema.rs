@@ -8,9 +8,9 @@ use crate::{StoreError, backend::DERIVED_VERSION};
 
 /// What was done to the truth's tables, in order; a step is never changed, only followed by another. The derived state has
 /// no steps: it is made anew.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "journal", JOURNAL), (2, "audit", AUDIT), (3, "lease", LEASE)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "journal", JOURNAL), (2, "audit", AUDIT), (3, "processes", PROCESSES)];
 
-const LEASE: &str = r#"
+const PROCESSES: &str = r#"
 -- Which process applies the journal: one row. Who it is, how often that has changed, until when it is believed to be there.
 CREATE TABLE skein.lease (
   name TEXT COLLATE "C" PRIMARY KEY, holder BIGINT NOT NULL, who TEXT NOT NULL, epoch BIGINT NOT NULL,
@@ -19,6 +19,13 @@ CREATE TABLE skein.lease (
 );
 -- What it leaves for whoever takes its place, in JSON: how far queues of what is sent out have got.
 CREATE TABLE skein.handover (name TEXT COLLATE "C" PRIMARY KEY, body TEXT NOT NULL);
+-- What somebody began to write and has not signed: seen by every process.
+CREATE TABLE skein.draft (
+  id TEXT COLLATE "C" PRIMARY KEY, patient BIGINT NOT NULL, form TEXT NOT NULL,
+  author TEXT NOT NULL, organisation TEXT NOT NULL,
+  revision BIGINT NOT NULL, saved BIGINT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX draft_patient ON skein.draft (patient);
 "#;
 
 const JOURNAL: &str = r#"
