@@ -92,7 +92,8 @@ CREATE TABLE resource (
   body BYTEA NOT NULL, state BYTEA,
   PRIMARY KEY (patient, kind, local)
 );
-ALTER TABLE resource ALTER COLUMN body SET STORAGE EXTERNAL;
+-- Bodies are compressed. Those of less than a page lie with their row: a record is read whole.
+ALTER TABLE resource ALTER COLUMN body SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
 CREATE TABLE history (
   patient BIGINT NOT NULL, local BIGINT NOT NULL, seq BIGINT NOT NULL, seq_to BIGINT NOT NULL, message BIGINT,
   version INTEGER NOT NULL, dictionary INTEGER NOT NULL, kind SMALLINT NOT NULL, flags SMALLINT NOT NULL,
