@@ -174,6 +174,10 @@ fn killed_at_any_moment_the_same_copy_goes_on() {
             }
             child.kill().unwrap();
             child.wait().unwrap();
+            // As a few seconds later: who was killed is not believed to be there any more.
+            for place in [&region, &target].iter().filter(|place| place.on_postgres()) {
+                place.database().sql("UPDATE skein.lease SET until = '-infinity'");
+            }
             if target.folder().join("data/copy.unfinished").exists() {
                 killed += 1;
                 let ended = target.try_serve().unwrap_err();
@@ -264,7 +268,8 @@ fn what_is_wrong_with_a_copy_is_said_in_one_line() {
     let third = other(&database, "third.toml", &[(data, "data = \"third\"")]);
     std::fs::create_dir(database.folder().join("third")).unwrap();
     asks(&third, &into, "both configurations name PostgreSQL");
-    asks(&into, &new, "there is no data folder");
+    let absent = other(&database, "absent.toml", &[(data, "data = \"absent\"")]);
+    asks(&absent, &new, "there is no data folder");
     asks(&third, &new, "holds no entry: there is nothing to copy");
     database.serve();
     asks(&third, &new, "is in use by another skein process");
