@@ -337,6 +337,13 @@ impl Gate {
 
     /// Put an access to the policies and write down what they say.
     fn decide(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+        let span = asked(opening.action);
+        let decided = span.in_scope(|| self.weigh(snapshot, opening, now));
+        told(&span, &decided);
+        decided
+    }
+
+    fn weigh(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
         let Opening { user, person, action, writing, seq, since, known, patients } = opening;
         let as_at = since.as_ref().map(|since| AsAt { then: since.then, known: since.seq });
         let about = About { person: Some(person), seq: Some(seq), as_at, patients: &patients, ..About::default() };
@@ -497,6 +504,20 @@ impl Gate {
         action: &Action,
         now: Timestamp,
     ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
+        let span = asked(action);
+        let decided = span.in_scope(|| self.weigh_work(user, desk, about, action, now));
+        told(&span, &decided);
+        decided
+    }
+
+    fn weigh_work(
+        &self,
+        user: &User,
+        desk: Desk,
+        about: Option<PersonKey>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
         let ruling = self.ask_desk(user, desk)?;
         let entry = About { person: about, ruling: Some(&ruling), ..About::default() };
         if !ruling.allowed {
@@ -589,6 +610,31 @@ impl Gate {
     /// [`Refusal::NotRecorded`].
     pub async fn note(&self, user: &User, action: &Action, outcome: Outcome, now: Timestamp) -> Result<u64, Refusal> {
         Receipt::new(self.record(user, About::default(), action, outcome, now)?).wait().await
+    }
+}
+
+/// The span of a decision: of what class of action, and how it ended; never whose record, nor who asked.
+fn asked(action: &Action) -> tracing::Span {
+    tracing::info_span!(
+        target: "skein::span",
+        "gate",
+        skein.action = action.class(),
+        skein.decision = tracing::field::Empty,
+        failed = tracing::field::Empty,
+    )
+}
+
+fn told<T>(span: &tracing::Span, decided: &Result<T, Refusal>) {
+    let decision = match decided {
+        Ok(_) => "permitted",
+        Err(Refusal::NotAllowed(_) | Refusal::NoReason(_)) => "refused",
+        Err(Refusal::NeedsReason(_)) => "needs-reason",
+        Err(Refusal::NoSuchPerson) => "not-found",
+        Err(Refusal::NotRecorded(_)) => "not-recorded",
+    };
+    span.record("skein.decision", decision);
+    if matches!(decided, Err(Refusal::NotRecorded(_))) {
+        span.record("failed", true);
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio_postgres::{Client, Error, Statement};
+use tracing::Span;
 
 /// Changes that are on their way at most; past that the oldest is waited for.
 const ON_THE_WAY_MAX: usize = 2048;
@@ -62,6 +63,9 @@ pub(crate) struct Session {
     statements: RefCell<HashMap<String, Statement>>,
     sent: RefCell<VecDeque<Sent>>,
     transaction: Cell<Transaction>,
+    /// The transaction's span, and the statements in it so far.
+    traced: RefCell<Span>,
+    statements_run: Cell<u64>,
     /// By what the database knows this writer, and its batches apart.
     token: i64,
     batch: Cell<i64>,
@@ -88,6 +92,8 @@ impl Session {
             statements: RefCell::default(),
             sent: RefCell::default(),
             transaction: Cell::new(Transaction::None),
+            traced: RefCell::new(Span::none()),
+            statements_run: Cell::new(0),
             token: i64::from_le_bytes(token),
             batch: Cell::new(0),
             cursors: Cell::new(0),
@@ -153,7 +159,26 @@ impl Session {
         }
     }
 
+    /// Trace the transaction that begins: whose tables, and at its end how many statements; never what they say.
+    fn trace(&self) {
+        self.statements_run.set(0);
+        *self.traced.borrow_mut() = tracing::info_span!(
+            target: "skein::span",
+            "transaction",
+            db.system.name = "postgresql",
+            skein.store = self.schema.as_str(),
+            skein.statements = tracing::field::Empty,
+            skein.outcome = tracing::field::Empty,
+        );
+    }
+
+    fn traced(&self, outcome: &str) {
+        let span = self.traced.replace(Span::none());
+        span.record("skein.statements", self.statements_run.get()).record("skein.outcome", outcome);
+    }
+
     fn prepare(&self, client: &Arc<Client>, sql: &str, values: &[Value<'_>]) -> Result<Statement, StoreError> {
+        self.statements_run.set(self.statements_run.get() + 1);
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
@@ -328,6 +353,7 @@ impl Session {
 
     pub fn begin(&self) -> Result<(), StoreError> {
         let client = self.client()?;
+        self.trace();
         self.send_plain(&client, "BEGIN".into())?;
         self.transaction.set(Transaction::Writing);
         Ok(())
@@ -335,6 +361,7 @@ impl Session {
 
     pub fn begin_reading(&self) -> Result<(), StoreError> {
         let client = self.client()?;
+        self.trace();
         self.send_plain(&client, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into())?;
         self.transaction.set(Transaction::Reading);
         Ok(())
@@ -346,6 +373,7 @@ impl Session {
         // A commit says that all is well even where something before it failed and nothing was kept: each is asked.
         self.arrive()?;
         self.transaction.set(Transaction::None);
+        self.traced("committed");
         Ok(())
     }
 
@@ -354,6 +382,8 @@ impl Session {
         if former == Transaction::None {
             return Ok(());
         }
+        // One that only read ends so too.
+        self.traced(if former == Transaction::Reading { "read" } else { "rolled-back" });
         // What was sent is of no account any more, its failures neither.
         self.sent.borrow_mut().clear();
         let client = self.client.borrow().clone();
