@@ -39,3 +39,22 @@ fn a_folder_with_something_in_it_is_not_tortured() {
     assert!(said.contains("is not empty") && said.lines().count() == 1, "{said}");
     assert_eq!(std::fs::read_to_string(folder.path().join("precious")).unwrap(), "mine");
 }
+
+/// The same on PostgreSQL, where two processes serve the region: they are killed and frozen, and its connections are cut.
+#[test]
+fn two_processes_broken_again_and_again_on_one_database_lose_nothing_and_have_nothing_twice() {
+    let socket = std::env::var("SKEIN_POSTGRES").expect("./test starts a PostgreSQL and says where");
+    let output = Command::new(env!("CARGO_BIN_EXE_skein"))
+        .args(["torture", "--rounds", "10", "--seed", "5", "--json", "--store"])
+        .arg(format!("host={socket} user=postgres"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |name: &str| told[name].as_u64().unwrap_or_else(|| panic!("no {name} in {told}"));
+    assert_eq!((number("lost"), number("twice")), (0, 0));
+    assert_eq!(number("acknowledged"), number("stored") + number("parked"));
+    assert!(number("stored") > 200 && number("parked") > 0, "{told}");
+}

@@ -5,6 +5,7 @@ use crate::{
         Region, Setup, http,
         region::READER_TOKEN,
         say::{Adt, ago},
+        standby::Standby,
     },
     on_postgresql::{setup, sign_in},
     word_goes_out::Receiver,
@@ -242,4 +243,46 @@ fn what_goes_out_is_sent_on_by_the_next_process_from_where_the_former_was() {
         panic!("nothing more was to come: {more}");
     }
     assert!(second.stop().success());
+}
+
+#[test]
+fn one_that_reads_from_a_copy_says_how_old_what_it_shows_is() {
+    let first = Region::start_with(setup());
+    let sent = first.sender("rcb-adt").send(&admission("V1"));
+    assert_eq!(sent.code(), "AA");
+    until_visible(&first, &first);
+    let copy = Standby::start();
+    let mut second = first.beside();
+    let text = std::fs::read_to_string(second.config()).unwrap();
+    let database = first.database().sql("SELECT current_database()");
+    let replica = format!("data = \"data\"\nreplica = \"{}\"", copy.address(&database));
+    std::fs::write(second.config(), text.replace("data = \"data\"", &replica)).unwrap();
+    second.serve();
+    each_once(&visits(&second), &["V1".to_owned()]);
+    let (_, told, why) = first.skein(&["identity", "show", &first.patient_by_nhs_number(NHS)]);
+    let person = told.lines().find_map(|line| line.strip_prefix("person ")).unwrap_or_else(|| panic!("{told}{why}"));
+    let path = format!("/record/{}", person.trim());
+    let cookie = sign_in(&second);
+    let page = || http::request(second.http(), "GET", &path, &[("Cookie", &cookie)], b"").expect(200).text();
+    assert!(!page().contains("Records are shown as they were"), "{}", page());
+
+    // What it takes in is in the one journal, and here once the copy has it.
+    assert_eq!(second.sender("rcb-adt").send(&admission("V2")).code(), "AA");
+    until_visible(&first, &second);
+    each_once(&visits(&second), &["V1".to_owned(), "V2".to_owned()]);
+    copy.be_behind("20s");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(first.sender("rcb-adt").send(&admission("V3")).code(), "AA");
+    until_visible(&first, &first);
+    until("it says that it is behind", Duration::from_secs(10), || page().contains("Records are shown as they were"));
+    assert_eq!(visits(&second).len(), 2);
+    copy.be_behind("0");
+    until_visible(&first, &second);
+    until("it has caught up", Duration::from_secs(10), || !page().contains("Records are shown as they were"));
+    each_once(&visits(&second), &["V1".to_owned(), "V2".to_owned(), "V3".to_owned()]);
+    assert!(is_applying(&first, &first), "one that reads from a copy never applies");
+
+    let (made, _, why) = first.beside().skein(&["rebuild"]);
+    assert!(!made && why.contains("in use by another skein process") && why.contains("stop every process"), "{why}");
+    each_once(&visits(&first), &["V1".to_owned(), "V2".to_owned(), "V3".to_owned()]);
 }

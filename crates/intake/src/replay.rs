@@ -3,7 +3,7 @@
 use crate::{apply::Applier, engine::Mappers};
 use fhir::Region;
 use store::{
-    Comparison, Derived, Folder, Frozen, Place, StoreError,
+    Alone, Comparison, Derived, Folder, Frozen, Place, StoreError,
     audit::{AuditReader, Heads},
     journal::JournalReader,
 };
@@ -68,11 +68,12 @@ pub fn verify(folder: &Folder, region: &str, progress: &mut dyn FnMut(u64, u64))
 }
 
 /// Make the derived state anew from the journal. The one in use is replaced only when the new one is complete.
-/// The folder is held: nobody else uses it meanwhile.
+/// The folder is held, and no process of the region applies meanwhile.
 pub fn rebuild(folder: &Folder, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
     if !folder.journal().exists()? {
         return Err(StoreError::Unusable(format!("there is no region in {}: no journal", folder.path().display())));
     }
+    let _alone = Alone::with(folder)?;
     let last = JournalReader::open(folder)?.head()?;
     let beside = folder.derived_beside("rebuild");
     let entries = replay(folder, region, &beside, last, progress)?;

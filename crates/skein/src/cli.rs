@@ -439,10 +439,12 @@ Examples:
                                        how long a region of so many people takes to start
 
   skein bench region --people 140000   a whole region: loaded, then used cold, warm and busy (not among \"all\")
+  skein bench soak --people 140000 --minutes 60 --json
+                                       the same in use for an hour: memory, files, threads and latencies by the minute
   skein bench intake load open --store postgres://skein@127.0.0.1/postgres
                                        the same on PostgreSQL, in a database skein_bench that is made and thrown away
 
-Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory, region. Use a release build on an idle machine; \
+Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory, region, soak. Use a release build on an idle machine; \
 docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
@@ -452,14 +454,17 @@ pub struct Bench {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// How many people the person index holds (identity), or the region (region)
+    /// How many people the person index holds (identity), or the region (region, soak)
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub people: usize,
-    /// Resources a person, about (region)
+    /// Resources a person, about (region, soak)
     #[arg(long, value_name = "N", default_value_t = 20.0)]
     pub resources: f64,
+    /// For how long it is used (soak)
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub minutes: u32,
     /// Measure a region in PostgreSQL instead of files: a server's address, and a user who may make databases (intake, load, open,
-    /// page, region)
+    /// page, region, soak)
     #[arg(long, value_name = "ADDRESS")]
     pub store: Option<String>,
     /// Load the person index from a store of those people, as a start does, instead of making it from facts (identity);
@@ -508,6 +513,8 @@ Examples:
   skein torture                        25 rounds, a minute or two
   skein torture --rounds 500 --seed 7 --json
                                        ends with one line: rounds, acknowledged, stored, parked, lost, twice, seed
+  skein torture --store 'host=/run/postgresql user=postgres' --restart 'pg_ctlcluster 15 main restart -m immediate'
+                                       two processes on a database that is made for it and thrown away
 
 Each round, four hospital connections and a practice send while the region is killed, stalled, killed again while it starts or
 rebuilds, or finds the ends of its files torn. What got no answer is sent again. Every message that was acknowledged must be in
@@ -526,6 +533,12 @@ pub struct Torture {
     /// A new folder for the region, kept afterwards [default: a temporary folder, kept only where something went wrong]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+    /// Two processes on one database instead of files: a server of PostgreSQL as key=value pairs, and a user who may make databases
+    #[arg(long, value_name = "ADDRESS")]
+    pub store: Option<String>,
+    /// A command that restarts that server at once, as a failing machine would [default: its connections are cut]
+    #[arg(long, value_name = "COMMAND", requires = "store")]
+    pub restart: Option<String>,
 }
 
 #[cfg(test)]

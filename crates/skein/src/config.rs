@@ -110,6 +110,10 @@ pub struct RegionTable {
     /// The authorities that sign the database server's certificate (a PEM file; relative to this file). With it the connection
     /// is encrypted, as it must be to another machine.
     pub store_authorities: Option<PathBuf>,
+    /// A copy of that database that follows it (streaming replication), from which this process reads what it shows. Password and
+    /// authorities are the same. A process with one never applies.
+    #[serde(default)]
+    pub replica: Option<String>,
     /// Megabytes of the data folder's disk that are kept free: with less left, messages are refused and their senders keep them,
     /// while records can still be read, for each reading writes an audit entry. 0: none are. Of no effect with `store`.
     #[serde(default = "default_keep_free_mb")]

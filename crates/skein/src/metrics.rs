@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use intake::{Engine, ProblemStatus, Profile, StoreError};
+use intake::{Engine, ProblemStatus, Profile, Role, StoreError};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -128,6 +128,13 @@ impl Measured {
         position(registry, "processed_entries", "Entries of the journal that are processed", progress.applied);
         number(registry, "waiting_entries", "Entries that wait to be processed", as_number(head - progress.applied));
         let stopped = f64::from(u8::from(self.engine.fault().is_some()));
+        let applies = f64::from(u8::from(*self.engine.role().borrow() == Role::Applies));
+        number(
+            registry,
+            "applies",
+            "1 of the one process that processes the journal, 0 of those that follow it",
+            applies,
+        );
         let held = f64::from(u8::from(self.engine.journal().held().is_some()));
         number(registry, "messages_refused", "1 while messages are refused because the disk is nearly full", held);
         number(registry, "processing_stopped", "1 when processing has stopped; the log says why", stopped);

@@ -60,13 +60,30 @@ pub fn start(config: &Config) -> Outcome<Engine> {
     Ok(Engine::start_in(hold(config)?, &engine_config(config), edge::now())?)
 }
 
+/// The same for showing records, which are read from a copy of the database where the configuration names one.
+pub fn start_serving(config: &Config) -> Outcome<Engine> {
+    let Some(address) = &config.region.replica else { return start(config) };
+    let Some(server) = server(config)? else {
+        return Err(Failure::asked(format!(
+            "{}: region.replica is a copy of the database in region.store, which is not named",
+            config.file.display()
+        )));
+    };
+    restored(config)?;
+    let folder = Folder::hold_with(&config.data(), Some(server.read_from(database(config, address)?)))?;
+    Ok(Engine::start_in(folder.called(edge::process()), &engine_config(config), edge::now())?)
+}
+
 /// The database of a region that has one in PostgreSQL.
 pub fn server(config: &Config) -> Outcome<Option<Server>> {
-    let Some(address) = &config.region.store else { return Ok(None) };
+    config.region.store.as_ref().map(|address| database(config, address)).transpose()
+}
+
+fn database(config: &Config, address: &str) -> Outcome<Server> {
     let beside = |path: &Option<PathBuf>| path.as_deref().map(|path| config.beside(path));
     let (password, authorities) =
         (beside(&config.region.store_password_file), beside(&config.region.store_authorities));
-    Ok(Some(Server::parse(address, password.as_deref(), authorities.as_deref())?))
+    Ok(Server::parse(address, password.as_deref(), authorities.as_deref())?)
 }
 
 /// Open the region for the one process that runs the pipeline.

@@ -109,7 +109,7 @@ impl Server {
                 record::letter_text::pdf::PROGRAM
             );
         }
-        let engine = tokio::task::block_in_place(|| region::start(&config))?;
+        let engine = tokio::task::block_in_place(|| region::start_serving(&config))?;
         Ok(Server { engine, config, setting, listeners, http, tls, metrics })
     }
 

@@ -13,10 +13,17 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{
+    sync::mpsc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 /// For how long a process that says nothing is believed to be there.
 pub const LEASE: Duration = Duration::from_secs(3);
+
+/// How often it is asked for by whoever must have it.
+const ASK: Duration = Duration::from_millis(100);
 
 /// Who applies, and how it is getting on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +135,16 @@ impl Lease {
         rows.first().map(read).transpose().map_err(|error: tokio_postgres::Error| wrong(error))
     }
 
+    /// The position up to which the one that applies has made the journal visible.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn applied(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT CAST(value AS BIGINT) FROM skein_derived.meta WHERE key = 'applied'";
+        let rows = self.session.query(sql, &[])?;
+        Ok(rows.first().and_then(|row| row.try_get::<_, i64>(0).ok()).unwrap_or(0).cast_unsigned())
+    }
+
     /// Keep something for whoever takes our place, under a name. Nothing is kept once it is not ours any more.
     ///
     /// # Errors
@@ -149,6 +166,60 @@ impl Lease {
             .map(|row| row.try_get(0))
             .transpose()
             .map_err(|_| StoreError::Corrupt("a row of skein.handover holds another type than was written".into()))
+    }
+}
+
+/// Nobody applies while this is there: for work that puts another derived state in the place of the one in use.
+#[derive(Debug)]
+pub struct Alone {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Alone {
+    /// See to it. `None` where the region is files: whoever holds the folder is alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] while a process of the region applies, naming it; [`StoreError::Away`].
+    pub fn with(folder: &Folder) -> Result<Option<Self>, StoreError> {
+        let Some(lease) = Lease::open(folder)? else { return Ok(None) };
+        let begin = Instant::now();
+        // One that ended without a word is believed to be there for a while.
+        while !lease.take()? {
+            if begin.elapsed() > LEASE * 2 {
+                let who = lease.holder()?.map(|holder| holder.who).unwrap_or_default();
+                return Err(StoreError::Unusable(format!(
+                    "the database is in use by another skein process ({who}): stop every process of the region first"
+                )));
+            }
+            std::thread::sleep(ASK);
+        }
+        let (stop, told) = mpsc::channel();
+        let renew = move || {
+            while told.recv_timeout(LEASE / 6) == Err(mpsc::RecvTimeoutError::Timeout) {
+                if !lease.renew(None).unwrap_or(true) {
+                    tracing::error!("another process has taken the place of this one, which was silent for too long");
+                    return;
+                }
+            }
+            if let Err(error) = lease.release() {
+                tracing::debug!(%error, "the lease was not given up: another process takes it once it is over");
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("lease".into())
+            .spawn(renew)
+            .map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))?;
+        Ok(Some(Alone { stop: Some(stop), thread: Some(thread) }))
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub use derived::{Derived, Sample};
 pub use drafts::{DraftRow, Drafts};
 pub use error::StoreError;
 pub use folder::Folder;
-pub use lease::{Holder, LEASE, Lease};
+pub use lease::{Alone, Holder, LEASE, Lease};
 pub use read::{
     FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
     SourceRow, StoredPatient, identifier_hash, read_facts,

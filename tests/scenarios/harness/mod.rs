@@ -9,6 +9,7 @@ pub mod mllp;
 pub mod region;
 pub mod say;
 pub mod shared;
+pub mod standby;
 
 pub use region::{Disk, Region, Setup};
 

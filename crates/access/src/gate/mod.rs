@@ -15,6 +15,7 @@ mod reasons;
 mod replay;
 mod sight;
 mod situation;
+mod traced;
 mod write;
 
 pub use action::Action;
@@ -337,9 +338,9 @@ impl Gate {
 
     /// Put an access to the policies and write down what they say.
     fn decide(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
-        let span = asked(opening.action);
+        let span = traced::asked(opening.action);
         let decided = span.in_scope(|| self.weigh(snapshot, opening, now));
-        told(&span, &decided);
+        traced::told(&span, &decided);
         decided
     }
 
@@ -504,9 +505,9 @@ impl Gate {
         action: &Action,
         now: Timestamp,
     ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
-        let span = asked(action);
+        let span = traced::asked(action);
         let decided = span.in_scope(|| self.weigh_work(user, desk, about, action, now));
-        told(&span, &decided);
+        traced::told(&span, &decided);
         decided
     }
 
@@ -610,31 +611,6 @@ impl Gate {
     /// [`Refusal::NotRecorded`].
     pub async fn note(&self, user: &User, action: &Action, outcome: Outcome, now: Timestamp) -> Result<u64, Refusal> {
         Receipt::new(self.record(user, About::default(), action, outcome, now)?).wait().await
-    }
-}
-
-/// The span of a decision: of what class of action, and how it ended; never whose record, nor who asked.
-fn asked(action: &Action) -> tracing::Span {
-    tracing::info_span!(
-        target: "skein::span",
-        "gate",
-        skein.action = action.class(),
-        skein.decision = tracing::field::Empty,
-        failed = tracing::field::Empty,
-    )
-}
-
-fn told<T>(span: &tracing::Span, decided: &Result<T, Refusal>) {
-    let decision = match decided {
-        Ok(_) => "permitted",
-        Err(Refusal::NotAllowed(_) | Refusal::NoReason(_)) => "refused",
-        Err(Refusal::NeedsReason(_)) => "needs-reason",
-        Err(Refusal::NoSuchPerson) => "not-found",
-        Err(Refusal::NotRecorded(_)) => "not-recorded",
-    };
-    span.record("skein.decision", decision);
-    if matches!(decided, Err(Refusal::NotRecorded(_))) {
-        span.record("failed", true);
     }
 }
 

@@ -31,7 +31,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
 };
@@ -103,6 +103,9 @@ struct Shared {
     health: watch::Receiver<Option<Fault>>,
     role: watch::Receiver<Role>,
     handover: Handover,
+    /// The newest position of the journal that was heard of, whichever process put it there.
+    newest: Arc<AtomicU64>,
+    stale: watch::Receiver<Option<Timestamp>>,
     stop: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -176,6 +179,8 @@ impl Engine {
             health,
             role: watch::channel(Role::Applies).1,
             handover: Handover::default(),
+            newest: Arc::default(),
+            stale: watch::channel(None).1,
             stop,
             threads: Mutex::new(threads),
         };
@@ -233,8 +238,9 @@ impl Engine {
     /// How far processing is.
     pub fn progress(&self) -> Progress {
         let applied = *self.shared.applied.borrow();
+        let heard_of = self.shared.newest.load(Ordering::Acquire);
         // Another process may have put in what was applied.
-        Progress { head: (*self.shared.journal.head().borrow()).max(applied), applied }
+        Progress { head: (*self.shared.journal.head().borrow()).max(applied).max(heard_of), applied }
     }
 
     /// Whether this process applies, or follows one that does, and word when that changes.
@@ -278,6 +284,12 @@ impl Engine {
     /// Since when nothing more is processed, if it has stopped.
     pub fn fault_since(&self) -> Option<Timestamp> {
         self.shared.health.borrow().as_ref().map(|fault| fault.since)
+    }
+
+    /// Since when something is known that is not shown here, where what is shown is read from a copy of the database that is
+    /// some seconds behind.
+    pub fn stale_since(&self) -> Option<Timestamp> {
+        *self.shared.stale.borrow()
     }
 
     /// Wait until everything up to `pos` is processed, and say what became of `pos`.

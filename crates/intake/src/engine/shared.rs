@@ -10,9 +10,10 @@ use crate::{apply::Applier, person::People};
 use fhir::Region;
 use jiff::Timestamp;
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -31,6 +32,8 @@ const FOLLOW_IDLE: Duration = Duration::from_millis(50);
 const IDLE_AFTER: Duration = Duration::from_secs(2);
 /// How often the lease is renewed or asked for, and other processes' grants are heard of.
 const SAY: Duration = Duration::from_millis(500);
+/// What is shown may be so much older than what is known before it is said.
+const STALE_AFTER: Duration = Duration::from_secs(2);
 /// How long whoever wrote before may take to be gone.
 const FORMER_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -79,6 +82,14 @@ struct Process {
     handover: Handover,
     stop: Arc<AtomicBool>,
     pipeline: Vec<JoinHandle<()>>,
+    /// The newest position of the journal, whoever put it there.
+    newest: Arc<AtomicU64>,
+    reader: JournalReader,
+    /// It reads from a copy of the database, and so never applies.
+    only_follows: bool,
+    /// The position that was visible at the one that applies, at some time: those that are not visible here yet.
+    ahead: VecDeque<(u64, Timestamp)>,
+    stale: watch::Sender<Option<Timestamp>>,
     /// Whoever has the lease is left in peace until then: the database was away, and could not be told by anybody.
     not_before: Instant,
 }
@@ -98,6 +109,7 @@ pub enum Role {
 pub(super) fn start(folder: Folder, lease: Lease, config: &EngineConfig, now: Timestamp) -> Result<Shared, StoreError> {
     let journal = Journal::open(&folder)?;
     let audit = Audit::open(&folder)?;
+    folder.derived().prepare()?;
     let derived = Derived::open_for_reading(&folder.derived())?;
     let region = Region::new(&config.region);
     let view = derived.snapshot()?;
@@ -125,8 +137,10 @@ pub(super) fn start(folder: Folder, lease: Lease, config: &EngineConfig, now: Ti
     drop(view);
     let (applied_sender, applied) = watch::channel(reached);
     let (health_sender, health) = watch::channel(None);
+    let (stale_sender, stale) = watch::channel(None);
     let (role_sender, role) = watch::channel(Role::Follows);
     let handover = Handover::default();
+    let newest = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));
     let mut process = Process {
         lease,
@@ -144,10 +158,17 @@ pub(super) fn start(folder: Folder, lease: Lease, config: &EngineConfig, now: Ti
         handover: handover.clone(),
         stop: stop.clone(),
         pipeline: Vec::new(),
+        newest: newest.clone(),
+        reader: JournalReader::open(&folder)?,
+        only_follows: folder.server().is_some_and(|server| server.replica().is_some()),
+        ahead: VecDeque::new(),
+        stale: stale_sender,
         not_before: Instant::now(),
     };
     // Before anything else, so that the only process of a region applies once it is started.
-    process.ask()?;
+    if !process.only_follows {
+        process.ask()?;
+    }
     let thread = std::thread::Builder::new()
         .name("lease".into())
         .spawn(move || process.run())
@@ -163,6 +184,8 @@ pub(super) fn start(folder: Folder, lease: Lease, config: &EngineConfig, now: Ti
         health,
         role,
         handover,
+        newest,
+        stale,
         stop,
         threads: Mutex::new(vec![thread]),
     })
@@ -172,12 +195,16 @@ impl Process {
     fn run(mut self) {
         let mut said = Instant::now();
         let mut changed = Instant::now();
+        let mut cannot_follow = false;
         while !self.stop.load(Ordering::Acquire) {
             let applies = *self.role.borrow() == Role::Applies;
             if said.elapsed() >= SAY {
                 said = Instant::now();
+                if let Ok(newest) = self.reader.head() {
+                    self.newest.store(newest, Ordering::Release);
+                }
                 let outcome = if applies { self.say() } else { self.ask_again() };
-                if self.note(&outcome, applies) {
+                if self.note(&outcome, applies || cannot_follow) {
                     return self.end();
                 }
                 if outcome.is_err() {
@@ -189,8 +216,18 @@ impl Process {
                 std::thread::sleep(FOLLOW_IDLE);
                 continue;
             }
-            if self.follow().is_ok_and(|came| came) {
-                changed = Instant::now();
+            match self.follow() {
+                Ok(came) => {
+                    cannot_follow = false;
+                    if came {
+                        changed = Instant::now();
+                    }
+                }
+                Err(error) => {
+                    cannot_follow = true;
+                    self.fault(&error);
+                    std::thread::sleep(FOLLOW_IDLE);
+                }
             }
             let waited_for = *self.journal.head().borrow() > self.reached;
             std::thread::sleep(if waited_for || changed.elapsed() < IDLE_AFTER { FOLLOW } else { FOLLOW_IDLE });
@@ -199,22 +236,26 @@ impl Process {
     }
 
     /// Tell of what went wrong. True: nothing more can be done here.
-    fn note(&self, outcome: &Result<(), StoreError>, applies: bool) -> bool {
+    fn note(&self, outcome: &Result<(), StoreError>, told_elsewhere: bool) -> bool {
         if *self.role.borrow() == Role::Deposed {
             return true;
         }
         // Of one that applies its pipeline tells.
-        if !applies {
+        if !told_elsewhere {
             match outcome {
-                Err(error) if self.health.borrow().is_none() => {
-                    tracing::warn!(%error, "the database cannot be followed; tried again");
-                    self.health.send_replace(Some(Fault::of(error)));
-                }
-                Err(_) => {}
+                Err(error) => self.fault(error),
                 Ok(()) => self.mirror(),
             }
         }
         false
+    }
+
+    /// What is shown does not go on.
+    fn fault(&self, error: &StoreError) {
+        if self.health.borrow().is_none() {
+            tracing::warn!(%error, "the database cannot be followed; tried again");
+            self.health.send_replace(Some(Fault::of(error)));
+        }
     }
 
     /// Take over whether the one that applies is getting on.
@@ -246,10 +287,28 @@ impl Process {
 
     fn ask_again(&mut self) -> Result<(), StoreError> {
         self.audit.hear_grants()?;
+        if self.only_follows {
+            return self.compare();
+        }
         if Instant::now() < self.not_before {
             return Ok(());
         }
         self.ask()
+    }
+
+    /// Note how far behind the one that applies we are.
+    #[expect(clippy::disallowed_methods, reason = "how old what is shown is; nothing that is stored follows from it")]
+    fn compare(&mut self) -> Result<(), StoreError> {
+        let (there, now) = (self.lease.applied()?, Timestamp::now());
+        self.ahead.retain(|(seq, _)| *seq > self.reached);
+        if there > self.reached && self.ahead.back().is_none_or(|(seq, _)| *seq < there) {
+            self.ahead.push_back((there, now));
+        }
+        let since = self.ahead.front().map(|(_, at)| *at);
+        // What is on its way is no news.
+        let since = since.filter(|since| now.duration_since(*since).unsigned_abs() >= STALE_AFTER);
+        self.stale.send_if_modified(|known| std::mem::replace(known, since) != since);
+        Ok(())
     }
 
     /// Ask for the lease, and apply from now on if it is ours.

@@ -4,6 +4,8 @@
 //! What counts, strongest first: the source's own merges; what data stewards said; the matcher.
 
 mod decision;
+#[cfg(test)]
+mod following;
 mod load;
 mod matching;
 mod people;

@@ -4,6 +4,7 @@
 
 mod caseloads;
 mod deliveries_on_a_bad_network;
+mod handover;
 mod place;
 mod stay;
 mod subscribing;

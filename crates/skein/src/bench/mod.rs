@@ -11,9 +11,11 @@ mod identity_store;
 mod intake;
 mod load;
 mod messages;
+mod mix;
 mod notify;
 mod raw;
 mod region;
+mod soak;
 
 use ::intake::{Engine, EngineConfig};
 use serde::Serialize;
@@ -50,6 +52,12 @@ impl Report {
         self.put(&Figure { bench, figure, value: round(value), unit, limit: None, ratio: None });
     }
 
+    /// Something else, as JSON.
+    #[expect(clippy::print_stdout, reason = "the figures are the command's output")]
+    pub fn line(&self, line: &serde_json::Value) {
+        println!("{line}");
+    }
+
     /// A figure with the machine's limit for the same work.
     pub fn against(&self, bench: &'static str, figure: &'static str, value: f64, unit: &'static str, limit: f64) {
         let ratio = (limit > 0.0).then(|| round(value / limit));
@@ -82,6 +90,8 @@ pub struct Bench {
     pub index: PersonIndex,
     /// Resources a person, about, in the region that is measured.
     pub resources: f64,
+    /// For how long a region is used.
+    pub minutes: u32,
     /// The server whose databases are measured; None: files.
     pub server: Option<Server>,
 }
@@ -122,7 +132,7 @@ pub struct PersonIndex {
 type Measure = fn(&Bench) -> anyhow::Result<()>;
 
 /// What is measured only when it is asked for by name, for it takes its time.
-pub const APART: &[(&str, Measure)] = &[("region", region::run)];
+pub const APART: &[(&str, Measure)] = &[("region", region::run), ("soak", soak::run)];
 
 /// Every other benchmark by name.
 pub const ALL: &[(&str, Measure)] = &[
@@ -175,7 +185,7 @@ pub fn run(
     names: &[String],
     json: bool,
     index: PersonIndex,
-    resources: f64,
+    (resources, minutes): (f64, u32),
     server: Option<&Server>,
     data_dir: Option<&std::path::Path>,
 ) -> anyhow::Result<()> {
@@ -192,7 +202,7 @@ pub fn run(
         std::fs::create_dir_all(&folder)?;
         reset_rss_max();
         let server = server.cloned();
-        let bench = Bench { folder, report: Report { json }, index, resources, server };
+        let bench = Bench { folder, report: Report { json }, index, resources, minutes, server };
         let outcome = measure(&bench);
         if let Some(server) = &bench.server {
             server.throw_away(SCRATCH)?;

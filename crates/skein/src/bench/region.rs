@@ -4,12 +4,12 @@
 use super::{
     Bench, PersonIndex, database_bytes,
     http::{self, Client, everything, percentile},
-    load, per_second, reset_rss_max, rss_mb_max,
+    load,
+    mix::{Known, PRACTICE, PRACTICE_NAME, Rates, known, mix, search},
+    per_second, reset_rss_max, rss_mb_max,
 };
 use crate::edge;
 use access::User;
-use anyhow::Context;
-use fhir::PatientKey;
 use hyper::{Method, StatusCode};
 use intake::{Engine, EngineConfig, EntryKind, NewEntry, ProblemStatus};
 use jiff::{SignedDuration, civil::date};
@@ -17,7 +17,10 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     path::Path,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use synth::{Person, Region};
@@ -26,24 +29,11 @@ use synth::{Person, Region};
 const BLOCK: u64 = 256;
 /// Entries that may wait to be processed while the register is loaded.
 const WAITING_MAX: u64 = 4_096;
-/// People whose records are opened: of the practice of whoever opens them.
-const LOOKED_AT: usize = 2_000;
 /// Records opened for the first time since the start, one after another.
 const COLD: usize = 150;
 const WARM: usize = 400;
-/// While it is busy: pages, messages, whole records and searches a second, and for how long.
-const VIEWS: usize = 100;
-const MESSAGES: usize = 200;
-const WHOLE: usize = 5;
-const SEARCHES: usize = 10;
+/// How long it is busy.
 const BUSY: Duration = Duration::from_secs(30);
-/// Browsers' connections.
-const CLIENTS: usize = 24;
-
-/// The practice whose patients are looked at.
-const PRACTICE: &str = "X81001";
-const PRACTICE_NAME: &str = "Church Lane Surgery";
-const HOSPITAL: &str = "aldermere-hospital";
 
 /// Measure.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -68,7 +58,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     used
 }
 
-fn config() -> EngineConfig {
+pub(super) fn config() -> EngineConfig {
     EngineConfig {
         region: "bench".into(),
         profiles: synth::profiles().into_iter().map(|(_, profile)| profile).collect(),
@@ -127,7 +117,7 @@ fn each_block<T: Send>(blocks: u64, work: impl Fn(u64) -> anyhow::Result<T> + Sy
     })
 }
 
-fn entry(kind: EntryKind, source: &str, body: Vec<u8>) -> NewEntry {
+pub(super) fn entry(kind: EntryKind, source: &str, body: Vec<u8>) -> NewEntry {
     NewEntry {
         kind,
         source: source.to_owned(),
@@ -141,7 +131,7 @@ fn entry(kind: EntryKind, source: &str, body: Vec<u8>) -> NewEntry {
 }
 
 /// Load everybody.
-fn loading(bench: &Bench, region: &Region, folder: &Path) -> anyhow::Result<Engine> {
+pub(super) fn loading(bench: &Bench, region: &Region, folder: &Path) -> anyhow::Result<Engine> {
     let engine = bench.start(folder, &config())?;
     for directory in region.opening() {
         engine.journal().append_blocking(entry(EntryKind::Fhir, directory.source, directory.bytes))?;
@@ -224,41 +214,12 @@ fn forget_pages(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Somebody who is looked at.
-struct Known {
-    person: Person,
-    patient: PatientKey,
-    page: String,
-}
-
-/// Patients of the practice, from all over the region.
-fn known(region: &Region) -> anyhow::Result<Vec<Known>> {
-    let keys = fhir::Region::new("bench");
-    let mut found = Vec::new();
-    // A prime step, so that they lie apart on the disk.
-    let mut index = 0;
-    for _ in 0..region.people() {
-        index = (index + 7_368_787) % region.people();
-        let Some(person) = region.person(index) else { continue };
-        let (source, ods, local) = region.registered_as(&person);
-        if ods != PRACTICE || person.restricted {
-            continue;
-        }
-        let patient = keys.patient(source, &local);
-        found.push(Known { page: format!("/record/{}", keys.person(patient)), person, patient });
-        if found.len() >= LOOKED_AT {
-            break;
-        }
-    }
-    anyhow::ensure!(found.len() > WARM, "{} patients of {PRACTICE_NAME} are too few: more people", found.len());
-    Ok(found)
-}
-
 async fn using(bench: &Bench, region: &Region, engine: &Engine, folder: &Path) -> anyhow::Result<()> {
     let now = region.start() + SignedDuration::from_hours(10);
     let user = User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), (PRACTICE, PRACTICE_NAME));
     let address = http::serve(engine, now, user).await?;
     let known = tokio::task::block_in_place(|| known(region))?;
+    anyhow::ensure!(known.len() > WARM, "{} patients of {PRACTICE_NAME} are too few: more people", known.len());
     let mut client = Client::connect(address).await?;
     client.sign_in().await?;
     tokio::task::block_in_place(|| forget_pages(folder))?;
@@ -318,136 +279,17 @@ fn put(bench: &Bench, what: &'static str, times: &mut [Duration]) {
     }
 }
 
-/// Look for somebody by family name and birth date, as a client system does (PDQm).
-async fn search(client: &mut Client, person: &Person) -> anyhow::Result<()> {
-    let family: String = person.family.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let path = format!("/fhir/Patient?family={family}&birthdate={}", person.birth);
-    let (status, _) = client.ask(Method::GET, &path, true, None).await?;
-    anyhow::ensure!(status == StatusCode::OK, "a search answered {status}");
-    Ok(())
-}
-
-/// What a client does at a moment.
-#[derive(Clone, Copy)]
-enum Act {
-    Page,
-    Whole,
-    Search,
-}
-
-/// Everything at once, each at its moment whether the one before is answered or not: waiting counts.
+/// Everything at once.
 async fn busy(bench: &Bench, engine: &Engine, address: SocketAddr, known: Vec<Known>) -> anyhow::Result<()> {
-    let known = std::sync::Arc::new(known);
-    let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel::<(Instant, Act, usize)>();
-    let inbox = std::sync::Arc::new(tokio::sync::Mutex::new(inbox));
-    let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
-        let (inbox, known) = (inbox.clone(), known.clone());
-        let mut client = Client::connect(address).await?;
-        client.sign_in().await?;
-        clients.push(tokio::spawn(async move {
-            let mut times: Vec<(Act, Duration)> = Vec::new();
-            loop {
-                let Some((due, act, which)) = inbox.lock().await.recv().await else { return anyhow::Ok(times) };
-                let one = known.get(which % known.len()).context("nobody")?;
-                match act {
-                    Act::Page => drop(client.ask(Method::GET, &one.page, false, None).await?),
-                    Act::Whole => drop(everything(&mut client, one.patient).await?),
-                    Act::Search => search(&mut client, &one.person).await?,
-                }
-                times.push((act, due.elapsed()));
-            }
-        }));
-    }
-    let begin = Instant::now();
-    let messages = tokio::spawn(sending(engine.clone(), known.clone(), begin));
-    let every = |rate: usize| Duration::from_micros(1_000_000 / rate as u64);
-    let mut plan: Vec<(Duration, Act)> = Vec::new();
-    for (act, rate) in [(Act::Page, VIEWS), (Act::Whole, WHOLE), (Act::Search, SEARCHES)] {
-        plan.extend((0..).map(|n| every(rate) * n).take_while(|at| *at < BUSY).map(|at| (at, act)));
-    }
-    plan.sort_by_key(|(at, _)| *at);
-    for (which, (at, act)) in plan.into_iter().enumerate() {
-        let due = begin + at;
-        tokio::time::sleep_until(due.into()).await;
-        jobs.send((due, act, which * 31))?;
-    }
-    drop(jobs);
-    let (mut pages, mut whole, mut searches) = (Vec::new(), Vec::new(), Vec::new());
-    for client in clients {
-        for (act, took) in client.await?? {
-            match act {
-                Act::Page => pages.push(took),
-                Act::Whole => whole.push(took),
-                Act::Search => searches.push(took),
-            }
-        }
-    }
-    let took = begin.elapsed();
-    let mut durable = messages.await??;
-    bench.report.figure("region", "busy_pages_per_s", per_second(pages.len(), took), "pages/s");
-    bench.report.figure("region", "busy_messages_per_s", per_second(durable.len(), took), "messages/s");
-    put(bench, "page_busy", &mut pages);
-    put(bench, "open_busy", &mut whole);
-    put(bench, "search_busy", &mut searches);
-    put(bench, "message_busy", &mut durable);
+    let rates = Rates { pages: 100, messages: 200, whole: 5, searches: 10 };
+    let mut took = mix(engine, address, &Arc::new(known), rates, BUSY, 0).await?;
+    bench.report.figure("region", "busy_pages_per_s", per_second(took.pages.len(), took.time), "pages/s");
+    bench.report.figure("region", "busy_messages_per_s", per_second(took.messages.len(), took.time), "messages/s");
+    put(bench, "page_busy", &mut took.pages);
+    put(bench, "open_busy", &mut took.whole);
+    put(bench, "search_busy", &mut took.searches);
+    put(bench, "message_busy", &mut took.messages);
     let behind = engine.progress().head - engine.progress().applied;
     bench.report.figure("region", "busy_messages_waiting", number(behind), "messages not processed at the end");
     Ok(())
-}
-
-/// A hospital's messages about these people; how long each took to be on disk, from its moment.
-async fn sending(engine: Engine, known: std::sync::Arc<Vec<Known>>, begin: Instant) -> anyhow::Result<Vec<Duration>> {
-    let mut waiting = tokio::task::JoinSet::new();
-    let every = Duration::from_micros(1_000_000 / MESSAGES as u64);
-    for n in 0.. {
-        let due = begin + every * n;
-        if due >= begin + BUSY {
-            break;
-        }
-        tokio::time::sleep_until(due.into()).await;
-        let n = n as usize;
-        let one = known.get(n * 17 % known.len()).context("nobody")?;
-        let message = entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n));
-        let engine = engine.clone();
-        waiting.spawn(async move {
-            engine.submit(message).await?;
-            anyhow::Ok(due.elapsed())
-        });
-    }
-    let mut times = Vec::new();
-    while let Some(done) = waiting.join_next().await {
-        times.push(done??);
-    }
-    Ok(times)
-}
-
-/// One of a hospital's messages about somebody: an admission, or one in three a report of three results.
-fn message(person: &Person, n: usize) -> Vec<u8> {
-    let at = format!("2026060109{:02}{:02}", n / 60 % 60, n % 60);
-    let sex = if person.sex == synth::Sex::Female { "F" } else { "M" };
-    let pid = format!(
-        "PID|1||B{:09}^^^XWA^PI~{}^^^NHS^NH||{}^{}||{}|{sex}|||||||||||||||||||||||NSTS01",
-        person.index,
-        person.nhs.as_str(),
-        person.family.to_uppercase(),
-        person.given.to_uppercase(),
-        person.birth.strftime("%Y%m%d"),
-    );
-    let text = if n.is_multiple_of(3) {
-        format!(
-            "MSH|^~\\&|LAB|XWA|SKEIN|REG|{at}||ORU^R01|R{n}|P|2.4\r{pid}\rOBR|1|P{n}|F{n}|UE^Urea and electrolytes^LOCAL|||{at}||||||||||||||{at}||CH|F\r\
-             OBX|1|NM|NA^Sodium^LOCAL||{}|mmol/L|133-146|N|||F\rOBX|2|NM|K^Potassium^LOCAL||4.{}|mmol/L|3.5-5.3|N|||F\rOBX|3|NM|CREA^Creatinine^LOCAL||{}|umol/L|45-84|N|||F\r",
-            130 + n % 20,
-            n % 10,
-            50 + n % 90
-        )
-    } else {
-        format!(
-            "MSH|^~\\&|PAS|XWA|SKEIN|REG|{at}||ADT^A01|A{n}|P|2.4\rEVN|A01|{at}||||{at}\r{pid}\rPV1|1|I|W{}^^{}||||C123^SMITH^A||||||||||||V{n}^^^XWA^VN\r",
-            n % 30,
-            n % 6
-        )
-    };
-    text.into_bytes()
 }

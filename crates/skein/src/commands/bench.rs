@@ -29,12 +29,21 @@ pub fn run(asked: &Bench) -> Outcome {
     let server = match &asked.store {
         None => None,
         Some(address) => {
-            let files_only = ["drain", "identity", "gate", "notify"];
+            let files_only = ["drain", "identity", "gate", "notify", "backup"];
             if names.is_empty() || names.iter().any(|name| files_only.contains(&name.as_str())) {
-                return Err(Failure::asked("--store measures intake, load, open, page and region: name which of them"));
+                return Err(Failure::asked(
+                    "--store measures intake, load, open, page, region and soak: name which of them",
+                ));
             }
             Some(Server::parse(address, None, None)?)
         }
     };
-    Ok(bench::run(&names, asked.json, index, asked.resources, server.as_ref(), asked.data_dir.as_deref())?)
+    Ok(bench::run(
+        &names,
+        asked.json,
+        index,
+        (asked.resources, asked.minutes),
+        server.as_ref(),
+        asked.data_dir.as_deref(),
+    )?)
 }

@@ -11,5 +11,11 @@ pub fn run(asked: &Torture) -> Outcome {
     if asked.rounds == 0 {
         return Err(Failure::asked("--rounds 0 breaks nothing: give a number from 1 on"));
     }
-    torture::run(&Plan { rounds: asked.rounds, seed: asked.seed, json: asked.json, folder: asked.data_dir.clone() })
+    torture::run(&Plan {
+        rounds: asked.rounds,
+        seed: asked.seed,
+        json: asked.json,
+        folder: asked.data_dir.clone(),
+        server: asked.store.clone().map(|address| (address, asked.restart.clone())),
+    })
 }

@@ -2,7 +2,8 @@
 //! acknowledged is looked for: once in the journal, processed or on the error desk. All the while it is backed up, and the
 //! backup must open and end where the journal does. The harm is what happens to machines:
 //! `kill -9` at any moment, also while starting, rebuilding and verifying; a process that stalls; pages of a file that were
-//! not yet written, or half.
+//! not yet written, or half. On PostgreSQL two processes serve the region, the harm is done to one of them or to both, and the
+//! database loses its connections, or is restarted.
 
 mod region;
 mod senders;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub json: bool,
     /// Where the region lives; None: a folder of its own that is thrown away.
     pub folder: Option<PathBuf>,
+    /// A server on which a database is made for it and thrown away, and what restarts that server, if anything.
+    pub server: Option<(String, Option<String>)>,
 }
 
 /// What is done to a region.
@@ -50,11 +53,32 @@ enum Harm {
     TearTruth,
     /// Stopped as an upgrade does.
     Stop,
+    /// One of two processes is killed; the other goes on.
+    KillOne,
+    /// One of two processes stops in its tracks for longer than it may, and then goes on.
+    Freeze,
+    /// The database cuts every connection, again and again.
+    CutOff,
+    /// The database is restarted as when its machine fails, or, where nothing restarts it, cuts every connection.
+    RestartDatabase,
 }
 
 impl Harm {
     /// Killing is what happens most.
-    fn draw(random: &mut ChaCha8Rng) -> Harm {
+    fn draw(random: &mut ChaCha8Rng, on_database: bool) -> Harm {
+        if on_database {
+            return match random.random_range(0..20) {
+                0..=6 => Harm::KillOne,
+                7 | 8 => Harm::Kill,
+                9 | 10 => Harm::KillStarting,
+                11 => Harm::KillRebuilding,
+                12 => Harm::Stall,
+                13 | 14 => Harm::Freeze,
+                15 | 16 => Harm::CutOff,
+                17 | 18 => Harm::RestartDatabase,
+                _ => Harm::Stop,
+            };
+        }
         match random.random_range(0..20) {
             0..=6 => Harm::Kill,
             7..=9 => Harm::KillStarting,
@@ -90,12 +114,12 @@ const VERIFY_EVERY: u32 = 25;
 /// Do it.
 pub fn run(plan: &Plan) -> Outcome {
     let own = std::env::temp_dir().join(format!("skein-torture-{}", std::process::id()));
-    let folder = plan.folder.clone().unwrap_or_else(|| own.clone());
-    let done = rounds(plan, folder);
-    if plan.folder.is_none() && done.is_ok() {
-        let _ = std::fs::remove_dir_all(&own);
+    let folder = plan.folder.clone().unwrap_or(own);
+    let mut region = Region::new(folder, plan.server.as_ref())?;
+    let done = rounds(plan, &mut region)?;
+    if plan.folder.is_none() {
+        region.throw_away()?;
     }
-    let done = done?;
     if plan.json {
         say::line(&serde_json::to_string(&done).map_err(|error| Failure::found(error.to_string()))?);
     } else {
@@ -110,21 +134,20 @@ pub fn run(plan: &Plan) -> Outcome {
     Ok(())
 }
 
-fn rounds(plan: &Plan, folder: PathBuf) -> Outcome<Result> {
+fn rounds(plan: &Plan, region: &mut Region) -> Outcome<Result> {
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
-    let mut region = Region::new(folder)?;
     let mut senders = Senders::new(plan.seed);
     let mut tally = Tally::default();
     region.serve()?;
     for round in 1..=plan.rounds {
-        let harm = Harm::draw(&mut random);
+        let harm = Harm::draw(&mut random, region.is_on_database());
         let busy = Duration::from_millis(random.random_range(20..1_200));
-        let working = senders.start(&region)?;
+        let working = senders.start(region)?;
         std::thread::sleep(busy);
-        harmed(&mut region, harm, &mut random)?;
+        harmed(region, harm, &mut random)?;
         senders.take_back(working)?;
         region.serve()?;
-        tally.look(&region, &senders)?;
+        tally.look(region, &senders)?;
         if tally.lost() > 0 || tally.twice() > 0 {
             say::complain(&format!(
                 "round {round}, {harm:?} after {} ms: {} lost, {} twice; the region is in {}",
@@ -153,7 +176,7 @@ fn rounds(plan: &Plan, folder: PathBuf) -> Outcome<Result> {
     region.stop()?;
     region.verify()?;
     region.backed_up()?;
-    let (stored, parked) = tally.whole(&region, &senders)?;
+    let (stored, parked) = tally.whole(region, &senders)?;
     Ok(Result {
         rounds: plan.rounds,
         acknowledged: senders.acknowledged(),
@@ -195,6 +218,32 @@ fn harmed(region: &mut Region, harm: Harm, random: &mut ChaCha8Rng) -> Outcome {
             let cut = random.random_range(1..64 << 10);
             region.cut("derived.db", cut)?;
             region.cut("notify.db", random.random_range(1..16 << 10))
+        }
+        Harm::KillOne => {
+            region.kill_one(random.random_range(0..2))?;
+            // Long enough for the other to go on, or not.
+            std::thread::sleep(Duration::from_millis(random.random_range(0..5_000)));
+            Ok(())
+        }
+        Harm::Freeze => {
+            let which = random.random_range(0..2);
+            region.signal_one(which, "STOP")?;
+            std::thread::sleep(Duration::from_millis(random.random_range(2_000..6_000)));
+            region.signal_one(which, "CONT")?;
+            std::thread::sleep(Duration::from_millis(random.random_range(0..1_500)));
+            Ok(())
+        }
+        Harm::CutOff => {
+            for _ in 0..random.random_range(1..8) {
+                region.cut_off()?;
+                std::thread::sleep(Duration::from_millis(random.random_range(0..300)));
+            }
+            Ok(())
+        }
+        Harm::RestartDatabase => {
+            region.restart_database()?;
+            std::thread::sleep(Duration::from_millis(random.random_range(0..2_000)));
+            Ok(())
         }
         Harm::TearTruth => {
             region.kill()?;

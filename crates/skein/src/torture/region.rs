@@ -9,12 +9,15 @@ use std::{
     sync::mpsc,
     time::{Duration, Instant},
 };
-use store::{Folder, journal::JournalReader};
+use store::{Folder, Server, journal::JournalReader};
 
 /// What the practice's system shows to be let in.
 pub const TOKEN: &str = "the practice's token in a region that is tortured";
 /// How long a start may take.
 const START_SECONDS_MAX: u64 = 120;
+
+/// The database that is made for it.
+const DATABASE: &str = "skein_bench_torture";
 
 struct Running {
     child: Child,
@@ -22,72 +25,40 @@ struct Running {
     http: SocketAddr,
 }
 
+/// A process of it: its folder, with a configuration and data of its own.
+struct Node {
+    folder: PathBuf,
+    running: Option<Running>,
+}
+
+/// A database of its own.
+struct Database {
+    server: Server,
+    address: String,
+    restart: Option<String>,
+}
+
 /// A region that is broken.
 pub struct Region {
     folder: PathBuf,
-    running: Option<Running>,
+    database: Option<Database>,
+    nodes: Vec<Node>,
 }
 
 fn found(what: &str) -> impl FnOnce(std::io::Error) -> Failure + '_ {
     move |error| Failure::found(format!("{what}: {}", io_words(&error)))
 }
 
-impl Region {
-    /// Configured, not served. The folder must be new or empty.
-    pub fn new(folder: PathBuf) -> Outcome<Self> {
-        let taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
-        if taken {
-            return Err(Failure::asked(format!(
-                "{} is not empty: a region is made there and broken; name a new folder",
-                folder.display()
-            )));
-        }
-        std::fs::create_dir_all(folder.join("backup")).map_err(found("cannot make the folder"))?;
-        let region = Region { folder, running: None };
-        let (identity, recipient) = ::backup::new_identity();
-        std::fs::write(region.identity(), identity).map_err(found("cannot write the key of the backup"))?;
-        std::fs::write(region.config(), configuration(&recipient)).map_err(found("cannot write the configuration"))?;
-        Ok(region)
-    }
-
-    /// The folder with the configuration and the data.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
+impl Node {
     fn config(&self) -> PathBuf {
         self.folder.join("skein.toml")
     }
 
-    fn identity(&self) -> PathBuf {
-        self.folder.join("identity")
-    }
-
-    /// The backup that was taken all the while is whole, opens, and ends where the journal does: the region was stopped.
-    pub fn backed_up(&self) -> Outcome {
-        let identities = ::backup::Identities::read(&self.identity())?;
-        let found = ::backup::check(&self.folder.join("backup"), Some(&identities), &mut |_, _, _| {})?;
-        let head = JournalReader::open(&Folder::visit(&self.data())?)?.head()?;
-        if found.journal.entries == head {
-            return Ok(());
-        }
-        Err(Failure::found(format!(
-            "the journal ends at {head} and its backup at {}; the region is in {}",
-            found.journal.entries,
-            self.folder.display()
-        )))
-    }
-
-    /// The data folder.
-    pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Outcome<Command> {
+    fn command(&self, arguments: &[&str]) -> Command {
         // This very program, also when its file is replaced meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command.args(arguments).arg("--config").arg(self.config()).stdin(Stdio::null());
-        Ok(command)
+        command
     }
 
     fn log(&self) -> Outcome<std::fs::File> {
@@ -95,10 +66,16 @@ impl Region {
         log.map_err(found("cannot write the log"))
     }
 
-    /// Serve it, and wait until it says where.
-    pub fn serve(&mut self) -> Outcome {
+    /// Serve it where it is not, and wait until it says where.
+    fn serve(&mut self) -> Outcome {
+        if let Some(running) = &mut self.running
+            && running.child.try_wait().map_err(found("cannot look after a process"))?.is_none()
+        {
+            return Ok(());
+        }
+        self.running = None;
         let mut child = self
-            .command(&["serve"])?
+            .command(&["serve"])
             .stdout(Stdio::piped())
             .stderr(self.log()?)
             .spawn()
@@ -133,30 +110,21 @@ impl Region {
         }
     }
 
-    /// Where messages and bundles go.
-    pub fn addresses(&self) -> Outcome<(SocketAddr, SocketAddr)> {
-        let running = self.running.as_ref().ok_or_else(|| Failure::found("the region is not served"))?;
-        Ok((running.feed, running.http))
-    }
-
-    /// kill -9.
-    pub fn kill(&mut self) -> Outcome {
+    fn kill(&mut self) -> Outcome {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         running.child.kill().map_err(found("cannot kill the region"))?;
         running.child.wait().map_err(found("the region did not die"))?;
         Ok(())
     }
 
-    /// Tell the process something.
-    pub fn signal(&self, name: &str) -> Outcome {
+    fn signal(&self, name: &str) -> Outcome {
         let Some(running) = &self.running else { return Ok(()) };
         let pid = running.child.id().to_string();
         let told = Command::new("kill").args([&format!("-{name}"), &pid]).status().map_err(found("cannot run kill"))?;
         if told.success() { Ok(()) } else { Err(Failure::found(format!("kill -{name} {pid} failed"))) }
     }
 
-    /// Stop it as an upgrade does.
-    pub fn stop(&mut self) -> Outcome {
+    fn stop(&mut self) -> Outcome {
         self.signal("INT")?;
         let Some(mut running) = self.running.take() else { return Ok(()) };
         let status = running.child.wait().map_err(found("the region did not stop"))?;
@@ -166,12 +134,126 @@ impl Region {
             Err(Failure::found(format!("told to stop, the region ended with {status}")))
         }
     }
+}
+
+impl Region {
+    /// Configured, not served. The folder must be new or empty. `on`: the address of a server of PostgreSQL, for a database that
+    /// two processes share, and what restarts it.
+    pub fn new(folder: PathBuf, on: Option<&(String, Option<String>)>) -> Outcome<Self> {
+        let taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        if taken {
+            return Err(Failure::asked(format!(
+                "{} is not empty: a region is made there and broken; name a new folder",
+                folder.display()
+            )));
+        }
+        let database = on.map(|(address, restart)| database(address, restart.clone())).transpose()?;
+        std::fs::create_dir_all(folder.join("backup")).map_err(found("cannot make the folder"))?;
+        let mut nodes = vec![Node { folder: folder.clone(), running: None }];
+        if database.is_some() {
+            nodes.push(Node { folder: folder.join("second"), running: None });
+        }
+        let region = Region { folder, database, nodes };
+        let (identity, recipient) = ::backup::new_identity();
+        std::fs::write(region.identity(), identity).map_err(found("cannot write the key of the backup"))?;
+        let store = region.database.as_ref().map(|database| database.address.as_str());
+        let backup = region.folder.join("backup");
+        for node in &region.nodes {
+            std::fs::create_dir_all(&node.folder).map_err(found("cannot make the folder"))?;
+            std::fs::write(node.config(), configuration(&recipient, &backup, store))
+                .map_err(found("cannot write the configuration"))?;
+        }
+        Ok(region)
+    }
+
+    /// Whether two processes serve it on one database.
+    pub fn is_on_database(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// The folder with the configuration and the data.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn identity(&self) -> PathBuf {
+        self.folder.join("identity")
+    }
+
+    /// The region, to look.
+    pub fn visit(&self) -> Outcome<Folder> {
+        let server = self.database.as_ref().map(|database| database.server.clone());
+        Ok(Folder::visit_with(&self.data(), server)?)
+    }
+
+    /// The backup that was taken all the while is whole, opens, and ends where the journal does: the region was stopped.
+    pub fn backed_up(&self) -> Outcome {
+        let identities = ::backup::Identities::read(&self.identity())?;
+        let backup = self.folder.join("backup");
+        let found = ::backup::check(&backup, Some(&identities), &mut |_, _, _| {})?;
+        let head = JournalReader::open(&self.visit()?)?.head()?;
+        if found.journal.entries == head {
+            return Ok(());
+        }
+        Err(Failure::found(format!(
+            "the journal ends at {head} and its backup at {}; the region is in {}",
+            found.journal.entries,
+            self.folder.display()
+        )))
+    }
+
+    /// The data folder of the first process.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn first(&self) -> Outcome<&Node> {
+        self.nodes.first().ok_or_else(|| Failure::found("the region has no process"))
+    }
+
+    /// Serve it, every process that is not running.
+    pub fn serve(&mut self) -> Outcome {
+        self.nodes.iter_mut().try_for_each(Node::serve)
+    }
+
+    /// Where messages and bundles go, of each process.
+    pub fn addresses(&self) -> Outcome<Vec<(SocketAddr, SocketAddr)>> {
+        let to: Vec<_> =
+            self.nodes.iter().filter_map(|node| node.running.as_ref()).map(|at| (at.feed, at.http)).collect();
+        if to.is_empty() { Err(Failure::found("the region is not served")) } else { Ok(to) }
+    }
+
+    /// kill -9, every process.
+    pub fn kill(&mut self) -> Outcome {
+        self.nodes.iter_mut().try_for_each(Node::kill)
+    }
+
+    /// kill -9, one of them.
+    pub fn kill_one(&mut self, which: usize) -> Outcome {
+        self.nodes.get_mut(which).map_or(Ok(()), Node::kill)
+    }
+
+    /// Tell every process something.
+    pub fn signal(&self, name: &str) -> Outcome {
+        self.nodes.iter().try_for_each(|node| node.signal(name))
+    }
+
+    /// Tell one of them something.
+    pub fn signal_one(&self, which: usize, name: &str) -> Outcome {
+        self.nodes.get(which).map_or(Ok(()), |node| node.signal(name))
+    }
+
+    /// Stop it as an upgrade does, one process after the other.
+    pub fn stop(&mut self) -> Outcome {
+        self.nodes.iter_mut().try_for_each(Node::stop)
+    }
 
     /// Begin something and kill it after a while.
     pub fn kill_after(&self, arguments: &[&str], after: Duration) -> Outcome {
-        let mut command = self.command(arguments)?;
+        let node = self.first()?;
+        let mut command = node.command(arguments);
         let mut child =
-            command.stdout(Stdio::null()).stderr(self.log()?).spawn().map_err(found("cannot start skein"))?;
+            command.stdout(Stdio::null()).stderr(node.log()?).spawn().map_err(found("cannot start skein"))?;
         std::thread::sleep(after);
         let _ = child.kill();
         child.wait().map_err(found("the process did not die"))?;
@@ -180,12 +262,45 @@ impl Region {
 
     /// What is derived is what the journal gives, and the audit trail is whole.
     pub fn verify(&self) -> Outcome {
-        let output = self.command(&["verify"])?.output().map_err(found("cannot start skein"))?;
+        let output = self.first()?.command(&["verify"]).output().map_err(found("cannot start skein"))?;
         if output.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(Failure::found(format!("skein verify found: {said}; the region is in {}", self.folder.display())))
+    }
+
+    /// The database cuts every connection.
+    pub fn cut_off(&self) -> Outcome {
+        match &self.database {
+            Some(database) => Ok(database.server.cut_off()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The database is restarted; where nothing is known that does it, it cuts every connection.
+    pub fn restart_database(&self) -> Outcome {
+        let Some(restart) = self.database.as_ref().and_then(|database| database.restart.as_ref()) else {
+            return self.cut_off();
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", restart]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let done = command.status().map_err(found("cannot run what restarts the database"))?;
+        if done.success() {
+            Ok(())
+        } else {
+            Err(Failure::found(format!("what restarts the database ended with {done}")))
+        }
+    }
+
+    /// Throw away what was made for it.
+    pub fn throw_away(mut self) -> Outcome {
+        self.kill()?;
+        if let Some(database) = &self.database {
+            database.server.throw_away(DATABASE)?;
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+        Ok(())
     }
 
     /// Cut the end off a write-ahead log, as when the power fails before it is on disk. What a checkpoint has copied, or begun
@@ -209,7 +324,7 @@ impl Region {
 
     /// Wait until all that is in the journal is processed.
     pub fn caught_up(&self) -> Outcome {
-        let (_, http) = self.addresses()?;
+        let (_, http) = *self.addresses()?.first().ok_or_else(|| Failure::found("the region is not served"))?;
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         loop {
             let (status, body) = super::senders::request(http, "GET", "/health", None, b"")
@@ -252,19 +367,35 @@ fn synced(index: &[u8], log: &[u8]) -> u64 {
     LOG_HEADER + u64::from(frames) * (FRAME_HEADER + u64::from(page))
 }
 
-fn configuration(recipient: &str) -> String {
+/// A new, empty database with the tables of a region.
+fn database(address: &str, restart: Option<String>) -> Outcome<Database> {
+    if address.contains("://") {
+        return Err(Failure::asked(
+            "--store: give the server as key=value pairs, as in 'host=/run/postgresql user=skein'",
+        ));
+    }
+    let at = |name: &str| Server::parse(&format!("{address} dbname={name}"), None, None);
+    let server = at("postgres")?.scratch(DATABASE)?;
+    server.init()?;
+    Ok(Database { server, address: format!("{address} dbname={DATABASE}"), restart })
+}
+
+fn configuration(recipient: &str, backup: &Path, store: Option<&str>) -> String {
+    let backup = backup.display();
+    let store = store.map_or_else(String::new, |address| format!("store = \"{address}\""));
     let token = blake3::hash(TOKEN.as_bytes()).to_hex();
     format!(
         r#"[region]
 code = "torture"
 name = "A region that is broken on purpose"
 data = "data"
+{store}
 
 [http]
 address = "127.0.0.1:0"
 
 [backup]
-to = "backup"
+to = "{backup}"
 recipients = ["{recipient}"]
 every = "1s"
 

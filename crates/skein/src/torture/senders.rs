@@ -10,7 +10,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -39,6 +39,8 @@ type Left = (Vec<(u64, Vec<u8>)>, ChaCha8Rng);
 
 /// Senders at work.
 pub struct Working {
+    /// Told to stop: not every process they send to is gone.
+    stop: Arc<AtomicBool>,
     mllp: Vec<JoinHandle<Left>>,
     fhir: JoinHandle<()>,
 }
@@ -65,24 +67,29 @@ impl Senders {
         with(&self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Send until the region is gone.
+    /// Send until the process that each sends to is gone, or they are taken back.
     pub fn start(&mut self, region: &Region) -> Outcome<Working> {
-        let (feed, http) = region.addresses()?;
+        let to = region.addresses()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut processes = to.iter().cycle();
+        let (_, http) = *to.first().ok_or_else(|| Failure::found("the region is not served"))?;
         let mut mllp = Vec::new();
         let dice = std::mem::take(&mut self.random);
         let unanswered = std::mem::take(&mut self.unanswered);
         for (sender, (random, again)) in (0..).zip(dice.into_iter().zip(unanswered)) {
-            let (next, acknowledged) = (Arc::clone(&self.next), Arc::clone(&self.acknowledged));
-            mllp.push(std::thread::spawn(move || send_mllp(feed, sender, random, again, &next, &acknowledged)));
+            let Some((feed, _)) = processes.next().copied() else { break };
+            let told = Told { next: self.next.clone(), acknowledged: self.acknowledged.clone(), stop: stop.clone() };
+            mllp.push(std::thread::spawn(move || send_mllp(feed, sender, random, again, &told)));
         }
-        let (next, acknowledged) = (Arc::clone(&self.next), Arc::clone(&self.acknowledged));
-        let fhir = std::thread::spawn(move || send_fhir(http, &next, &acknowledged));
-        Ok(Working { mllp, fhir })
+        let told = Told { next: self.next.clone(), acknowledged: self.acknowledged.clone(), stop: stop.clone() };
+        let fhir = std::thread::spawn(move || send_fhir(http, &told));
+        Ok(Working { stop, mllp, fhir })
     }
 
     /// Wait until they noticed that the region is gone, and take back what got no answer.
     pub fn take_back(&mut self, working: Working) -> Outcome {
         let ended = |_| Failure::found("a sender ended on its own");
+        working.stop.store(true, Ordering::Release);
         for sender in working.mllp {
             let (unanswered, random) = sender.join().map_err(ended)?;
             self.unanswered.push(unanswered);
@@ -92,8 +99,25 @@ impl Senders {
     }
 }
 
-fn note(acknowledged: &Mutex<BTreeSet<u64>>, number: u64) {
-    acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+/// What all senders know.
+struct Told {
+    next: Arc<AtomicU64>,
+    acknowledged: Arc<Mutex<BTreeSet<u64>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Told {
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn note(&self, number: u64) {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    fn to_stop(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
 }
 
 fn send_mllp(
@@ -101,29 +125,29 @@ fn send_mllp(
     sender: u64,
     mut random: ChaCha8Rng,
     mut again: Vec<(u64, Vec<u8>)>,
-    next: &AtomicU64,
-    acknowledged: &Mutex<BTreeSet<u64>>,
+    told: &Told,
 ) -> Left {
     let Ok(mut stream) = TcpStream::connect_timeout(&feed, Duration::from_secs(5)) else { return (again, random) };
     let limits = [stream.set_read_timeout(Some(Duration::from_secs(ANSWER_SECONDS_MAX))), stream.set_nodelay(true)];
     if limits.iter().any(std::result::Result::is_err) {
         return (again, random);
     }
-    loop {
+    while !told.to_stop() {
         let (number, message) = again.pop().unwrap_or_else(|| {
-            let number = next.fetch_add(1, Ordering::Relaxed);
+            let number = told.number();
             (number, message(sender, number, &mut random))
         });
         match exchange(&mut stream, &message) {
             // AR and CR say that nothing was taken; the others that it was.
             Ok(answer) if answer.contains("MSA|AR") || answer.contains("MSA|CR") => again.push((number, message)),
-            Ok(answer) if answer.contains(&format!("{MARK}{number:08}")) => note(acknowledged, number),
+            Ok(answer) if answer.contains(&format!("{MARK}{number:08}")) => told.note(number),
             _ => {
                 again.push((number, message));
                 return (again, random);
             }
         }
     }
+    (again, random)
 }
 
 fn exchange(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<String> {
@@ -175,9 +199,9 @@ fn message(sender: u64, number: u64, random: &mut ChaCha8Rng) -> Vec<u8> {
 }
 
 /// Bundles of a practice. One that got no answer is not sent again: it would be another.
-fn send_fhir(http: SocketAddr, next: &AtomicU64, acknowledged: &Mutex<BTreeSet<u64>>) {
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
+fn send_fhir(http: SocketAddr, told: &Told) {
+    while !told.to_stop() {
+        let number = told.number();
         let mark = format!("{MARK}{number:08}");
         let patient = number % PATIENTS;
         let bundle = serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": [
@@ -188,7 +212,7 @@ fn send_fhir(http: SocketAddr, next: &AtomicU64, acknowledged: &Mutex<BTreeSet<u
              "resource": {"resourceType": "Condition", "id": format!("c{number}"),
                 "subject": {"reference": format!("Patient/p{patient}")}, "code": {"text": mark}}}]});
         match request(http, "POST", "/fhir", Some(TOKEN), bundle.to_string().as_bytes()) {
-            Ok((200..=299, _)) => note(acknowledged, number),
+            Ok((200..=299, _)) => told.note(number),
             Ok(_) => std::thread::sleep(Duration::from_millis(20)),
             Err(_) => return,
         }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::failure::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Derived, Folder, ProblemStatus, journal::JournalReader};
+use store::{Derived, ProblemStatus, journal::JournalReader};
 
 const ENTRIES_MAX: usize = 2_000;
 const BYTES_MAX: usize = 8 << 20;
@@ -42,7 +42,7 @@ impl Tally {
 
     /// Look at what came since, and whether what was acknowledged is there.
     pub fn look(&mut self, region: &Region, senders: &Senders) -> Outcome {
-        let mut journal = JournalReader::open(&Folder::visit(&region.data())?)?;
+        let mut journal = JournalReader::open(&region.visit()?)?;
         loop {
             let entries = journal.read(self.seen + 1, ENTRIES_MAX, BYTES_MAX)?;
             let Some(last) = entries.last().map(|entry| entry.pos) else { break };
@@ -64,7 +64,7 @@ impl Tally {
     pub fn whole(&mut self, region: &Region, senders: &Senders) -> Outcome<(u64, u64)> {
         *self = Tally::default();
         self.look(region, senders)?;
-        let derived = Derived::open_for_reading(&Folder::visit(&region.data())?.derived())?;
+        let derived = Derived::open_for_reading(&region.visit()?.derived())?;
         let snapshot = derived.snapshot()?;
         let (mut parked, mut before) = (BTreeSet::new(), None);
         loop {

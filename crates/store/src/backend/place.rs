@@ -132,6 +132,20 @@ impl Place {
         }
     }
 
+    /// See to it that the tables of a derived state are there, and of this version, without writing it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when they are another version's: rebuild.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        match &self.at {
+            At::File(_) => self.open().map(drop),
+            At::Schema { server, schema } => {
+                postgres::make_derived(server, schema)?;
+                postgres::derived_versions_agree(&Session::open(server, schema, Purpose::Read)?)
+            }
+        }
+    }
+
     /// Open for writing, making the tables where they are missing.
     pub(crate) fn open(&self) -> Result<Connection, StoreError> {
         match &self.at {
@@ -156,7 +170,12 @@ impl Place {
         match &self.at {
             At::File(path) => sqlite::open_store_for_reading(path, self.what).map(Connection::Sqlite),
             At::Schema { server, schema } => {
-                Ok(Connection::Postgres(Box::new(Session::open(server, schema, Purpose::Read)?)))
+                let from = match self.what {
+                    // Made of the journal, and as old as it says.
+                    What::Derived => server.replica().unwrap_or(server),
+                    What::Journal | What::Audit => server,
+                };
+                Ok(Connection::Postgres(Box::new(Session::open(from, schema, Purpose::Read)?)))
             }
         }
     }

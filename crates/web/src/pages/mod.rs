@@ -266,6 +266,15 @@ fn behind(site: &Site, own: bool) -> Option<String> {
             "Nothing new has been added to records since {since}: a part of Skein has stopped. {ask}"
         ));
     }
+    if let Some(since) = engine.stale_since() {
+        let since = record::when::time_or_date(since, now);
+        return Some(match own {
+            true => plain(&since),
+            false => format!(
+                "Records are shown as they were at {since}: what has come in since will be shown a little later. {ask}"
+            ),
+        });
+    }
     let held = engine.journal().held()?;
     let since = record::when::time_or_date(held.since, now);
     if own {

@@ -20,6 +20,8 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 pub struct Server {
     config: Arc<Config>,
     tls: Option<MakeRustlsConnect>,
+    /// A copy that follows it, where what is shown is read from one.
+    replica: Option<Arc<Server>>,
 }
 
 impl Server {
@@ -68,7 +70,19 @@ impl Server {
             (Some(_), _) => config.ssl_mode(SslMode::Disable),
         };
         config.application_name("skein").connect_timeout(CONNECT_TIME_MAX).keepalives_idle(Duration::from_secs(30));
-        Ok(Server { config: Arc::new(config), tls })
+        Ok(Server { config: Arc::new(config), tls, replica: None })
+    }
+
+    /// The same, with what is shown read from a copy that follows it (streaming replication): as old as the copy is behind.
+    /// Whatever must be known for certain is asked of this one.
+    #[must_use]
+    pub fn read_from(self, replica: Server) -> Self {
+        Server { replica: Some(Arc::new(replica)), ..self }
+    }
+
+    /// The copy from which what is shown is read, if there is one.
+    pub fn replica(&self) -> Option<&Server> {
+        self.replica.as_deref()
     }
 
     /// An empty database of this name on the same server, for measuring; one of that name that is there is thrown away.
@@ -86,7 +100,7 @@ impl Server {
     pub fn another(&self, name: &str) -> Server {
         let mut config = (*self.config).clone();
         config.dbname(name);
-        Server { config: Arc::new(config), tls: self.tls.clone() }
+        Server { config: Arc::new(config), tls: self.tls.clone(), replica: None }
     }
 
     /// Throw away a database that [`Server::scratch`] made.
@@ -99,6 +113,17 @@ impl Server {
             return Err(StoreError::Unusable(format!("{name} is no name of a database for measuring")));
         }
         self.connect(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        Ok(())
+    }
+
+    /// Cut every connection to the database of a region that [`Server::scratch`] made, as its server does when it is restarted.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn cut_off(&self) -> Result<(), StoreError> {
+        self.connect(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )?;
         Ok(())
     }
 

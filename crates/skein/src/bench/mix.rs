@@ -1,0 +1,215 @@
+//! A region in use: pages, whole records, searches and messages, each at its moment whether the one before is answered or not.
+
+use super::{
+    http::{Client, everything},
+    region::entry,
+};
+use anyhow::Context;
+use fhir::PatientKey;
+use hyper::{Method, StatusCode};
+use intake::{Engine, EntryKind};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use synth::{Person, Region};
+
+/// People whose records are opened: of the practice of whoever opens them.
+const LOOKED_AT: usize = 2_000;
+/// Browsers' connections.
+const CLIENTS: usize = 24;
+
+/// The practice whose patients are looked at.
+pub const PRACTICE: &str = "X81001";
+pub const PRACTICE_NAME: &str = "Church Lane Surgery";
+const HOSPITAL: &str = "aldermere-hospital";
+
+/// How often a second.
+#[derive(Clone, Copy)]
+pub struct Rates {
+    pub pages: usize,
+    pub messages: usize,
+    pub whole: usize,
+    pub searches: usize,
+}
+
+/// How long each took, from its moment; messages until they were on disk.
+#[derive(Default)]
+pub struct Took {
+    pub pages: Vec<Duration>,
+    pub messages: Vec<Duration>,
+    pub whole: Vec<Duration>,
+    pub searches: Vec<Duration>,
+    pub time: Duration,
+}
+
+/// Somebody who is looked at.
+pub struct Known {
+    pub person: Person,
+    pub patient: PatientKey,
+    pub page: String,
+}
+
+/// Patients of the practice, from all over the region.
+pub fn known(region: &Region) -> anyhow::Result<Vec<Known>> {
+    let keys = fhir::Region::new("bench");
+    let mut found = Vec::new();
+    // A prime step, so that they lie apart on the disk.
+    let mut index = 0;
+    for _ in 0..region.people() {
+        index = (index + 7_368_787) % region.people();
+        let Some(person) = region.person(index) else { continue };
+        let (source, ods, local) = region.registered_as(&person);
+        if ods != PRACTICE || person.restricted {
+            continue;
+        }
+        let patient = keys.patient(source, &local);
+        found.push(Known { page: format!("/record/{}", keys.person(patient)), person, patient });
+        if found.len() >= LOOKED_AT {
+            break;
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "nobody is a patient of {PRACTICE_NAME}: more people");
+    Ok(found)
+}
+
+/// Look for somebody by family name and birth date, as a client system does (PDQm).
+pub async fn search(client: &mut Client, person: &Person) -> anyhow::Result<()> {
+    let family: String = person.family.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let path = format!("/fhir/Patient?family={family}&birthdate={}", person.birth);
+    let (status, _) = client.ask(Method::GET, &path, true, None).await?;
+    anyhow::ensure!(status == StatusCode::OK, "a search answered {status}");
+    Ok(())
+}
+
+/// What a client does at a moment.
+#[derive(Clone, Copy)]
+enum Act {
+    Page,
+    Whole,
+    Search,
+}
+
+/// Use it for so long. `first`: how many messages were sent before.
+pub async fn mix(
+    engine: &Engine,
+    address: SocketAddr,
+    known: &Arc<Vec<Known>>,
+    rates: Rates,
+    time: Duration,
+    first: usize,
+) -> anyhow::Result<Took> {
+    let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel::<(Instant, Act, usize)>();
+    let inbox = Arc::new(tokio::sync::Mutex::new(inbox));
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let (inbox, known) = (inbox.clone(), known.clone());
+        let mut client = Client::connect(address).await?;
+        client.sign_in().await?;
+        clients.push(tokio::spawn(async move {
+            let mut times: Vec<(Act, Duration)> = Vec::new();
+            loop {
+                let Some((due, act, which)) = inbox.lock().await.recv().await else { return anyhow::Ok(times) };
+                let one = known.get(which % known.len()).context("nobody")?;
+                match act {
+                    Act::Page => drop(client.ask(Method::GET, &one.page, false, None).await?),
+                    Act::Whole => drop(everything(&mut client, one.patient).await?),
+                    Act::Search => search(&mut client, &one.person).await?,
+                }
+                times.push((act, due.elapsed()));
+            }
+        }));
+    }
+    let begin = Instant::now();
+    let sent = (rates.messages, time, first);
+    let messages = tokio::spawn(sending(engine.clone(), known.clone(), begin, sent));
+    let mut plan: Vec<(Duration, Act)> = Vec::new();
+    for (act, rate) in [(Act::Page, rates.pages), (Act::Whole, rates.whole), (Act::Search, rates.searches)] {
+        plan.extend((0..).map(|n| every(rate) * n).take_while(|at| *at < time).map(|at| (at, act)));
+    }
+    plan.sort_by_key(|(at, _)| *at);
+    for (which, (at, act)) in plan.into_iter().enumerate() {
+        let due = begin + at;
+        tokio::time::sleep_until(due.into()).await;
+        jobs.send((due, act, which * 31))?;
+    }
+    drop(jobs);
+    let mut took = Took::default();
+    for client in clients {
+        for (act, time) in client.await?? {
+            match act {
+                Act::Page => took.pages.push(time),
+                Act::Whole => took.whole.push(time),
+                Act::Search => took.searches.push(time),
+            }
+        }
+    }
+    took.time = begin.elapsed();
+    took.messages = messages.await??;
+    Ok(took)
+}
+
+fn every(rate: usize) -> Duration {
+    Duration::from_micros(1_000_000 / (rate as u64).max(1))
+}
+
+/// A hospital's messages about these people; how long each took to be on disk, from its moment.
+async fn sending(
+    engine: Engine,
+    known: Arc<Vec<Known>>,
+    begin: Instant,
+    (rate, time, first): (usize, Duration, usize),
+) -> anyhow::Result<Vec<Duration>> {
+    let mut waiting = tokio::task::JoinSet::new();
+    for n in 0.. {
+        let due = begin + every(rate) * n;
+        if due >= begin + time {
+            break;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        let n = first + n as usize;
+        let one = known.get(n * 17 % known.len()).context("nobody")?;
+        let message = entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n));
+        let engine = engine.clone();
+        waiting.spawn(async move {
+            engine.submit(message).await?;
+            anyhow::Ok(due.elapsed())
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(done) = waiting.join_next().await {
+        times.push(done??);
+    }
+    Ok(times)
+}
+
+/// One of a hospital's messages about somebody: an admission, or one in three a report of three results.
+fn message(person: &Person, n: usize) -> Vec<u8> {
+    let at = format!("2026060109{:02}{:02}", n / 60 % 60, n % 60);
+    let sex = if person.sex == synth::Sex::Female { "F" } else { "M" };
+    let pid = format!(
+        "PID|1||B{:09}^^^XWA^PI~{}^^^NHS^NH||{}^{}||{}|{sex}|||||||||||||||||||||||NSTS01",
+        person.index,
+        person.nhs.as_str(),
+        person.family.to_uppercase(),
+        person.given.to_uppercase(),
+        person.birth.strftime("%Y%m%d"),
+    );
+    let text = if n.is_multiple_of(3) {
+        format!(
+            "MSH|^~\\&|LAB|XWA|SKEIN|REG|{at}||ORU^R01|R{n}|P|2.4\r{pid}\rOBR|1|P{n}|F{n}|UE^Urea and electrolytes^LOCAL|||{at}||||||||||||||{at}||CH|F\r\
+             OBX|1|NM|NA^Sodium^LOCAL||{}|mmol/L|133-146|N|||F\rOBX|2|NM|K^Potassium^LOCAL||4.{}|mmol/L|3.5-5.3|N|||F\rOBX|3|NM|CREA^Creatinine^LOCAL||{}|umol/L|45-84|N|||F\r",
+            130 + n % 20,
+            n % 10,
+            50 + n % 90
+        )
+    } else {
+        format!(
+            "MSH|^~\\&|PAS|XWA|SKEIN|REG|{at}||ADT^A01|A{n}|P|2.4\rEVN|A01|{at}||||{at}\r{pid}\rPV1|1|I|W{}^^{}||||C123^SMITH^A||||||||||||V{n}^^^XWA^VN\r",
+            n % 30,
+            n % 6
+        )
+    };
+    text.into_bytes()
+}
