@@ -23,11 +23,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Head, in small letters, and body of a request.
+type Sent = (String, Vec<u8>);
+
 /// A collector that speaks OTLP over HTTP, and beside it the endpoint of a subscription: both keep what comes.
 struct Collector {
     address: SocketAddr,
-    /// Head and body of each request.
-    got: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    got: Arc<Mutex<Vec<Sent>>>,
     /// It takes connections and says nothing.
     silent: Arc<AtomicBool>,
 }
@@ -80,7 +82,7 @@ impl Collector {
         )
     }
 
-    fn of(&self, path: &str) -> Vec<(String, Vec<u8>)> {
+    fn of(&self, path: &str) -> Vec<Sent> {
         let all = self.got.lock().unwrap();
         all.iter().filter(|(head, _)| head.starts_with(&format!("post {path} "))).cloned().collect()
     }
