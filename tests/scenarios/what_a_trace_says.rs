@@ -239,9 +239,31 @@ fn a_request_goes_on_with_its_callers_trace_and_says_what_it_did_at_the_gate() {
 /// query, in no attribute, name or anything else that is sent.
 #[test]
 fn nothing_about_a_person_is_traced() {
+    nobody_is_traced(false);
+}
+
+/// Nor with the record in a database, whose transactions are traced by their length.
+#[test]
+fn nothing_about_a_person_is_traced_on_postgresql() {
+    let spans = nobody_is_traced(true);
+    let transactions = named(&spans, "transaction");
+    // The most statements that one of them had.
+    let of = |store: &str, outcome: &str| {
+        let is = |span: &&&Span| {
+            text(&span.attributes, "skein.store") == store && text(&span.attributes, "skein.outcome") == outcome
+        };
+        let statements = |span: &&Span| text(&span.attributes, "skein.statements").parse::<u64>().unwrap();
+        transactions.iter().filter(is).map(statements).max().unwrap_or(0)
+    };
+    assert!(of("skein_journal", "committed") > 1, "the journal's are counted");
+    assert!(of("skein_derived", "committed") > 1);
+    assert!(of("skein_derived", "read") > 0);
+}
+
+fn nobody_is_traced(postgres: bool) -> Vec<Span> {
     let collector = Collector::start();
     let more = format!("{}[log]\nlevel = \"trace\"\n", collector.configuration());
-    let mut region = Region::start_with(Setup { more, ..Setup::default() });
+    let mut region = Region::start_with(Setup { more, postgres, ..Setup::default() });
     subscribe(&region, collector.address);
     let mut pas = region.sender("rcb-adt");
     let named_so =
@@ -302,6 +324,7 @@ fn nothing_about_a_person_is_traced() {
             assert!(at.is_none(), "{secret} was sent to the collector: {at:?}");
         }
     }
+    spans
 }
 
 /// A collector that is not there, or takes and never answers: nothing waits for it, it is said once, and said when it is back.

@@ -325,6 +325,7 @@ fn run(seed: u64) -> usize {
             );
         }
     }
+    let took = sim.elapsed();
     drop(sim);
     for (receiver, got) in got[..RECEIVERS].iter().enumerate() {
         let got = got.lock().unwrap().clone();
@@ -347,6 +348,7 @@ fn run(seed: u64) -> usize {
     let silent = got[RECEIVERS].lock().unwrap().clone();
     assert!(silent.len() > 1 && silent.iter().all(|told| told[0] == 1), "{silent:?}");
     place.engine.stop();
+    println!("seed {seed}: {faults} faults, {took:?} of simulated time");
     faults
 }
 
@@ -363,7 +365,6 @@ fn whatever_the_network_does_all_is_told_in_order_and_only_what_was_in_hand_twic
         let thrown = std::panic::catch_unwind(|| run(*seed)).unwrap_or_else(|_| {
             panic!("seed {seed}; again: SKEIN_SEED={seed} cargo test --workspace --test notify bad_network")
         });
-        println!("seed {seed}: {thrown} faults");
         faults += thrown;
     }
     // The dice do throw: else nothing was shown.
