@@ -36,7 +36,7 @@ fn backup(region: &Region) -> PathBuf {
     region.folder().join("backup")
 }
 
-fn admitted(number: u32) -> Vec<u8> {
+pub fn admitted(number: u32) -> Vec<u8> {
     let mut message = Adt::new("A01", "LOCAL", "20250301120000").visit("THE-VISIT", "OBS1");
     message.control_id = format!("C{number}");
     let text = String::from_utf8(message.bytes()).unwrap();
@@ -62,7 +62,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// The exit code, and the one line on standard error.
-fn failed(arguments: &[&str]) -> (i32, String) {
+pub fn failed(arguments: &[&str]) -> (i32, String) {
     let output = run(arguments);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said.trim_end().lines().count(), 1, "{arguments:?}: {said}");
@@ -76,7 +76,7 @@ fn restore(region: &Region, more: &[&str]) -> (bool, String, String) {
     region.skein(&arguments)
 }
 
-fn everything(region: &Region, patients: &[String]) -> Vec<Vec<String>> {
+pub fn everything(region: &Region, patients: &[String]) -> Vec<Vec<String>> {
     region.until_caught_up();
     let of = |id: &String| {
         let all = region.read_all(&format!("/Patient/{id}/$everything"));

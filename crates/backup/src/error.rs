@@ -70,7 +70,7 @@ pub enum BackupError {
     /// The keys given are none.
     #[error("{0}")]
     Keys(String),
-    /// The region's store is not the one that was backed up here.
+    /// The region's store is not the one that was backed up or copied here.
     #[error("{0}")]
     Diverged(String),
     /// What was asked cannot be done as asked.

@@ -8,22 +8,28 @@
 //! store, too, is compared with what was shipped of it.
 //!
 //! Beside the two streams stand snapshots of what is in neither: drafts, and the region's settings with its keys.
+//!
+//! The same truth can go straight into another store, of the same or the other engine ([`copy`]).
 
 mod chain;
 mod check;
+mod copy;
 mod error;
 mod folder;
 mod key;
+mod mark;
 mod restore;
 mod segment;
 mod ship;
 mod snapshot;
 
 pub use check::{Checked, Held, check};
+pub use copy::{Copied, compare, copy};
 pub use error::BackupError;
 pub use folder::BackupFolder;
 pub use key::{Identities, Recipients, new_identity};
-pub use restore::{Restored, Until, finish, restore, unfinished};
+pub use mark::{Unfinished, finish, unfinished};
+pub use restore::{Restored, Until, restore};
 pub use ship::{Settings, Shipped, Shipper};
 
 /// Is told how far something is: what is being done, how much of it, of how much.

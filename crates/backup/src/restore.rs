@@ -5,33 +5,27 @@ use crate::{
     check::{of_the_same, snapshot, streams, walk},
     error::target,
     folder::Segment,
+    mark::{self, Unfinished, put_file},
     segment::{Frame, Kind},
     ship::HEADS,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::{
-    fs::OpenOptions,
-    io::{ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Component, Path, PathBuf},
-};
+use serde::Serialize;
+use std::path::{Component, Path, PathBuf};
 use store::{
     Folder,
-    truth::{Field, Stream, Table, TruthReader, TruthRow, TruthWriter, put_drafts},
+    truth::{Field, Stream, Table, TruthRow, TruthWriter, put_drafts},
 };
 
-/// Stands in a data folder while it is being restored: nothing else may use it.
-const MARK: &str = "restore.unfinished";
 /// Where the configuration that was in force goes, beside what is in use.
 const SETTINGS: &str = "restored-settings";
 /// Rows put into one transaction at most,
-const BATCH_ROWS: usize = 2_000;
+pub(crate) const BATCH_ROWS: usize = 2_000;
 /// and about so many bytes.
-const BATCH_BYTES: usize = 16 << 20;
+pub(crate) const BATCH_BYTES: usize = 16 << 20;
 
 /// Up to when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Until {
     /// All there is.
     #[default]
@@ -43,7 +37,7 @@ pub enum Until {
 }
 
 /// What was asked for, to tell a restore that is gone on with from another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Asked {
     series: String,
     until: Until,
@@ -73,22 +67,8 @@ pub struct Restored {
     pub bytes: u64,
 }
 
-/// Whether a restore into this folder was begun and not finished.
-pub fn unfinished(folder: &Path) -> bool {
-    folder.join(MARK).exists()
-}
-
-/// The restored region is whole, derived state and all: it may be used.
-///
-/// # Errors
-/// [`BackupError::Target`].
-pub fn finish(folder: &Path) -> Result<(), BackupError> {
-    let path = folder.join(MARK);
-    std::fs::remove_file(&path).map_err(target(&path))
-}
-
 /// Put the truth back from the backup at `from` into a folder that is held. The audit trail comes back whole, for it is
-/// evidence, unless `cut_audit` wants it up to the same moment alone. The folder stays marked as unfinished until [`finish`].
+/// evidence, unless `cut_audit` wants it up to the same moment alone. The folder stays marked as unfinished until [`crate::finish`].
 ///
 /// # Errors
 /// [`BackupError::Refused`] when something is there already; what is wrong with the backup; the store's.
@@ -110,7 +90,7 @@ pub fn restore(
         of_the_same(segment, first)?;
     }
     let asked = Asked { series: first.about.series.clone(), until, cut_audit };
-    let resumed = begin(folder, &asked)?;
+    let resumed = mark::begin(folder, Unfinished::Restore, &asked)?;
     let within = |segment: &&Segment| at.is_none_or(|at| segment.about.made <= at);
     put_settings(folder.path(), settings.iter().rev().find(within).or(settings.first()), identities)?;
     let writer = TruthWriter::open(folder)?;
@@ -227,59 +207,6 @@ fn look(segment: Option<&Segment>, identities: &Identities, mut each: impl FnMut
     .map(|_| ())
 }
 
-/// That nothing is there but what an earlier, broken-off restore of the same put there. Says whether there was one.
-fn begin(folder: &Folder, asked: &Asked) -> Result<bool, BackupError> {
-    let path = folder.path().join(MARK);
-    match std::fs::read(&path) {
-        Ok(text) => {
-            if serde_json::from_slice::<Asked>(&text).is_ok_and(|before| before == *asked) {
-                return Ok(true);
-            }
-            return Err(BackupError::Refused(format!(
-                "another restore into {} was begun and not finished: empty it, or ask for the same again",
-                folder.path().display()
-            )));
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(target(&path)(error)),
-    }
-    let ours = ["skein.lock", MARK];
-    let entries = std::fs::read_dir(folder.path()).map_err(target(folder.path()))?;
-    for entry in entries {
-        let name = entry.map_err(target(folder.path()))?.file_name();
-        if !ours.iter().any(|ours| name == *ours) {
-            return Err(BackupError::Refused(format!(
-                "{} is not empty: restore into a new folder",
-                folder.path().display()
-            )));
-        }
-    }
-    // A new database may have its tables already.
-    if folder.journal().exists()? {
-        let reader = TruthReader::open(folder)?;
-        if reader.head(Stream::Journal)? > 0 || reader.head(Stream::Audit)? > 0 {
-            return Err(BackupError::Refused(format!(
-                "{} is not empty: restore into a new database",
-                folder.journal()
-            )));
-        }
-    }
-    let text = serde_json::to_vec(asked).map_err(|error| BackupError::damaged(&path, error))?;
-    put_file(&path, &text)?;
-    Ok(false)
-}
-
-fn put_file(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(target(path))
-}
-
 /// The keys into the data folder; the configuration beside, for whoever restores to look at.
 fn put_settings(data: &Path, segment: Option<&Segment>, identities: &Identities) -> Result<(), BackupError> {
     let Some(segment) = segment else { return Ok(()) };
@@ -339,7 +266,7 @@ impl<'w> Batch<'w> {
         } else if after {
             return Ok(());
         }
-        self.bytes += row.fields.iter().map(size).sum::<usize>();
+        self.bytes += row.size();
         self.rows.push(row);
         if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
@@ -354,14 +281,6 @@ impl<'w> Batch<'w> {
     fn finish(mut self) -> Result<u64, BackupError> {
         self.flush()?;
         Ok(self.entries)
-    }
-}
-
-fn size(field: &Field) -> usize {
-    match field {
-        Field::Missing | Field::Integer(_) => 8,
-        Field::Text(text) => text.len(),
-        Field::Bytes(bytes) => bytes.len(),
     }
 }
 

@@ -28,7 +28,7 @@ const MERGED: usize = 32;
 /// unless it were larger than this.
 const MERGED_BYTES_MAX: u64 = 256 << 20;
 /// What was shipped where, in the data folder.
-const ACCOUNT: &str = "backup.state";
+pub(crate) const ACCOUNT: &str = "backup.state";
 /// Held in the data folder while shipping.
 const LOCK: &str = "backup.lock";
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use store::{
     DraftRow, Drafts, Folder,
-    audit::{Audit, AuditReader, Heads, MatterKind, NewAuditEntry, NewMatter},
+    audit::{Audit, AuditReader, Heads, MatterKind, NewAuditEntry, NewMatter, policy_version},
     journal::{Entry, EntryKind, Journal, JournalReader, NewEntry},
 };
 use tempfile::TempDir;
@@ -156,7 +156,7 @@ fn what_is_restored_is_row_by_row_what_was_shipped() {
     let to = home.folder.path().join("restored");
     let restored = home.restore(&to, Until::End, false).unwrap();
     assert_eq!((restored.journal, restored.audit, restored.drafts, restored.left_out), (45, 3, 1, 0));
-    assert!(backup::unfinished(&to));
+    assert_eq!(backup::unfinished(&to), Some(backup::Unfinished::Restore));
     backup::finish(&to).unwrap();
     assert_eq!(rows(&to), rows(&home.data()));
     assert_eq!(entries(&to), entries(&home.data()));
@@ -435,7 +435,7 @@ fn a_restore_that_was_broken_off_goes_on_and_nothing_is_restored_over_something(
     flipped[100] ^= 1;
     std::fs::write(&second, flipped).unwrap();
     home.restore(&to, Until::End, false).unwrap_err();
-    assert!(backup::unfinished(&to));
+    assert_eq!(backup::unfinished(&to), Some(backup::Unfinished::Restore));
     std::fs::write(&second, whole).unwrap();
     let other = home.restore(&to, Until::Position(5), false).unwrap_err();
     assert!(other.to_string().contains("another restore"), "{other}");
@@ -445,4 +445,112 @@ fn a_restore_that_was_broken_off_goes_on_and_nothing_is_restored_over_something(
     backup::finish(&to).unwrap();
     let over = home.restore(&to, Until::End, false).unwrap_err();
     assert!(over.to_string().contains("not empty") && over.is_askers(), "{over}");
+}
+
+/// Both folders held, as the command holds them.
+fn copied(home: &Home, to: &Path) -> Result<backup::Copied, BackupError> {
+    let (from, to) = (Folder::hold(&home.data()).unwrap(), Folder::hold(to).unwrap());
+    backup::copy(&from, &to, "t", &mut |_, _, _| {})
+}
+
+fn compared(home: &Home, to: &Path) -> Result<(), BackupError> {
+    backup::compare(&Folder::visit(&home.data()).unwrap(), &Folder::visit(to).unwrap(), &mut |_, _, _| {})
+}
+
+/// A store with a bit of everything.
+fn filled() -> Home {
+    let home = Home::new();
+    home.write(0, 90);
+    home.look(1, None);
+    home.look(2, None);
+    home.look(3, Some(1));
+    home.look(4, None);
+    home.look(5, Some(4));
+    let audit = Audit::open(&Folder::hold(&home.data()).unwrap()).unwrap();
+    let files = [("a.cedar".to_owned(), "permit".to_owned())].into();
+    let text = serde_json::to_string(&files).unwrap();
+    audit.keep_policy(&policy_version(&files), at(0), text).unwrap().blocking_recv().unwrap().unwrap();
+    audit.close();
+    Drafts::open(&home.data()).unwrap().put(&draft()).unwrap();
+    home.ship().unwrap();
+    home
+}
+
+#[test]
+fn a_copy_is_row_by_row_what_it_was_copied_from_and_one_that_was_broken_off_goes_on() {
+    let home = filled();
+    let to = home.folder.path().join("copy");
+    let whole = copied(&home, &to).unwrap();
+    assert_eq!((whole.journal, whole.audit, whole.drafts, whole.entries, whole.resumed), (90, 5, 1, 95, false));
+    assert_eq!(whole.newest, Some(at(89)));
+    assert_eq!(rows(&to), rows(&home.data()));
+    assert_eq!(backup::unfinished(&to), Some(backup::Unfinished::Copy));
+    compared(&home, &to).unwrap();
+    // As it stands when it was killed between two batches, anywhere.
+    for (entries, audited) in [(89_u32, 4_u32), (64, 3), (1, 1), (0, 0)] {
+        rusqlite(&to, "journal.db").execute("DELETE FROM entry WHERE pos > ?1", [entries]).unwrap();
+        let audit = rusqlite(&to, "audit.db");
+        for sql in [
+            "DELETE FROM entry WHERE n > ?1",
+            "DELETE FROM matter WHERE n > ?1",
+            "UPDATE matter SET settled = NULL, outcome = NULL WHERE settled > ?1",
+        ] {
+            audit.execute(sql, [audited]).unwrap();
+        }
+        let again = copied(&home, &to).unwrap();
+        assert_eq!((again.journal, again.audit, again.drafts, again.resumed), (90, 5, 1, true));
+        assert_eq!(again.entries, u64::from(95 - entries - audited));
+        assert_eq!(rows(&to), rows(&home.data()));
+        compared(&home, &to).unwrap();
+    }
+    backup::finish(&to).unwrap();
+    let over = copied(&home, &to).unwrap_err();
+    assert!(over.to_string().contains("not empty: copy into a new folder") && over.is_askers(), "{over}");
+    // It goes on as the source would: the same chain, the same backup.
+    let folder = Folder::visit(&to).unwrap();
+    assert_eq!(AuditReader::open(&folder).unwrap().verify(&Heads::read(&folder).unwrap().heads).unwrap(), 5);
+    let went_on = Home { folder: home.folder, ..Home::new() };
+    std::fs::remove_dir_all(went_on.data()).unwrap();
+    std::fs::rename(&to, went_on.data()).unwrap();
+    went_on.write(90, 1);
+    went_on.look(6, Some(2));
+}
+
+#[test]
+fn whatever_differs_in_a_copy_is_found() {
+    let home = filled();
+    for (file, sql, says) in [
+        ("journal.db", "UPDATE entry SET about = 'x' WHERE pos = 71", "entry 71 of the journal is not the same"),
+        ("journal.db", "UPDATE entry SET received = received + 1 WHERE pos = 1", "entry 1 of the journal"),
+        ("journal.db", "UPDATE name SET text = 'another' WHERE id = 1", "names of sources and feeds"),
+        ("journal.db", "DELETE FROM entry WHERE pos = 40", "entry 40 of the journal"),
+        ("journal.db", "DELETE FROM entry WHERE pos = 90", "came to"),
+        ("audit.db", "UPDATE entry SET body = body || ' ' WHERE n = 2", "entry 2 of the audit"),
+        ("audit.db", "UPDATE matter SET outcome = 'unjustified' WHERE n = 1", "what entries of the audit trail opened"),
+        ("audit.db", "DELETE FROM matter WHERE n = 2", "what entries of the audit trail opened"),
+        ("audit.db", "UPDATE policy SET files = 'x'", "policies that were in force"),
+        ("drafts.db", "UPDATE draft SET body = 'x'", "drafts"),
+    ] {
+        let to = tempfile::tempdir().unwrap();
+        copied(&home, to.path()).unwrap();
+        compared(&home, to.path()).unwrap();
+        assert!(rusqlite(to.path(), file).execute(sql, []).unwrap() > 0);
+        let said = compared(&home, to.path()).unwrap_err();
+        assert!(said.to_string().contains(says), "{sql}: {said}");
+    }
+    for file in ["audit.key", "audit-heads.log", "backup.key"] {
+        let to = tempfile::tempdir().unwrap();
+        copied(&home, to.path()).unwrap();
+        std::fs::write(to.path().join(file), "x").unwrap();
+        let said = compared(&home, to.path()).unwrap_err();
+        assert!(said.to_string().contains(&format!("the file {file} is not the same")), "{said}");
+    }
+    // Somebody decided something meanwhile: it is said, and the same again takes it along.
+    let to = home.folder.path().join("copy");
+    copied(&home, &to).unwrap();
+    home.write(90, 2);
+    let said = compared(&home, &to).unwrap_err();
+    assert!(said.to_string().contains("2 entries of the journal came to") && said.is_askers(), "{said}");
+    assert_eq!(copied(&home, &to).unwrap().entries, 2);
+    compared(&home, &to).unwrap();
 }

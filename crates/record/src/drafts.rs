@@ -69,6 +69,14 @@ impl Drafts {
         Ok(Drafts { kept: store::Drafts::open(folder)? })
     }
 
+    /// The drafts of a region, wherever its database is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn of_region(folder: &store::Folder) -> Result<Self, StoreError> {
+        Ok(Drafts { kept: store::Drafts::of_region(folder)? })
+    }
+
     /// The drafts about the person that this reader sees, newest first.
     ///
     /// # Errors

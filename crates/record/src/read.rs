@@ -181,6 +181,9 @@ impl Records {
     fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<(Vec<Item>, Unread), StoreError> {
         let _span = tracing::info_span!(target: "skein::span", "read").entered();
         let snapshot = self.derived.snapshot()?;
+        if let (None, Some(first)) = (permit.since(), permit.patients().first()) {
+            snapshot.expect(*first, &filter.kinds, permit.seq())?;
+        }
         let secrets = withhold::secrets(&snapshot, known(permit).1)?;
         let today = self.today(&snapshot, permit, &filter.kinds, secrets.as_ref())?;
         let (mut items, mut unread) = (Vec::new(), Unread::default());
@@ -484,10 +487,9 @@ impl Records {
 
     /// Messages about this record's patients that wait on the error desk: what is missing, and since when.
     pub fn waiting(&self, permit: &Permit) -> Result<Vec<(PatientKey, u64)>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
         match self.as_at.or(permit.since().map(|_| permit.seq())) {
-            Some(seq) => snapshot.parked_at(permit.patients(), seq),
-            None => snapshot.parked(permit.patients()),
+            Some(seq) => self.derived.snapshot()?.parked_at(permit.patients(), seq),
+            None => self.derived.parked(permit.patients()),
         }
     }
 
@@ -507,8 +509,7 @@ impl Records {
 
     /// The person a resource belongs to now. Says nothing about the person.
     pub fn person_of(&self, id: ResourceId) -> Result<Option<PersonKey>, StoreError> {
-        let snapshot = self.derived.snapshot()?;
-        snapshot.person_of(id.patient, snapshot.seq())
+        self.derived.person_of(id.patient)
     }
 
     /// The source that a patient is of. Says nothing about the person.

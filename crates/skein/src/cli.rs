@@ -53,6 +53,8 @@ pub enum Command {
     Backup(backup::Backup),
     /// Make a region again out of its backup, as it is there or as it was at a moment
     Restore(backup::Restore),
+    /// Move a region between files and PostgreSQL: copy all of it to an empty place, and compare
+    Copy(backup::Copy),
     /// The error desk: messages that could not be processed
     Errors(Errors),
     /// Policies: check, try, rehearse, print as a table

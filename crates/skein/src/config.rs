@@ -5,6 +5,8 @@ pub mod feed;
 pub mod http;
 pub mod metrics;
 pub mod outward;
+#[cfg(test)]
+mod reference;
 pub mod sign_in;
 pub mod traces;
 

@@ -62,16 +62,23 @@ pub fn start(config: &Config) -> Outcome<Engine> {
 
 /// The same for showing records, which are read from a copy of the database where the configuration names one.
 pub fn start_serving(config: &Config) -> Outcome<Engine> {
-    let Some(address) = &config.region.replica else { return start(config) };
+    let folder = hold_serving(config)?;
+    // They are needed last, and where they are another version's that is no reason to begin.
+    record::Drafts::of_region(&folder)?;
+    Ok(Engine::start_in(folder, &engine_config(config), edge::now())?)
+}
+
+fn hold_serving(config: &Config) -> Outcome<Folder> {
+    let Some(address) = &config.region.replica else { return hold(config) };
     let Some(server) = server(config)? else {
         return Err(Failure::asked(format!(
             "{}: region.replica is a copy of the database in region.store, which is not named",
             config.file.display()
         )));
     };
-    restored(config)?;
+    finished(config)?;
     let folder = Folder::hold_with(&config.data(), Some(server.read_from(database(config, address)?)))?;
-    Ok(Engine::start_in(folder.called(edge::process()), &engine_config(config), edge::now())?)
+    Ok(folder.called(edge::process()))
 }
 
 /// The database of a region that has one in PostgreSQL.
@@ -88,15 +95,16 @@ fn database(config: &Config, address: &str) -> Outcome<Server> {
 
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
-    restored(config)?;
+    finished(config)?;
     Ok(Folder::hold_with(&config.data(), server(config)?)?.called(edge::process()))
 }
 
-/// That no restore into it was left half done: whatever is written then would be in the way of the rest.
-fn restored(config: &Config) -> Outcome {
-    if backup::unfinished(&config.data()) {
+/// That nothing was left half done that was being put into it: whatever is written then would be in the way of the rest.
+fn finished(config: &Config) -> Outcome {
+    if let Some(begun) = backup::unfinished(&config.data()) {
+        let name = begun.as_str();
         return Err(Failure::asked(format!(
-            "a restore into {} was begun and not finished: run the same skein restore again, which goes on with it",
+            "a {name} into {} was begun and not finished: run the same skein {name} again, which goes on with it",
             config.data().display()
         )));
     }
@@ -105,7 +113,7 @@ fn restored(config: &Config) -> Outcome {
 
 /// Open the region beside a running process, to look and to decide.
 pub fn visit(config: &Config) -> Outcome<Folder> {
-    restored(config)?;
+    finished(config)?;
     Ok(Folder::visit_with(&config.data(), server(config)?)?)
 }
 

@@ -439,7 +439,8 @@ fn app(
         engine: engine.clone(),
         notices: Some(notices.clone()),
         forms: crate::policies::forms(config)?,
-        drafts: record::Drafts::open(engine.folder()).map_err(|error| Failure::found(format!("drafts: {error}")))?,
+        drafts: record::Drafts::of_region(&engine.visitor())
+            .map_err(|error| Failure::found(format!("drafts: {error}")))?,
         matcher: Some(Arc::new(matcher)),
         accounts: accounts(config)?,
         providers,

@@ -81,17 +81,20 @@ impl Writer {
     }
 }
 
+const BEARINGS: &str = "SELECT kind, local, bears, organisation, category, since, until FROM bearing
+     WHERE patient = ?1 AND (until IS NULL OR until >= ?2) ORDER BY kind, local, nth";
+const MOVED: &str =
+    "SELECT EXISTS (SELECT 1 FROM move WHERE patient = ?1) OR EXISTS (SELECT 1 FROM move WHERE target = ?1)";
+
 impl Snapshot {
     /// Everything that bears on access to what is known of a patient and did not end before `since`. What a visit says is
     /// said of the patient whose visit it is now.
     pub fn bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
+        self.connection()?.expect(BEARINGS, values![patient.0.cast_signed(), since.as_microsecond()])?;
+        self.connection()?.expect(MOVED, values![patient.0.cast_signed()])?;
         let mut found = self.recorded_bearings(patient, since)?;
         // Every decision asks this, and nearly always the answer is no: two looks into an index, and no more.
-        let moved = self.connection()?.only(
-            "SELECT EXISTS (SELECT 1 FROM move WHERE patient = ?1) OR EXISTS (SELECT 1 FROM move WHERE target = ?1)",
-            values![patient.0.cast_signed()],
-            |row| row.get::<bool>(0),
-        )?;
+        let moved = self.connection()?.only(MOVED, values![patient.0.cast_signed()], |row| row.get::<bool>(0))?;
         if !moved {
             return Ok(found);
         }
@@ -132,11 +135,8 @@ impl Snapshot {
     }
 
     fn recorded_bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
-        let found = self.connection()?.all(
-            "SELECT kind, local, bears, organisation, category, since, until FROM bearing
-             WHERE patient = ?1 AND (until IS NULL OR until >= ?2) ORDER BY kind, local, nth",
-            values![patient.0.cast_signed(), since.as_microsecond()],
-            |row| {
+        let found =
+            self.connection()?.all(BEARINGS, values![patient.0.cast_signed(), since.as_microsecond()], |row| {
                 let Some(kind) = ResourceType::from_code(row.get(0)?) else { return Ok(None) };
                 Ok(Some(SaidBearing {
                     patient,
@@ -150,8 +150,7 @@ impl Snapshot {
                         until: row.get(6)?,
                     },
                 }))
-            },
-        )?;
+            })?;
         Ok(found.into_iter().flatten().collect())
     }
 }

@@ -130,6 +130,19 @@ impl Derived {
         Snapshot::begin(self.shared.place.open_for_reading()?, self.clone())
     }
 
+    /// Ask one question about the newest committed state, for which no view has to stay as it is: where a view costs more than
+    /// the question.
+    pub(crate) fn glance<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.shared.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.shared.place.open_for_reading()?,
+        };
+        let found = ask(&connection)?;
+        self.give_back(connection);
+        Ok(found)
+    }
+
     pub(crate) fn give_back(&self, connection: Connection) {
         if let Ok(mut idle) = self.shared.idle.lock()
             && idle.len() < IDLE_READERS_MAX

@@ -1,13 +1,20 @@
 //! Drafts: what somebody began to write and has not signed. It is no fact about the person until it is signed, so it stands in
 //! no journal and in no record, nothing is rebuilt from it, and one that is thrown away is gone. But it is somebody's work:
-//! kept on disk before it is confirmed, over restarts, in a file of its own.
+//! kept on disk before it is confirmed, over restarts, in a file of its own, or in the region's database.
 
-use crate::{StoreError, backend::sqlite};
+use crate::{
+    Folder, Server, StoreError,
+    backend::{
+        Connection, Row,
+        postgres::{Purpose, Session},
+        sqlite, values,
+    },
+};
 use fhir::PatientKey;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 use std::{
-    path::Path,
+    io::ErrorKind,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -51,10 +58,10 @@ pub struct Drafts {
     connection: Arc<Mutex<Connection>>,
 }
 
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<DraftRow> {
+fn row(row: &Row<'_>) -> Result<DraftRow, StoreError> {
     Ok(DraftRow {
         id: row.get(0)?,
-        patient: PatientKey(row.get::<_, i64>(1)?.cast_unsigned()),
+        patient: PatientKey(row.get::<i64>(1)?.cast_unsigned()),
         form: row.get(2)?,
         author: row.get(3)?,
         organisation: row.get(4)?,
@@ -73,22 +80,74 @@ pub(crate) const SELECT_ALL: &str =
 pub(crate) const INSERT: &str = "INSERT INTO draft (id, patient, form, author, organisation, revision, saved, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING";
 
+fn file(folder: &Path) -> PathBuf {
+    folder.join("drafts.db")
+}
+
 /// Open (or make) the file in a data folder.
-pub(crate) fn open_file(folder: &Path) -> Result<Connection, StoreError> {
-    let connection = sqlite::open(&folder.join("drafts.db"), true, 512)?;
+fn open_file(folder: &Path) -> Result<Connection, StoreError> {
+    let connection = sqlite::open(&file(folder), true, 512)?;
     sqlite::prepare(&connection, "drafts", SCHEMA, VERSION)?;
-    Ok(connection)
+    Ok(Connection::Sqlite(connection))
 }
 
 /// Open the file in a data folder to look only, if it is there and was ever used.
-pub(crate) fn open_for_reading(folder: &Path) -> Result<Option<Connection>, StoreError> {
-    let path = folder.join("drafts.db");
+fn open_file_for_reading(folder: &Path) -> Result<Option<Connection>, StoreError> {
+    let path = file(folder);
     if !path.is_file() {
         return Ok(None);
     }
     let connection = sqlite::open_for_reading(&path, 512)?;
     let made: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok((made == VERSION).then_some(connection))
+    Ok((made == VERSION).then_some(Connection::Sqlite(connection)))
+}
+
+fn in_database(server: &Server, purpose: Purpose) -> Result<Connection, StoreError> {
+    Ok(Connection::Postgres(Box::new(Session::open(server, "skein", purpose)?)))
+}
+
+/// Open (or make) those of a region: in its database, where it has one, for every process to see; else in a file.
+pub(crate) fn open(folder: &Folder) -> Result<Connection, StoreError> {
+    let Some(server) = folder.server() else { return open_file(folder.path()) };
+    let connection = in_database(server, Purpose::Append)?;
+    take_in(folder.path(), &connection)?;
+    Ok(connection)
+}
+
+/// Open those of a region to look only; none where nobody has written any yet.
+pub(crate) fn open_for_reading(folder: &Folder) -> Result<Option<Connection>, StoreError> {
+    match folder.server() {
+        None => open_file_for_reading(folder.path()),
+        Some(server) => in_database(server, Purpose::Read).map(Some),
+    }
+}
+
+/// Take in what a version left that kept drafts in a file beside the database.
+fn take_in(folder: &Path, to: &Connection) -> Result<(), StoreError> {
+    let Some(from) = open_file_for_reading(folder)? else { return Ok(()) };
+    let rows: Vec<DraftRow> = from.all(SELECT_ALL, &[], row)?;
+    drop(from);
+    for draft in rows {
+        to.execute(
+            INSERT,
+            values![
+                draft.id,
+                draft.patient.0.cast_signed(),
+                draft.form,
+                draft.author,
+                draft.organisation,
+                draft.revision,
+                draft.saved.as_microsecond(),
+                draft.body
+            ],
+        )?;
+    }
+    match std::fs::rename(file(folder), folder.join("drafts.db.taken-in")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StoreError::Unusable(format!("{}: {error}", file(folder).display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Drafts {
@@ -100,6 +159,14 @@ impl Drafts {
         Ok(Drafts { connection: Arc::new(Mutex::new(open_file(folder)?)) })
     }
 
+    /// Those of a region, wherever its database is: every process on one database sees the same.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn of_region(folder: &Folder) -> Result<Self, StoreError> {
+        Ok(Drafts { connection: Arc::new(Mutex::new(open(folder)?)) })
+    }
+
     fn held(&self) -> MutexGuard<'_, Connection> {
         // A statement that panicked left nothing half done: each stands alone.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
@@ -108,82 +175,45 @@ impl Drafts {
     /// Keep a draft: a new one, or one whose revision is still the one before. False: somebody saved it meanwhile, or it is
     /// gone; nothing is kept then.
     pub fn put(&self, draft: &DraftRow) -> Result<bool, StoreError> {
-        let patient = draft.patient.0.cast_signed();
         let saved = draft.saved.as_microsecond();
         let held = self.held();
         let changed = if draft.revision <= 1 {
-            held.prepare_cached(&format!(
-                "INSERT OR IGNORE INTO draft ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)"
-            ))?
-            .execute(params![
-                draft.id,
-                patient,
-                draft.form,
-                draft.author,
-                draft.organisation,
-                saved,
-                draft.body
-            ])?
-        } else {
-            held.prepare_cached(
-                "UPDATE draft SET revision = ?2, saved = ?3, body = ?4 WHERE id = ?1 AND revision = ?2 - 1",
+            held.execute(
+                INSERT,
+                values![
+                    draft.id,
+                    draft.patient.0.cast_signed(),
+                    draft.form,
+                    draft.author,
+                    draft.organisation,
+                    1i64,
+                    saved,
+                    draft.body
+                ],
             )?
-            .execute(params![draft.id, draft.revision, saved, draft.body])?
+        } else {
+            held.execute(
+                "UPDATE draft SET revision = ?2, saved = ?3, body = ?4 WHERE id = ?1 AND revision = ?2 - 1",
+                values![draft.id, draft.revision, saved, draft.body],
+            )?
         };
         Ok(changed == 1)
     }
 
     /// A draft.
     pub fn get(&self, id: &str) -> Result<Option<DraftRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM draft WHERE id = ?1");
-        Ok(self.held().prepare_cached(&sql)?.query_row([id], row).optional()?)
+        self.held().one(&format!("SELECT {COLUMNS} FROM draft WHERE id = ?1"), values![id], row)
     }
 
     /// The drafts about a patient, newest first.
     pub fn of(&self, patient: PatientKey) -> Result<Vec<DraftRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM draft WHERE patient = ?1 ORDER BY saved DESC, id");
-        let held = self.held();
-        let mut statement = held.prepare_cached(&sql)?;
-        let rows = statement.query_map([patient.0.cast_signed()], row)?.collect::<Result<_, _>>()?;
-        Ok(rows)
+        self.held().all(&sql, values![patient.0.cast_signed()], row)
     }
 
     /// Throw a draft away.
     pub fn remove(&self, id: &str) -> Result<(), StoreError> {
-        self.held().prepare_cached("DELETE FROM draft WHERE id = ?1")?.execute([id])?;
+        self.held().execute("DELETE FROM draft WHERE id = ?1", values![id])?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_draft_outlives_a_restart_and_is_not_saved_over_what_was_saved_meanwhile() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let draft = |revision, body: &str| DraftRow {
-            id: "d1".into(),
-            patient: PatientKey(u64::MAX),
-            form: "respect".into(),
-            author: "gp".into(),
-            organisation: "X81001".into(),
-            revision,
-            saved: Timestamp::UNIX_EPOCH,
-            body: body.into(),
-        };
-        let drafts = Drafts::open(folder.path()).expect("a file");
-        assert!(drafts.put(&draft(1, "one")).expect("kept"));
-        assert!(!drafts.put(&draft(1, "another of its name")).expect("asked"));
-        assert!(drafts.put(&draft(2, "two")).expect("kept"));
-        assert!(!drafts.put(&draft(2, "the other tab")).expect("asked"));
-        drop(drafts);
-        let drafts = Drafts::open(folder.path()).expect("a file");
-        assert_eq!(drafts.get("d1").expect("read"), Some(draft(2, "two")));
-        assert_eq!(drafts.of(PatientKey(u64::MAX)).expect("read").len(), 1);
-        assert_eq!(drafts.of(PatientKey(1)).expect("read").len(), 0);
-        drafts.remove("d1").expect("removed");
-        assert_eq!(drafts.get("d1").expect("read"), None);
-        assert!(!drafts.put(&draft(3, "after it is gone")).expect("asked"));
     }
 }

@@ -3,9 +3,10 @@
 
 use crate::{
     Folder, StoreError,
-    backend::{Column, Connection, Row, Value, values},
+    backend::{Column, Connection, Row, Value, sqlite, values},
     drafts,
 };
+use std::path::Path;
 
 /// What is truth, each in an order of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,10 +193,24 @@ impl TruthRow {
     pub fn stream(&self) -> Option<Stream> {
         self.table.stream()
     }
+
+    /// About how many bytes it is.
+    pub fn size(&self) -> usize {
+        let size = |field: &Field| match field {
+            Field::Missing | Field::Integer(_) => 8,
+            Field::Text(text) => text.len(),
+            Field::Bytes(bytes) => bytes.len(),
+        };
+        self.fields.iter().map(size).sum()
+    }
 }
 
 fn row(table: Table, row: &Row<'_>) -> Result<TruthRow, StoreError> {
-    let fields = (0..table.width()).map(|at| {
+    Ok(TruthRow { table, fields: fields(table.width(), row)? })
+}
+
+fn fields(width: usize, row: &Row<'_>) -> Result<Vec<Field>, StoreError> {
+    let fields = (0..width).map(|at| {
         Ok(match row.column(at)? {
             Column::Missing => Field::Missing,
             Column::Integer(number) => Field::Integer(number),
@@ -203,28 +218,20 @@ fn row(table: Table, row: &Row<'_>) -> Result<TruthRow, StoreError> {
             Column::Bytes(bytes) => Field::Bytes(bytes.into_owned()),
         })
     });
-    Ok(TruthRow { table, fields: fields.collect::<Result<_, StoreError>>()? })
+    fields.collect()
 }
 
 /// Entries asked for at a time: an engine may hold them all in memory.
 const PIECE: usize = 64;
 const PIECE_AUDIT: usize = 512;
 
-/// Reads the truth of a region beside whoever writes it, with connections of its own.
-pub struct TruthReader {
+/// The two databases of the truth.
+struct Both {
     journal: Connection,
     audit: Connection,
 }
 
-impl TruthReader {
-    /// Open.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        Ok(TruthReader { journal: folder.journal().open_for_reading()?, audit: folder.audit().open_for_reading()? })
-    }
-
+impl Both {
     fn of(&self, stream: Stream) -> &Connection {
         match stream {
             Stream::Journal => &self.journal,
@@ -232,9 +239,32 @@ impl TruthReader {
         }
     }
 
+    fn head(&self, stream: Stream) -> Result<u64, StoreError> {
+        let sql = match stream {
+            Stream::Journal => "SELECT COALESCE(MAX(pos), 0) FROM entry",
+            Stream::Audit => "SELECT COALESCE(MAX(n), 0) FROM entry",
+        };
+        let head: i64 = self.of(stream).only(sql, &[], |row| row.get(0))?;
+        Ok(head.cast_unsigned())
+    }
+}
+
+/// Reads the truth of a region beside whoever writes it, with connections of its own.
+pub struct TruthReader(Both);
+
+impl TruthReader {
+    /// Open.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn open(folder: &Folder) -> Result<Self, StoreError> {
+        let (journal, audit) = (folder.journal().open_for_reading()?, folder.audit().open_for_reading()?);
+        Ok(TruthReader(Both { journal, audit }))
+    }
+
     /// The newest position; 0 when there is none.
     pub fn head(&self, stream: Stream) -> Result<u64, StoreError> {
-        head(self.of(stream), stream)
+        self.0.head(stream)
     }
 
     /// The entries from `from` on, `to` at most, a piece of them: none when there are no more.
@@ -253,26 +283,33 @@ impl TruthReader {
             ),
         };
         let piece = i64::try_from(piece).unwrap_or(i64::MAX);
-        self.of(stream).all(sql, values![from.cast_signed(), to.cast_signed(), piece], |found| row(table, found))
+        self.0.of(stream).all(sql, values![from.cast_signed(), to.cast_signed(), piece], |found| row(table, found))
     }
 
     /// Names after this number, up to another.
     pub fn names(&self, after: i64, to: i64) -> Result<Vec<TruthRow>, StoreError> {
         let sql = "SELECT id, text FROM name WHERE id > ?1 AND id <= ?2 ORDER BY id";
-        self.journal.all(sql, values![after, to], |found| row(Table::Name, found))
+        self.0.journal.all(sql, values![after, to], |found| row(Table::Name, found))
     }
 
     /// Dictionaries after this number, up to another.
     pub fn dictionaries(&self, after: i64, to: i64) -> Result<Vec<TruthRow>, StoreError> {
         let sql = "SELECT id, bytes FROM dictionary WHERE id > ?1 AND id <= ?2 ORDER BY id";
-        self.journal.all(sql, values![after, to], |found| row(Table::Dictionary, found))
+        self.0.journal.all(sql, values![after, to], |found| row(Table::Dictionary, found))
     }
 
     /// What these entries opened, as it was when it was opened.
     pub fn opened(&self, from: u64, to: u64) -> Result<Vec<TruthRow>, StoreError> {
         let sql =
             "SELECT n, kind, person, \"user\", at, until, about, of FROM matter WHERE n >= ?1 AND n <= ?2 ORDER BY n";
-        self.audit.all(sql, values![from.cast_signed(), to.cast_signed()], |found| row(Table::Matter, found))
+        self.0.audit.all(sql, values![from.cast_signed(), to.cast_signed()], |found| row(Table::Matter, found))
+    }
+
+    /// What these entries opened, as it stands now: with the entry that settled it, and how.
+    pub fn matters(&self, from: u64, to: u64) -> Result<Vec<Vec<Field>>, StoreError> {
+        let sql = "SELECT n, kind, person, \"user\", at, until, about, of, settled, outcome FROM matter
+                   WHERE n >= ?1 AND n <= ?2 ORDER BY n";
+        self.0.audit.all(sql, values![from.cast_signed(), to.cast_signed()], |found| fields(10, found))
     }
 
     /// What an entry settled, if it did: it says so itself (`of`, `ended`), and the first answer stands.
@@ -285,35 +322,23 @@ impl TruthReader {
         let Some(of) = said.get("of").and_then(serde_json::Value::as_i64) else { return Ok(None) };
         let n = entry.fields.first().and_then(Field::integer).unwrap_or_default();
         let sql = "SELECT n, settled, outcome FROM matter WHERE n = ?1 AND settled = ?2";
-        self.audit.one(sql, values![of, n], |found| row(Table::Settled, found))
+        self.0.audit.one(sql, values![of, n], |found| row(Table::Settled, found))
     }
 
     /// The versions of the policies that are kept.
     pub fn policy_versions(&self) -> Result<Vec<String>, StoreError> {
-        self.audit.all("SELECT version FROM policy ORDER BY at, version", &[], |found| found.get(0))
+        self.0.audit.all("SELECT version FROM policy ORDER BY at, version", &[], |found| found.get(0))
     }
 
     /// The policies of a version.
     pub fn policy(&self, version: &str) -> Result<Option<TruthRow>, StoreError> {
         let sql = "SELECT version, at, files FROM policy WHERE version = ?1";
-        self.audit.one(sql, values![version], |found| row(Table::Policy, found))
+        self.0.audit.one(sql, values![version], |found| row(Table::Policy, found))
     }
 }
 
-fn head(connection: &Connection, stream: Stream) -> Result<u64, StoreError> {
-    let sql = match stream {
-        Stream::Journal => "SELECT COALESCE(MAX(pos), 0) FROM entry",
-        Stream::Audit => "SELECT COALESCE(MAX(n), 0) FROM entry",
-    };
-    let head: i64 = connection.only(sql, &[], |row| row.get(0))?;
-    Ok(head.cast_unsigned())
-}
-
 /// Puts the truth of a region back into an empty store.
-pub struct TruthWriter {
-    journal: Connection,
-    audit: Connection,
-}
+pub struct TruthWriter(Both);
 
 impl TruthWriter {
     /// Open, making the tables where they are missing.
@@ -321,19 +346,12 @@ impl TruthWriter {
     /// # Errors
     /// The store's.
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        Ok(TruthWriter { journal: folder.journal().open()?, audit: folder.audit().open()? })
-    }
-
-    fn of(&self, stream: Stream) -> &Connection {
-        match stream {
-            Stream::Journal => &self.journal,
-            Stream::Audit => &self.audit,
-        }
+        Ok(TruthWriter(Both { journal: folder.journal().open()?, audit: folder.audit().open()? }))
     }
 
     /// The newest position; 0 when there is none.
     pub fn head(&self, stream: Stream) -> Result<u64, StoreError> {
-        head(self.of(stream), stream)
+        self.0.head(stream)
     }
 
     /// Put rows back, all or none, on disk when this returns. Rows of another stream are left out.
@@ -341,7 +359,7 @@ impl TruthWriter {
     /// # Errors
     /// The store's.
     pub fn put(&self, stream: Stream, rows: &[TruthRow]) -> Result<(), StoreError> {
-        self.of(stream).transact(|connection| {
+        self.0.of(stream).transact(|connection| {
             for row in rows.iter().filter(|row| row.stream() == Some(stream)) {
                 put(connection, row)?;
             }
@@ -354,8 +372,8 @@ impl TruthWriter {
     /// # Errors
     /// The store's.
     pub fn finish(&self) -> Result<(), StoreError> {
-        self.journal.settle()?;
-        self.audit.settle()
+        self.0.journal.settle()?;
+        self.0.audit.settle()
     }
 }
 
@@ -373,8 +391,7 @@ fn put(connection: &Connection, row: &TruthRow) -> Result<(), StoreError> {
 /// # Errors
 /// The store's.
 pub fn drafts(folder: &Folder, mut each: impl FnMut(TruthRow) -> Result<(), StoreError>) -> Result<(), StoreError> {
-    let Some(connection) = drafts::open_for_reading(folder.path())? else { return Ok(()) };
-    let connection = Connection::Sqlite(connection);
+    let Some(connection) = drafts::open_for_reading(folder)? else { return Ok(()) };
     connection.each(drafts::SELECT_ALL, &[], |found| each(row(Table::Draft, found)?))
 }
 
@@ -383,6 +400,20 @@ pub fn drafts(folder: &Folder, mut each: impl FnMut(TruthRow) -> Result<(), Stor
 /// # Errors
 /// The store's.
 pub fn put_drafts(folder: &Folder, rows: &[TruthRow]) -> Result<(), StoreError> {
-    let connection = Connection::Sqlite(drafts::open_file(folder.path())?);
-    connection.transact(|connection| rows.iter().try_for_each(|row| put(connection, row)))
+    let connection = drafts::open(folder)?;
+    connection.begin()?;
+    let put = rows.iter().try_for_each(|row| put(&connection, row)).and_then(|()| connection.commit());
+    if put.is_err() {
+        // What failed tells more than that it could not be undone: nothing was committed.
+        let _ = connection.roll_back();
+    }
+    put
+}
+
+/// Copy a file of SQLite that is no part of the truth and that nobody writes to, whole or not at all.
+///
+/// # Errors
+/// The store's, when one of the two cannot be used.
+pub fn copy_file(from: &Path, to: &Path) -> Result<(), StoreError> {
+    sqlite::copy_file(from, to)
 }

@@ -222,6 +222,11 @@ impl Engine {
         self.shared.folder.path()
     }
 
+    /// The region for somebody else who looks: its folder, and its database where it has one.
+    pub fn visitor(&self) -> Folder {
+        self.shared.folder.visitor()
+    }
+
     /// Put a message in the journal. Resolves when it is on disk: only then may it be acknowledged.
     ///
     /// # Errors

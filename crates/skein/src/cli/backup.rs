@@ -1,4 +1,4 @@
-//! The command line of backups.
+//! The command line of backups and copies.
 
 use super::RegionArgs;
 use clap::{Args, Subcommand};
@@ -85,6 +85,28 @@ pub struct Restore {
     /// End the audit trail at the same moment; without, all of it comes back
     #[arg(long)]
     pub cut_audit: bool,
+    /// One JSON line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `skein copy`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skein copy --config skein.toml --to postgres.toml    from files into the database that the other file names
+  skein copy --config postgres.toml --to skein.toml    and back
+  skein copy --config skein.toml --to other-disk.toml --json
+
+Copies journal, audit trail, drafts, keys and what was told to whom, makes the derived state again at the target, and holds \
+each row against the source. Neither may be served meanwhile, and the target must be empty. Stopped half-way, the same command \
+goes on; until it is done the target cannot be used. The source stays as it was: serve one of the two from then on.")]
+pub struct Copy {
+    #[command(flatten)]
+    pub region: RegionArgs,
+    /// The configuration of the region to copy to: the same region.code, another data folder
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
     /// One JSON line
     #[arg(long)]
     pub json: bool,

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod bench;
+mod copy;
 mod demo;
 mod errors;
 mod files;
@@ -31,6 +32,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Audit(asked) => audit::run(&asked),
         Command::Backup(asked) => backup::run(&asked),
         Command::Bench(asked) => bench::run(&asked),
+        Command::Copy(asked) => copy::run(&asked),
         Command::Demo(asked) => demo::run(&asked),
         Command::Errors(asked) => errors::run(&asked),
         Command::Hash(asked) => hash::run(&asked),

@@ -79,6 +79,15 @@ impl Connection {
         }
     }
 
+    /// Say that this will be asked within this transaction that reads: where an answer takes its time, it is on its way while
+    /// others are waited for.
+    pub fn expect(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
+        match self {
+            Connection::Sqlite(_) => Ok(()),
+            Connection::Postgres(session) => session.expect(sql, values),
+        }
+    }
+
     /// Hand every row to `each` of a statement that is asked for each of these numbers, its `?1`. The rows of one number come
     /// together and in the order of the statement.
     pub fn each_of(

@@ -88,6 +88,23 @@ impl Place {
         }
     }
 
+    /// Whether a derived state is there, in the form that this version writes.
+    ///
+    /// # Errors
+    /// The store's, when it cannot be told.
+    pub fn is_current(&self) -> Result<bool, StoreError> {
+        if !self.exists()? {
+            return Ok(false);
+        }
+        match self.open_for_reading()? {
+            Connection::Sqlite(connection) => sqlite::is_derived(&connection),
+            Connection::Postgres(session) => match postgres::derived_versions_agree(&session) {
+                Err(StoreError::Unusable(_)) => Ok(false),
+                agreed => agreed.map(|()| true),
+            },
+        }
+    }
+
     /// Remove it, if it is there.
     ///
     /// # Errors

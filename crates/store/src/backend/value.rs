@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A value for a statement. One that is missing has a type all the same: an engine may have to know it beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Value<'v> {
     Integer(Option<i64>),
     Text(Option<&'v str>),

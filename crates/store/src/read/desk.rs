@@ -1,8 +1,8 @@
 //! The error desk, read.
 
 use super::Snapshot;
-use crate::StoreError;
 use crate::backend::{Connection, Row, values};
+use crate::{Derived, StoreError};
 use fhir::PatientKey;
 use jiff::Timestamp;
 
@@ -91,6 +91,27 @@ fn read_problem(row: &Row<'_>) -> Result<Problem, StoreError> {
 pub(crate) fn problem_row(connection: &Connection, pos: u64) -> Result<Option<Problem>, StoreError> {
     connection.one(&format!("{PROBLEM} WHERE p.pos = ?1"), values![pos.cast_signed()], read_problem)
 }
+fn parked(connection: &Connection, patients: &[PatientKey]) -> Result<Vec<(PatientKey, u64)>, StoreError> {
+    let mut parked = Vec::new();
+    for patient in patients {
+        let pos: Option<i64> =
+            connection
+                .one("SELECT pos FROM lane WHERE patient = ?1", values![patient.0.cast_signed()], |row| row.get(0))?;
+        parked.extend(pos.map(|pos| (*patient, pos.cast_unsigned())));
+    }
+    Ok(parked)
+}
+
+impl Derived {
+    /// The lanes among these patients that are parked now, and the message each waits for.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn parked(&self, patients: &[PatientKey]) -> Result<Vec<(PatientKey, u64)>, StoreError> {
+        self.glance(|connection| parked(connection, patients))
+    }
+}
+
 impl Snapshot {
     /// Messages on the error desk: newest first, from before `before`, with these statuses (empty: all) and source.
     pub fn problems(
@@ -134,21 +155,7 @@ impl Snapshot {
         )
     }
 
-    /// The parked lanes among these patients, and the message each waits for.
-    pub fn parked(&self, patients: &[PatientKey]) -> Result<Vec<(PatientKey, u64)>, StoreError> {
-        let mut parked = Vec::new();
-        for patient in patients {
-            let pos: Option<i64> = self.connection()?.one(
-                "SELECT pos FROM lane WHERE patient = ?1",
-                values![patient.0.cast_signed()],
-                |row| row.get(0),
-            )?;
-            parked.extend(pos.map(|pos| (*patient, pos.cast_unsigned())));
-        }
-        Ok(parked)
-    }
-
-    /// The same as it was at `seq`.
+    /// The parked lanes among these patients, and the message each waited for, as it was at `seq`.
     pub fn parked_at(&self, patients: &[PatientKey], seq: u64) -> Result<Vec<(PatientKey, u64)>, StoreError> {
         let mut parked = Vec::new();
         for patient in patients {

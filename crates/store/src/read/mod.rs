@@ -5,7 +5,7 @@ mod feed;
 mod identity;
 mod people;
 
-use crate::backend::{self, Connection, values};
+use crate::backend::{self, Connection, Value, values};
 use crate::{Derived, Rendering, StoreError};
 pub(crate) use desk::problem_row;
 pub use desk::{Problem, ProblemStatus};
@@ -80,6 +80,8 @@ fn read_row(row: &backend::Row<'_>) -> Result<Row, StoreError> {
     })
 }
 
+const SOURCE_OF: &str = "SELECT s.name FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1";
+
 const ROW: &str = "patient, kind, local, version, seq, message, flags, dictionary, body";
 
 impl Snapshot {
@@ -110,32 +112,60 @@ impl Snapshot {
         at: u64,
         mut each: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), E> {
+        if kinds.len() > 1 {
+            self.expect_rows(patient, kinds, at)?;
+        }
+        self.each_question(patient, kinds, at, |sql, values| {
+            self.connection()?.each(sql, values, |row| each(read_row(row)?))
+        })
+    }
+
+    /// What is asked for the rows of a patient.
+    fn each_question<E>(
+        &self,
+        patient: PatientKey,
+        kinds: &[ResourceType],
+        at: u64,
+        mut ask: impl FnMut(&str, &[Value<'_>]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let key = patient.0.cast_signed();
-        let mut run = |kind: Option<ResourceType>| -> Result<(), E> {
+        let mut one = |kind: Option<ResourceType>| {
             let of_kind = kind.map_or(String::new(), |kind| format!(" AND kind = {}", kind.code()));
-            let sql = if at >= self.applied {
-                format!("SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} ORDER BY patient, kind, local")
-            } else {
-                format!(
-                    "SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} AND seq <= ?2
-                     UNION ALL SELECT {ROW} FROM history WHERE patient = ?1{of_kind} AND seq <= ?2 AND seq_to > ?2
-                     ORDER BY 2, 3"
-                )
-            };
-            let now = at >= self.applied;
-            let each = |row: &backend::Row<'_>| each(read_row(row)?);
-            match now {
-                true => self.connection()?.each(&sql, values![key], each),
-                false => self.connection()?.each(&sql, values![key, at.cast_signed()], each),
+            if at >= self.applied {
+                let sql =
+                    format!("SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} ORDER BY patient, kind, local");
+                return ask(&sql, values![key]);
             }
+            let sql = format!(
+                "SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} AND seq <= ?2
+                 UNION ALL SELECT {ROW} FROM history WHERE patient = ?1{of_kind} AND seq <= ?2 AND seq_to > ?2
+                 ORDER BY 2, 3"
+            );
+            ask(&sql, values![key, at.cast_signed()])
         };
         if kinds.is_empty() {
-            run(None)?;
+            return one(None);
         }
-        for kind in kinds {
-            run(Some(*kind))?;
-        }
-        Ok(())
+        kinds.iter().try_for_each(|kind| one(Some(*kind)))
+    }
+
+    fn expect_rows(&self, patient: PatientKey, kinds: &[ResourceType], at: u64) -> Result<(), StoreError> {
+        self.each_question(patient, kinds, at, |sql, values| self.connection()?.expect(sql, values))
+    }
+
+    /// Say that the record of a patient will be read as of `at`, with all its rows of these types: see
+    /// [`Snapshot::patient`], [`Snapshot::source_of`], [`Snapshot::moves`], [`Snapshot::survivor`] and
+    /// [`Snapshot::each_row`], which are then on their way together.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn expect(&self, patient: PatientKey, kinds: &[ResourceType], at: u64) -> Result<(), StoreError> {
+        let (connection, key) = (self.connection()?, patient.0.cast_signed());
+        connection.expect(people::PATIENT, values![key])?;
+        connection.expect(SOURCE_OF, values![key])?;
+        connection.expect(people::MOVES, values![key, at.cast_signed()])?;
+        connection.expect(people::SURVIVOR, values![key, at.cast_signed()])?;
+        self.expect_rows(patient, kinds, at)
     }
 
     /// One resource as of `at`.
@@ -283,11 +313,7 @@ impl Snapshot {
 
     /// The source of a patient's resources.
     pub fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
-        self.connection()?.one(
-            "SELECT s.name FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
-            values![patient.0.cast_signed()],
-            |row| row.get(0),
-        )
+        self.connection()?.one(SOURCE_OF, values![patient.0.cast_signed()], |row| row.get(0))
     }
 
     /// People and resources in all: for the status page. Counts whole tables.

@@ -1,8 +1,8 @@
 //! Patients, persons and what finds them, read.
 
 use super::Snapshot;
-use crate::StoreError;
 use crate::backend::{Bind, Connection, Value, values};
+use crate::{Derived, StoreError};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use identity::PatientFacts;
 use jiff::civil::Date;
@@ -91,12 +91,17 @@ pub(crate) fn day_number(date: Date) -> i64 {
     date.since(jiff::civil::date(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()))
 }
 
+pub(super) const PATIENT: &str =
+    "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1";
+pub(super) const SURVIVOR: &str = "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
+     AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
+pub(super) const MOVES: &str = "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
+     AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local";
+
 pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
-    let found = connection.one(
-        "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1",
-        values![patient.0.cast_signed()],
-        |row| Ok((row.get::<String>(0)?, row.get::<bool>(1)?, row.get::<Option<String>>(2)?)),
-    )?;
+    let found = connection.one(PATIENT, values![patient.0.cast_signed()], |row| {
+        Ok((row.get::<String>(0)?, row.get::<bool>(1)?, row.get::<Option<String>>(2)?))
+    })?;
     found
         .map(|(source, directory, facts)| {
             let facts = facts
@@ -124,6 +129,22 @@ pub(crate) fn identifier_rows(
             Some((id, ResourceType::from_code(kind)?))
         })
         .collect())
+}
+
+impl Derived {
+    /// The person a patient is now, see [`Snapshot::person_of`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn person_of(&self, patient: PatientKey) -> Result<Option<PersonKey>, StoreError> {
+        self.glance(|connection| {
+            connection.one(
+                "SELECT person FROM link WHERE patient = ?1 AND seq_to IS NULL",
+                values![patient.0.cast_signed()],
+                |row| Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned())),
+            )
+        })
+    }
 }
 
 impl Snapshot {
@@ -176,30 +197,22 @@ impl Snapshot {
 
     /// The patient this one was merged into at `at`, if it was.
     pub fn survivor(&self, loser: PatientKey, at: u64) -> Result<Option<PatientKey>, StoreError> {
-        self.connection()?.one(
-            "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
-                 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
-            values![loser.0.cast_signed(), at.cast_signed()],
-            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
-        )
+        self.connection()?.one(SURVIVOR, values![loser.0.cast_signed(), at.cast_signed()], |row| {
+            Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned()))
+        })
     }
 
     /// The visits moved away from or to a patient, as of `at`.
     pub fn moves(&self, patient: PatientKey, at: u64) -> Result<Vec<MoveRow>, StoreError> {
-        self.connection()?.all(
-            "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
-             AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local",
-            values![patient.0.cast_signed(), at.cast_signed()],
-            |row| {
-                Ok(MoveRow {
-                    visit: ResourceId {
-                        patient: PatientKey(row.get::<i64>(0)?.cast_unsigned()),
-                        local: row.get::<i64>(1)?.cast_unsigned(),
-                    },
-                    target: PatientKey(row.get::<i64>(2)?.cast_unsigned()),
-                })
-            },
-        )
+        self.connection()?.all(MOVES, values![patient.0.cast_signed(), at.cast_signed()], |row| {
+            Ok(MoveRow {
+                visit: ResourceId {
+                    patient: PatientKey(row.get::<i64>(0)?.cast_unsigned()),
+                    local: row.get::<i64>(1)?.cast_unsigned(),
+                },
+                target: PatientKey(row.get::<i64>(2)?.cast_unsigned()),
+            })
+        })
     }
 
     /// Patients that match. Directories never do.

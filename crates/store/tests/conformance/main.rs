@@ -16,9 +16,11 @@ mod database;
 mod audit;
 mod comparing;
 mod derived;
+mod drafts;
 mod home;
 mod journal;
 mod lost_connections;
+mod migrations;
 mod people;
 mod schema;
 

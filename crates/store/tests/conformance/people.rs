@@ -120,6 +120,7 @@ fn links_and_merges_are_as_of_any_seq(home: &Home) {
     }
     assert_eq!(snapshot.person_of(goes, seq + 1).unwrap(), Some(person(1101)));
     assert_eq!(snapshot.person_of(goes, seq + 3).unwrap(), Some(person(1102)));
+    assert_eq!(derived.person_of(goes).unwrap(), Some(person(1102)));
     assert_eq!(snapshot.ever_of(person(1101), 9).unwrap(), [stays, goes]);
     let links = snapshot.links(goes).unwrap();
     assert_eq!(

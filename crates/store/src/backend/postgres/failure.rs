@@ -18,6 +18,10 @@ pub(super) fn failure(error: &Error) -> StoreError {
         "08" | "57" | "40" => StoreError::Away(words),
         _ if *code == SqlState::TOO_MANY_CONNECTIONS => StoreError::Away(words),
         _ if *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => StoreError::Away(words),
+        // Only making and changing tables waits for so long and no longer.
+        _ if *code == SqlState::LOCK_NOT_AVAILABLE => StoreError::Unusable(
+            "a table was in use for too long: nothing was changed; run it again when less is going on".into(),
+        ),
         _ if *code == SqlState::DISK_FULL => StoreError::Full,
         "58" => StoreError::Stopped(words),
         "XX" => StoreError::Corrupt(words),

@@ -8,9 +8,9 @@ use crate::{StoreError, backend::DERIVED_VERSION};
 
 /// What was done to the truth's tables, in order; a step is never changed, only followed by another. The derived state has
 /// no steps: it is made anew.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "journal", JOURNAL), (2, "audit", AUDIT), (3, "lease", LEASE)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "journal", JOURNAL), (2, "audit", AUDIT), (3, "processes", PROCESSES)];
 
-const LEASE: &str = r#"
+const PROCESSES: &str = r#"
 -- Which process applies the journal: one row. Who it is, how often that has changed, until when it is believed to be there.
 CREATE TABLE skein.lease (
   name TEXT COLLATE "C" PRIMARY KEY, holder BIGINT NOT NULL, who TEXT NOT NULL, epoch BIGINT NOT NULL,
@@ -19,6 +19,13 @@ CREATE TABLE skein.lease (
 );
 -- What it leaves for whoever takes its place, in JSON: how far queues of what is sent out have got.
 CREATE TABLE skein.handover (name TEXT COLLATE "C" PRIMARY KEY, body TEXT NOT NULL);
+-- What somebody began to write and has not signed: seen by every process.
+CREATE TABLE skein.draft (
+  id TEXT COLLATE "C" PRIMARY KEY, patient BIGINT NOT NULL, form TEXT NOT NULL,
+  author TEXT NOT NULL, organisation TEXT NOT NULL,
+  revision BIGINT NOT NULL, saved BIGINT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX draft_patient ON skein.draft (patient);
 "#;
 
 const JOURNAL: &str = r#"
@@ -92,7 +99,8 @@ CREATE TABLE resource (
   body BYTEA NOT NULL, state BYTEA,
   PRIMARY KEY (patient, kind, local)
 );
-ALTER TABLE resource ALTER COLUMN body SET STORAGE EXTERNAL;
+-- Bodies are compressed. Those of less than a page lie with their row: a record is read whole.
+ALTER TABLE resource ALTER COLUMN body SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160);
 CREATE TABLE history (
   patient BIGINT NOT NULL, local BIGINT NOT NULL, seq BIGINT NOT NULL, seq_to BIGINT NOT NULL, message BIGINT,
   version INTEGER NOT NULL, dictionary INTEGER NOT NULL, kind SMALLINT NOT NULL, flags SMALLINT NOT NULL,
@@ -201,6 +209,9 @@ const EVERYWHERE: &[(&str, &str)] = &[
     (DERIVED_SCHEMA, "domain"),
 ];
 
+/// How long a step waits for a table that is in use. Nothing is changed when it is not free by then.
+const LOCK_TIME_MAX: &str = "3s";
+
 /// The schema of the derived state in use.
 pub(crate) const DERIVED_SCHEMA: &str = "skein_derived";
 
@@ -250,18 +261,28 @@ fn reached(session: &Session) -> Result<i64, StoreError> {
 /// See [`Server::check`].
 fn up_to_date(server: &Server) -> Result<(), StoreError> {
     let session = Session::open(server, "skein", Purpose::Read)?;
-    let wanted = MIGRATIONS.last().map_or(0, |(number, ..)| *number);
+    let wanted = last_step();
     let reached = reached(&session)?;
     match reached {
         0 => Err(StoreError::Unusable(format!("{server} holds no region yet: make its tables with `skein init`"))),
         _ if reached < wanted => Err(StoreError::Unusable(format!(
             "{server} was made by an earlier version of skein: bring its tables up to date with `skein init`"
         ))),
-        _ if reached > wanted => Err(StoreError::Unusable(format!(
-            "{server} was made by a later version of skein (step {reached}, this one knows {wanted}): use that version"
-        ))),
+        _ if reached > wanted => Err(later(server, reached)),
         _ => Ok(()),
     }
+}
+
+/// The last step that this version knows.
+fn last_step() -> i64 {
+    MIGRATIONS.last().map_or(0, |(number, ..)| *number)
+}
+
+fn later(server: &Server, reached: i64) -> StoreError {
+    StoreError::Unusable(format!(
+        "{server} was made by a later version of skein (step {reached}, this one knows {}): use that version",
+        last_step()
+    ))
 }
 
 /// See [`Server::init`].
@@ -277,7 +298,12 @@ fn migrate(server: &Server) -> Result<Migrated, StoreError> {
     }
     session.begin()?;
     session.query("SELECT 1 FROM pg_advisory_xact_lock(1936418153, 0)", &[])?;
+    // A step that had to wait for a table that is long in use would keep everybody else waiting behind it.
+    session.define(&format!("SET LOCAL lock_timeout = '{LOCK_TIME_MAX}'"))?;
     let reached = reached(&session)?;
+    if reached > last_step() {
+        return Err(later(server, reached));
+    }
     if reached == 0 {
         session.define(
             "CREATE SCHEMA IF NOT EXISTS skein;

@@ -2,18 +2,29 @@
 
 use super::{
     failure::failure,
-    wait::{runtime, wait},
+    wire::{Socket, Stream, Wire, wait_at},
 };
 use crate::StoreError;
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::{TcpStream, ToSocketAddrs},
+    os::unix::net::UnixStream,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 use tokio_postgres::{
-    Client, Config,
-    config::{Host, SslMode},
+    Client, Config, NoTls, SimpleQueryMessage,
+    config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs},
+    tls::MakeTlsConnect,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long to wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long to wait for a server that has taken the connection until it says that it may be used.
+const GREETING_TIME_MAX: Duration = Duration::from_secs(30);
+const PORT: u16 = 5432;
 
 /// A database of PostgreSQL, by its address. Shown without its password.
 #[derive(Clone)]
@@ -128,31 +139,114 @@ impl Server {
     }
 
     /// Connect, and begin with these statements.
-    pub(super) fn connect(&self, first: &str) -> Result<Client, StoreError> {
-        let runtime = runtime()?;
-        let config = self.config.clone();
-        let client = match self.tls.clone() {
-            None => wait(runtime.spawn(async move {
-                let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
-                // Its end is told to whoever waits for an answer.
-                tokio::spawn(connection);
-                Ok(client)
-            })),
-            Some(tls) => wait(runtime.spawn(async move {
-                let (client, connection) = config.connect(tls).await?;
-                tokio::spawn(connection);
-                Ok(client)
-            })),
+    pub(super) fn connect(&self, first: &str) -> Result<(Client, Wire), StoreError> {
+        let count = self.config.get_hosts().len().max(self.config.get_hostaddrs().len());
+        let mut places: Vec<usize> = (0..count).collect();
+        if self.config.get_load_balance_hosts() == LoadBalanceHosts::Random && count > 1 {
+            let mut random = [0u8];
+            // Without a random number it is the first that is asked first.
+            let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random);
+            let [random] = random;
+            places.rotate_left(usize::from(random) % count);
+        }
+        let mut outcome = Err(StoreError::Away(format!("{self}: no host")));
+        for place in places {
+            outcome = self.connect_to(place);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let (client, wire) = outcome?;
+        wire.wait(client.batch_execute(first)).map_err(|error| failure(&error))?;
+        Ok((client, wire))
+    }
+
+    /// Connect to one of the hosts.
+    fn connect_to(&self, place: usize) -> Result<(Client, Wire), StoreError> {
+        let ports = self.config.get_ports();
+        let port = ports.get(place).or_else(|| ports.first()).copied().unwrap_or(PORT);
+        let host = self.config.get_hosts().get(place);
+        let away = |error: io::Error| StoreError::Away(format!("{self}: error connecting to server: {error}"));
+        match (self.config.get_hostaddrs().get(place), host) {
+            (None, Some(Host::Unix(folder))) => {
+                let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).map_err(away)?;
+                self.greet(Socket::unix(stream).map_err(away)?, "")
+            }
+            (address, host) => {
+                let name = match host {
+                    Some(Host::Tcp(name)) => name.as_str(),
+                    Some(Host::Unix(_)) | None => "",
+                };
+                let address = address.map_or_else(|| name.to_owned(), ToString::to_string);
+                let mut outcome = Err(StoreError::Away(format!("{self}: could not resolve any addresses")));
+                for address in (address.as_str(), port).to_socket_addrs().map_err(away)? {
+                    let stream = TcpStream::connect_timeout(&address, CONNECT_TIME_MAX);
+                    let socket = stream.and_then(|stream| self.keep_alive(&stream).and_then(|()| Socket::tcp(stream)));
+                    outcome = socket.map_err(away).and_then(|socket| self.greet(socket, name));
+                    if outcome.is_ok() {
+                        break;
+                    }
+                }
+                outcome
+            }
+        }
+    }
+
+    /// A server that is gone without a word is noticed.
+    fn keep_alive(&self, stream: &TcpStream) -> io::Result<()> {
+        use rustix::net::sockopt;
+        if let Some(time) = self.config.get_tcp_user_timeout() {
+            sockopt::set_tcp_user_timeout(stream, u32::try_from(time.as_millis()).unwrap_or(u32::MAX))?;
+        }
+        if !self.config.get_keepalives() {
+            return Ok(());
+        }
+        sockopt::set_socket_keepalive(stream, true)?;
+        sockopt::set_tcp_keepidle(stream, self.config.get_keepalives_idle())?;
+        if let Some(interval) = self.config.get_keepalives_interval() {
+            sockopt::set_tcp_keepintvl(stream, interval)?;
+        }
+        if let Some(retries) = self.config.get_keepalives_retries() {
+            sockopt::set_tcp_keepcnt(stream, retries)?;
+        }
+        Ok(())
+    }
+
+    /// Sign in over a socket.
+    fn greet(&self, socket: Arc<Socket>, name: &str) -> Result<(Client, Wire), StoreError> {
+        let slow = || StoreError::Away(format!("{self}: it does not answer"));
+        let refused = |error: tokio_postgres::Error| match failure(&error) {
+            StoreError::Away(why) => StoreError::Away(format!("{self}: {why}")),
+            StoreError::Unusable(why) => StoreError::Unusable(format!("{self}: {why}")),
+            other => other,
         };
-        let client = client
-            .map_err(|_| StoreError::Stopped("a thread that talks to PostgreSQL panicked".into()))?
-            .map_err(|error: tokio_postgres::Error| match failure(&error) {
-                StoreError::Away(why) => StoreError::Away(format!("{self}: {why}")),
-                StoreError::Unusable(why) => StoreError::Unusable(format!("{self}: {why}")),
-                other => other,
-            })?;
-        wait(client.batch_execute(first)).map_err(|error| failure(&error))?;
-        Ok(client)
+        let (client, wire) = match self.tls.clone() {
+            None => {
+                let greeted = self.config.connect_raw(socket.stream(), NoTls);
+                let greeted = wait_at(&socket, GREETING_TIME_MAX, greeted).ok_or_else(slow)?;
+                let (client, connection) = greeted.map_err(refused)?;
+                (client, Wire::new(socket, connection))
+            }
+            Some(mut tls) => {
+                let tls = MakeTlsConnect::<Stream>::make_tls_connect(&mut tls, name)
+                    .map_err(|error| StoreError::Unusable(format!("{self}: {error}")))?;
+                let greeted = self.config.connect_raw(socket.stream(), tls);
+                let greeted = wait_at(&socket, GREETING_TIME_MAX, greeted).ok_or_else(slow)?;
+                let (client, connection) = greeted.map_err(refused)?;
+                (client, Wire::new(socket, connection))
+            }
+        };
+        let wanted = self.config.get_target_session_attrs();
+        if wanted != TargetSessionAttrs::Any {
+            let said = wire.wait(client.simple_query("SHOW transaction_read_only")).map_err(refused)?;
+            let read_only = said.iter().any(
+                |message| matches!(message, SimpleQueryMessage::Row(row) if row.try_get(0).is_ok_and(|on| on == Some("on"))),
+            );
+            if read_only != (wanted == TargetSessionAttrs::ReadOnly) {
+                return Err(StoreError::Away(format!("{self}: this server is not the one that is wanted")));
+            }
+        }
+        Ok((client, wire))
     }
 }
 
@@ -182,7 +276,7 @@ impl fmt::Display for Server {
             Some(Host::Unix(path)) => path.display().to_string(),
             None => String::new(),
         };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let port = self.config.get_ports().first().copied().unwrap_or(PORT);
         write!(f, "PostgreSQL at {host}:{port}, database {}", self.config.get_dbname().unwrap_or_default())
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{
     failure::failure,
+    rows::{Cells, Rows, Shape, speaks_of},
     server::Server,
     text::{Held, Kept, type_of},
-    wait::{nudge, wait},
+    wire::Wire,
 };
 use crate::{
     StoreError,
@@ -17,7 +18,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, Statement, types::Type};
 use tracing::Span;
 
 /// Changes that are on their way at most; past that the oldest is waited for.
@@ -28,6 +29,9 @@ const FETCH_ROWS: usize = 2000;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Waits for our turn to write, until the end of the transaction.
+const TURN: &str = "SELECT 1 FROM pg_advisory_xact_lock(1936418153, hashtext(?1))";
 
 /// How long another writer of the same derived state is waited for: it may be gone, and the server not know yet.
 const OTHER_WRITER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -46,6 +50,18 @@ pub(crate) enum Purpose {
 /// What was sent and not waited for.
 type Sent = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
+/// A question whose answer will be asked for.
+struct Expected {
+    sql: String,
+    values: Vec<Kept>,
+    answer: Answer,
+}
+
+enum Answer {
+    Coming(Pin<Box<dyn Future<Output = Result<Vec<tokio_postgres::Row>, Error>> + Send>>),
+    There(Result<Vec<tokio_postgres::Row>, Error>),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Transaction {
     None,
@@ -61,17 +77,27 @@ pub(crate) struct Session {
     client: RefCell<Option<Arc<Client>>>,
     /// What the server has prepared for this connection.
     statements: RefCell<HashMap<String, Statement>>,
+    /// Statements that insert a row, and how many rows are inserted at once.
+    shapes: RefCell<HashMap<String, Option<Arc<Shape>>>>,
+    /// Rows of this transaction that are not sent yet.
+    gathered: RefCell<Vec<(Arc<Shape>, Rows)>>,
     sent: RefCell<VecDeque<Sent>>,
+    /// Of this transaction, in the order of asking.
+    expected: RefCell<VecDeque<Expected>>,
     transaction: Cell<Transaction>,
     /// The transaction's span, and the statements in it so far.
     traced: RefCell<Span>,
     statements_run: Cell<u64>,
+    /// Whether it is known that it is our turn to write.
+    turn: Cell<bool>,
     /// By what the database knows this writer, and its batches apart.
     token: i64,
     batch: Cell<i64>,
     cursors: Cell<u64>,
     /// How often it has connected.
     connections: Cell<u64>,
+    /// Carries the connection; after what uses it, so that it ends last.
+    wire: RefCell<Wire>,
 }
 
 impl Session {
@@ -90,14 +116,19 @@ impl Session {
             purpose,
             client: RefCell::default(),
             statements: RefCell::default(),
+            shapes: RefCell::default(),
+            gathered: RefCell::default(),
             sent: RefCell::default(),
+            expected: RefCell::default(),
             transaction: Cell::new(Transaction::None),
             traced: RefCell::new(Span::none()),
             statements_run: Cell::new(0),
+            turn: Cell::new(false),
             token: i64::from_le_bytes(token),
             batch: Cell::new(0),
             cursors: Cell::new(0),
             connections: Cell::new(0),
+            wire: RefCell::default(),
         };
         session.client()?;
         Ok(session)
@@ -107,6 +138,10 @@ impl Session {
     /// it.
     fn client(&self) -> Result<Arc<Client>, StoreError> {
         let held = self.client.borrow().clone();
+        if self.transaction.get() == Transaction::None {
+            // One that ended while nobody used it is noticed.
+            self.wire.borrow().carry();
+        }
         match held {
             Some(client) if !client.is_closed() => Ok(client),
             Some(_) if self.transaction.get() != Transaction::None => {
@@ -116,8 +151,19 @@ impl Session {
         }
     }
 
+    /// Wait until it is there.
+    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.wire.borrow().wait(future)
+    }
+
+    /// Let it begin.
+    fn nudge<T>(&self, future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
+        self.wire.borrow().nudge(future)
+    }
+
     fn connect(&self) -> Result<Arc<Client>, StoreError> {
         self.sent.borrow_mut().clear();
+        self.expected.borrow_mut().clear();
         self.statements.borrow_mut().clear();
         let durable = if self.purpose == Purpose::Append { "on" } else { "off" };
         // A writer whose process or network is gone must not keep the others waiting. Statements are planned once and for
@@ -129,7 +175,9 @@ impl Session {
             self.schema,
             if self.purpose == Purpose::Read { "0" } else { "'60s'" },
         );
-        let client = Arc::new(self.server.connect(&first)?);
+        let (client, wire) = self.server.connect(&first)?;
+        let client = Arc::new(client);
+        self.wire.replace(wire);
         if self.purpose == Purpose::Derive {
             self.be_the_only_one(&client)?;
         }
@@ -143,7 +191,7 @@ impl Session {
         let begin = Instant::now();
         loop {
             let taken =
-                wait(client.query_one("SELECT pg_try_advisory_lock(1936418153, hashtext($1))", &[&self.schema]));
+                self.wait(client.query_one("SELECT pg_try_advisory_lock(1936418153, hashtext($1))", &[&self.schema]));
             match taken.and_then(|row| row.try_get::<_, bool>(0)) {
                 Ok(true) => return Ok(()),
                 // The server may not have noticed yet that a former connection of ours is gone.
@@ -177,14 +225,21 @@ impl Session {
         span.record("skein.statements", self.statements_run.get()).record("skein.outcome", outcome);
     }
 
-    fn prepare(&self, client: &Arc<Client>, sql: &str, values: &[Value<'_>]) -> Result<Statement, StoreError> {
+    fn prepare(
+        &self,
+        client: &Arc<Client>,
+        sql: &str,
+        types: impl FnOnce() -> Vec<Type>,
+    ) -> Result<Statement, StoreError> {
         self.statements_run.set(self.statements_run.get() + 1);
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
-        let types: Vec<_> = values.iter().map(type_of).collect();
+        // Answers come in the order of asking.
+        self.arrive()?;
+        self.collect_expected()?;
         let numbered = sql.replace('?', "$");
-        let statement = wait(client.prepare_typed(&numbered, &types)).map_err(|error| self.failed(&error))?;
+        let statement = self.wait(client.prepare_typed(&numbered, &types())).map_err(|error| failure(&error))?;
         self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -201,8 +256,11 @@ impl Session {
     fn arrive(&self) -> Result<(), StoreError> {
         let mut first = Ok(());
         loop {
-            let Some(next) = self.sent.borrow_mut().pop_front() else { return first };
-            let done = wait(next).map_err(|error| failure(&error));
+            let Some(next) = self.sent.borrow_mut().pop_front() else {
+                self.turn.set(first.is_ok());
+                return first;
+            };
+            let done = self.wait(next).map_err(|error| failure(&error));
             if first.is_ok() {
                 first = done;
             }
@@ -212,7 +270,7 @@ impl Session {
     /// Send, and do not wait. The order of sending is the order of doing.
     fn send(&self, future: impl Future<Output = Result<(), Error>> + Send + 'static) -> Result<(), StoreError> {
         let mut future: Sent = Box::pin(future);
-        if let Some(done) = nudge(future.as_mut()) {
+        if let Some(done) = self.nudge(future.as_mut()) {
             done.map_err(|error| self.failed(&error))?;
             return Ok(());
         }
@@ -220,7 +278,7 @@ impl Session {
         if self.sent.borrow().len() > ON_THE_WAY_MAX
             && let Some(oldest) = { self.sent.borrow_mut().pop_front() }
         {
-            wait(oldest).map_err(|error| failure(&error))?;
+            self.wait(oldest).map_err(|error| failure(&error))?;
         }
         Ok(())
     }
@@ -230,25 +288,94 @@ impl Session {
         self.send(async move { client.batch_execute(&sql).await })
     }
 
+    fn send_statement(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
+        let client = self.client()?;
+        let statement = self.prepare(&client, sql, || values.iter().map(type_of).collect())?;
+        let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
+        self.send(async move { client.execute_raw(&statement, kept).await.map(|_| ()) })
+    }
+
+    /// See [`Connection::write`]: rows that are inserted are gathered by table, and sent before anything that speaks of it.
     pub fn write(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
         if self.transaction.get() != Transaction::Writing {
             return self.execute(sql, values).map(|_| ());
         }
-        let client = self.client()?;
-        let statement = self.prepare(&client, sql, values)?;
-        let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
-        let client = client.clone();
-        self.send(async move { client.execute_raw(&statement, kept).await.map(|_| ()) })
+        match self.shape(sql, values.len()) {
+            Some(shape) => self.gather(&shape, values),
+            None => {
+                self.hand_over_for(sql)?;
+                self.send_statement(sql, values)
+            }
+        }
+    }
+
+    fn shape(&self, sql: &str, count: usize) -> Option<Arc<Shape>> {
+        if let Some(known) = self.shapes.borrow().get(sql) {
+            return known.clone();
+        }
+        let shape = Shape::of(sql, count).map(Arc::new);
+        self.shapes.borrow_mut().insert(sql.to_owned(), shape.clone());
+        shape
+    }
+
+    fn gather(&self, shape: &Arc<Shape>, values: &[Value<'_>]) -> Result<(), StoreError> {
+        // What another statement put into the table was put there before.
+        self.hand_over(|other| other.table == shape.table && !std::ptr::eq(other, Arc::as_ptr(shape)))?;
+        let is_this = |of: &Shape| std::ptr::eq(of, Arc::as_ptr(shape));
+        loop {
+            let (added, full) = {
+                let mut gathered = self.gathered.borrow_mut();
+                if !gathered.iter().any(|(of, _)| is_this(of)) {
+                    gathered.push((Arc::clone(shape), Rows::new(values)));
+                }
+                let rows = gathered.iter_mut().find(|(of, _)| is_this(of));
+                rows.map_or((true, false), |(_, rows)| (rows.push(shape, values), rows.is_full()))
+            };
+            if full || !added {
+                self.hand_over(is_this)?;
+            }
+            // One that could not come beside a row it changes is the first of the next.
+            if added {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Send gathered rows of what a statement speaks of.
+    fn hand_over_for(&self, sql: &str) -> Result<(), StoreError> {
+        self.hand_over(|shape| speaks_of(sql, &shape.table))
+    }
+
+    fn hand_over(&self, which: impl Fn(&Shape) -> bool) -> Result<(), StoreError> {
+        if self.gathered.borrow().is_empty() {
+            return Ok(());
+        }
+        let ready: Vec<_> = self.gathered.borrow_mut().extract_if(.., |(shape, _)| which(shape)).collect();
+        for (shape, rows) in ready {
+            let one = rows.is_one();
+            let cells: Vec<Cells> = rows.into_cells();
+            let client = self.client()?;
+            let types = || cells.iter().map(Cells::types).map(|(of, array)| if one { of } else { array }).collect();
+            let statement = self.prepare(&client, if one { &shape.one } else { &shape.many }, types)?;
+            self.send(async move { client.execute_raw(&statement, cells).await.map(|_| ()) })?;
+            if !one {
+                // Work enough for the server to begin.
+                self.wire.borrow().carry();
+            }
+        }
+        Ok(())
     }
 
     pub fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.hand_over_for(sql)?;
+        self.collect_expected()?;
         let client = self.client()?;
-        let statement = self.prepare(&client, sql, values)?;
+        let statement = self.prepare(&client, sql, || values.iter().map(type_of).collect())?;
         let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
         let mut done = Box::pin(client.execute_raw(&statement, kept));
-        let early = nudge(done.as_mut());
+        let early = self.nudge(done.as_mut());
         self.arrive()?;
-        early.unwrap_or_else(|| wait(done)).map_err(|error| failure(&error))
+        early.unwrap_or_else(|| self.wait(done)).map_err(|error| failure(&error))
     }
 
     /// By what the database knows this session, whatever its connection is.
@@ -274,15 +401,69 @@ impl Session {
     }
 
     fn query_once(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        if let Some(rows) = self.take_expected(sql, values)? {
+            return Ok(rows);
+        }
+        self.hand_over_for(sql)?;
         let client = self.client()?;
-        let statement = self.prepare(&client, sql, values)?;
+        let statement = self.prepare(&client, sql, || values.iter().map(type_of).collect())?;
         let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
         let kept: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = kept.iter().map(|value| value as _).collect();
         let mut found = Box::pin(client.query(&statement, &kept));
         // On its way while what was sent before is waited for.
-        let early = nudge(found.as_mut());
+        let early = self.nudge(found.as_mut());
         self.arrive()?;
-        early.unwrap_or_else(|| wait(found)).map_err(|error| failure(&error))
+        early.unwrap_or_else(|| self.wait(found)).map_err(|error| failure(&error))
+    }
+
+    /// See [`Connection::expect`]: it is asked at once, where the server knows the statement already.
+    pub fn expect(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
+        let statement = self.statements.borrow().get(sql).cloned();
+        // Only what a transaction that looks reads now is what it will read then.
+        let Some(statement) = statement.filter(|_| self.transaction.get() == Transaction::Reading) else {
+            return Ok(());
+        };
+        let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
+        if self.expected.borrow().iter().any(|one| one.sql == sql && one.values == kept) {
+            return Ok(());
+        }
+        let client = self.client()?;
+        let asked: Vec<Kept> = values.iter().map(Kept::of).collect();
+        let mut coming = Box::pin(async move {
+            let asked: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = asked.iter().map(|value| value as _).collect();
+            client.query(&statement, &asked).await
+        });
+        let answer = match self.nudge(coming.as_mut()) {
+            Some(found) => Answer::There(found),
+            None => Answer::Coming(coming),
+        };
+        self.expected.borrow_mut().push_back(Expected { sql: sql.to_owned(), values: kept, answer });
+        Ok(())
+    }
+
+    /// The answer to a question that was expected. To any other: what is on its way comes before it.
+    fn take_expected(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<Vec<tokio_postgres::Row>>, StoreError> {
+        if self.expected.borrow().is_empty() {
+            return Ok(None);
+        }
+        self.arrive()?;
+        let mut expected = self.expected.borrow_mut();
+        let values: Vec<Kept> = values.iter().map(Kept::of).collect();
+        let found = expected.iter().position(|one| one.sql == sql && one.values == values);
+        for one in expected.iter_mut().take(found.map_or(usize::MAX, |at| at + 1)) {
+            if let Answer::Coming(coming) = &mut one.answer {
+                one.answer = Answer::There(self.wait(coming));
+            }
+        }
+        match found.and_then(|at| expected.remove(at)).map(|one| one.answer) {
+            Some(Answer::There(rows)) => rows.map(Some).map_err(|error| failure(&error)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Answers that are on their way come before any that is asked for now.
+    fn collect_expected(&self) -> Result<(), StoreError> {
+        self.take_expected("", &[]).map(|_| ())
     }
 
     /// A statement for each of these numbers, its `?1`: all are on their way before the first is waited for.
@@ -292,21 +473,25 @@ impl Session {
         numbers: &[i64],
         mut each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        self.hand_over_for(sql)?;
         let client = self.client()?;
-        let Some(first) = numbers.first() else { return Ok(()) };
-        let statement = self.prepare(&client, sql, values![first])?;
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let statement = self.prepare(&client, sql, || vec![Type::INT8])?;
+        self.collect_expected()?;
         let asked: Vec<_> = numbers
             .iter()
             .map(|number| {
                 let (client, statement, kept) = (client.clone(), statement.clone(), Kept::Integer(Some(*number)));
                 let mut found = Box::pin(async move { client.query(&statement, &[&kept]).await });
-                let early = nudge(found.as_mut());
+                let early = self.nudge(found.as_mut());
                 (early, found)
             })
             .collect();
         self.arrive()?;
         for (early, found) in asked {
-            let rows = early.unwrap_or_else(|| wait(found)).map_err(|error| failure(&error))?;
+            let rows = early.unwrap_or_else(|| self.wait(found)).map_err(|error| failure(&error))?;
             rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
         }
         Ok(())
@@ -335,15 +520,17 @@ impl Session {
     }
 
     fn fetch<E: From<StoreError>>(&self, sql: &str, each: &mut impl FnMut(&Row<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.hand_over_for(sql)?;
+        self.collect_expected()?;
         let client = self.client()?;
         self.cursors.set(self.cursors.get() + 1);
         let cursor = format!("c{}", self.cursors.get());
         self.send_plain(&client, format!("DECLARE {cursor} NO SCROLL CURSOR FOR {sql}"))?;
         self.arrive()?;
-        let fetch = wait(client.prepare(&format!("FETCH {FETCH_ROWS} FROM {cursor}")));
+        let fetch = self.wait(client.prepare(&format!("FETCH {FETCH_ROWS} FROM {cursor}")));
         let fetch = fetch.map_err(|error| failure(&error))?;
         loop {
-            let rows = wait(client.query(&fetch, &[])).map_err(|error| failure(&error))?;
+            let rows = self.wait(client.query(&fetch, &[])).map_err(|error| failure(&error))?;
             rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
             if rows.len() < FETCH_ROWS {
                 return Ok(self.send_plain(&client, format!("CLOSE {cursor}"))?);
@@ -368,6 +555,7 @@ impl Session {
     }
 
     pub fn commit(&self) -> Result<(), StoreError> {
+        self.hand_over(|_| true)?;
         let client = self.client()?;
         self.send_plain(&client, "COMMIT".into())?;
         // A commit says that all is well even where something before it failed and nothing was kept: each is asked.
@@ -385,12 +573,15 @@ impl Session {
         // One that only read ends so too.
         self.traced(if former == Transaction::Reading { "read" } else { "rolled-back" });
         // What was sent is of no account any more, its failures neither.
+        self.gathered.borrow_mut().clear();
+        self.expected.borrow_mut().clear();
         self.sent.borrow_mut().clear();
         let client = self.client.borrow().clone();
-        match client.filter(|client| !client.is_closed()) {
-            Some(client) => self.send_plain(&client, "ROLLBACK".into()),
-            None => Ok(()),
-        }
+        let Some(client) = client.filter(|client| !client.is_closed()) else { return Ok(()) };
+        let outcome = self.send_plain(&client, "ROLLBACK".into());
+        // At once: nobody may use this connection for a while, and what is seen in a transaction is kept for it.
+        self.wire.borrow().carry();
+        outcome
     }
 
     /// Work within a transaction that is certain in the end: see [`Connection::transact`].
@@ -432,13 +623,18 @@ impl Session {
     ) -> Result<T, (StoreError, Option<T>)> {
         let before = |error| (error, None);
         self.begin().map_err(before)?;
-        // Waited for before anything is changed: whoever holds it later knows that no other commit is on its way.
-        self.take_turn().map_err(before)?;
+        self.send_statement(TURN, values![self.schema]).map_err(before)?;
+        self.turn.set(false);
         let done = work(connection).map_err(before)?;
         self.batch.set(self.batch.get() + 1);
         let sql = "INSERT INTO writer (token, batch) VALUES (?1, ?2)
                    ON CONFLICT (token) DO UPDATE SET batch = excluded.batch";
         self.write(sql, values![self.token, self.batch.get()]).map_err(before)?;
+        // It is certain that it is our turn before the commit is sent: whoever has it later knows that no other commit is on
+        // its way.
+        if !self.turn.get() {
+            self.hand_over(|_| true).and_then(|()| self.arrive()).map_err(before)?;
+        }
         match self.commit() {
             Ok(()) => Ok(done),
             Err(error) => Err((error, Some(done))),
@@ -447,7 +643,7 @@ impl Session {
 
     /// Wait for our turn to write, until the end of the transaction.
     fn take_turn(&self) -> Result<(), StoreError> {
-        self.query("SELECT 1 FROM pg_advisory_xact_lock(1936418153, hashtext(?1))", values![self.schema]).map(|_| ())
+        self.query(TURN, values![self.schema]).map(|_| ())
     }
 
     /// Whether the last batch was committed, after its connection was lost.
@@ -463,9 +659,10 @@ impl Session {
 
     /// Run statements that make or change tables, all or nothing.
     pub fn define(&self, sql: &str) -> Result<(), StoreError> {
+        self.hand_over(|_| true)?;
         let client = self.client()?;
         self.arrive()?;
-        wait(client.batch_execute(sql)).map_err(|error| failure(&error))
+        self.wait(client.batch_execute(sql)).map_err(|error| failure(&error))
     }
 }
 

@@ -8,7 +8,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 const MARK: char = '\u{1}';
 
-fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
     if memchr::memchr2(0, 1, text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
@@ -35,7 +35,7 @@ fn unescape(text: &str) -> Cow<'_, str> {
 }
 
 /// A value that outlives its caller, for a statement that is on its way.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     Integer(Option<i64>),
     Text(Option<String>),

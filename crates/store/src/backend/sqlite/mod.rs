@@ -81,6 +81,29 @@ pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i
     }
 }
 
+/// Whether the tables are those of a derived state as this version writes it.
+pub(super) fn is_derived(connection: &Connection) -> Result<bool, StoreError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(found == DERIVED_VERSION)
+}
+
+/// Copy a database that nobody writes to, whole or not at all.
+pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let cannot = |error: std::io::Error| StoreError::Unusable(format!("cannot write {}: {error}", to.display()));
+    let new = to.with_extension("new");
+    // Of a copy that was broken off.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(from, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.execute("VACUUM INTO ?1", [new.to_string_lossy()])?;
+    std::fs::File::open(&new).and_then(|file| file.sync_all()).map_err(cannot)?;
+    std::fs::rename(&new, to).map_err(cannot)
+}
+
 impl ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match *self {

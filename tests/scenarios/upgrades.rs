@@ -1,0 +1,134 @@
+//! What docs/run-it/upgrade.md promises: each file and database that another version wrote is taken over, made again, or refused
+//! with what to do; and nothing that was acknowledged is touched.
+
+use crate::{
+    backups::{admitted, everything},
+    harness::{Region, Setup, http, region::READER_TOKEN},
+};
+use std::time::{Duration, Instant};
+
+/// A region with something in it, stopped; one of its patients, and the record.
+fn lived_in(postgres: bool) -> (Region, Vec<String>, Vec<Vec<String>>) {
+    let mut region = Region::start_with(Setup { postgres, ..Setup::default() });
+    let mut pas = region.sender("rcb-adt");
+    (0..20).for_each(|number| assert_eq!(pas.send(&admitted(number)).code(), "AA"));
+    let found = region.read("/Patient?identifier=1003");
+    let patients = vec![found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned()];
+    let record = everything(&region, &patients);
+    assert!(region.stop().success());
+    (region, patients, record)
+}
+
+fn format_of(region: &Region, file: &str) -> i64 {
+    let connection = rusqlite::Connection::open(region.folder().join("data").join(file)).unwrap();
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+fn set_format(region: &Region, file: &str, format: i64) {
+    let connection = rusqlite::Connection::open(region.folder().join("data").join(file)).unwrap();
+    connection.pragma_update(None, "user_version", format).unwrap();
+}
+
+/// The one line, and exit code 2.
+fn refused(region: &mut Region, says: &str) {
+    let ended = region.try_serve().unwrap_err();
+    assert!(ended.status.code() == Some(2) && ended.said.contains(says), "{ended:?} does not say {says}");
+}
+
+#[test]
+fn truth_of_a_later_version_is_refused_and_left_as_it_is() {
+    let (mut region, patients, record) = lived_in(false);
+    for (file, what) in [("journal.db", "the journal"), ("audit.db", "the audit"), ("drafts.db", "the drafts")] {
+        let now = format_of(&region, file);
+        set_format(&region, file, now + 1);
+        refused(&mut region, &format!("{what} was written by another version of skein"));
+        assert_eq!(format_of(&region, file), now + 1, "it is not touched");
+        set_format(&region, file, now);
+    }
+    region.serve();
+    assert_eq!(everything(&region, &patients), record);
+    assert!(region.stop().success());
+    let (fine, told, said) = region.skein(&["audit", "verify"]);
+    assert!(fine, "{told}{said}");
+}
+
+#[test]
+fn a_derived_state_of_another_version_is_made_again_to_the_same() {
+    for postgres in [false, true] {
+        let (mut region, patients, record) = lived_in(postgres);
+        for other in [1, 1000] {
+            if postgres {
+                region.tamper("derived", &format!("UPDATE meta SET value = '{other}' WHERE key = 'format'"));
+            } else {
+                set_format(&region, "derived.db", other);
+            }
+            refused(&mut region, "skein rebuild");
+            let (fine, told, said) = region.skein(&["rebuild"]);
+            assert!(fine, "{told}{said}");
+        }
+        region.serve();
+        assert_eq!(everything(&region, &patients), record);
+        assert!(region.stop().success());
+    }
+}
+
+#[test]
+fn notify_db_of_another_version_is_made_again_by_itself() {
+    let (mut region, patients, record) = lived_in(false);
+    let now = format_of(&region, "notify.db");
+    for other in [now - 1, now + 1] {
+        set_format(&region, "notify.db", other);
+        region.serve();
+        assert_eq!(everything(&region, &patients), record);
+        assert!(region.stop().success());
+        assert_eq!(format_of(&region, "notify.db"), now);
+    }
+}
+
+#[test]
+fn a_database_of_a_later_version_is_refused_by_every_command() {
+    let (mut region, patients, record) = lived_in(true);
+    region.database().sql("INSERT INTO skein.migration (number, name) VALUES (1000, 'later')");
+    refused(&mut region, "was made by a later version of skein");
+    for command in ["init", "verify", "rebuild"] {
+        let (fine, told, said) = region.skein(&[command]);
+        assert!(!fine && said.contains("was made by a later version of skein"), "{command}: {told}{said}");
+    }
+    region.database().sql("DELETE FROM skein.migration WHERE number = 1000");
+    region.serve();
+    assert_eq!(everything(&region, &patients), record);
+}
+
+/// The tables are the same, but a later version wrote a kind of entry that this one does not know: nothing of what follows is
+/// processed by guesswork. Records are read as they stood, and it says so; messages are kept. The later version goes on.
+#[test]
+fn entries_of_a_kind_that_is_not_known_stop_processing_and_lose_nothing() {
+    for postgres in [false, true] {
+        let (mut region, patients, record) = lived_in(postgres);
+        region.tamper(
+            "journal",
+            "INSERT INTO entry (pos, kind, source, feed, received, dictionary, body)
+             SELECT (SELECT max(pos) + 1 FROM entry), 99, source, feed, received, dictionary, body FROM entry
+             WHERE kind = 1 ORDER BY pos DESC LIMIT 1",
+        );
+        region.serve();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while http::request(region.http(), "GET", "/health", &[], b"").status != 503 {
+            assert!(Instant::now() < deadline, "it goes on");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(region.log().contains("journal entry of unknown kind 99"), "{}", region.log());
+        assert_eq!(http::request(region.http(), "GET", "/readyz", &[], b"").status, 503);
+        let read = region.fhir(READER_TOKEN, "GET", &format!("/Patient/{}", patients[0]), b"");
+        assert_eq!(read.expect(200).json()["id"], patients[0].as_str());
+        assert_eq!(region.sender("rcb-adt").send(&admitted(100_003)).code(), "AA");
+        region.kill();
+        let (fine, told, said) = region.skein(&["rebuild"]);
+        assert!(!fine && said.contains("journal entry of unknown kind 99"), "{told}{said}");
+        // As the version that knows it.
+        region.tamper("journal", "UPDATE entry SET kind = 1 WHERE kind = 99");
+        region.serve();
+        let now = everything(&region, &patients);
+        assert!(now[0].len() > record[0].len(), "what came meanwhile is processed");
+    }
+}
