@@ -183,7 +183,7 @@ enum Fault {
     Region,
 }
 
-fn run(seed: u64) -> usize {
+fn run(seed: u64) -> (usize, Duration) {
     let real = Instant::now();
     let mut dice = Dice(seed);
     let mut place = Place::new();
@@ -348,8 +348,7 @@ fn run(seed: u64) -> usize {
     let silent = got[RECEIVERS].lock().unwrap().clone();
     assert!(silent.len() > 1 && silent.iter().all(|told| told[0] == 1), "{silent:?}");
     place.engine.stop();
-    println!("seed {seed}: {faults} faults, {took:?} of simulated time");
-    faults
+    (faults, took)
 }
 
 /// Whatever the network does: everything is told, in order, and again is told only what was in hand; a receiver that never
@@ -362,9 +361,10 @@ fn whatever_the_network_does_all_is_told_in_order_and_only_what_was_in_hand_twic
     };
     let mut faults = 0;
     for seed in &seeds {
-        let thrown = std::panic::catch_unwind(|| run(*seed)).unwrap_or_else(|_| {
+        let (thrown, took) = std::panic::catch_unwind(|| run(*seed)).unwrap_or_else(|_| {
             panic!("seed {seed}; again: SKEIN_SEED={seed} cargo test --workspace --test notify bad_network")
         });
+        println!("seed {seed}: {thrown} faults, {took:?} of simulated time");
         faults += thrown;
     }
     // The dice do throw: else nothing was shown.
