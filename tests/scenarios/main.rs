@@ -44,5 +44,6 @@ mod the_error_desk;
 mod the_journal_is_the_truth;
 mod twice_is_once;
 mod upgrades;
+mod what_a_trace_says;
 mod what_was_read_is_on_record;
 mod word_goes_out;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -21,6 +21,16 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 const EXCHANGE_TIME_MAX: Duration = Duration::from_secs(10);
 /// No document we ask for is larger.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
+
+/// Says where in a trace a span is, as `traceparent` does (W3C Trace Context §3.2).
+type Place = fn(&tracing::Span) -> Option<String>;
+static PLACE: OnceLock<Place> = OnceLock::new();
+
+/// From now on whoever is told something hears of which trace that is a part, where it is part of one.
+pub fn continue_traces(place: Place) {
+    // A second start in one process (tests) keeps the first.
+    let _ = PLACE.set(place);
+}
 
 /// Why nothing was fetched. Never holds an address's query, a body or a secret.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +200,9 @@ impl Outgoing {
         let mut request = self.client.post(self.check(what, address)?).timeout(patience).body(body);
         for (name, value) in headers {
             request = request.header(name, value);
+        }
+        if let Some(place) = PLACE.get().and_then(|place| place(&tracing::Span::current())) {
+            request = request.header("traceparent", place);
         }
         let sent = request.send().await;
         let response = sent.map_err(|error| NotFetched::NoAnswer { what, why: causes(&error.without_url()) })?;

@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -182,16 +183,48 @@ fn words(error: &io::Error) -> String {
     }
 }
 
+/// Takes connections: a socket of the system's, or one on a network whose faults a test throws.
+pub trait Accept: Send + Sync + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Waits for the next connection; with the address it comes from.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+
+    /// The address it has.
+    ///
+    /// # Errors
+    /// When the system cannot say.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        // Answers are small and awaited: they must not wait for company.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+        Ok((stream, peer))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpListener::local_addr(self)
+    }
+}
+
 /// A feed that has its socket, so that a wrong port or certificate shows before anything starts.
-pub struct Listener {
-    socket: TcpListener,
+pub struct Listener<A = TcpListener> {
+    socket: A,
     tls: Option<Arc<tls::Renewed>>,
     config: ListenerConfig,
     counters: Arc<Counters>,
     responder: Option<Arc<dyn Responder>>,
 }
 
-impl std::fmt::Debug for Listener {
+impl<A> std::fmt::Debug for Listener<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Listener").field("config", &self.config).finish_non_exhaustive()
     }
@@ -209,25 +242,37 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-impl Listener {
+impl Listener<TcpListener> {
     /// Takes the address and reads the certificates.
     ///
     /// # Errors
     /// When the address cannot be had or a certificate cannot be used.
     pub async fn bind(config: ListenerConfig) -> Result<Self, ListenError> {
-        let tls = match &config.tls {
-            None => None,
-            Some(files) => Some(Arc::new(
-                tls::Renewed::open(files.clone(), Vec::new())
-                    .map_err(|why| ListenError::Tls { feed: config.feed.clone(), why })?,
-            )),
-        };
+        let tls = of_files(&config)?;
         let socket = TcpListener::bind(config.address).await.map_err(|why| ListenError::Bind {
             feed: config.feed.clone(),
             address: config.address,
             why,
         })?;
         Ok(Self { socket, tls, config, counters: Arc::default(), responder: None })
+    }
+}
+
+fn of_files(config: &ListenerConfig) -> Result<Option<Arc<tls::Renewed>>, ListenError> {
+    let open = |files: &tls::ServerFiles| {
+        let renewed = tls::Renewed::open(files.clone(), Vec::new());
+        renewed.map(Arc::new).map_err(|why| ListenError::Tls { feed: config.feed.clone(), why })
+    };
+    config.tls.as_ref().map(open).transpose()
+}
+
+impl<A: Accept> Listener<A> {
+    /// Listens on a socket that is there already; `config.address` is not looked at.
+    ///
+    /// # Errors
+    /// When a certificate cannot be used.
+    pub fn over(socket: A, config: ListenerConfig) -> Result<Self, ListenError> {
+        Ok(Self { socket, tls: of_files(&config)?, config, counters: Arc::default(), responder: None })
     }
 
     /// Queries on this feed are answered by `responder`. Without one they are refused.
@@ -358,12 +403,11 @@ struct Feed<S> {
 }
 
 impl<S: Sink> Feed<S> {
-    async fn connected(&self, stream: TcpStream, peer: SocketAddr, tls: Option<Arc<tls::Renewed>>) {
+    async fn connected<IO>(&self, stream: IO, peer: SocketAddr, tls: Option<Arc<tls::Renewed>>)
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin,
+    {
         let _open = counters::Open::new(&self.counters);
-        // Answers are small and awaited: they must not wait for company.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(feed = &*self.name, %error, "TCP_NODELAY");
-        }
         let Some(tls) = tls else { return connection::serve(self, stream, peer).await };
         match timeout(HANDSHAKE_TIME_MAX, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => connection::serve(self, stream, peer).await,

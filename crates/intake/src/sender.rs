@@ -11,8 +11,11 @@ pub use latency::Latencies;
 
 use crate::listener::tls::{self, ClientFiles, TlsError};
 use hl7v2::ack::{Code, Enhanced, Mode, Outcome};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsConnector;
 
@@ -143,6 +146,28 @@ struct Job {
     done: oneshot::Sender<Result<Answered, SendError>>,
 }
 
+/// Makes connections: the system's, or those of a network whose faults a test throws.
+pub trait Dial: Send + Sync + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Connects to a host and port.
+    fn dial(&self, to: &str) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// The system's TCP.
+struct System;
+
+impl Dial for System {
+    type Stream = TcpStream;
+
+    async fn dial(&self, to: &str) -> io::Result<TcpStream> {
+        let tcp = TcpStream::connect(to).await?;
+        tcp.set_nodelay(true)?;
+        Ok(tcp)
+    }
+}
+
 /// Sends messages over one connection. Clones share it.
 #[derive(Clone)]
 pub struct Sender {
@@ -162,13 +187,21 @@ impl Sender {
     /// # Errors
     /// When the TLS files cannot be used.
     pub fn start(config: SenderConfig) -> Result<Self, SendError> {
+        Self::start_over(System, config)
+    }
+
+    /// The same over connections that `dial` makes.
+    ///
+    /// # Errors
+    /// When the TLS files cannot be used.
+    pub fn start_over<D: Dial>(dial: D, config: SenderConfig) -> Result<Self, SendError> {
         let tls = match &config.tls {
             None => None,
             Some(files) => Some(TlsConnector::from(tls::client(files)?)),
         };
         let (jobs, queue) = mpsc::channel(config.window.max(1));
         let waits_for_application = !config.application_time_max.is_zero();
-        tokio::spawn(wire::run(config, tls, queue));
+        tokio::spawn(wire::run(dial, config, tls, queue));
         Ok(Self { jobs, waits_for_application })
     }
 

@@ -5,6 +5,7 @@ use crate::{
     listener::{Delivery, NotStored, Sink, Stored, Ticket},
 };
 use store::journal::{EntryKind, NewEntry, Receipt};
+use tracing::field::Empty;
 
 impl Sink for Engine {
     async fn submit(&self, delivery: Delivery) -> Result<Ticket, NotStored> {
@@ -18,12 +19,29 @@ impl Sink for Engine {
             body: delivery.body,
             ack: delivery.answer,
         };
+        let span = tracing::info_span!(
+            target: "skein::span",
+            parent: None,
+            "journal",
+            position = Empty,
+            repeats = Empty,
+            failed = Empty,
+        );
         let promise = self.journal().hand_in(entry).await.map_err(|error| NotStored(error.to_string()))?;
         Ok(Box::pin(async move {
             match promise.await {
-                Ok(Ok(Receipt::Stored { pos, .. })) => Ok(Stored::New { pos }),
-                Ok(Ok(Receipt::Repeat { pos, ack, .. })) => Ok(Stored::Repeat { pos, answer: ack }),
-                Ok(Err(error)) => Err(NotStored(error.to_string())),
+                Ok(Ok(Receipt::Stored { pos, .. })) => {
+                    span.record("position", pos);
+                    Ok(Stored::New { pos })
+                }
+                Ok(Ok(Receipt::Repeat { pos, ack, .. })) => {
+                    span.record("repeats", pos);
+                    Ok(Stored::Repeat { pos, answer: ack })
+                }
+                Ok(Err(error)) => {
+                    span.record("failed", true);
+                    Err(NotStored(error.to_string()))
+                }
                 Err(_) => Err(NotStored("the journal is closed".into())),
             }
         }))

@@ -179,6 +179,7 @@ impl Records {
 
     /// As [`Records::read`], not yet sealed: for what reads on within this room. With it, what was not read of a very long one.
     fn read_open(&self, permit: &Permit, filter: &Filter) -> Result<(Vec<Item>, Unread), StoreError> {
+        let _span = tracing::info_span!(target: "skein::span", "read").entered();
         let snapshot = self.derived.snapshot()?;
         if let (None, Some(first)) = (permit.since(), permit.patients().first()) {
             snapshot.expect(*first, &filter.kinds, permit.seq())?;
@@ -334,6 +335,7 @@ impl Records {
         id: ResourceId,
         kind: ResourceType,
     ) -> Result<Sealed<Option<Item>>, StoreError> {
+        let _span = tracing::info_span!(target: "skein::span", "read").entered();
         if !self.belongs(permit, id)? {
             return Ok(permit.seal(None));
         }
@@ -372,6 +374,7 @@ impl Records {
 
     /// As [`Records::history`], not yet sealed.
     fn history_open(&self, permit: &Permit, id: ResourceId, kind: ResourceType) -> Result<Vec<Item>, StoreError> {
+        let _span = tracing::info_span!(target: "skein::span", "read").entered();
         if !self.belongs(permit, id)? {
             return Ok(Vec::new());
         }

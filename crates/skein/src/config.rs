@@ -8,6 +8,7 @@ pub mod outward;
 #[cfg(test)]
 mod reference;
 pub mod sign_in;
+pub mod traces;
 
 use crate::{
     failure::{Failure, Outcome, io_words},
@@ -31,6 +32,8 @@ pub struct Config {
     pub http: http::Http,
     /// Where a monitor reads.
     pub metrics: Option<metrics::Metrics>,
+    /// Where spans go.
+    pub traces: Option<traces::Traces>,
     /// Where the truth is shipped while the region runs.
     pub backup: Option<backup::Backup>,
     /// How to log.
@@ -348,6 +351,7 @@ impl Config {
         }
         outward::check(self, &sources, &mut ids)?;
         backup::check(self)?;
+        traces::check(self.traces.as_ref())?;
         sign_in::check(self)
     }
 }
@@ -524,6 +528,9 @@ mod tests {
                 "backup.to is within the data folder",
             ),
             ("[backup]\nto=\"b\"\nrecipients=[]", "a backup needs a recipient"),
+            ("[traces]\nendpoint=\"http://127.0.0.1:4318\"\nratio=1.5", "traces.ratio is 0 to 1"),
+            ("[traces]\nendpoint=\"http://127.0.0.1:4318\"\nservice=\"\"", "traces.service is a name"),
+            ("[traces]\nratio=1.0", "endpoint"),
             (&fhir("mllp=\"127.0.0.1:9\"\nclient_names=[\"gp.example\"]"), "stand in its [feed.tls]"),
             (
                 &client(&format!("token_hash=\"{hash}\"\nclient_names=[\"app.example\"]")),

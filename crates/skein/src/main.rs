@@ -25,6 +25,7 @@ mod say;
 mod serve;
 mod sign_in;
 mod torture;
+mod traces;
 
 /// Records are trees of small allocations made on one thread and freed on another: the system's allocator spends a third
 /// of the processor on them (`skein bench drain`), this one a tenth.

@@ -14,6 +14,7 @@ use crate::{
     metrics::{self, Measured, MetricsListener, Requests},
     misuse, notify, outward, pix, policies, region,
     sign_in::{self, SigningIn},
+    traces,
 };
 use ::notify::delivery::Deliveries;
 use access::{Account, Accounts, Gate, User, UserKind};
@@ -21,7 +22,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::StatusCode,
-    middleware::{from_fn_with_state, map_request},
+    middleware::{from_fn, from_fn_with_state, map_request},
     routing::get,
 };
 use intake::{
@@ -205,6 +206,7 @@ impl Server {
             feeds.spawn(listener.run(measured, stop.clone()));
         }
         let app = app.layer(from_fn_with_state(requests, metrics::counted));
+        let app = if self.config.traces.is_some() { app.layer(from_fn(traces::request)) } else { app };
         let app = app.layer(map_request(listen::with_peer)).into_make_service_with_connect_info::<listen::Connection>();
         let served = match self.tls {
             None => {
@@ -271,6 +273,7 @@ pub fn check(config: &Config) -> Outcome {
     policies::check(config)?;
     policies::forms(config)?;
     misuse::open(config)?;
+    traces::check(config)?;
     outward::check(config)?;
     sign_in::open(config)?;
     accounts(config).map(|_| ())

@@ -241,7 +241,7 @@ fn card(one: &Told, person: PersonKey, origin: &str, region: &str) -> Value {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
+    match crate::blocking::spawn(work).await {
         Ok(outcome) => outcome,
         Err(error) => Err(ApiError::fault(error.to_string())),
     }

@@ -2,6 +2,7 @@
 //! `record`, `access` and `identity`.
 
 mod assets;
+mod blocking;
 mod cds;
 mod chart;
 mod error;

@@ -50,7 +50,7 @@ const PAGE_BYTES_MAX: usize = 64 << 20;
 pub async fn again(ground: &Ground, permit: &PrivacyPermit, entry: &AuditEntry) -> Result<Again, PageError> {
     let gate = ground.gate.clone();
     let (permit, entry) = (permit.clone(), entry.clone());
-    let replayed = tokio::task::spawn_blocking(move || gate.replay(&permit, &entry));
+    let replayed = crate::blocking::spawn(move || gate.replay(&permit, &entry));
     let replayed = replayed.await.map_err(|error| PageError::Fault(error.to_string()))??;
     let Replayed { gate, user, at, page, shown, seq, person, what } = replayed;
     let mut made = Again { html: None, same: None, shown, user: Arc::clone(&user), at, page, read: None };
@@ -98,7 +98,7 @@ async fn read_again(made: &mut Again, gate: Gate, records: Records, person: Pers
         drop(records.read(&permit, &Filter::default())?);
         Ok::<_, PageError>(permit.sight().so_far(None))
     };
-    let read = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let read = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let same = made.shown.as_ref().zip(read.as_ref()).is_some_and(|(then, now)| then.versions == now.versions);
     made.same = same.then_some(true);
     made.read = read;

@@ -123,6 +123,36 @@ pub enum Action {
 }
 
 impl Action {
+    /// Its name in the audit, without what it is done to.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Action::FindPeople { .. } => "find-people",
+            Action::OpenPage { .. } => "open-page",
+            Action::ReadResources { .. } => "read-resources",
+            Action::CrossReference { .. } => "cross-reference",
+            Action::OpenOrigin { .. } => "open-origin",
+            Action::ErrorDesk { .. } => "error-desk",
+            Action::Identity { .. } => "identity",
+            Action::Claim { .. } => "claim",
+            Action::BreakGlass { .. } => "break-glass",
+            Action::Privacy { .. } => "privacy",
+            Action::WhoLooked => "who-looked",
+            Action::AskAbout => "ask-about",
+            Action::AskObjection { .. } => "ask-objection",
+            Action::Consent { .. } => "consent",
+            Action::Worklist { .. } => "worklist",
+            Action::Write { .. } => "write",
+            Action::Caseload { .. } => "caseload",
+            Action::Notify { .. } => "notify",
+            Action::SignIn { .. } => "sign-in",
+            Action::SignOut => "sign-out",
+            Action::Administer { .. } => "administer",
+            Action::ChangePolicies { .. } => "change-policies",
+            Action::Suspect { .. } => "suspect",
+            Action::Settle { .. } => "settle",
+        }
+    }
+
     /// The desk it belongs to, of what is asked of a person without opening the record.
     pub(super) fn desk(&self) -> Option<Desk> {
         match self {

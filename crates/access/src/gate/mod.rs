@@ -15,6 +15,7 @@ mod reasons;
 mod replay;
 mod sight;
 mod situation;
+mod traced;
 mod write;
 
 pub use action::Action;
@@ -337,6 +338,13 @@ impl Gate {
 
     /// Put an access to the policies and write down what they say.
     fn decide(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+        let span = traced::asked(opening.action);
+        let decided = span.in_scope(|| self.weigh(snapshot, opening, now));
+        traced::told(&span, &decided);
+        decided
+    }
+
+    fn weigh(&self, snapshot: &Snapshot, opening: Opening<'_>, now: Timestamp) -> Result<Permit, Refusal> {
         let Opening { user, person, action, writing, seq, since, known, patients } = opening;
         let as_at = since.as_ref().map(|since| AsAt { then: since.then, known: since.seq });
         let about = About { person: Some(person), seq: Some(seq), as_at, patients: &patients, ..About::default() };
@@ -490,6 +498,20 @@ impl Gate {
     }
 
     fn work(
+        &self,
+        user: &User,
+        desk: Desk,
+        about: Option<PersonKey>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
+        let span = traced::asked(action);
+        let decided = span.in_scope(|| self.weigh_work(user, desk, about, action, now));
+        traced::told(&span, &decided);
+        decided
+    }
+
+    fn weigh_work(
         &self,
         user: &User,
         desk: Desk,

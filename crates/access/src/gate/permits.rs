@@ -32,6 +32,12 @@ impl Receipt {
     }
 
     pub(super) async fn wait(&self) -> Result<u64, Refusal> {
+        // What is read stays under seal for so long.
+        let span = tracing::info_span!(target: "skein::span", "audit");
+        tracing::Instrument::instrument(self.written(), span).await
+    }
+
+    async fn written(&self) -> Result<u64, Refusal> {
         let mut done = self.done.subscribe();
         let mine = self.pending.lock().ok().and_then(|mut pending| pending.take());
         if let Some(pending) = mine {

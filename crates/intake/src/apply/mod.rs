@@ -234,6 +234,8 @@ impl Applier {
     fn try_run(&mut self, mut batch: Vec<Mapped>) -> Result<Option<(Vec<u64>, usize)>, StoreError> {
         let Some(last) = batch.last().map(|mapped| mapped.pos) else { return Ok(None) };
         let positions: Vec<u64> = batch.iter().map(|mapped| mapped.pos).collect();
+        // Of each, for they are applied as one: until all are visible.
+        let _spans: Vec<_> = batch.iter().filter_map(|mapped| applying(mapped, positions.len())).collect();
         self.writer.begin()?;
         self.people.begin();
         let result = match batch.first().map(|first| first.kind) {
@@ -353,6 +355,16 @@ impl Applier {
         resolved_by: Option<u64>,
     ) -> Result<(), StoreError> {
         let findings = serde_json::to_string(findings).map_err(|e| StoreError::Corrupt(format!("findings: {e}")))?;
+        let span = tracing::info_span!(
+            target: "skein::span",
+            parent: None,
+            "desk",
+            position = mapped.pos,
+            skein.feed = mapped.feed.as_str(),
+            skein.source = mapped.source.as_str(),
+            skein.outcome = status.as_str(),
+        );
+        let _entered = span.entered();
         self.writer.put_problem(&Problem {
             pos: mapped.pos,
             source: mapped.source.clone(),
@@ -380,6 +392,20 @@ fn start_trainer() -> Result<(Sender<Sample>, Receiver<Trained>), StoreError> {
     let trainer = std::thread::Builder::new().name("dictionary".into()).spawn(train);
     trainer.map_err(|e| StoreError::Unusable(format!("cannot start a thread: {e}")))?;
     Ok((samples, dictionaries))
+}
+
+/// The span of applying a message, where that is traced.
+fn applying(mapped: &Mapped, together: usize) -> Option<tracing::Span> {
+    let span = tracing::info_span!(
+        target: "skein::span",
+        parent: None,
+        "apply",
+        position = mapped.pos,
+        skein.feed = mapped.feed.as_str(),
+        skein.source = mapped.source.as_str(),
+        skein.entries = together,
+    );
+    (!span.is_disabled()).then_some(span)
 }
 
 fn not_folded() -> Finding {

@@ -117,7 +117,14 @@ impl Job {
     fn run(self, region: &Region, derived: &Derived) {
         let Job { number, entries, profiles, reply } = self;
         let mapped = derived.snapshot().and_then(|snapshot| {
-            entries.iter().map(|entry| mapped::map(region, &profiles, derived.codec(), entry, &snapshot)).collect()
+            let map = |entry: &Entry| {
+                let span =
+                    tracing::info_span!(target: "skein::span", parent: None, "map", position = entry.pos).entered();
+                let mapped = mapped::map(region, &profiles, derived.codec(), entry, &snapshot);
+                drop(span);
+                mapped
+            };
+            entries.iter().map(map).collect()
         });
         let _ = reply.send(Done { number, entries, mapped });
     }

@@ -365,6 +365,7 @@ impl Engine {
             return Ok(TakenFhir { mapped, pos: None, refused: true });
         }
         drop(changes);
+        let bytes = body.len();
         let entry = NewEntry {
             kind: EntryKind::Fhir,
             source: source.to_owned(),
@@ -375,7 +376,19 @@ impl Engine {
             body,
             ack: None,
         };
+        let span = tracing::info_span!(
+            target: "skein::span",
+            parent: None,
+            "message",
+            skein.feed = feed,
+            skein.source = source,
+            skein.bytes = bytes,
+            position = tracing::field::Empty,
+        );
         let pos = stored(self.submit(entry).await?);
+        span.record("position", pos);
+        // The message has a trace of its own: the request's says which.
+        tracing::Span::current().record("skein.position", pos);
         match self.wait_applied(pos).await? {
             Applied::Done => Ok(TakenFhir { mapped, pos: Some(pos), refused: false }),
             Applied::Refused(findings) | Applied::Waits(findings) => {

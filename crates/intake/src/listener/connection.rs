@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{Span, field::Empty};
 
 /// How much is read at once, bytes.
 const READ_BYTES: usize = 32 * 1024;
@@ -68,6 +69,8 @@ enum Part {
         decision: Decision,
         /// Its first segment, to answer from if it cannot be stored.
         head: Vec<u8>,
+        /// From here to its answer.
+        span: Span,
     },
 }
 
@@ -297,6 +300,18 @@ impl<S: Sink> Reader<'_, S> {
         self.messages += 1;
         Counters::one(&feed.counters.messages);
         feed.counters.message_at(received);
+        let span = tracing::info_span!(
+            target: "skein::span",
+            parent: None,
+            "message",
+            skein.feed = &*feed.name,
+            skein.source = &*feed.source,
+            skein.bytes = body.len(),
+            skein.outcome = Empty,
+            position = Empty,
+            repeats = Empty,
+            failed = Empty,
+        );
         let control_id = feed.next_control_id();
         let rules = feed.config.rules;
         let decide = move |body: Vec<u8>| {
@@ -327,8 +342,11 @@ impl<S: Sink> Reader<'_, S> {
             readable: decision.readable,
         };
         match feed.sink.submit(delivery).await {
-            Ok(ticket) => Part::Submitted { ticket, decision, head },
-            Err(why) => Part::Ready(refusal(feed, &head, &why.0)),
+            Ok(ticket) => Part::Submitted { ticket, decision, head, span },
+            Err(why) => {
+                span.record("skein.outcome", "refused").record("failed", true);
+                Part::Ready(refusal(feed, &head, &why.0))
+            }
         }
     }
 
@@ -508,7 +526,7 @@ fn in_one_frame<S>(feed: &Feed<S>, envelope: Option<Vec<u8>>, mut answers: Vec<V
 }
 
 async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> (Option<Vec<u8>>, Option<OwedPart>) {
-    let (ticket, decision, head) = match part {
+    let (ticket, decision, head, span) = match part {
         Part::Ready(answer) => {
             count(feed, answer.is_some().then_some(false));
             return (answer, None);
@@ -525,14 +543,18 @@ async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> (Option<Vec<u8>>, O
             let id = feed.next_control_id();
             return (answer::unanswered(&hl7v2::parse(&head), why, feed.config.rules, &id, (feed.clock)()), None);
         }
-        Part::Submitted { ticket, decision, head } => (ticket, decision, head),
+        Part::Submitted { ticket, decision, head, span } => (ticket, decision, head, span),
     };
     match ticket.await {
         Ok(stored) => {
             count(feed, decision.code.map(ack::Code::is_positive));
             let (pos, answer) = match stored {
-                Stored::New { pos } => (pos, decision.answer),
+                Stored::New { pos } => {
+                    span.record("skein.outcome", "stored").record("position", pos);
+                    (pos, decision.answer)
+                }
                 Stored::Repeat { pos, answer } => {
+                    span.record("skein.outcome", "repeat").record("repeats", pos);
                     Counters::one(&feed.counters.repeats);
                     (pos, answer.or(decision.answer))
                 }
@@ -541,6 +563,7 @@ async fn settle_part<S: Sink>(feed: &Feed<S>, part: Part) -> (Option<Vec<u8>>, O
             (answer, (wanted != Wanted::Never).then_some(OwedPart { pos, wanted, head }))
         }
         Err(why) => {
+            span.record("skein.outcome", "refused").record("failed", true);
             let answer = refusal(feed, &head, &why.0);
             count(feed, answer.is_some().then_some(false));
             (answer, None)

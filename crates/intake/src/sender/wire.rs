@@ -1,13 +1,12 @@
 //! The sender's connection: writes the window, reads answers, and begins again when it breaks.
 
-use super::{Answered, Application, Job, SendError, SenderConfig};
+use super::{Answered, Application, Dial, Job, SendError, SenderConfig};
 use hl7v2::ack::{self, Code};
 use hl7v2::mllp::{self, Decoder, Event};
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -48,7 +47,12 @@ struct Connection {
 struct Broken(String);
 
 /// Serves the queue until every [`super::Sender`] is gone and all is answered.
-pub(super) async fn run(config: SenderConfig, tls: Option<TlsConnector>, mut queue: mpsc::Receiver<Job>) {
+pub(super) async fn run<D: Dial>(
+    dial: D,
+    config: SenderConfig,
+    tls: Option<TlsConnector>,
+    mut queue: mpsc::Receiver<Job>,
+) {
     let mut window: VecDeque<InFlight> = VecDeque::new();
     let mut connection: Option<Connection> = None;
     let mut failures = 0;
@@ -72,7 +76,7 @@ pub(super) async fn run(config: SenderConfig, tls: Option<TlsConnector>, mut que
             window.push_back(InFlight::new(job));
         }
         let broken = match connection.as_mut() {
-            None => match connect(&config, tls.as_ref()).await {
+            None => match connect(&dial, &config, tls.as_ref()).await {
                 Ok(open) => {
                     connection = Some(open);
                     continue;
@@ -126,11 +130,14 @@ fn answer(job: Job, outcome: Result<Answered, SendError>) {
     drop(job.done.send(outcome));
 }
 
-async fn connect(config: &SenderConfig, tls: Option<&TlsConnector>) -> Result<Connection, SendError> {
+async fn connect<D: Dial>(
+    dial: &D,
+    config: &SenderConfig,
+    tls: Option<&TlsConnector>,
+) -> Result<Connection, SendError> {
     let unreachable = |why: String| SendError::Unreachable { to: config.to.clone(), why };
     let open = async {
-        let tcp = TcpStream::connect(&config.to).await.map_err(|e| unreachable(e.to_string()))?;
-        tcp.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
+        let tcp = dial.dial(&config.to).await.map_err(|e| unreachable(e.to_string()))?;
         let Some(connector) = tls else { return Ok(Box::new(tcp) as Box<dyn Stream>) };
         let host = config.to.rsplit_once(':').map_or(config.to.as_str(), |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();

@@ -12,6 +12,7 @@ mod engine;
 mod listener_answers;
 mod listener_limits;
 mod listener_tls;
+mod network_faults;
 mod sender_patience;
 mod stewards;
 mod support;

@@ -25,6 +25,7 @@ use std::{
 use teller::blocking;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, field::Empty};
 
 /// Exchanges at once, and those with one system.
 const EXCHANGES_MAX: usize = 200;
@@ -39,11 +40,35 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long exchanges in hand may take once told to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(3);
 
+/// Takes a notification to an endpoint: [`Outgoing`], or in tests a network whose faults are thrown.
+pub trait Post: Clone + Send + Sync + 'static {
+    /// Posts a body; gives the status of the answer.
+    fn post(
+        &self,
+        address: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> impl Future<Output = Result<u16, NotFetched>> + Send;
+}
+
+impl Post for Outgoing {
+    async fn post(
+        &self,
+        address: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<u16, NotFetched> {
+        Outgoing::post(self, "the endpoint", address, headers, body, patience).await
+    }
+}
+
 /// Sends what is due to the endpoints of subscriptions. Clones share it.
 #[derive(Clone)]
-pub struct Deliveries {
+pub struct Deliveries<P = Outgoing> {
     teller: Teller,
-    outgoing: Outgoing,
+    outgoing: P,
     /// When each was last sent anything: for heartbeats.
     spoke: Arc<Mutex<HashMap<String, Timestamp>>>,
 }
@@ -69,9 +94,9 @@ fn pause(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs(doubled.min(PAUSE_SECONDS_MAX))
 }
 
-impl Deliveries {
+impl<P: Post> Deliveries<P> {
     /// `teller` says what is told, `outgoing` keeps us from being led inside a network.
-    pub fn new(teller: Teller, outgoing: Outgoing) -> Self {
+    pub fn new(teller: Teller, outgoing: P) -> Self {
         Deliveries { teller, outgoing, spoke: Arc::default() }
     }
 
@@ -236,7 +261,30 @@ impl Deliveries {
             None => self.teller.newest(&subscription, queue.sent).await?,
         };
         let body = self.teller.notification(&subscription, &wanted, (kind, content), newest, &batch.told);
-        match self.send(&subscription, &wanted, &body).await {
+        let span = tracing::info_span!(
+            target: "skein::span",
+            parent: None,
+            "deliver",
+            skein.subscription = subscription.id.as_str(),
+            skein.client = subscription.client.as_str(),
+            skein.number = newest,
+            skein.told = batch.told.len(),
+            skein.attempt = u64::from(queue.attempts) + 1,
+            skein.outcome = Empty,
+            position = Empty,
+            failed = Empty,
+        );
+        if let Some(position) = batch.position {
+            span.record("position", position);
+        }
+        let sent = self.send(&subscription, &wanted, &body).instrument(span.clone()).await;
+        match &sent {
+            Outcome::Taken => span.record("skein.outcome", "taken"),
+            Outcome::Gone => span.record("skein.outcome", "gone"),
+            Outcome::Failed(_) => span.record("skein.outcome", "not-taken").record("failed", true),
+        };
+        drop(span);
+        match sent {
             Outcome::Taken => {
                 self.note(&subscription, Queue { sent: batch.up_to, ..Queue::default() }).await?;
                 Ok(Step::Again)
@@ -331,7 +379,7 @@ impl Deliveries {
         }
         self.spoke.lock().unwrap_or_else(PoisonError::into_inner).insert(subscription.id.clone(), now);
         let patience = Duration::from_secs(wanted.timeout.into());
-        match self.outgoing.post("the endpoint", &wanted.endpoint, &headers, body, patience).await {
+        match self.outgoing.post(&wanted.endpoint, &headers, body, patience).await {
             Ok(200..=299) => Outcome::Taken,
             Ok(410) => Outcome::Gone,
             Ok(status) => Outcome::Failed(format!("the endpoint answered with status {status}")),

@@ -70,6 +70,8 @@ pub struct Batch {
     pub told: Vec<Told>,
     /// The newest number that was looked at, told or not.
     pub up_to: u64,
+    /// The journal position that the newest of them follows from.
+    pub position: Option<u64>,
 }
 
 /// An event read for telling, under seal; None: it is withheld.
@@ -163,7 +165,7 @@ impl Teller {
         (after, until): (u64, u64),
     ) -> Result<Batch, Failure> {
         let (teller, subscription, wanted) = (self.clone(), subscription.clone(), wanted.clone());
-        let (sealed, up_to) =
+        let (sealed, up_to, position) =
             blocking(move || teller.inner.look(&subscription, &wanted, content, after, until)).await?;
         let mut told: Vec<Told> = Vec::with_capacity(sealed.len());
         for event in sealed {
@@ -172,7 +174,7 @@ impl Teller {
             let known = told.last().map(|last| last.number);
             told.extend(event.filter(|event| known != Some(event.number)));
         }
-        Ok(Batch { told, up_to })
+        Ok(Batch { told, up_to, position })
     }
 
     /// The newest number that its system may know of: what may not be told to it is not counted for it either, where
@@ -225,13 +227,14 @@ impl Inner {
         content: Content,
         after: u64,
         until: u64,
-    ) -> Result<(Vec<Read>, u64), Failure> {
+    ) -> Result<(Vec<Read>, u64, Option<u64>), Failure> {
         let Some(subscriber) = self.subscribers.get(&subscription.client) else {
-            return Ok((Vec::new(), after));
+            return Ok((Vec::new(), after, None));
         };
         let mut found = Vec::new();
         let mut events = 0;
         let mut up_to = after;
+        let mut position = None;
         for due in self.notices.due(&subscription.id, after, LOOKED_MAX)? {
             if due.number > until || events >= wanted.count {
                 break;
@@ -239,9 +242,12 @@ impl Inner {
             up_to = due.number;
             let before = found.len();
             found.extend(self.event(subscription, subscriber, content, &due)?);
-            events += usize::from(found.len() > before);
+            if found.len() > before {
+                events += 1;
+                position = Some(due.event.seq);
+            }
         }
-        Ok((found, up_to))
+        Ok((found, up_to, position))
     }
 
     fn event(

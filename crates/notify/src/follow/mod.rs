@@ -162,7 +162,8 @@ impl Follower {
         let mut newest = Timestamp::MIN;
         let result = rows.iter().try_for_each(|row| {
             if !cut {
-                self.take(&snapshot, row)?;
+                let span = tracing::info_span!(target: "skein::span", parent: None, "follow", position = row.seq);
+                span.in_scope(|| self.take(&snapshot, row))?;
                 self.hear(row);
                 last = row.seq;
                 newest = row.received;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod caseloads;
+mod deliveries_on_a_bad_network;
 mod handover;
 mod place;
 mod stay;

@@ -42,6 +42,7 @@ pub fn run(asked: &Demo) -> Outcome {
     logging::start(
         asked.log.log.unwrap_or(config.log.form),
         asked.log.log_level.as_deref().unwrap_or(&config.log.level),
+        None,
     );
     let region = Arc::new(Region::new(memory.seed, u64::from(memory.people), memory.start));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;

@@ -7,6 +7,7 @@ use crate::{
     failure::{Failure, Outcome},
     logging, say,
     serve::{self, Server, Setting},
+    traces,
 };
 
 /// Run it.
@@ -27,12 +28,14 @@ pub fn run(asked: &Serve) -> Outcome {
         ));
         return Ok(());
     }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;
+    let (spans, traces) = traces::start(&config, runtime.handle())?.unzip();
     logging::start(
         asked.log.log.unwrap_or(config.log.form),
         asked.log.log_level.as_deref().unwrap_or(&config.log.level),
+        spans,
     );
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let stop = edge::until_told_to_stop().map_err(|error| Failure::found(error.to_string()))?;
         let fhir: Vec<String> =
             config.feeds.iter().filter(|feed| feed.mllp.is_none()).map(|feed| feed.name.clone()).collect();
@@ -51,5 +54,9 @@ pub fn run(asked: &Serve) -> Outcome {
         }
         say::line(&format!("pages and FHIR API at {}://{}/", addresses.scheme, addresses.http));
         server.run(stop).await
-    })
+    });
+    if let Some(traces) = traces {
+        traces.finish();
+    }
+    served
 }

@@ -79,7 +79,34 @@ impl JournalWriter {
                 }
                 continue;
             }
-            match self.write(&batch) {
+            // Of all that one fsync makes durable.
+            let span = tracing::info_span!(
+                target: "skein::span",
+                parent: None,
+                "journal.write",
+                skein.entries = batch.len(),
+                skein.bytes = bytes,
+                skein.position.first = tracing::field::Empty,
+                skein.position.last = tracing::field::Empty,
+                failed = tracing::field::Empty,
+            );
+            let written = span.in_scope(|| self.write(&batch));
+            match &written {
+                Ok((receipts, Some(newest))) => {
+                    let first = receipts.iter().find_map(|receipt| match receipt {
+                        Receipt::Stored { pos, .. } => Some(*pos),
+                        Receipt::Repeat { .. } => None,
+                    });
+                    span.record("skein.position.first", first).record("skein.position.last", *newest);
+                }
+                // Only what was there already.
+                Ok((_, None)) => {}
+                Err(_) => {
+                    span.record("failed", true);
+                }
+            }
+            drop(span);
+            match written {
                 Ok((receipts, newest)) => {
                     if let Some(newest) = newest {
                         head.send_replace(newest);

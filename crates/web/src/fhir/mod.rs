@@ -290,6 +290,7 @@ async fn handle(State(api): State<Api>, request: Request) -> Response {
 async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Result<Reply, ApiError> {
     let (via, shown) = (crate::via::of(&parts), Shown::of(&parts));
     let interaction = route::parse(&parts.method, parts.uri.path())?;
+    tracing::Span::current().record("http.route", interaction.template().as_str());
     let pairs = fhir::search::parse_pairs(parts.uri.query().unwrap_or_default());
     let asked = Asked::read(&parts.headers, &pairs, &interaction)?;
     let base = api.base(&parts.headers);
@@ -378,7 +379,7 @@ async fn answer(api: Api, parts: axum::http::request::Parts, body: Body) -> Resu
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
+    match crate::blocking::spawn(work).await {
         Ok(outcome) => outcome,
         Err(error) => Err(ApiError::fault(error.to_string())),
     }

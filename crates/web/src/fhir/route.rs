@@ -52,6 +52,28 @@ impl Interaction {
         }
     }
 
+    /// The address with its ids left out, for traces.
+    pub fn template(&self) -> String {
+        use Interaction as I;
+        let rest = match self {
+            I::Metadata => "/metadata".to_owned(),
+            I::Bundle => String::new(),
+            I::Read { kind, .. } => format!("/{kind}/{{id}}"),
+            I::VersionRead { kind, .. } => format!("/{kind}/{{id}}/_history/{{version}}"),
+            I::History { kind, .. } => format!("/{kind}/{{id}}/_history"),
+            I::Search { kind, within: None } => format!("/{kind}"),
+            I::Search { kind, within: Some(_) } => format!("/Patient/{{id}}/{kind}"),
+            I::Everything { kind, .. } => format!("/{kind}/{{id}}/$everything"),
+            I::CrossReference => "/Patient/$ihe-pix".to_owned(),
+            I::Match => "/Patient/$match".to_owned(),
+            I::Subscription { id: None, .. } => "/Subscription/{operation}".to_owned(),
+            I::Subscription { id: Some(_), .. } => "/Subscription/{id}/{operation}".to_owned(),
+            I::Create { kind } | I::Update { kind, id: None } | I::Delete { kind, id: None } => format!("/{kind}"),
+            I::Update { kind, id: Some(_) } | I::Delete { kind, id: Some(_) } => format!("/{kind}/{{id}}"),
+        };
+        format!("/fhir{rest}")
+    }
+
     /// Whether it changes something.
     pub fn writes(&self) -> bool {
         matches!(

@@ -115,7 +115,7 @@ pub async fn show(
         ];
         Ok::<_, PageError>(permit.seal((policies.version().to_string(), policies.rules().len(), groups)))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let (version, rules, groups) = sealed.release().await?;
     let ended = said.ended.map(|count| match count {
         0 => "That user has no session here.".to_owned(),
@@ -145,7 +145,7 @@ pub async fn sign_out(
     let known = count > 0 || state.accounts.user(leaver.user.trim()).is_some();
     let what = if known { format!("sign-out {}", leaver.user.trim()) } else { "sign-out of nobody".to_owned() };
     let ask = move || site.gate.administer(&user, &Action::Administer { what }, site.now());
-    let permit = tokio::task::spawn_blocking(ask).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let permit = crate::blocking::spawn(ask).await.map_err(|error| PageError::Fault(error.to_string()))??;
     permit.recorded().await?;
     let ended = state.sessions.end_user(leaver.user.trim());
     Ok(Redirect::to(&format!("/admin?ended={ended}")).into_response())

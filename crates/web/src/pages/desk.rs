@@ -104,7 +104,7 @@ pub async fn list(
         let counts = site.engine()?.problem_counts()?;
         Ok(permit.seal((problems, counts)))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let (mut problems, counts) = sealed.release().await?;
     let more = problems.len() > ROWS_MAX;
     problems.truncate(ROWS_MAX);
@@ -298,14 +298,14 @@ async fn read(state: &AppState, who: &SignedIn, pos: u64, what: &str) -> Result<
         let permit = permit(&site, &signed, what)?;
         Ok(permit.seal(site.engine()?.problem(pos)?))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release().await?.ok_or(PageError::NotFound)
 }
 
 /// Whether the message holds whereabouts that nobody here may see.
 async fn restricted(state: &AppState, problem: &Problem, body: &[u8]) -> Result<bool, PageError> {
     let (site, source, lane, body) = (state.clone(), problem.source.clone(), problem.lane, body.to_vec());
-    let known = tokio::task::spawn_blocking(move || site.records.message_restricted(&source, lane, &body));
+    let known = crate::blocking::spawn(move || site.records.message_restricted(&source, lane, &body));
     Ok(known.await.map_err(|error| PageError::Fault(error.to_string()))??)
 }
 

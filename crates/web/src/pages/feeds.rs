@@ -87,7 +87,7 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
         rows.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.name.cmp(&b.name)));
         Ok(permit.seal(rows))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let rows = sealed.release().await?;
     let engine = state.engine()?;
     let progress = engine.progress();

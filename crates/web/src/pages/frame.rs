@@ -209,7 +209,7 @@ where
             build(opened, read.versions)
         }))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release_as(|page| page.as_ref().ok().and_then(Comparable::hash)).await?
 }
 

@@ -94,7 +94,7 @@ pub async fn show(
         Ok::<_, PageError>((permit, history, around, states, waiting, now))
     };
     let (permit, history, around, states, waiting, now) =
-        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+        crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let history = history.release().await?;
     let around = around.release().await?;
     let newest = history.first().map(|item| item.version).ok_or(PageError::NotFound)?;
@@ -108,7 +108,7 @@ pub async fn show(
             let permit = site.open_record(&user, person, &action)?;
             Ok::<_, PageError>(site.records.origin(&permit, &chosen)?)
         };
-        let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+        let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
         sealed.release().await?
     };
     let section = section_of(kind);

@@ -203,7 +203,7 @@ pub async fn file(
             Ok(Bytes { media_type, body, name: file_name(&letter) })
         }))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let found: Result<Bytes, PageError> = sealed.release().await?;
     let found = found?;
     let download = query.as_deref() == Some("download");

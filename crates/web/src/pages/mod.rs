@@ -411,6 +411,7 @@ pub fn first_page(site: &Site, user: &User) -> String {
 
 /// A filled template as an answer.
 pub fn html(page: &impl Template) -> Result<Html<String>, PageError> {
+    let _span = tracing::info_span!(target: "skein::span", "render").entered();
     Ok(Html(page.render()?))
 }
 

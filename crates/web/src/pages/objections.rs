@@ -129,7 +129,7 @@ async fn page(
         let opened = sealed.map(|items| frame::opened(&items, states, page, &permit, waiting, now));
         Ok::<_, PageError>((opened, said, now))
     };
-    let work = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let work = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?;
     let (opened, said, now) = work?;
     let (opened, (told, asked)) = (opened.release().await??, said.release().await?);
     let choices = Choices::of(state)?;
@@ -216,7 +216,7 @@ pub async fn ask(
         let said = site.gate.own_objections(&permit)?;
         Ok::<_, PageError>((permit, said))
     };
-    let work = tokio::task::spawn_blocking(open).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let work = crate::blocking::spawn(open).await.map_err(|error| PageError::Fault(error.to_string()))?;
     let (permit, said): (Permit, _) = work?;
     let (told, _) = said.release().await?;
     let now = state.now();

@@ -76,7 +76,7 @@ pub async fn who_looked(
         let opened = sealed.map(|items| frame::opened(&items, states, page, &permit, waiting, now));
         Ok::<_, PageError>((opened, looks))
     };
-    let work = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let work = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?;
     let (opened, looks) = work?;
     let (opened, looks) = (opened.release().await??, looks.release().await?);
     let settings = state.gate.policies();
@@ -174,7 +174,7 @@ pub async fn ask(
     let person = frame::person(&person)?;
     let (site, user) = (state.clone(), Arc::clone(&who.user));
     let open = move || site.gate.open(&user, person, &Action::AskAbout, site.now());
-    let permit = tokio::task::spawn_blocking(open).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let permit = crate::blocking::spawn(open).await.map_err(|error| PageError::Fault(error.to_string()))??;
     state.gate.ask_about(&permit, question.n, &question.words, state.now()).await?;
     Ok(Redirect::to(&format!("/record/{person}/who-looked#e{}", question.n)).into_response())
 }

@@ -46,7 +46,7 @@ async fn permit(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PageError> + Send + 'static,
 ) -> Result<T, PageError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?
+    crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?
 }
 
 struct Tab {
@@ -309,7 +309,7 @@ impl<E: Into<PageError>> From<E> for Refused {
 /// request still waits, and granting it again does no harm.
 async fn grant(state: &AppState, who: &SignedIn, n: u64, words: &str) -> Result<(), Refused> {
     let (site, user, said) = (state.clone(), Arc::clone(&who.user), words.to_owned());
-    let asked = tokio::task::spawn_blocking(move || site.gate.objection_to_grant(&user, n, &said));
+    let asked = crate::blocking::spawn(move || site.gate.objection_to_grant(&user, n, &said));
     let asked = asked.await.map_err(|error| PageError::Fault(error.to_string()))?.map_err(Refused::ByGate)?;
     let person = asked.person.ok_or(PageError::NotFound)?;
     let act: ConsentAct =

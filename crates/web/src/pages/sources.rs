@@ -84,7 +84,7 @@ pub async fn show(
         Ok::<_, PageError>((sealed, links, patients, now))
     };
     let (sealed, links, patients, now) =
-        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+        crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let (opened, said) = sealed.release().await??;
     let links = links.release().await?;
     let mut rows = Vec::new();

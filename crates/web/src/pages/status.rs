@@ -56,7 +56,7 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
         Ok((sources::states(&site, &[])?, rows, site.records.totals()?))
     };
     let (states, raw, totals) =
-        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+        crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     let now = state.now();
     let mut strip = freshness(&states, now);
     strip.sort_by(|a, b| a.source.name.cmp(&b.source.name));

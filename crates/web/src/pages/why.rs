@@ -42,7 +42,7 @@ pub async fn who_is(state: &AppState, user: &Arc<User>, person: PersonKey) -> Re
         let permit = site.gate.find(&user, &Action::FindPeople { criteria: vec!["opaque-id".into()] }, site.now())?;
         Ok::<_, PageError>(site.records.candidates(&permit, &[Selector::Person(person)], true)?)
     };
-    let look = tokio::task::spawn_blocking(look).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let look = crate::blocking::spawn(look).await.map_err(|error| PageError::Fault(error.to_string()))?;
     let candidates = look?.release().await?;
     let resources = candidates.people.iter().flat_map(|(_, items)| items).filter_map(|item| item.resource().ok());
     let mut who = Who { name: "Name not known".into(), born: "Not Known".into() };
@@ -86,7 +86,7 @@ async fn page(
     given: Reason,
 ) -> Result<Response, PageError> {
     let (site, user) = (state.clone(), Arc::clone(&signed_in.user));
-    let needed = tokio::task::spawn_blocking(move || site.gate.needed(&user, person, site.now()));
+    let needed = crate::blocking::spawn(move || site.gate.needed(&user, person, site.now()));
     let needed = needed.await.map_err(|error| PageError::Fault(error.to_string()))??;
     let who = who_is(state, &signed_in.user, person).await?;
     let chrome = Chrome::new(state, signed_in, Here::Elsewhere);

@@ -33,7 +33,7 @@ pub async fn ask(
 ) -> Result<WritePermit, PageError> {
     let (site, user, what) = (state.clone(), Arc::clone(&who.user), what.to_owned());
     let work = move || site.gate.write(&user, person, (act, &what), site.now());
-    let permit = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let permit = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     permit.recorded().await?;
     Ok(permit)
 }

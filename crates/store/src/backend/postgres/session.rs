@@ -19,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio_postgres::{Client, Error, Statement, types::Type};
+use tracing::Span;
 
 /// Changes that are on their way at most; past that the oldest is waited for.
 const ON_THE_WAY_MAX: usize = 2048;
@@ -84,6 +85,9 @@ pub(crate) struct Session {
     /// Of this transaction, in the order of asking.
     expected: RefCell<VecDeque<Expected>>,
     transaction: Cell<Transaction>,
+    /// The transaction's span, and the statements in it so far.
+    traced: RefCell<Span>,
+    statements_run: Cell<u64>,
     /// Whether it is known that it is our turn to write.
     turn: Cell<bool>,
     /// By what the database knows this writer, and its batches apart.
@@ -117,6 +121,8 @@ impl Session {
             sent: RefCell::default(),
             expected: RefCell::default(),
             transaction: Cell::new(Transaction::None),
+            traced: RefCell::new(Span::none()),
+            statements_run: Cell::new(0),
             turn: Cell::new(false),
             token: i64::from_le_bytes(token),
             batch: Cell::new(0),
@@ -201,12 +207,31 @@ impl Session {
         }
     }
 
+    /// Trace the transaction that begins: whose tables, and at its end how many statements; never what they say.
+    fn trace(&self) {
+        self.statements_run.set(0);
+        *self.traced.borrow_mut() = tracing::info_span!(
+            target: "skein::span",
+            "transaction",
+            db.system.name = "postgresql",
+            skein.store = self.schema.as_str(),
+            skein.statements = tracing::field::Empty,
+            skein.outcome = tracing::field::Empty,
+        );
+    }
+
+    fn traced(&self, outcome: &str) {
+        let span = self.traced.replace(Span::none());
+        span.record("skein.statements", self.statements_run.get()).record("skein.outcome", outcome);
+    }
+
     fn prepare(
         &self,
         client: &Arc<Client>,
         sql: &str,
         types: impl FnOnce() -> Vec<Type>,
     ) -> Result<Statement, StoreError> {
+        self.statements_run.set(self.statements_run.get() + 1);
         if let Some(statement) = self.statements.borrow().get(sql) {
             return Ok(statement.clone());
         }
@@ -515,6 +540,7 @@ impl Session {
 
     pub fn begin(&self) -> Result<(), StoreError> {
         let client = self.client()?;
+        self.trace();
         self.send_plain(&client, "BEGIN".into())?;
         self.transaction.set(Transaction::Writing);
         Ok(())
@@ -522,6 +548,7 @@ impl Session {
 
     pub fn begin_reading(&self) -> Result<(), StoreError> {
         let client = self.client()?;
+        self.trace();
         self.send_plain(&client, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into())?;
         self.transaction.set(Transaction::Reading);
         Ok(())
@@ -534,6 +561,7 @@ impl Session {
         // A commit says that all is well even where something before it failed and nothing was kept: each is asked.
         self.arrive()?;
         self.transaction.set(Transaction::None);
+        self.traced("committed");
         Ok(())
     }
 
@@ -542,6 +570,8 @@ impl Session {
         if former == Transaction::None {
             return Ok(());
         }
+        // One that only read ends so too.
+        self.traced(if former == Transaction::Reading { "read" } else { "rolled-back" });
         // What was sent is of no account any more, its failures neither.
         self.gathered.borrow_mut().clear();
         self.expected.borrow_mut().clear();

@@ -162,7 +162,7 @@ pub async fn save(
         let permit = write::ask(&state, &who, person, "discard", &form.writes).await?;
         let (drafts, id) = (state.drafts()?.clone(), sent.own("draft").to_owned());
         let work = move || drafts.remove(&permit, &id);
-        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+        crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
         return Ok(Redirect::to(&format!("/record/{person}/write")).into_response());
     }
     let permit = write::ask(&state, &who, person, "draft", &form.writes).await?;
@@ -218,5 +218,5 @@ async fn keep(state: &AppState, permit: &WritePermit, form: &str, sent: &Sent) -
             false => Err(PageError::Fault("a new draft was not kept".into())),
         }
     };
-    tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?
+    crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?
 }

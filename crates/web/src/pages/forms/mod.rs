@@ -68,7 +68,7 @@ async fn gather(state: &AppState, permit: Permit, title: &str, form: Option<&For
         let drafts = drafts.of(&permit)?;
         Ok::<_, PageError>((opened, drafts, permit, now))
     };
-    let work = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?;
+    let work = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?;
     let (opened, drafts, permit, now) = work?;
     let (opened, drafts) = (opened.release().await??, drafts.release().await?);
     let Opened { items, frame, .. } = opened;
@@ -87,7 +87,7 @@ async fn open(
     let (site, user) = (state.clone(), Arc::clone(&who.user));
     let action = Action::OpenPage { page: "write".into() };
     let work = move || site.gate.open(&user, person, &action, site.now());
-    let permit = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let permit = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     gather(state, permit, title, form).await
 }
 

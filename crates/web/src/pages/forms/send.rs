@@ -169,7 +169,7 @@ pub async fn send(
     }
     let drafts = state.drafts()?.clone();
     let name = draft.id;
-    let removed = tokio::task::spawn_blocking(move || drafts.remove(&permit, &name)).await;
+    let removed = crate::blocking::spawn(move || drafts.remove(&permit, &name)).await;
     if let Ok(Err(error)) = removed {
         // It is sent; sending the draft left behind is refused.
         tracing::error!(%error, "the draft of what was sent could not be removed");

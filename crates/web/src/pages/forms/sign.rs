@@ -222,7 +222,7 @@ pub async fn act(
         }
     }
     let drafts = state.drafts()?.clone();
-    let removed = tokio::task::spawn_blocking(move || drafts.remove(&permit, &draft.id)).await;
+    let removed = crate::blocking::spawn(move || drafts.remove(&permit, &draft.id)).await;
     if let Ok(Err(error)) = removed {
         // It is signed; the draft left behind would meet the plan it made as a conflict.
         tracing::error!(%error, "the draft of what was signed could not be removed");
@@ -261,8 +261,7 @@ async fn take_over(
     }
     let drafts = state.drafts()?.clone();
     let work = move || Ok::<_, PageError>((drafts.put(&permit, &next)?, next));
-    let (kept, next) =
-        tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let (kept, next) = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     if !kept {
         return Err(PageError::Bad("Somebody saved this draft meanwhile. Open it again from the record.".into()));
     }

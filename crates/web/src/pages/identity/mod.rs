@@ -108,7 +108,7 @@ fn permit(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PageError> + Send + 'static,
 ) -> Result<T, PageError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?
+    crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?
 }
 
 fn patient(text: &str) -> Result<PatientKey, PageError> {

@@ -57,7 +57,7 @@ async fn read(state: &AppState, permit: &Permit, id: ResourceId) -> Result<Opene
         let sealed = site.records.read(&permit, &Filter { kinds: wanted(), ..Filter::default() })?;
         Ok::<_, PageError>(sealed.map(|items| frame::opened(&items, states, page(id), &permit, waiting, now)))
     };
-    let sealed = tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
     sealed.release().await?
 }
 

@@ -141,7 +141,7 @@ pub async fn sign_in(
     }
     let verify = {
         let (state, name) = (state.clone(), name.clone());
-        tokio::task::spawn_blocking(move || state.accounts.verify(&name, &given.password))
+        crate::blocking::spawn(move || state.accounts.verify(&name, &given.password))
     };
     let Some(user) = verify.await.map_err(|error| PageError::Fault(error.to_string()))? else {
         state.throttle.failed(&counted, now);

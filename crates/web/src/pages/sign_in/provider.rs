@@ -230,7 +230,7 @@ pub(in crate::pages) async fn person(
 ) -> Result<Option<PersonKey>, PageError> {
     let site = state.clone();
     let filter = PeopleFilter { nhs_number: Some(nhs_number), limit: 50, ..PeopleFilter::default() };
-    let looked = tokio::task::spawn_blocking(move || -> Result<_, PageError> {
+    let looked = crate::blocking::spawn(move || -> Result<_, PageError> {
         let us = User::system("skein-sign-in", "Signing people in", ("", ""));
         let action = Action::FindPeople { criteria: vec!["nhs-number".into()] };
         let permit = site.gate.find(&us, &action, site.now())?;

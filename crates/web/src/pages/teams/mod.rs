@@ -28,7 +28,7 @@ impl From<notify::Failure> for PageError {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PageError> + Send + 'static,
 ) -> Result<T, PageError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| PageError::Fault(error.to_string()))?
+    crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))?
 }
 
 /// Ask the gate for the worklists, and wait until that is on disk.
