@@ -60,7 +60,7 @@ fn lived_in(postgres: bool, messages: u32) -> (Region, Vec<String>, Vec<Vec<Stri
         saved: jiff::Timestamp::UNIX_EPOCH,
         body: "half a sentence".into(),
     };
-    assert!(Drafts::open(folder.path()).unwrap().put(&draft).unwrap());
+    assert!(Drafts::of_region(&folder).unwrap().put(&draft).unwrap());
     (region, patients, records)
 }
 
@@ -127,7 +127,7 @@ fn moves(from: bool, to: bool) {
     let (fine, told, said) = copy(&second, &back);
     assert!(fine, "{told}{said}");
     assert_eq!(truth(&back), truth(&first));
-    let draft = Drafts::open(&back.folder().join("data")).unwrap().get("d1").unwrap().unwrap();
+    let draft = Drafts::of_region(&hold(&back)).unwrap().get("d1").unwrap().unwrap();
     assert_eq!(draft.body, "half a sentence");
     for file in ["audit.key", "audit.key.pub", "audit-heads.log"] {
         let of = |region: &Region| std::fs::read(region.folder().join("data").join(file)).unwrap();

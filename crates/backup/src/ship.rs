@@ -72,6 +72,26 @@ pub struct Shipper {
     compared: bool,
 }
 
+/// Where to, of several processes that may be told of one folder: whichever ships first, in the folder itself; another, which
+/// signs the heads of the audit trail with a key of its own, in one of its own within it.
+fn place(folder: &Folder, there: BackupFolder, key: &Key) -> Result<BackupFolder, BackupError> {
+    let another = match folder.server() {
+        None => false,
+        Some(_) => {
+            let (segments, _) = there.segments(Kind::Journal)?;
+            segments.first().is_some_and(|first| first.about.series != key.series())
+        }
+    };
+    if !another {
+        return Ok(there);
+    }
+    let own = there.path().join(format!("process-{}", key.series()));
+    match std::fs::create_dir(&own) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(target(&own)(error)),
+        _ => BackupFolder::open(&own),
+    }
+}
+
 impl Shipper {
     /// Of the region in a folder, into another.
     ///
@@ -88,7 +108,7 @@ impl Shipper {
         Ok(Shipper {
             region: region.to_owned(),
             reader: TruthReader::open(&folder)?,
-            target: BackupFolder::open(to)?,
+            target: place(&folder, BackupFolder::open(to)?, &key)?,
             chain: Chain::new(key),
             learnt: Marks::default(),
             compared: false,

@@ -186,18 +186,29 @@ impl Region {
         Ok(Folder::visit_with(&self.data(), server)?)
     }
 
-    /// The backup that was taken all the while is whole, opens, and ends where the journal does: the region was stopped.
+    /// The backup that was taken all the while is whole, opens, and ends where the journal does: the region was stopped. Of two
+    /// processes each has one, and the one of whoever applied last does.
     pub fn backed_up(&self) -> Outcome {
         let identities = ::backup::Identities::read(&self.identity())?;
         let backup = self.folder.join("backup");
-        let found = ::backup::check(&backup, Some(&identities), &mut |_, _, _| {})?;
+        let mut folders = vec![backup.clone()];
+        let within = std::fs::read_dir(&backup).map_err(found("cannot read the backup"))?;
+        folders.extend(
+            within
+                .flatten()
+                .filter(|one| one.file_name().as_encoded_bytes().starts_with(b"process-"))
+                .map(|one| one.path()),
+        );
+        let mut ends = 0;
+        for folder in folders {
+            ends = ends.max(::backup::check(&folder, Some(&identities), &mut |_, _, _| {})?.journal.entries);
+        }
         let head = JournalReader::open(&self.visit()?)?.head()?;
-        if found.journal.entries == head {
+        if ends == head {
             return Ok(());
         }
         Err(Failure::found(format!(
-            "the journal ends at {head} and its backup at {}; the region is in {}",
-            found.journal.entries,
+            "the journal ends at {head} and its backup at {ends}; the region is in {}",
             self.folder.display()
         )))
     }
