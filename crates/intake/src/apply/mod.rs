@@ -134,7 +134,7 @@ impl Applier {
         let mut rest = batch;
         while !rest.is_empty() {
             // A decision, or a change of a directory, is applied before anything after it is looked at.
-            let cut = self.cut(&rest);
+            let cut = self.cut(&rest)?;
             let tail = rest.split_off(cut.min(rest.len()));
             let mut now = std::mem::replace(&mut rest, tail);
             self.map_again(&mut now, mapped_at)?;
@@ -169,19 +169,37 @@ impl Applier {
     }
 
     /// How many entries from the front can be applied as one.
-    fn cut(&self, batch: &[Mapped]) -> usize {
+    fn cut(&self, batch: &[Mapped]) -> Result<usize, StoreError> {
+        // Of each lane that waits: how many messages it holds, those of this batch included.
+        let mut held: HashMap<PatientKey, usize> = HashMap::new();
         for (index, mapped) in batch.iter().enumerate() {
             if !matches!(mapped.kind, EntryKind::Hl7v2 | EntryKind::Fhir) {
-                return index.max(1);
+                return Ok(index.max(1));
             }
             if index > 0 && mapped.missed {
-                return index;
+                return Ok(index);
             }
             if self.touches_directory(mapped) {
-                return index + 1;
+                return Ok(index + 1);
+            }
+            if let Some((lane, _)) = self.blocked(mapped) {
+                let count = match held.get(&lane) {
+                    Some(count) => *count,
+                    None => self.writer.held_count(lane)?,
+                };
+                // What this one sets free is written before anything else is looked at.
+                if count >= HELD_MAX {
+                    return Ok(index.max(1));
+                }
+                held.insert(lane, count + 1);
             }
         }
-        batch.len()
+        Ok(batch.len())
+    }
+
+    /// The lane a message waits in, and the message in the way.
+    fn blocked(&self, mapped: &Mapped) -> Option<(PatientKey, u64)> {
+        mapped.lanes.iter().find_map(|lane| self.lanes.get(lane).map(|pos| (*lane, *pos)))
     }
 
     /// Map again what was looked up before something it may have found was changed.
@@ -291,6 +309,12 @@ impl Applier {
     /// Messages of a batch: lanes first, then folding by patient, then writing in order. The first message that breaks, if
     /// one does.
     fn apply_messages(&mut self, batch: &mut [Mapped]) -> Result<Result<(), Broken>, StoreError> {
+        if let [mapped] = batch
+            && let Some((lane, _)) = self.blocked(mapped)
+            && self.writer.held_count(lane)? >= HELD_MAX
+        {
+            return self.apply_after_held(mapped);
+        }
         let mut live: Vec<bool> = Vec::with_capacity(batch.len());
         for mapped in batch.iter_mut() {
             live.push(self.admit(mapped, None)?);
@@ -301,14 +325,21 @@ impl Applier {
         }
     }
 
+    /// A message that sets its lane free, for too many wait in it: they are written first, and it is folded over them.
+    fn apply_after_held(&mut self, mapped: &mut Mapped) -> Result<Result<(), Broken>, StoreError> {
+        if self.admit(mapped, None)? && !self.apply_alone(mapped, mapped.pos)? {
+            return Ok(Err(Broken { message: 0 }));
+        }
+        self.note(mapped, mapped.pos, &[]).map(Ok)
+    }
+
     /// Whether a message is to be processed now. Otherwise it is put on the error desk: held, parked, refused or failed.
     /// `retry_of`: it is the message that parks its lanes, tried again.
     fn admit(&mut self, mapped: &mut Mapped, retry_of: Option<u64>) -> Result<bool, StoreError> {
-        let blocked = mapped.lanes.iter().find_map(|lane| self.lanes.get(lane).map(|pos| (*lane, *pos)));
-        if let Some((lane, parked)) = blocked
+        if let Some((lane, parked)) = self.blocked(mapped)
             && retry_of != Some(parked)
         {
-            if self.writer.held(lane)?.len() < HELD_MAX {
+            if self.writer.held_count(lane)? < HELD_MAX {
                 let finding = note("waiting", format!("waits behind message {parked} of the same patient"));
                 self.put_problem(mapped, ProblemStatus::Held, Some(lane), &[finding], None)?;
                 return Ok(false);

@@ -44,6 +44,14 @@ impl Writer {
         )
     }
 
+    /// How many messages are held in a lane.
+    pub fn held_count(&self, lane: PatientKey) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM problem WHERE lane = ?1 AND status = ?2";
+        let count: i64 =
+            self.connection.only(sql, values![lane.0.cast_signed(), ProblemStatus::Held as u8], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// Park a lane behind a message, or (with `None`) set it free.
     pub fn put_lane(&mut self, patient: PatientKey, pos: Option<u64>) -> Result<(), StoreError> {
         match pos {
