@@ -62,7 +62,7 @@ def main():
             out.append(text(LEFT + place * 200, top - 5, name, colour=colour))
         for row in (rows[0], rows[-1]):
             anchor = "start" if row is rows[0] else "end"
-            out.append(text(x(row[x_name]), top + PANEL + 15, f"{row[x_name]:,}", anchor, 11))
+            out.append(text(x(row[x_name]), top + PANEL + 15, f"{row[x_name]:,.10g}", anchor, 11))
         out.append(text(LEFT + across / 2, top + PANEL + 15, x_name, "middle", 11))
     out.append("</svg>")
     print("\n".join(out))
