@@ -128,19 +128,7 @@ fn take_in(folder: &Path, to: &Connection) -> Result<(), StoreError> {
     let rows: Vec<DraftRow> = from.all(SELECT_ALL, &[], row)?;
     drop(from);
     for draft in rows {
-        to.execute(
-            INSERT,
-            values![
-                draft.id,
-                draft.patient.0.cast_signed(),
-                draft.form,
-                draft.author,
-                draft.organisation,
-                draft.revision,
-                draft.saved.as_microsecond(),
-                draft.body
-            ],
-        )?;
+        insert(to, &draft, draft.revision)?;
     }
     match std::fs::rename(file(folder), folder.join("drafts.db.taken-in")) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -148,6 +136,23 @@ fn take_in(folder: &Path, to: &Connection) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Keep one that is not there. Gives how many were kept.
+fn insert(connection: &Connection, draft: &DraftRow, revision: u32) -> Result<u64, StoreError> {
+    connection.execute(
+        INSERT,
+        values![
+            draft.id,
+            draft.patient.0.cast_signed(),
+            draft.form,
+            draft.author,
+            draft.organisation,
+            revision,
+            draft.saved.as_microsecond(),
+            draft.body
+        ],
+    )
 }
 
 impl Drafts {
@@ -175,26 +180,13 @@ impl Drafts {
     /// Keep a draft: a new one, or one whose revision is still the one before. False: somebody saved it meanwhile, or it is
     /// gone; nothing is kept then.
     pub fn put(&self, draft: &DraftRow) -> Result<bool, StoreError> {
-        let saved = draft.saved.as_microsecond();
         let held = self.held();
         let changed = if draft.revision <= 1 {
-            held.execute(
-                INSERT,
-                values![
-                    draft.id,
-                    draft.patient.0.cast_signed(),
-                    draft.form,
-                    draft.author,
-                    draft.organisation,
-                    1i64,
-                    saved,
-                    draft.body
-                ],
-            )?
+            insert(&held, draft, 1)?
         } else {
             held.execute(
                 "UPDATE draft SET revision = ?2, saved = ?3, body = ?4 WHERE id = ?1 AND revision = ?2 - 1",
-                values![draft.id, draft.revision, saved, draft.body],
+                values![draft.id, draft.revision, draft.saved.as_microsecond(), draft.body],
             )?
         };
         Ok(changed == 1)

@@ -129,9 +129,7 @@ impl Server {
         loop {
             match self.connect(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")) {
                 // Those it ends may take longer to be gone than it waits for them.
-                Err(StoreError::Engine(why))
-                    if why.contains(IN_USE) && begin.elapsed() < Duration::from_secs(60) =>
-                {
+                Err(StoreError::Engine(why)) if why.contains(IN_USE) && begin.elapsed() < Duration::from_secs(60) => {
                     std::thread::sleep(Duration::from_millis(500));
                 }
                 done => return done.map(drop),
