@@ -33,6 +33,8 @@ struct Node {
 
 /// A database of its own.
 struct Database {
+    /// Where it was made, and is thrown away.
+    home: Server,
     server: Server,
     address: String,
     restart: Option<String>,
@@ -308,7 +310,7 @@ impl Region {
     pub fn throw_away(mut self) -> Outcome {
         self.kill()?;
         if let Some(database) = &self.database {
-            database.server.throw_away(DATABASE)?;
+            database.home.throw_away(DATABASE)?;
         }
         let _ = std::fs::remove_dir_all(&self.folder);
         Ok(())
@@ -386,9 +388,10 @@ fn database(address: &str, restart: Option<String>) -> Outcome<Database> {
         ));
     }
     let at = |name: &str| Server::parse(&format!("{address} dbname={name}"), None, None);
-    let server = at("postgres")?.scratch(DATABASE)?;
+    let home = at("postgres")?;
+    let server = home.scratch(DATABASE)?;
     server.init()?;
-    Ok(Database { server, address: format!("{address} dbname={DATABASE}"), restart })
+    Ok(Database { home, server, address: format!("{address} dbname={DATABASE}"), restart })
 }
 
 fn configuration(recipient: &str, backup: &Path, store: Option<&str>) -> String {

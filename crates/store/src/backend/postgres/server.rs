@@ -11,7 +11,7 @@ use std::{
     os::unix::net::UnixStream,
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio_postgres::{
     Client, Config, NoTls, SimpleQueryMessage,
@@ -20,8 +20,6 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// "object_in_use" (PostgreSQL, appendix A).
-const IN_USE: &str = "55006";
 /// How long to wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long to wait for a server that has taken the connection until it says that it may be used.
@@ -125,16 +123,8 @@ impl Server {
         if !plain || !name.starts_with("skein_bench") {
             return Err(StoreError::Unusable(format!("{name} is no name of a database for measuring")));
         }
-        let begin = Instant::now();
-        loop {
-            match self.connect(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")) {
-                // Those it ends may take longer to be gone than it waits for them.
-                Err(StoreError::Engine(why)) if why.contains(IN_USE) && begin.elapsed() < Duration::from_secs(60) => {
-                    std::thread::sleep(Duration::from_millis(500));
-                }
-                done => return done.map(drop),
-            }
-        }
+        self.connect(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        Ok(())
     }
 
     /// Cut every connection to the database of a region that [`Server::scratch`] made, as its server does when it is restarted.
