@@ -12,6 +12,7 @@ const DAYS_OF_DECADE: f32 = 3652.5;
 #[derive(Debug)]
 pub struct Births {
     days: Box<[AtomicU32]>,
+    years: Box<[AtomicU32]>,
     decades: [AtomicU32; (YEARS / 10) as usize],
 }
 
@@ -19,6 +20,7 @@ impl Default for Births {
     fn default() -> Self {
         Births {
             days: (0..YEARS * 512).map(|_| AtomicU32::new(0)).collect(),
+            years: (0..YEARS).map(|_| AtomicU32::new(0)).collect(),
             decades: std::array::from_fn(|_| AtomicU32::new(0)),
         }
     }
@@ -45,6 +47,11 @@ impl Births {
         ((day + 1.0) / (all + DAYS_OF_DECADE)).max(alike * 0.5)
     }
 
+    fn year(&self, birth: u32) -> Option<&AtomicU32> {
+        let year = unpack_birth(birth).0.checked_sub(FROM)?;
+        self.years.get(year as usize)
+    }
+
     fn decade(&self, birth: u32) -> Option<&AtomicU32> {
         let year = unpack_birth(birth).0.checked_sub(FROM)?;
         self.decades.get((year / 10) as usize)
@@ -53,7 +60,7 @@ impl Births {
     /// One more, or one fewer.
     pub fn add(&self, birth: u32, more: bool) {
         let Some(slot) = self.slot(birth).filter(|_| birth != 0) else { return };
-        for count in std::iter::once(slot).chain(self.decade(birth)) {
+        for count in std::iter::once(slot).chain(self.year(birth)).chain(self.decade(birth)) {
             if more {
                 count.fetch_add(1, Ordering::Relaxed);
             } else {
@@ -64,14 +71,11 @@ impl Births {
 
     /// The year of the youngest, apart from the youngest of a thousand (mistyped ones).
     pub fn latest_year(&self) -> u32 {
-        let years: Vec<u64> = self
-            .days
-            .chunks(512)
-            .map(|year| year.iter().map(|day| u64::from(day.load(Ordering::Relaxed))).sum())
-            .collect();
-        let mut left = years.iter().sum::<u64>() / 1000;
-        for (year, count) in (FROM..).zip(&years).collect::<Vec<_>>().into_iter().rev() {
-            if *count > left {
+        // Asked for every decision: counted as people come, not from the days.
+        let years = || self.years.iter().map(|year| u64::from(year.load(Ordering::Relaxed)));
+        let mut left = years().sum::<u64>() / 1000;
+        for (year, count) in (FROM..FROM + YEARS).zip(years()).rev() {
+            if count > left {
                 return year;
             }
             left -= count;
@@ -81,6 +85,6 @@ impl Births {
 
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
-        self.days.len() * 4
+        (self.days.len() + self.years.len()) * 4
     }
 }

@@ -1,15 +1,17 @@
 //! Replaying the journal: rebuilding the derived state, and proving that it is what the journal says (invariant 2).
 
-use crate::{apply::Applier, engine::Mappers};
+use crate::{apply::Applier, engine::Mappers, mapped::Mapped};
 use fhir::Region;
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::{
     Alone, Comparison, Derived, Folder, Frozen, Place, StoreError,
     audit::{AuditReader, Heads},
     journal::JournalReader,
 };
 
-const CHUNK_ENTRIES_MAX: usize = 512;
-const CHUNK_BYTES_MAX: usize = 4 << 20;
+/// Entries applied as one at most, and their bytes: more than of a region that is served, since nobody waits to see them.
+const CHUNK_ENTRIES_MAX: usize = 4096;
+const CHUNK_BYTES_MAX: usize = 16 << 20;
 
 /// What `verify` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,15 @@ pub struct Verdict {
     pub comparison: Comparison,
 }
 
-/// Replay the journal up to `last` into a new derived state at `target`. `progress` is told the position reached.
+/// Entries that were mapped, and what directories they were mapped by.
+struct Chunk {
+    mapped: Vec<Mapped>,
+    directory_changes: u64,
+    reached: u64,
+}
+
+/// Replay the journal up to `last` into a new derived state at `target`. `progress` is told the position reached. While one
+/// part is applied the next is read and mapped.
 fn replay(
     folder: &Folder,
     region: &str,
@@ -30,28 +40,49 @@ fn replay(
     last: u64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, StoreError> {
-    target.remove()?;
-    let (derived, writer) = Derived::open_at(target)?;
+    let (derived, writer) = Derived::open_anew(target)?;
     writer.claim_region(region)?;
     let region = Region::new(region);
     let mut journal = JournalReader::open(folder)?;
     let mut applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(folder)?)?;
     let mappers = Mappers::new(region, derived)?;
     let mut profiles = applier.profiles();
-    let mut next = 1;
-    while next <= last {
+    let directory_changes = AtomicU64::new(applier.directory_changes());
+    let mut map = |next: u64| {
         let mut entries = journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX)?;
         entries.retain(|entry| entry.pos <= last);
-        let Some(reached) = entries.last().map(|entry| entry.pos) else { break };
-        let generation = applier.directory_changes();
+        let Some(reached) = entries.last().map(|entry| entry.pos) else { return Ok(None) };
+        let directory_changes = directory_changes.load(Ordering::Acquire);
         let (mapped, entries) = mappers.map(&mut profiles, entries)?;
         journal.take_back(entries);
-        applier.apply(mapped, generation)?;
-        next = reached + 1;
-        progress(reached, last);
-    }
-    applier.finish()?;
-    Ok(next - 1)
+        Ok(Some(Chunk { mapped, directory_changes, reached }))
+    };
+    let reached = std::thread::scope(|scope| {
+        let (chunks, inbox) = crossbeam_channel::bounded(1);
+        scope.spawn(move || {
+            let mut next = 1;
+            while next <= last {
+                let chunk: Option<Result<Chunk, StoreError>> = map(next).transpose();
+                let Some(chunk) = chunk else { return };
+                next = chunk.as_ref().map_or(u64::MAX, |chunk| chunk.reached + 1);
+                // Nobody takes it where applying has failed.
+                if chunks.send(chunk).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut reached = 0;
+        for chunk in inbox {
+            let chunk = chunk?;
+            applier.apply(chunk.mapped, chunk.directory_changes)?;
+            directory_changes.store(applier.directory_changes(), Ordering::Release);
+            reached = chunk.reached;
+            progress(reached, last);
+        }
+        Ok::<_, StoreError>(reached)
+    })?;
+    applier.finish_anew()?;
+    Ok(reached)
 }
 
 /// Replay the journal beside the state in use and compare the two, and walk the audit's chain. Right beside a live region

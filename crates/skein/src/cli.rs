@@ -204,6 +204,10 @@ pub struct Load {
     /// No progress bar
     #[arg(long)]
     pub quiet: bool,
+    /// Put it in the journal and no more: the record is made of it by `skein rebuild`, which for a region's first millions is
+    /// faster, or by the next `skein serve`
+    #[arg(long)]
+    pub later: bool,
 }
 
 /// `skein send`.
@@ -459,9 +463,15 @@ pub struct Bench {
     /// How many people the person index holds (identity), or the region (region, soak)
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub people: usize,
-    /// Resources a person, about (region, soak)
+    /// Resources a person, about (region, soak); below 1: the share of people who have a past at all
     #[arg(long, value_name = "N", default_value_t = 20.0)]
     pub resources: f64,
+    /// Load everybody into the journal first and make the record of it then, as `skein load --later` and `skein rebuild` do (region)
+    #[arg(long)]
+    pub later: bool,
+    /// Keep the region in --data-dir, and use the one that an earlier run kept there (region, in files)
+    #[arg(long, requires = "data_dir", conflicts_with = "store")]
+    pub keep: bool,
     /// For how long it is used (soak)
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub minutes: u32,

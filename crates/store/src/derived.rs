@@ -79,6 +79,19 @@ impl Derived {
         Ok((derived, writer))
     }
 
+    /// Make it anew beside the one in use, to be written whole: of no use, and lost with the machine, before
+    /// [`Writer::finish_anew`].
+    ///
+    /// # Errors
+    /// The store's, where it cannot be made.
+    pub fn open_anew(place: &Place) -> Result<(Self, Writer), StoreError> {
+        place.remove()?;
+        let connection = place.open_anew()?;
+        let derived = Self::share(place, &connection)?;
+        let writer = Writer::new(connection, derived.shared.codec.clone())?;
+        Ok((derived, writer))
+    }
+
     /// Open beside a running process, to look only.
     pub fn open_for_reading(place: &Place) -> Result<Self, StoreError> {
         Self::share(place, &place.open_for_reading()?)

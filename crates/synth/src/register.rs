@@ -25,11 +25,13 @@ impl Region {
 
     /// A person as their practice's register has them, in one transaction bundle. About `mean` resources a person are kept of
     /// consultations, measurements and vaccinations, the newest ones, skewed as records are: many have few, few have very many;
-    /// problems, medicines and allergies are whole. People with a short past have less.
+    /// problems, medicines and allergies are whole. People with a short past have less. Below 1, `mean` is the share of people
+    /// who have a past at all (problems, medicines and allergies); of the others there is only who they are.
     pub fn register(&self, person: &Person, mean: f64) -> Outgoing {
         let life = self.life(person);
         let mut dice = self.world.dice(7, person.index);
         let skew = (dice.normal(0.0, SPREAD) - SPREAD * SPREAD / 2.0).exp();
+        let has_past = mean >= 1.0 || dice.chance(mean);
         let room = usize::try_from(floor(mean.max(0.0) * skew)).unwrap_or(0);
         let mut past = if room == 0 { Practice::default() } else { practice::history(&self.world, person, &life) };
         let all = past.consultations.len() + past.readings.len() + past.doses.len();
@@ -45,6 +47,7 @@ impl Region {
         let source = sources::practice(person.practice);
         let known = belief(&self.world, person, life.role, source, false);
         let pen = gp::Pen { world: &self.world, person, life: &life, belief: &known, source };
-        pen.record(&past, None, &[], at(self.world.start, -60))
+        let sent = at(self.world.start, -60);
+        if has_past { pen.record(&past, None, &[], sent) } else { pen.registration(sent) }
     }
 }

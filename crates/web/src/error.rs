@@ -52,6 +52,36 @@ impl PageError {
     }
 }
 
+/// Longest answer that is looked into: what a handler's arguments are refused with is a line.
+const LINE_BYTES_MAX: usize = 4096;
+
+/// What the framework refuses before a page is asked (an address that is none, a question or a form that cannot be read) in its
+/// own line of plain text, as a page.
+pub async fn as_page(response: Response) -> Response {
+    let status = response.status();
+    let plain =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || !plain || response.extensions().get::<Shown>().is_some() {
+        return response;
+    }
+    let line = axum::body::to_bytes(response.into_body(), LINE_BYTES_MAX).await.unwrap_or_default();
+    if line.starts_with(b"Invalid URL") {
+        return PageError::NotFound.into_response();
+    }
+    let sentence = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "What was sent is larger than is taken here. Send less at once.",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY => {
+            "What was sent is not what the form on this page sends. Go back, load the page anew and send it again."
+        }
+        _ => {
+            "The address or the form has something in it that cannot be read. Go back and begin again from the page before."
+        }
+    };
+    let mut response = PageError::Bad(sentence.into()).into_response();
+    *response.status_mut() = status;
+    response
+}
+
 impl From<Refusal> for PageError {
     fn from(refusal: Refusal) -> Self {
         match refusal {

@@ -3,6 +3,7 @@
 use super::{Comparison, Level, Model};
 use crate::compare::{COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at, level::plain};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// No level of any model is impossible: the least share that is reckoned with.
 const LEAST: f64 = 1e-9;
@@ -206,11 +207,11 @@ impl Scorer {
         let assumed = if least == 0 { 0.0 } else { ASSUMED };
         let attribute = |name: &String| {
             let known = model.attributes.iter().find(|known| known.name == *name);
-            known.cloned().unwrap_or_else(|| super::builtin::attribute(name))
+            known.map_or_else(|| Cow::Owned(super::builtin::attribute(name)), Cow::Borrowed)
         };
-        let comparisons: Vec<Comparison> =
-            model.comparisons.iter().cloned().chain(attributes.iter().map(attribute)).take(COMPARISONS_MAX).collect();
-        let table = |(at, comparison): (usize, &Comparison)| {
+        // Made for every decision of a region that fills: nothing is copied that need not be.
+        let comparisons = model.comparisons.iter().map(Cow::Borrowed).chain(attributes.iter().map(attribute));
+        let table = |(at, comparison): (usize, Cow<'_, Comparison>)| {
             let mut table = [Row { shares: [1.0; CLASSES], by_chance: [false; CLASSES] }; LEVELS_MAX];
             for (slot, level) in table.iter_mut().zip(&comparison.levels) {
                 *slot = row(level, at);
@@ -236,7 +237,7 @@ impl Scorer {
             twin * scenarios.moved,
         ];
         Scorer {
-            tables: comparisons.iter().enumerate().map(table).collect(),
+            tables: comparisons.take(COMPARISONS_MAX).enumerate().map(table).collect(),
             priors,
             chance: model.prior.chance / people,
             grown_up: model.prior.twins_grown_up,

@@ -123,9 +123,9 @@ impl Applier {
         Mover { writer: &mut self.writer, region: &self.region, people: &self.people, scratch: &mut self.scratch }
     }
 
-    /// Write the log back into the file: nothing more comes.
-    pub fn finish(&self) -> Result<(), StoreError> {
-        self.writer.checkpoint()
+    /// Nothing more comes, and the state was begun by [`Derived::open_anew`]: make it whole.
+    pub fn finish_anew(&self) -> Result<(), StoreError> {
+        self.writer.finish_anew()
     }
 
     /// Apply entries, which must follow the position reached without a gap. `mapped_at` is the count of directory changes

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1::SendRequest, header};
 use hyper_util::rt::TokioIo;
 use intake::Engine;
+use notify::Notices;
 use record::Records;
 use serde_json::Value;
 use std::{
@@ -152,12 +153,17 @@ pub async fn site(bench: &Bench) -> anyhow::Result<Site> {
 async fn site_of(bench: &Bench, name: &str, people: usize, resources: usize) -> anyhow::Result<Site> {
     let folder = bench.folder.join(name);
     let (engine, people) = tokio::task::block_in_place(|| fill(bench, &folder, people, resources))?;
-    let address = serve(&engine, LOOKED_AT.parse()?, user()).await?;
+    let address = serve(&engine, LOOKED_AT.parse()?, user(), None).await?;
     Ok(Site { engine, address, people })
 }
 
-/// Serve a region to this user and to the benchmark's client system, at this time.
-pub async fn serve(engine: &Engine, looked_at: jiff::Timestamp, user: User) -> anyhow::Result<SocketAddr> {
+/// Serve a region to this user and to the benchmark's client system, at this time; its lists where there are any.
+pub async fn serve(
+    engine: &Engine,
+    looked_at: jiff::Timestamp,
+    user: User,
+    notices: Option<Notices>,
+) -> anyhow::Result<SocketAddr> {
     let journal = engine.clone();
     let state = web::AppState::new(web::SiteConfig {
         pdfs: record::letter_text::pdf::Pdfs::default(),
@@ -165,7 +171,7 @@ pub async fn serve(engine: &Engine, looked_at: jiff::Timestamp, user: User) -> a
         region_name: "Benchmark".into(),
         forms: forms::Forms::builtin()?,
         drafts: record::Drafts::open(engine.folder())?,
-        notices: None,
+        notices,
         gate: gate(engine, looked_at)?,
         records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
         engine: engine.clone(),

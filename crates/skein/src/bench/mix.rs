@@ -3,6 +3,7 @@
 use super::{
     http::{Client, everything},
     region::entry,
+    worklists,
 };
 use anyhow::Context;
 use fhir::PatientKey;
@@ -32,6 +33,7 @@ pub struct Rates {
     pub messages: usize,
     pub whole: usize,
     pub searches: usize,
+    pub lists: usize,
 }
 
 /// How long each took, from its moment; messages until they were on disk.
@@ -41,6 +43,7 @@ pub struct Took {
     pub messages: Vec<Duration>,
     pub whole: Vec<Duration>,
     pub searches: Vec<Duration>,
+    pub lists: Vec<Duration>,
     pub time: Duration,
 }
 
@@ -89,13 +92,14 @@ enum Act {
     Page,
     Whole,
     Search,
+    List,
 }
 
 /// Use it for so long. `first`: how many messages were sent before.
 pub async fn mix(
     engine: &Engine,
     address: SocketAddr,
-    known: &Arc<Vec<Known>>,
+    (known, pages): (&Arc<Vec<Known>>, &Arc<Vec<String>>),
     rates: Rates,
     time: Duration,
     first: usize,
@@ -104,7 +108,7 @@ pub async fn mix(
     let inbox = Arc::new(tokio::sync::Mutex::new(inbox));
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
-        let (inbox, known) = (inbox.clone(), known.clone());
+        let (inbox, known, pages) = (inbox.clone(), known.clone(), pages.clone());
         let mut client = Client::connect(address).await?;
         client.sign_in().await?;
         clients.push(tokio::spawn(async move {
@@ -116,6 +120,9 @@ pub async fn mix(
                     Act::Page => drop(client.ask(Method::GET, &one.page, false, None).await?),
                     Act::Whole => drop(everything(&mut client, one.patient).await?),
                     Act::Search => search(&mut client, &one.person).await?,
+                    Act::List => {
+                        worklists::open(&mut client, pages.get(which % pages.len()).context("no list")?).await?;
+                    }
                 }
                 times.push((act, due.elapsed()));
             }
@@ -125,7 +132,9 @@ pub async fn mix(
     let sent = (rates.messages, time, first);
     let messages = tokio::spawn(sending(engine.clone(), known.clone(), begin, sent));
     let mut plan: Vec<(Duration, Act)> = Vec::new();
-    for (act, rate) in [(Act::Page, rates.pages), (Act::Whole, rates.whole), (Act::Search, rates.searches)] {
+    for (act, rate) in
+        [(Act::Page, rates.pages), (Act::Whole, rates.whole), (Act::Search, rates.searches), (Act::List, rates.lists)]
+    {
         plan.extend((0..).map(|n| every(rate) * n).take_while(|at| *at < time).map(|at| (at, act)));
     }
     plan.sort_by_key(|(at, _)| *at);
@@ -142,6 +151,7 @@ pub async fn mix(
                 Act::Page => took.pages.push(time),
                 Act::Whole => took.whole.push(time),
                 Act::Search => took.searches.push(time),
+                Act::List => took.lists.push(time),
             }
         }
     }

@@ -16,6 +16,7 @@ mod notify;
 mod raw;
 mod region;
 mod soak;
+mod worklists;
 
 use ::intake::{Engine, EngineConfig};
 use serde::Serialize;
@@ -88,10 +89,8 @@ pub struct Bench {
     pub report: Report,
     /// What the person index is to be.
     pub index: PersonIndex,
-    /// Resources a person, about, in the region that is measured.
-    pub resources: f64,
-    /// For how long a region is used.
-    pub minutes: u32,
+    /// What the region is to be, and for how long it is used.
+    pub asked: Asked,
     /// The server whose databases are measured; None: files.
     pub server: Option<Server>,
 }
@@ -112,8 +111,13 @@ impl Bench {
 
     /// Start it once more, as it was left.
     pub fn again(&self, folder: &std::path::Path, config: &EngineConfig) -> anyhow::Result<Engine> {
+        Ok(Engine::start_in(self.folder_again(folder)?, config, crate::edge::now())?)
+    }
+
+    /// Hold what was started, as it was left.
+    pub fn folder_again(&self, folder: &std::path::Path) -> anyhow::Result<Folder> {
         let server = self.server.as_ref().map(|server| server.another(SCRATCH));
-        Ok(Engine::start_in(Folder::hold_with(folder, server)?, config, crate::edge::now())?)
+        Ok(Folder::hold_with(folder, server)?)
     }
 }
 
@@ -127,6 +131,19 @@ pub struct PersonIndex {
     pub people: usize,
     /// Whether it is loaded from a store, as a region's is when it starts; else it is made from facts.
     pub from_store: bool,
+}
+
+/// What is asked of a region that is measured.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// Resources a person, about.
+    pub resources: f64,
+    /// For how long it is used.
+    pub minutes: u32,
+    /// Whether everybody is in the journal before a record is made of it.
+    pub later: bool,
+    /// Whether it stays where it is, and is used again if it is there.
+    pub keep: bool,
 }
 
 type Measure = fn(&Bench) -> anyhow::Result<()>;
@@ -185,7 +202,7 @@ pub fn run(
     names: &[String],
     json: bool,
     index: PersonIndex,
-    (resources, minutes): (f64, u32),
+    asked: Asked,
     server: Option<&Server>,
     data_dir: Option<&std::path::Path>,
 ) -> anyhow::Result<()> {
@@ -198,16 +215,18 @@ pub fn run(
         if !names.is_empty() && !names.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let folder = root.join(name);
+        let folder = if asked.keep { root.with_file_name(name) } else { root.join(name) };
         std::fs::create_dir_all(&folder)?;
         reset_rss_max();
         let server = server.cloned();
-        let bench = Bench { folder, report: Report { json }, index, resources, minutes, server };
+        let bench = Bench { folder, report: Report { json }, index, asked, server };
         let outcome = measure(&bench);
         if let Some(server) = &bench.server {
             server.throw_away(SCRATCH)?;
         }
-        std::fs::remove_dir_all(&root)?;
+        if !asked.keep {
+            std::fs::remove_dir_all(&root)?;
+        }
         outcome?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use super::{
     load,
     mix::{Known, PRACTICE, PRACTICE_NAME, Rates, known, mix, search},
     per_second, reset_rss_max, rss_mb_max,
+    worklists::{self, Lists},
 };
 use crate::edge;
 use access::User;
@@ -23,6 +24,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use store::journal::Journal;
 use synth::{Person, Region};
 
 /// People made at a time by one thread: neighbours, who are made together.
@@ -39,11 +41,11 @@ const BUSY: Duration = Duration::from_secs(30);
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let PersonIndex { people, .. } = bench.index;
     let region = Region::new(1, people as u64, date(2026, 6, 1));
-    making(bench, &region)?;
     let folder = bench.folder.join("region");
-    let engine = loading(bench, &region, &folder)?;
-    engine.stop();
-    drop(engine);
+    if !folder.join("derived.db").is_file() {
+        making(bench, &region)?;
+        loading(bench, &region, &folder)?.stop();
+    }
     forget_pages(&folder)?;
     let begin = Instant::now();
     reset_rss_max();
@@ -74,7 +76,7 @@ fn making(bench: &Bench, region: &Region) -> anyhow::Result<()> {
     let begin = Instant::now();
     let resources = each_block(blocks, |number| {
         let people = people_of(region, number);
-        Ok(people.iter().map(|person| resources(&region.register(person, bench.resources).bytes)).sum::<usize>())
+        Ok(people.iter().map(|person| resources(&region.register(person, bench.asked.resources).bytes)).sum::<usize>())
     })?;
     let resources: usize = resources.into_iter().sum();
     bench.report.figure("region", "synth_resources_per_s", per_second(resources, begin.elapsed()), "resources/s");
@@ -139,27 +141,11 @@ pub(super) fn loading(bench: &Bench, region: &Region, folder: &Path) -> anyhow::
     load::wait(&engine)?;
     reset_rss_max();
     let (begin, cpu) = (Instant::now(), cpu_s());
-    let loaded = AtomicUsize::new(0);
-    let blocks = region.people().div_ceil(BLOCK);
-    each_block(blocks, |number| {
-        for person in people_of(region, number) {
-            let bundle = region.register(&person, bench.resources);
-            loaded.fetch_add(resources(&bundle.bytes), Ordering::Relaxed);
-            engine.journal().enqueue(entry(EntryKind::Fhir, bundle.source, bundle.bytes))?;
-        }
-        // Bounded, as senders that wait for their answers would be.
-        while engine.progress().head > engine.progress().applied + WAITING_MAX {
-            if let Some(fault) = engine.fault() {
-                anyhow::bail!(fault);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        if number > 0 && number.is_multiple_of(400) {
-            tracing::info!(people = number * BLOCK, seconds = begin.elapsed().as_secs(), "loaded so far");
-        }
-        Ok(())
-    })?;
-    load::wait(&engine)?;
+    let (engine, loaded) = if bench.asked.later {
+        loading_later(bench, region, folder, engine)?
+    } else {
+        loading_now(bench, region, engine)?
+    };
     let took = begin.elapsed();
     let problems = engine.problem_counts()?;
     // A remark hinders nothing: an invented person's number that another has as well, for instance.
@@ -169,7 +155,7 @@ pub(super) fn loading(bench: &Bench, region: &Region, folder: &Path) -> anyhow::
         anyhow::bail!("{count} of the bundles are {}: {why}", status.as_str());
     }
     let report = &bench.report;
-    let (people, loaded) = (number(region.people()), loaded.into_inner());
+    let people = number(region.people());
     report.figure("region", "people", people, "people");
     report.figure("region", "resources", number(loaded as u64), "resources");
     report.figure("region", "load_people_per_s", per_second(bench.index.people, took), "people/s, weighed and linked");
@@ -186,6 +172,75 @@ pub(super) fn loading(bench: &Bench, region: &Region, folder: &Path) -> anyhow::
         }
     }
     Ok(engine)
+}
+
+/// Everybody into the journal of a running region, no faster than it processes. Gives the resources loaded.
+fn loading_now(bench: &Bench, region: &Region, engine: Engine) -> anyhow::Result<(Engine, usize)> {
+    let loaded = into_journal(bench, region, engine.journal(), || {
+        // Bounded, as senders that wait for their answers would be.
+        while engine.progress().head > engine.progress().applied + WAITING_MAX {
+            if let Some(fault) = engine.fault() {
+                anyhow::bail!(fault);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    })?;
+    load::wait(&engine)?;
+    Ok((engine, loaded))
+}
+
+/// Everybody into the journal, and then the derived state made of it, as `skein load --later` and `skein rebuild` do.
+fn loading_later(bench: &Bench, region: &Region, path: &Path, engine: Engine) -> anyhow::Result<(Engine, usize)> {
+    engine.stop();
+    drop(engine);
+    let begin = Instant::now();
+    let folder = bench.folder_again(path)?;
+    let journal = Journal::open(&folder)?;
+    let loaded = into_journal(bench, region, &journal, || Ok(()))?;
+    journal.close();
+    bench.report.figure("region", "journal_people_per_s", per_second(bench.index.people, begin.elapsed()), "people/s");
+    let begin = Instant::now();
+    let mut told = begin;
+    intake::rebuild(&folder, &config().region, &mut |reached, last| {
+        if told.elapsed() > Duration::from_secs(60) {
+            told = Instant::now();
+            tracing::info!(reached, last, seconds = begin.elapsed().as_secs(), "made so far");
+        }
+    })?;
+    let took = begin.elapsed();
+    bench.report.figure(
+        "region",
+        "rebuild_entries_per_s",
+        per_second(bench.index.people, took),
+        "entries/s, processed",
+    );
+    drop(folder);
+    Ok((bench.again(path, &config())?, loaded))
+}
+
+/// Make everybody and put them in a journal; `bounded` waits where too much waits. Gives the resources.
+fn into_journal(
+    bench: &Bench,
+    region: &Region,
+    journal: &Journal,
+    bounded: impl Fn() -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<usize> {
+    let loaded = AtomicUsize::new(0);
+    let begin = Instant::now();
+    each_block(region.people().div_ceil(BLOCK), |number| {
+        for person in people_of(region, number) {
+            let bundle = region.register(&person, bench.asked.resources);
+            loaded.fetch_add(resources(&bundle.bytes), Ordering::Relaxed);
+            journal.enqueue(entry(EntryKind::Fhir, bundle.source, bundle.bytes))?;
+        }
+        bounded()?;
+        if number > 0 && number.is_multiple_of(4000) {
+            tracing::info!(people = number * BLOCK, seconds = begin.elapsed().as_secs(), "loaded so far");
+        }
+        Ok(())
+    })?;
+    Ok(loaded.into_inner())
 }
 
 /// Processor time of the process, all threads, in seconds (proc(5): fields 14 and 15 of stat).
@@ -217,7 +272,8 @@ fn forget_pages(folder: &Path) -> anyhow::Result<()> {
 async fn using(bench: &Bench, region: &Region, engine: &Engine, folder: &Path) -> anyhow::Result<()> {
     let now = region.start() + SignedDuration::from_hours(10);
     let user = User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), (PRACTICE, PRACTICE_NAME));
-    let address = http::serve(engine, now, user).await?;
+    let lists = Lists::follow(bench, engine, now).await?;
+    let address = http::serve(engine, now, user, Some(lists.notices.clone())).await?;
     let known = tokio::task::block_in_place(|| known(region))?;
     anyhow::ensure!(known.len() > WARM, "{} patients of {PRACTICE_NAME} are too few: more people", known.len());
     let mut client = Client::connect(address).await?;
@@ -259,7 +315,17 @@ async fn using(bench: &Bench, region: &Region, engine: &Engine, folder: &Path) -
     }
     put(bench, "open_warm", &mut whole);
     put(bench, "search_warm", &mut found);
-    busy(bench, engine, address, known).await
+    let pages = lists.pages(engine, &known, now).await?;
+    let mut listed = Vec::new();
+    for page in pages.iter().cycle().take(WARM) {
+        let begin = Instant::now();
+        worklists::open(&mut client, page).await?;
+        listed.push(begin.elapsed());
+    }
+    put(bench, "worklist_warm", &mut listed);
+    let used = busy(bench, engine, address, (known, pages)).await;
+    lists.stop();
+    used
 }
 
 fn put(bench: &Bench, what: &'static str, times: &mut [Duration]) {
@@ -268,6 +334,8 @@ fn put(bench: &Bench, what: &'static str, times: &mut [Duration]) {
         ("page_warm", ("page_warm_ms_p50", "page_warm_ms_p99")),
         ("open_warm", ("open_warm_ms_p50", "open_warm_ms_p99")),
         ("search_warm", ("search_warm_ms_p50", "search_warm_ms_p99")),
+        ("worklist_warm", ("worklist_warm_ms_p50", "worklist_warm_ms_p99")),
+        ("worklist_busy", ("worklist_busy_ms_p50", "worklist_busy_ms_p99")),
         ("page_busy", ("page_busy_ms_p50", "page_busy_ms_p99")),
         ("open_busy", ("open_busy_ms_p50", "open_busy_ms_p99")),
         ("search_busy", ("search_busy_ms_p50", "search_busy_ms_p99")),
@@ -280,14 +348,20 @@ fn put(bench: &Bench, what: &'static str, times: &mut [Duration]) {
 }
 
 /// Everything at once.
-async fn busy(bench: &Bench, engine: &Engine, address: SocketAddr, known: Vec<Known>) -> anyhow::Result<()> {
-    let rates = Rates { pages: 100, messages: 200, whole: 5, searches: 10 };
-    let mut took = mix(engine, address, &Arc::new(known), rates, BUSY, 0).await?;
+async fn busy(
+    bench: &Bench,
+    engine: &Engine,
+    address: SocketAddr,
+    (known, pages): (Vec<Known>, Vec<String>),
+) -> anyhow::Result<()> {
+    let rates = Rates { pages: 100, messages: 200, whole: 5, searches: 10, lists: 10 };
+    let mut took = mix(engine, address, (&Arc::new(known), &Arc::new(pages)), rates, BUSY, 0).await?;
     bench.report.figure("region", "busy_pages_per_s", per_second(took.pages.len(), took.time), "pages/s");
     bench.report.figure("region", "busy_messages_per_s", per_second(took.messages.len(), took.time), "messages/s");
     put(bench, "page_busy", &mut took.pages);
     put(bench, "open_busy", &mut took.whole);
     put(bench, "search_busy", &mut took.searches);
+    put(bench, "worklist_busy", &mut took.lists);
     put(bench, "message_busy", &mut took.messages);
     let behind = engine.progress().head - engine.progress().applied;
     bench.report.figure("region", "busy_messages_waiting", number(behind), "messages not processed at the end");

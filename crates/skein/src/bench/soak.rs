@@ -4,6 +4,7 @@ use super::{
     Bench, http,
     mix::{self, Rates, known, mix},
     region,
+    worklists::Lists,
 };
 use access::User;
 use jiff::{SignedDuration, civil::date};
@@ -12,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use synth::Region;
 
 /// A tenth of what 14 million people ask for at the busiest second, and more: one machine is to be busy, not overrun.
-const RATES: Rates = Rates { pages: 20, messages: 50, whole: 2, searches: 5 };
+const RATES: Rates = Rates { pages: 20, messages: 50, whole: 2, searches: 5, lists: 2 };
 /// Minutes until caches are full, which are not counted as growth.
 const WARMING: usize = 5;
 
@@ -26,12 +27,14 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         let now = region.start() + SignedDuration::from_hours(10);
         let practice = (mix::PRACTICE, mix::PRACTICE_NAME);
         let user = User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), practice);
-        let address = http::serve(&engine, now, user).await?;
+        let lists = Lists::follow(bench, &engine, now).await?;
+        let address = http::serve(&engine, now, user, Some(lists.notices.clone())).await?;
         let known = Arc::new(tokio::task::block_in_place(|| known(&region))?);
+        let pages = Arc::new(lists.pages(&engine, &known, now).await?);
         let mut minutes = Vec::new();
         let mut sent = 0;
-        for minute in 1..=bench.minutes {
-            let mut took = mix(&engine, address, &known, RATES, Duration::from_secs(60), sent).await?;
+        for minute in 1..=bench.asked.minutes {
+            let mut took = mix(&engine, address, (&known, &pages), RATES, Duration::from_secs(60), sent).await?;
             sent += took.messages.len();
             let one = Minute {
                 rss_mb: rss_mb(),
@@ -44,6 +47,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
                 &json!({"bench": "soak", "minute": minute, "rss_mb": one.rss_mb.round(), "files": one.files,
                 "threads": one.threads, "pages": took.pages.len(), "messages": took.messages.len(),
                 "page_ms_p50": http::percentile(&mut took.pages, 50), "page_ms_p99": one.page_p99,
+                "worklist_ms_p99": http::percentile(&mut took.lists, 99),
                 "search_ms_p99": http::percentile(&mut took.searches, 99),
                 "open_ms_p99": http::percentile(&mut took.whole, 99),
                 "message_ms_p50": http::percentile(&mut took.messages, 50), "message_ms_p99": one.message_p99,
@@ -51,6 +55,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
             );
             minutes.push(one);
         }
+        lists.stop();
         told(bench, &minutes);
         anyhow::Ok(())
     });

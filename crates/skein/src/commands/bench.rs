@@ -42,7 +42,7 @@ pub fn run(asked: &Bench) -> Outcome {
         &names,
         asked.json,
         index,
-        (asked.resources, asked.minutes),
+        bench::Asked { resources: asked.resources, minutes: asked.minutes, later: asked.later, keep: asked.keep },
         server.as_ref(),
         asked.data_dir.as_deref(),
     )?)

@@ -21,6 +21,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use store::journal::Journal;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -64,13 +65,16 @@ pub fn run(asked: &Load) -> Outcome {
     let stop =
         runtime.block_on(async { edge::until_told_to_stop() }).map_err(|error| Failure::found(error.to_string()))?;
     let engine = region::start(&config)?;
+    if asked.later {
+        // What the configuration says of its sources is in the journal from here on.
+        engine.stop();
+        drop(engine);
+        return into_journal(asked, &config, &inputs, &stop);
+    }
     let before = unprocessed(&engine)?;
     let began = Instant::now();
-    let bar = if asked.quiet { ProgressBar::hidden() } else { ProgressBar::new(files::bytes_of(&inputs)) };
-    if let Ok(style) = ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {msg} ({eta})") {
-        bar.set_style(style);
-    }
-    let loaded = load(&engine, &asked.source, &inputs, &stop, &bar);
+    let bar = progress(asked, &inputs);
+    let loaded = load(engine.journal(), &asked.source, &inputs, &stop, &bar);
     let settled = loaded.and_then(|loaded| {
         bar.set_message("processing");
         until_applied(&runtime, &engine, loaded.last)?;
@@ -79,6 +83,38 @@ pub fn run(asked: &Load) -> Outcome {
     bar.finish_and_clear();
     engine.stop();
     let (loaded, after) = settled?;
+    told(&loaded, &bar, began)?;
+    match after.saturating_sub(before) {
+        0 => Ok(()),
+        failed => {
+            Err(Failure::found(format!("{failed} could not be processed: skein errors list --all --feed {FEED}")))
+        }
+    }
+}
+
+/// Put the files in the journal; nothing is made of them here.
+fn into_journal(asked: &Load, config: &Config, inputs: &[files::Input], stop: &CancellationToken) -> Outcome {
+    let folder = region::hold(config)?;
+    let journal = Journal::open(&folder)?;
+    let began = Instant::now();
+    let bar = progress(asked, inputs);
+    let loaded = load(&journal, &asked.source, inputs, stop, &bar);
+    bar.finish_and_clear();
+    journal.close();
+    told(&loaded?, &bar, began)?;
+    say::line("in the journal; `skein rebuild` makes the record of it, or else the next `skein serve`");
+    Ok(())
+}
+
+fn progress(asked: &Load, inputs: &[files::Input]) -> ProgressBar {
+    let bar = if asked.quiet { ProgressBar::hidden() } else { ProgressBar::new(files::bytes_of(inputs)) };
+    if let Ok(style) = ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {msg} ({eta})") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn told(loaded: &Loaded, bar: &ProgressBar, began: Instant) -> Outcome {
     let seconds = began.elapsed().as_secs_f64().max(0.001);
     say::line(&format!(
         "{} new, {} already there; {} in {seconds:.1} s",
@@ -89,12 +125,7 @@ pub fn run(asked: &Load) -> Outcome {
     if loaded.stopped {
         return Err(Failure::found("stopped before the end; start it again to go on"));
     }
-    match after.saturating_sub(before) {
-        0 => Ok(()),
-        failed => {
-            Err(Failure::found(format!("{failed} could not be processed: skein errors list --all --feed {FEED}")))
-        }
-    }
+    Ok(())
 }
 
 fn named(config: &Config) -> String {
@@ -111,7 +142,7 @@ fn unprocessed(engine: &Engine) -> Outcome<u64> {
 
 /// Put every unit of every file in the journal. Gives back when all are on disk.
 pub fn load(
-    engine: &Engine,
+    journal: &Journal,
     source: &str,
     inputs: &[files::Input],
     stop: &CancellationToken,
@@ -125,7 +156,7 @@ pub fn load(
         for unit in files::units(input, read.clone())? {
             let unit = unit.map_err(|error| Failure::found(format!("{}: {error}", input.name())))?;
             let bytes = unit.body.len();
-            waiting.push(engine.journal().enqueue(entry(source, unit))?, bytes);
+            waiting.push(journal.enqueue(entry(source, unit))?, bytes);
             waiting.settle(&mut loaded, WAITING_UNITS_MAX, WAITING_BYTES_MAX)?;
             bar.set_position(done_bytes + read.load(Ordering::Relaxed));
             if stop.is_cancelled() {

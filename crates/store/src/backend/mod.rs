@@ -214,6 +214,14 @@ impl Connection {
         }
     }
 
+    /// What was opened to be written anew is whole.
+    pub fn finish_anew(&self) -> Result<(), StoreError> {
+        match self {
+            Connection::Sqlite(connection) => sqlite::finish_anew(connection),
+            Connection::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Put the database's files in order: nothing more comes for a while.
     pub fn settle(&self) -> Result<(), StoreError> {
         match self {

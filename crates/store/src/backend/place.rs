@@ -182,6 +182,14 @@ impl Place {
         }
     }
 
+    /// Make it anew, to be written whole: of no use to anybody, and lost with the machine, before [`Connection::finish_anew`].
+    pub(crate) fn open_anew(&self) -> Result<Connection, StoreError> {
+        match &self.at {
+            At::File(path) => sqlite::open_anew(path).map(Connection::Sqlite),
+            At::Schema { .. } => self.open(),
+        }
+    }
+
     /// Open to look only.
     pub(crate) fn open_for_reading(&self) -> Result<Connection, StoreError> {
         match &self.at {

@@ -382,6 +382,14 @@ impl Writer {
         Ok(profiles.into_iter().collect())
     }
 
+    /// What [`crate::Derived::open_anew`] began is whole: make the indexes that were left out, and wait for the disk.
+    ///
+    /// # Errors
+    /// The store's; the state is of no use then.
+    pub fn finish_anew(&self) -> Result<(), StoreError> {
+        self.connection.finish_anew()
+    }
+
     /// Write the log back into the file, so that the next start is quick.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.connection.settle()

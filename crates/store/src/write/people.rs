@@ -61,16 +61,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Patients with this NHS number.
-    pub fn patients_by_nhs(&self, nhs: u64) -> Result<Vec<PatientRow>, StoreError> {
-        let keys: Vec<i64> = self.connection.all(
-            "SELECT patient FROM patient WHERE nhs = ?1 ORDER BY patient",
-            values![nhs.cast_signed()],
-            |row| row.get(0),
-        )?;
-        keys.into_iter().filter_map(|key| self.patient(PatientKey(key.cast_unsigned())).transpose()).collect()
-    }
-
     /// The person a patient is now, and since when.
     pub fn link(&self, patient: PatientKey) -> Result<Option<(PersonKey, u64)>, StoreError> {
         self.connection.one(

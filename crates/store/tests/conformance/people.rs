@@ -91,8 +91,6 @@ fn people_are_found_by_what_is_known(home: &Home) {
     assert_eq!(snapshot.patient(PatientKey(1003)).unwrap(), Some(rows[2].clone()));
     assert_eq!(snapshot.source_of(PatientKey(1003)).unwrap().as_deref(), Some("pas"));
     assert!(writer.knows(PatientKey(1001)).unwrap() && !writer.knows(PatientKey(1009)).unwrap());
-    let by_number = writer.patients_by_nhs(9_434_765_919).unwrap();
-    assert!(by_number.iter().any(|row| row.patient.0 == 1002));
 }
 
 fn links_and_merges_are_as_of_any_seq(home: &Home) {

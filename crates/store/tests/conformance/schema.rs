@@ -15,7 +15,6 @@ const CITUS: &str = "CREATE TABLE public.spread (name TEXT, by TEXT);
 /// is not here names the column its table is spread by.
 const ACROSS: &[&str] = &[
     // Who is this? By NHS number, name, postcode, identifier; everybody, when the index in memory is made.
-    "SELECT patient FROM patient WHERE nhs = $1",
     "SELECT p.patient, l.person FROM patient p JOIN link l",
     "SELECT p.patient, l.person, p.facts FROM patient p",
     "SELECT p.patient, l.person, l.seq_from, s.name, p.facts FROM patient p",

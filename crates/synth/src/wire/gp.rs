@@ -67,11 +67,7 @@ impl Pen<'_> {
             + 700 * (practice.consultations.len() + practice.readings.len() + practice.doses.len())
             + 1_700 * self.life.courses.len();
         Bundle::new(self.source, guess).send(sent, |entries| {
-            entries.put("Patient", &self.belief.local, |j| {
-                let (reference, _) = self.organisation();
-                fhir::patient(j, self.person, self.belief, self.source, Some(&reference));
-                fhir::reference(j, "managingOrganization", &reference);
-            });
+            self.patient(entries);
             self.relatives(entries);
             self.problems(entries);
             self.allergies(entries);
@@ -111,6 +107,11 @@ impl Pen<'_> {
         })
     }
 
+    /// Who somebody is, and nothing of their past.
+    pub(crate) fn registration(&self, sent: Timestamp) -> Outgoing {
+        Bundle::new(self.source, 2_048).send(sent, |entries| self.patient(entries))
+    }
+
     /// A day's work: one consultation with what came of it.
     pub(crate) fn visit(
         &self,
@@ -133,6 +134,14 @@ impl Pen<'_> {
     /// A vaccination given.
     pub(crate) fn vaccination(&self, dose: &Dose, sent: Timestamp) -> Outgoing {
         Bundle::new(self.source, 2_048).send(sent, |entries| self.dose(entries, dose))
+    }
+
+    fn patient(&self, entries: &mut Entries<'_>) {
+        entries.put("Patient", &self.belief.local, |j| {
+            let (reference, _) = self.organisation();
+            fhir::patient(j, self.person, self.belief, self.source, Some(&reference));
+            fhir::reference(j, "managingOrganization", &reference);
+        });
     }
 
     fn relatives(&self, entries: &mut Entries<'_>) {

@@ -172,6 +172,7 @@ pub fn router(state: AppState) -> Router {
         .fallback(|| async { PageError::NotFound })
         .method_not_allowed_fallback(|| async { PageError::NotThisWay })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(axum::middleware::map_response(crate::error::as_page))
         .with_state(state)
 }
 

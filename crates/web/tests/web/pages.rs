@@ -183,3 +183,25 @@ async fn every_page_of_the_demonstration_says_so_errors_too() {
         assert!(page.text.contains("Demonstration."), "{} {}", page.status, page.text);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_answered_with_a_page() {
+    let browser = Browser::signed_in("engineer").await;
+    for (address, status, title) in [
+        ("/errors/feeds", StatusCode::NOT_FOUND, "Page not found"),
+        ("/record/nobody", StatusCode::NOT_FOUND, "Page not found"),
+        ("/errors?before=many", StatusCode::BAD_REQUEST, "That did not work"),
+    ] {
+        let page = browser.get(address).await;
+        assert_eq!(page.status, status, "{address}: {}", page.text);
+        assert!(
+            page.text.contains(&format!("{title}</title>")) || page.text.contains(title),
+            "{address}: {}",
+            page.text
+        );
+        assert!(page.text.contains("<html lang=\"en"), "{address}: {}", page.text);
+    }
+    let sent = browser.post("/errors/1/edit", "nothing that the form sends").await;
+    assert!(sent.status.is_client_error(), "{}", sent.status);
+    assert!(sent.text.contains("<html lang=\"en"), "{}", sent.text);
+}

@@ -89,10 +89,6 @@ CREATE TABLE IF NOT EXISTS patient (
   nhs INTEGER, verified INTEGER NOT NULL DEFAULT 0,
   family TEXT, given TEXT, birth INTEGER, postcode TEXT, facts TEXT
 );
-CREATE INDEX IF NOT EXISTS patient_nhs ON patient (nhs) WHERE nhs IS NOT NULL;
-CREATE INDEX IF NOT EXISTS patient_birth ON patient (birth, family) WHERE birth IS NOT NULL;
-CREATE INDEX IF NOT EXISTS patient_family ON patient (family, postcode) WHERE family IS NOT NULL;
-CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode IS NOT NULL;
 -- Which person a patient is, when, and why. seq_to NULL: now.
 CREATE TABLE IF NOT EXISTS link (
   patient INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
@@ -171,4 +167,13 @@ CREATE INDEX IF NOT EXISTS problem_status ON problem (status, pos);
 CREATE INDEX IF NOT EXISTS problem_lane ON problem (lane, pos) WHERE lane IS NOT NULL;
 -- Lanes that wait for somebody: the patient, and the message in the way.
 CREATE TABLE IF NOT EXISTS lane (patient INTEGER PRIMARY KEY, pos INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// What only people who look for somebody need: made last where everything is written anew, for it is made of all rows at once
+/// then, in order.
+pub(super) const DERIVED_FINDS: &str = "
+CREATE INDEX IF NOT EXISTS patient_nhs ON patient (nhs) WHERE nhs IS NOT NULL;
+CREATE INDEX IF NOT EXISTS patient_birth ON patient (birth, family) WHERE birth IS NOT NULL;
+CREATE INDEX IF NOT EXISTS patient_family ON patient (family, postcode) WHERE family IS NOT NULL;
+CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode IS NOT NULL;
 ";
