@@ -186,7 +186,7 @@ async fn every_page_of_the_demonstration_says_so_errors_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_answered_with_a_page() {
-    let browser = Browser::signed_in("engineer").await;
+    let mut browser = Browser::signed_in("engineer").await;
     for (address, status, title) in [
         ("/errors/feeds", StatusCode::NOT_FOUND, "Page not found"),
         ("/record/nobody", StatusCode::NOT_FOUND, "Page not found"),
