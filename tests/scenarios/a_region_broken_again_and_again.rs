@@ -2,12 +2,22 @@
 
 use std::process::{Command, Stdio};
 
+/// What clocks jump with.
+fn faketime() -> std::path::PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|folder| folder.path());
+    folders
+        .map(|folder| folder.join("faketime/libfaketime.so.1"))
+        .find(|library| library.is_file())
+        .expect("./test installs libfaketime; or: apt-get install libfaketime")
+}
+
 /// 25 rounds; `SKEIN_ROUNDS=500` for more. The seed is fixed, the moments in which things happen are the machine's.
 #[test]
 fn a_region_broken_again_and_again_loses_nothing_and_has_nothing_twice() {
     let rounds = std::env::var("SKEIN_ROUNDS").unwrap_or_else(|_| "25".into());
     let output = Command::new(env!("CARGO_BIN_EXE_skein"))
-        .args(["torture", "--rounds", &rounds, "--seed", "11", "--json"])
+        .args(["torture", "--rounds", &rounds, "--seed", "11", "--json", "--clock"])
+        .arg(faketime())
         .stdin(Stdio::null())
         .output()
         .unwrap();
@@ -47,6 +57,8 @@ fn two_processes_broken_again_and_again_on_one_database_lose_nothing_and_have_no
     let output = Command::new(env!("CARGO_BIN_EXE_skein"))
         .args(["torture", "--rounds", "10", "--seed", "5", "--json", "--store"])
         .arg(format!("host={socket} user=postgres"))
+        .arg("--clock")
+        .arg(faketime())
         .stdin(Stdio::null())
         .output()
         .unwrap();

@@ -32,6 +32,7 @@ mod loading_and_sending;
 mod merge_and_undo;
 mod misuse_is_noticed;
 mod on_postgresql;
+mod over_a_network;
 mod people_in_hl7v2;
 mod policies_follow_their_files;
 mod security_documents;

@@ -5,7 +5,7 @@ use crate::{
         Region, Setup, http,
         region::READER_TOKEN,
         say::{Adt, ago},
-        standby::Standby,
+        servers::Standby,
     },
     on_postgresql::{setup, sign_in},
     word_goes_out::Receiver,

@@ -525,6 +525,8 @@ Examples:
   skein torture                        25 rounds, a minute or two
   skein torture --rounds 500 --seed 7 --json
                                        ends with one line: rounds, acknowledged, stored, parked, lost, twice, seed
+  skein torture --clock /usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
+                                       clocks jump by up to three hours as well
   skein torture --store 'host=/run/postgresql user=postgres' --restart 'pg_ctlcluster 15 main restart -m immediate'
                                        two processes on a database that is made for it and thrown away
 
@@ -551,6 +553,9 @@ pub struct Torture {
     /// A command that restarts that server at once, as a failing machine would [default: its connections are cut]
     #[arg(long, value_name = "COMMAND", requires = "store")]
     pub restart: Option<String>,
+    /// Let clocks jump as well, with this library libfaketime [default: they do not]
+    #[arg(long, value_name = "LIBRARY")]
+    pub clock: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ pub mod http;
 pub mod mllp;
 pub mod region;
 pub mod say;
+pub mod servers;
 pub mod shared;
-pub mod standby;
 
 pub use region::{Disk, Region, Setup};
 

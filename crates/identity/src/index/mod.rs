@@ -198,10 +198,11 @@ impl Index {
         let before = rows.len();
         let most = rule.most();
         self.base.find(key, most.saturating_mul(ROOM), rows);
+        let stop = before.saturating_add(most.saturating_mul(ROOM)).saturating_add(1);
         let mut first = self.base.len();
         for (number, slot) in self.segments.iter().enumerate() {
             let Some(segment) = slot.get() else { break };
-            segment.find(key, first, rows);
+            segment.find(key, first, stop, rows);
             first += SEGMENT_FIRST << number;
         }
         let found = rows.len() - before;

@@ -84,11 +84,13 @@ impl Segment {
         }
     }
 
-    pub(super) fn find(&self, key: u64, first: usize, rows: &mut Vec<u32>) {
+    /// Rows with a key, until there are `stop` in all: a block that is too large is passed over whoever else is in it, and its
+    /// chain may be as long as the segment.
+    pub(super) fn find(&self, key: u64, first: usize, stop: usize, rows: &mut Vec<u32>) {
         let wanted = mark(key);
         let mut at = self.head(key).map_or(END, |head| head.load(Ordering::Acquire));
         let before = rows.len();
-        while at != END {
+        while at != END && rows.len() < stop {
             let (row, entry) = (crate::terms::low(at >> 32), crate::terms::low(at));
             let Some(links) = self.links.get(row as usize).and_then(OnceLock::get) else { break };
             let Some((mark, next_row, next_entry)) = links.get(entry as usize) else { break };

@@ -2,7 +2,7 @@
 //! acknowledged is looked for: once in the journal, processed or on the error desk. All the while it is backed up, and the
 //! backup must open and end where the journal does. The harm is what happens to machines:
 //! `kill -9` at any moment, also while starting, rebuilding and verifying; a process that stalls; pages of a file that were
-//! not yet written, or half. On PostgreSQL two processes serve the region, the harm is done to one of them or to both, and the
+//! not yet written, or half; a clock that jumps. On PostgreSQL two processes serve the region, the harm is done to one of them or to both, and the
 //! database loses its connections, or is restarted.
 
 mod region;
@@ -33,6 +33,8 @@ pub struct Plan {
     pub folder: Option<PathBuf>,
     /// A server on which a database is made for it and thrown away, and what restarts that server, if anything.
     pub server: Option<(String, Option<String>)>,
+    /// libfaketime, with which clocks jump; None: they do not.
+    pub clock: Option<PathBuf>,
 }
 
 /// What is done to a region.
@@ -57,6 +59,8 @@ enum Harm {
     KillOne,
     /// One of two processes stops in its tracks for longer than it may, and then goes on.
     Freeze,
+    /// The clock jumps, forwards or back, by up to some hours, of each process on its own; then killed. It stays where it is then.
+    JumpClock,
     /// The database cuts every connection, again and again.
     CutOff,
     /// The database is restarted as when its machine fails, or, where nothing restarts it, cuts every connection.
@@ -65,7 +69,10 @@ enum Harm {
 
 impl Harm {
     /// Killing is what happens most.
-    fn draw(random: &mut ChaCha8Rng, on_database: bool) -> Harm {
+    fn draw(random: &mut ChaCha8Rng, on_database: bool, clock: bool) -> Harm {
+        if clock && random.random_range(0..8) == 0 {
+            return Harm::JumpClock;
+        }
         if on_database {
             return match random.random_range(0..20) {
                 0..=6 => Harm::KillOne,
@@ -108,6 +115,9 @@ struct Result {
     seed: u64,
 }
 
+/// How far a clock jumps at most, from what it is.
+const CLOCK_SECONDS: i64 = 3 * 60 * 60;
+
 /// After so many rounds all that is derived is compared with a replay.
 const VERIFY_EVERY: u32 = 25;
 
@@ -115,7 +125,7 @@ const VERIFY_EVERY: u32 = 25;
 pub fn run(plan: &Plan) -> Outcome {
     let own = std::env::temp_dir().join(format!("skein-torture-{}", std::process::id()));
     let folder = plan.folder.clone().unwrap_or(own);
-    let mut region = Region::new(folder, plan.server.as_ref())?;
+    let mut region = Region::new(folder, plan.server.as_ref(), plan.clock.clone())?;
     let done = rounds(plan, &mut region)?;
     if plan.folder.is_none() {
         region.throw_away()?;
@@ -140,7 +150,7 @@ fn rounds(plan: &Plan, region: &mut Region) -> Outcome<Result> {
     let mut tally = Tally::default();
     region.serve()?;
     for round in 1..=plan.rounds {
-        let harm = Harm::draw(&mut random, region.is_on_database());
+        let harm = Harm::draw(&mut random, region.is_on_database(), plan.clock.is_some());
         let busy = Duration::from_millis(random.random_range(20..1_200));
         let working = senders.start(region)?;
         std::thread::sleep(busy);
@@ -232,6 +242,17 @@ fn harmed(region: &mut Region, harm: Harm, random: &mut ChaCha8Rng) -> Outcome {
             region.signal_one(which, "CONT")?;
             std::thread::sleep(Duration::from_millis(random.random_range(0..1_500)));
             Ok(())
+        }
+        Harm::JumpClock => {
+            for which in 0..2 {
+                region.jump_clock(which, random.random_range(-CLOCK_SECONDS..=CLOCK_SECONDS))?;
+            }
+            // Until they have heard of it, and a while longer.
+            std::thread::sleep(Duration::from_millis(random.random_range(1_000..3_000)));
+            match random.random_range(0..2) {
+                0 => region.kill(),
+                _ => Ok(()),
+            }
         }
         Harm::CutOff => {
             for _ in 0..random.random_range(1..8) {

@@ -29,6 +29,8 @@ struct Running {
 struct Node {
     folder: PathBuf,
     running: Option<Running>,
+    /// libfaketime, where its clock may jump.
+    clock: Option<PathBuf>,
 }
 
 /// A database of its own.
@@ -60,7 +62,30 @@ impl Node {
         // This very program, also when its file is replaced meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command.args(arguments).arg("--config").arg(self.config()).stdin(Stdio::null());
+        if let Some(library) = &self.clock {
+            // The time of day jumps; the time that passes does not, as on a real machine.
+            command
+                .env("LD_PRELOAD", library)
+                .env("FAKETIME_TIMESTAMP_FILE", self.clock_file())
+                .env("FAKETIME_CACHE_DURATION", "1")
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         command
+    }
+
+    fn clock_file(&self) -> PathBuf {
+        self.folder.join("clock")
+    }
+
+    /// Set its clock so many seconds off.
+    fn set_clock(&self, seconds: i64) -> Outcome {
+        if self.clock.is_none() {
+            return Ok(());
+        }
+        let new = self.folder.join("clock.new");
+        std::fs::write(&new, format!("{seconds:+}s\n"))
+            .and_then(|()| std::fs::rename(&new, self.clock_file()))
+            .map_err(found("cannot set the clock"))
     }
 
     fn log(&self) -> Outcome<std::fs::File> {
@@ -140,8 +165,8 @@ impl Node {
 
 impl Region {
     /// Configured, not served. The folder must be new or empty. `on`: the address of a server of PostgreSQL, for a database that
-    /// two processes share, and what restarts it.
-    pub fn new(folder: PathBuf, on: Option<&(String, Option<String>)>) -> Outcome<Self> {
+    /// two processes share, and what restarts it. `clock`: libfaketime, for clocks that jump.
+    pub fn new(folder: PathBuf, on: Option<&(String, Option<String>)>, clock: Option<PathBuf>) -> Outcome<Self> {
         let taken = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
         if taken {
             return Err(Failure::asked(format!(
@@ -151,9 +176,9 @@ impl Region {
         }
         let database = on.map(|(address, restart)| database(address, restart.clone())).transpose()?;
         std::fs::create_dir_all(folder.join("backup")).map_err(found("cannot make the folder"))?;
-        let mut nodes = vec![Node { folder: folder.clone(), running: None }];
+        let mut nodes = vec![Node { folder: folder.clone(), running: None, clock: clock.clone() }];
         if database.is_some() {
-            nodes.push(Node { folder: folder.join("second"), running: None });
+            nodes.push(Node { folder: folder.join("second"), running: None, clock });
         }
         let region = Region { folder, database, nodes };
         let (identity, recipient) = ::backup::new_identity();
@@ -164,6 +189,7 @@ impl Region {
             std::fs::create_dir_all(&node.folder).map_err(found("cannot make the folder"))?;
             std::fs::write(node.config(), configuration(&recipient, &backup, store))
                 .map_err(found("cannot write the configuration"))?;
+            node.set_clock(0)?;
         }
         Ok(region)
     }
@@ -254,6 +280,11 @@ impl Region {
     /// Tell one of them something.
     pub fn signal_one(&self, which: usize, name: &str) -> Outcome {
         self.nodes.get(which).map_or(Ok(()), |node| node.signal(name))
+    }
+
+    /// Set the clock of one of them so many seconds off, if there is that one.
+    pub fn jump_clock(&self, which: usize, seconds: i64) -> Outcome {
+        self.nodes.get(which).map_or(Ok(()), |node| node.set_clock(seconds))
     }
 
     /// Stop it as an upgrade does, one process after the other.

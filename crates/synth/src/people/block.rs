@@ -40,7 +40,7 @@ pub(crate) fn block(seed: u64, start: Date, people: u64, number: u64) -> Vec<Per
     couple(&mut drafts, &mut dice);
     give_parents(&mut drafts, &mut dice);
     give_origins(&mut drafts, &mut dice);
-    let homes = house(&mut drafts, &mut dice);
+    let homes = house(&mut drafts, number * BLOCK, &mut dice);
     name(&drafts, &homes, seed, start, people, number, &mut dice)
 }
 
@@ -187,7 +187,7 @@ fn mixed(mother: &'static str, father: Option<&'static str>) -> &'static str {
     }
 }
 
-fn house(drafts: &mut [Draft], dice: &mut Dice) -> Vec<Address> {
+fn house(drafts: &mut [Draft], neighbour: u64, dice: &mut Dice) -> Vec<Address> {
     let mut homes: Vec<Address> = Vec::new();
     for me in 0..drafts.len() {
         let Some(mine) = drafts.get(me) else { continue };
@@ -195,7 +195,7 @@ fn house(drafts: &mut [Draft], dice: &mut Dice) -> Vec<Address> {
             continue;
         }
         let partner = mine.partner;
-        let place = places::place(dice);
+        let place = places::place(neighbour, dice);
         let frail = match mine.age {
             ..75.0 => 0.002,
             ..85.0 => 0.03,
@@ -231,7 +231,7 @@ fn house(drafts: &mut [Draft], dice: &mut Dice) -> Vec<Address> {
         }
     }
     for draft in drafts.iter_mut().filter(|d| d.household.is_none()) {
-        homes.push(places::house(places::place(dice), dice));
+        homes.push(places::house(places::place(neighbour, dice), dice));
         draft.household = Some(homes.len() - 1);
     }
     homes

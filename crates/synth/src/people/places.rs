@@ -1,6 +1,7 @@
 //! The county of Wexmoor: invented towns, streets and postcodes. WX is no postcode area of Royal Mail's.
 
 use crate::dice::Dice;
+use std::sync::LazyLock;
 
 /// A town or village.
 #[derive(Debug)]
@@ -21,7 +22,8 @@ pub(crate) struct Place {
 
 pub(crate) const COUNTY: &str = "Wexmoor";
 
-pub(crate) const PLACES: &[Place] = &[
+/// The places of the county.
+const PLACES: &[Place] = &[
     Place { name: "Aldermere", district: "WX1", share: 0.20, deprivation: 0.75, practices: [0, 1], hospital: 0 },
     Place { name: "Aldermere", district: "WX2", share: 0.15, deprivation: 0.45, practices: [1, 2], hospital: 0 },
     Place { name: "Kingsmarsh", district: "WX3", share: 0.11, deprivation: 0.60, practices: [2, 3], hospital: 0 },
@@ -42,7 +44,7 @@ pub(crate) struct Address {
     pub street: String,
     pub town: &'static str,
     pub postcode: String,
-    /// Index of [`PLACES`].
+    /// Its number, see [`place_at`].
     pub place: u8,
     pub care_home: bool,
 }
@@ -57,16 +59,71 @@ impl Address {
     }
 }
 
-/// Which place a household lives in, weighted by size.
-pub(crate) fn place(dice: &mut Dice) -> u8 {
-    u8::try_from(dice.weighted(PLACES.iter().map(|p| p.share))).unwrap_or(0)
+/// Postcode areas, none of them Royal Mail's: the county's, and those of more of its kind, for regions of millions. Streets and
+/// houses are as many in each, so that no more households share an address than in life.
+const AREAS: &[&str] = &[
+    "WX", "JA", "JB", "JC", "JD", "JF", "JG", "JH", "JK", "JL", "JM", "JN", "JP", "JR", "JS", "JT", "JU", "JW", "JY",
+    "ZA", "ZB", "ZD", "ZF", "ZG",
+];
+/// What tells the towns of those from the county's.
+const BESIDE: &[&str] = &[
+    "",
+    " Magna",
+    " Parva",
+    " St Mary",
+    " Abbas",
+    " Regis",
+    " Monachorum",
+    " Underwood",
+    " on the Hill",
+    " by the Sea",
+    " Green",
+    " St Peter",
+    " Episcopi",
+    " Ducis",
+    " Superior",
+    " Inferior",
+    " le Marsh",
+    " le Moor",
+    " St Giles",
+    " in the Vale",
+    " under Edge",
+    " St Anne",
+    " Percy",
+    " Mallory",
+];
+/// People of one area, about.
+const PEOPLE_OF_AREA: u64 = 600_000;
+
+/// Every place, area by area.
+static ALL: LazyLock<Vec<Place>> = LazyLock::new(|| {
+    let each = AREAS.iter().zip(BESIDE).flat_map(|(area, beside)| {
+        PLACES.iter().map(move |like| {
+            let district = like.district.trim_start_matches(char::is_alphabetic);
+            // As many as there are places: made once.
+            Place {
+                name: String::leak(format!("{}{beside}", like.name)),
+                district: String::leak(format!("{area}{district}")),
+                ..*like
+            }
+        })
+    });
+    each.collect()
+});
+
+/// Which place a household lives in, weighted by size. `neighbour`: the number of anybody there, for people who live near one
+/// another have numbers near one another.
+pub(crate) fn place(neighbour: u64, dice: &mut Dice) -> u8 {
+    let like = dice.weighted(PLACES.iter().map(|place| place.share)) as u64;
+    let area = neighbour / PEOPLE_OF_AREA % (AREAS.len() as u64);
+    u8::try_from(area * PLACES.len() as u64 + like).unwrap_or(0)
 }
 
-/// The place with this index.
-pub(crate) fn place_at(index: u8) -> &'static Place {
+/// The place with this number.
+pub(crate) fn place_at(number: u8) -> &'static Place {
     static ANY: Place =
         Place { name: "Aldermere", district: "WX1", share: 0.0, deprivation: 0.5, practices: [0, 0], hospital: 0 };
-    PLACES.get(usize::from(index)).unwrap_or(&ANY)
+    ALL.get(usize::from(number)).unwrap_or(&ANY)
 }
 
 /// A house in this place.
