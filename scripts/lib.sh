@@ -102,6 +102,12 @@ build_web() {
 # need_pdftotext: reads PDF letters, for the words inside them.
 need_pdftotext() { need pdftotext poppler-utils; }
 
+# need_faketime: libfaketime, with which the clocks of a region that is tortured jump.
+need_faketime() {
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || apt_install libfaketime
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || die "libfaketime is missing, and installing it did not bring it"
+}
+
 # python_tools: a virtual environment at $TARGET/python with the clients of tests/requirements.txt.
 python_tools() {
     local python=python3 stamp

@@ -66,6 +66,7 @@ all_tests() {
     need_node
     need_browser
     need_pdftotext
+    need_faketime
     python_tools
     febrl_data
     npm_packages tests

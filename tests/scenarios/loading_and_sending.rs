@@ -44,6 +44,33 @@ fn loading_again_goes_on_where_it_stopped() {
     assert!(region.skein(&["verify"]).0);
 }
 
+/// A first load of very many goes into the journal alone; `skein rebuild` makes of it what loading would have made.
+#[test]
+fn what_is_loaded_for_later_is_in_the_record_after_a_rebuild() {
+    let mut region = Region::prepared(Default::default());
+    let file = region.folder().join("history.hl7");
+    let mut messages = Vec::new();
+    for number in 0..200 {
+        let mut message = Adt::new("A31", "1001", "20250301120000").traced("9434765919");
+        message.control_id = format!("M{number}");
+        messages.extend_from_slice(&message.bytes());
+    }
+    std::fs::write(&file, messages).unwrap();
+    let later = ["load", "--quiet", "--later", "--source", "rcb", file.to_str().unwrap()];
+    let (fine, told, said) = region.skein(&later);
+    assert!(fine && told.starts_with("200 new, 0 already there") && told.contains("skein rebuild"), "{told}{said}");
+    let (fine, told, said) = region.skein(&later);
+    assert!(fine && told.starts_with("0 new, 200 already there"), "{told}{said}");
+    // Who the source is was told as well: nothing is left on the error desk for want of it.
+    let (fine, told, said) = region.skein(&["rebuild"]);
+    assert!(fine && told.contains("rebuilt from"), "{told}{said}");
+    assert!(region.skein(&["verify"]).0);
+    let (_, told, _) = region.skein(&["errors", "list"]);
+    assert!(!told.contains("1001") && !told.contains("M1"), "{told}");
+    region.serve();
+    assert!(!region.patient_by_nhs_number("9434765919").is_empty());
+}
+
 /// What comes by file is recognised when it comes by wire.
 #[test]
 fn a_message_loaded_and_then_sent_is_one_message() {

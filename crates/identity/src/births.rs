@@ -88,3 +88,28 @@ impl Births {
         (self.days.len() + self.years.len()) * 4
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_youngest_of_a_thousand_is_thought_mistyped() {
+        let births = Births::default();
+        let day = |year: u32| crate::packed::pack_birth(i16::try_from(year).expect("a year"), 6, 1);
+        assert_eq!(births.latest_year(), 0);
+        for n in 0..2000 {
+            births.add(day(1920 + n % 90), true);
+        }
+        assert_eq!(births.latest_year(), 2009);
+        births.add(day(2059), true);
+        births.add(day(2058), true);
+        assert_eq!(births.latest_year(), 2009, "two of two thousand");
+        births.add(day(2059), true);
+        assert_eq!(births.latest_year(), 2058, "three are more than one in a thousand");
+        for year in [2059, 2059, 2058] {
+            births.add(day(year), false);
+        }
+        assert_eq!(births.latest_year(), 2009, "taken back");
+    }
+}

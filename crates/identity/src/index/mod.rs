@@ -238,6 +238,9 @@ impl Index {
     pub(crate) fn fetch_keys(&self, keys: &[(Rule, u64)]) {
         std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ self.base.start_of(*key)));
         std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ self.base.first_of(*key)));
+        for segment in self.segments.iter().map_while(OnceLock::get) {
+            std::hint::black_box(keys.iter().fold(0, |sum, (_, key)| sum ^ segment.start_of(*key)));
+        }
     }
 
     /// The same for rows.
@@ -416,6 +419,47 @@ mod tests {
             families: vec!["Okonkwo".to_owned()],
             birth: "1950-01-01".parse().ok(),
             ..PatientFacts::default()
+        }
+    }
+
+    /// A block that is too large is passed over, and one that is just not is found whole, whether who is in it was there when the
+    /// index was made, came since, or both.
+    #[test]
+    fn blocks_come_out_the_same_wherever_their_rows_are() {
+        let most = Rule::Names.most();
+        for count in [most, most + 1, most * ROOM + 1, most * ROOM * 3] {
+            let mut sizes = Vec::new();
+            for in_base in [0, count / 2, most.min(count), count] {
+                let mut builder = Builder::new(16, Vec::new());
+                let patients = (0..count as u64).map(PatientKey);
+                for patient in patients.clone().take(in_base) {
+                    builder.add(patient, PersonKey(patient.0), &facts("Ann"));
+                }
+                let index = builder.build();
+                for patient in patients.skip(in_base) {
+                    index.put(patient, PersonKey(patient.0), &facts("Ann"));
+                }
+                let question = index.question(&facts("Ann"));
+                let mut asked = Vec::new();
+                crate::keys::keys(&question.record(), question.lexicon(&index), |rule, key| asked.push((rule, key)));
+                let mut rows = Vec::new();
+                for (rule, key) in asked {
+                    let before = rows.len();
+                    let size = index.find(rule, key, &mut rows);
+                    sizes.push((in_base, rule as u64, size, rows.len() - before));
+                }
+            }
+            let of = |base: usize| {
+                sizes
+                    .iter()
+                    .filter(|(at, ..)| *at == base)
+                    .map(|(_, rule, size, found)| (*rule, *size, *found))
+                    .collect::<Vec<_>>()
+            };
+            assert!(!of(0).is_empty());
+            for in_base in [count / 2, most.min(count), count] {
+                assert_eq!(of(in_base), of(0), "{count} alike, {in_base} of them in the base");
+            }
         }
     }
 

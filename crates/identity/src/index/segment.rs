@@ -34,13 +34,15 @@ pub(super) struct Segment {
 
 /// No entry.
 const END: u64 = u64::MAX;
+/// Heads a row, which has some 26 keys: fewer, and a chain is mostly other keys' entries, each of which is waited for.
+const HEADS_A_ROW: usize = 16;
 
 impl Segment {
     pub(super) fn new(capacity: usize) -> Segment {
         Segment {
             rows: (0..capacity).map(|_| OnceLock::new()).collect(),
             links: (0..capacity).map(|_| OnceLock::new()).collect(),
-            heads: (0..(capacity * 8).next_power_of_two()).map(|_| AtomicU64::new(END)).collect(),
+            heads: (0..(capacity * HEADS_A_ROW).next_power_of_two()).map(|_| AtomicU64::new(END)).collect(),
         }
     }
 
@@ -51,6 +53,11 @@ impl Segment {
     fn head(&self, key: u64) -> Option<&AtomicU64> {
         let wanted = usize::try_from(key >> 32).unwrap_or(0) & (self.heads.len() - 1);
         self.heads.get(wanted)
+    }
+
+    /// Where a key's chain begins, for fetching it early.
+    pub(super) fn start_of(&self, key: u64) -> u64 {
+        self.head(key).map_or(END, |head| head.load(Ordering::Relaxed))
     }
 
     /// Put a row in its place; the caller sees to it that one writer at a time does, and each place once.

@@ -19,9 +19,10 @@ const PAGE_DERIVED: i64 = 8 << 10;
 /// The log is copied into the file from this size on, in bytes. Larger than SQLite's own measure: that is done less often, and no
 /// sender waits for it longer than it must.
 const LOG: i64 = 32 << 20;
-/// The same, and what is kept in memory, where a whole derived state is written anew beside the one in use.
-const LOG_ANEW: i64 = 256 << 20;
+/// What is kept in memory where a whole derived state is written anew beside the one in use.
 const CACHE_ANEW_KIB: i64 = 512 << 10;
+/// How long somebody who reads waits for somebody who writes: only where it is written anew is there anything to wait for.
+const READER_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Open the file for writing, making it and its tables where they are missing.
 pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreError> {
@@ -43,12 +44,15 @@ pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreErr
     Ok(connection)
 }
 
-/// Make the file of a derived state that is written whole and of no use before [`finish_anew`]: the disk is not waited for, and
-/// indexes that nobody asks yet are left out.
+/// Make the file of a derived state that is written whole and of no use before [`finish_anew`]: the disk is not waited for,
+/// indexes that nobody asks yet are left out, and there is no log, which would be as much again to write: what undoes a batch is
+/// in memory. Whoever reads waits while a batch is committed; before that nothing of it is in the file.
 pub(super) fn open_anew(path: &Path) -> Result<Connection, StoreError> {
     let connection = open_paged(path, false, CACHE_ANEW_KIB, PAGE_DERIVED)?;
+    connection.pragma_update(None, "journal_mode", "MEMORY")?;
     connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_ANEW / PAGE_DERIVED)?;
+    connection.pragma_update(None, "cache_spill", false)?;
+    connection.busy_timeout(READER_PATIENCE)?;
     connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", schema::DERIVED))?;
     Ok(connection)
 }
@@ -59,9 +63,8 @@ pub(super) fn finish_anew(connection: &Connection) -> Result<(), StoreError> {
         "BEGIN IMMEDIATE; {} PRAGMA user_version = {DERIVED_VERSION}; COMMIT;",
         schema::DERIVED_FINDS
     ))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    // What was copied before was not waited for; this waits for all of the file.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // Nothing that was written was waited for; this waits for all of the file.
     let path = connection.path().ok_or_else(|| StoreError::Unusable("a derived state without a file".into()))?;
     let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|error| StoreError::Unusable(format!("cannot write {path}: {error}")))
@@ -99,7 +102,7 @@ pub(crate) fn open_for_reading(path: &Path, cache_kib: i64) -> Result<Connection
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     plan_once(&connection)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.busy_timeout(READER_PATIENCE)?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -218,4 +221,55 @@ pub(super) fn column<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Result<Column
         ValueRef::Blob(bytes) => Column::Bytes(Cow::Borrowed(bytes)),
         ValueRef::Real(_) => return Err(StoreError::Corrupt(format!("column {at} of a row is a fraction"))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    fn tables(connection: &Connection) -> Vec<(String, Option<String>)> {
+        let mut statement = connection.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// Somebody's patient is looked up for each message: the statement is parsed once.
+    #[test]
+    fn a_statement_is_planned_once_whatever_it_is_asked_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("derived.db");
+        let writer = open_store(&path, What::Derived).unwrap();
+        for connection in [&writer, &open_store_for_reading(&path, What::Derived).unwrap()] {
+            let mut statement = connection.prepare("SELECT facts FROM patient WHERE patient = ?1").unwrap();
+            for patient in 0..10 {
+                assert!(!statement.exists([patient]).unwrap());
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+            assert_eq!(statement.get_status(StatementStatus::Run), 10);
+        }
+        // Rows are still found by what only part of them have.
+        let mut plan = writer.prepare("EXPLAIN QUERY PLAN SELECT patient FROM patient WHERE nhs = ?1").unwrap();
+        let detail: String = plan.query_row([1], |row| row.get(3)).unwrap();
+        assert!(detail.contains("patient_nhs"), "{detail}");
+    }
+
+    /// What is written anew beside the one in use is in the end as if it had been made for use; before, it is no derived state.
+    #[test]
+    fn what_is_made_anew_is_in_the_end_like_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = open_store(&folder.path().join("usual.db"), What::Derived).unwrap();
+        let path = folder.path().join("anew.db");
+        let anew = open_anew(&path).unwrap();
+        anew.execute("INSERT INTO patient (patient, source, nhs) VALUES (1, 1, 9434765919)", []).unwrap();
+        assert!(!is_derived(&anew).unwrap() && tables(&anew) != tables(&usual));
+        finish_anew(&anew).unwrap();
+        assert!(is_derived(&anew).unwrap());
+        assert_eq!(tables(&anew), tables(&usual));
+        drop(anew);
+        let again = open_store(&path, What::Derived).unwrap();
+        let found: i64 =
+            again.query_row("SELECT patient FROM patient WHERE nhs = 9434765919", [], |row| row.get(0)).unwrap();
+        assert_eq!(found, 1);
+    }
 }
