@@ -51,6 +51,7 @@ fn what_is_held_up_is_said_since_the_first_that_is_not_followed_and_no_more_once
 #[test]
 fn what_is_due_and_cannot_be_done_is_said_since_the_first_attempt() {
     let mut place = Place::new();
+    place.settle();
     place.follower.tick(place.now).unwrap();
     let well = place.unwritable();
     // What is made again each day is due.
