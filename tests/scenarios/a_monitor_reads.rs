@@ -63,6 +63,24 @@ fn every_number_of_the_alert_rules_and_the_dashboard_is_measured() {
 }
 
 #[test]
+fn each_feed_of_a_source_is_measured_for_itself() {
+    let (region, metrics) = region();
+    let mut sender = region.sender("rcb-adt");
+    assert_eq!(sender.send(&say::Adt::new("A01", "1001", "20250301120000").bytes()).code(), "AA");
+    region.until_caught_up();
+    let text = scrape(metrics);
+    let of = |name: &str, feed: &str| {
+        let line = |order: &str| value(&text, &format!("{name}{{{order}}}"));
+        line(&format!("source=\"rcb\",feed=\"{feed}\"")).or_else(|| line(&format!("feed=\"{feed}\",source=\"rcb\"")))
+    };
+    assert_eq!(of("skein_feed_messages_total", "rcb-adt"), Some(1.0), "{text}");
+    assert!(of("skein_feed_last_message_timestamp_seconds", "rcb-adt").unwrap_or(0.0) > 1.7e9, "{text}");
+    assert_eq!(of("skein_feed_silent", "rcb-adt"), Some(0.0), "{text}");
+    assert_eq!(value(&text, "skein_telling_held_up_seconds"), Some(0.0));
+    assert_eq!(value(&text, "skein_deliveries_failing"), Some(0.0));
+}
+
+#[test]
 fn a_monitor_reads_nothing_about_a_person_and_no_path() {
     let (region, metrics) = region();
     let message = say::Adt::new("A01", "1001", "20250301120000").traced("9990000018").named("SECRET^SURNAME").bytes();

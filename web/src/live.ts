@@ -19,6 +19,10 @@ export function follow(address: string, opened: string): EventSource {
     events.close();
     over("You are signed out. Load the page again.");
   });
+  events.addEventListener("behind", () => {
+    events.close();
+    over("What is shown here is not up to date any more. Load the page again.");
+  });
   events.addEventListener("error", () => {
     // The browser connects again by itself, unless the server said no.
     if (events.readyState === EventSource.CLOSED) over("The server is not answering, or you are signed out.");

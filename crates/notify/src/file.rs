@@ -10,15 +10,15 @@ use std::{
 };
 
 /// The version of the tables. Another number means: made again from the journal.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// Reading connections kept open at most.
 const IDLE_READERS_MAX: usize = 8;
 
 const TABLES: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
--- When sources spoke: messages by hour since 1970.
-CREATE TABLE heard (source TEXT NOT NULL, hour INTEGER NOT NULL, messages INTEGER NOT NULL, PRIMARY KEY (source, hour))
-  WITHOUT ROWID;
+-- When sources spoke, feed by feed: messages by hour since 1970.
+CREATE TABLE heard (source TEXT NOT NULL, feed TEXT NOT NULL, hour INTEGER NOT NULL, messages INTEGER NOT NULL,
+  PRIMARY KEY (source, feed, hour)) WITHOUT ROWID;
 CREATE INDEX heard_hour ON heard (hour);
 -- Caseloads: the people a practice or a team looks after.
 CREATE TABLE list (

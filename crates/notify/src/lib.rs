@@ -18,8 +18,8 @@ mod topic;
 pub use decision::{Act, Decision, Filter, ListRule, StoryKey};
 pub use follow::{Follower, Told, practice_list, uploaded_list};
 pub use read::{
-    Caseload, Due, Event, Listed, Looked, Mail, Member, Notice, Notices, Part, Planned, Queue, Refused, Requested,
-    Standing, Subscription, Team, TeamNote, View,
+    Caseload, Due, Event, Heard, HeldUp, Listed, Looked, Mail, Member, Notice, Notices, Part, Planned, Queue, Refused,
+    Requested, Standing, Subscription, Team, TeamNote, View,
 };
 pub use rules::{How, Rules};
 pub use topic::Topic;

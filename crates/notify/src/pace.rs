@@ -1,5 +1,6 @@
-//! How often a source usually speaks, learnt from when it spoke, and whether its silence now is unusual. Counted by hour of the
-//! week on the clocks of England: a clinic's system is quiet at night and on Sundays, and nobody has to say so.
+//! How often a source usually speaks, as a whole and on each of its feeds, learnt from when it spoke, and whether its silence
+//! now is unusual. Counted by hour of the week on the clocks of England: a clinic's system is quiet at night and on Sundays,
+//! and nobody has to say so.
 
 use jiff::{Timestamp, tz::TimeZone};
 use std::collections::BTreeMap;
@@ -15,8 +16,23 @@ const UNUSUAL: f64 = 10_000.0;
 /// Messages come in bursts: a rate is taken for no more evidence than a twentieth of it, come evenly.
 const BURST: f64 = 20.0;
 
-/// Messages of a source by hour since 1970.
+/// Messages of a source, or of one of its feeds, by hour since 1970.
 pub type Hours = BTreeMap<i64, u64>;
+
+/// When a source spoke, on whichever of its feeds.
+pub fn together<'a>(feeds: impl IntoIterator<Item = &'a Hours>) -> Hours {
+    let mut all = Hours::new();
+    for (hour, messages) in feeds.into_iter().flatten() {
+        *all.entry(*hour).or_default() += messages;
+    }
+    all
+}
+
+/// Whether anything is awaited on a feed: one that the configuration does not name (any more) is not missed. Where several
+/// processes serve a region, each knows its own feeds alone, so each feed that spoke is awaited.
+pub fn is_awaited(feed: &str, configured: &[String], one_of_several: bool) -> bool {
+    one_of_several || configured.iter().any(|name| name == feed)
+}
 
 /// How it stands with a source's silence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,6 +203,25 @@ mod tests {
         let found = pace(&clinic(1, 6), Some(at(MONDAY + 4 * 24 + 16, 0)), at(MONDAY + 9 * 24, 0));
         assert_eq!((found.silence, found.usual_day), (Silence::Learning, None));
         assert_eq!(pace(&Hours::new(), None, at(MONDAY, 0)).silence, Silence::Learning);
+    }
+
+    #[test]
+    fn a_feed_that_is_silent_is_missed_while_its_source_as_a_whole_is_not() {
+        let (adt, oru): (Hours, Hours) = (clinic(8, 6), (0..8 * 168).map(|hour| (MONDAY + hour, 3)).collect());
+        let now = MONDAY + 8 * 168 + 13;
+        let friday = at(MONDAY + 7 * 168 + 4 * 24 + 16, 50);
+        assert!(matches!(pace(&adt, Some(friday), at(now, 30)).silence, Silence::Unusual { .. }));
+        let all = together([&adt, &oru]);
+        assert_eq!(all.values().sum::<u64>(), adt.values().chain(oru.values()).sum::<u64>());
+        assert_eq!(pace(&all, Some(at(now, 20)), at(now, 30)).silence, Silence::Usual);
+    }
+
+    #[test]
+    fn a_feed_that_is_configured_no_more_is_not_missed_unless_others_may_have_it() {
+        let configured = ["adt".to_owned()];
+        assert!(is_awaited("adt", &configured, false));
+        assert!(!is_awaited("old-adt", &configured, false));
+        assert!(is_awaited("old-adt", &configured, true));
     }
 
     #[test]

@@ -40,6 +40,6 @@ pub use read::{
     Source as CrossReferenceSource, Stretch, Unread, WithVersions,
 };
 pub use store::{
-    Assertion, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said, SourceRow,
-    StoreError, Weighed, identifier_hash, journal::Entry,
+    Assertion, Feed, LinkRow, Opinion, Pair, PeopleFilter, QueueMark, Review, ReviewKind, ReviewStatus, Said,
+    SourceRow, StoreError, Weighed, identifier_hash, journal::Entry,
 };

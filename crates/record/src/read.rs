@@ -24,7 +24,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, RwLock},
 };
-use store::{Derived, MoveRow, PeopleFilter, Row, Snapshot, SourceRow, StoreError, journal::JournalReader};
+use store::{Derived, Feed, MoveRow, PeopleFilter, Row, Snapshot, SourceRow, StoreError, journal::JournalReader};
 
 /// Times of `seq` kept in memory: they never change.
 const TIMES_MAX: usize = 100_000;
@@ -568,6 +568,11 @@ impl Records {
     pub fn whereabouts_restricted(&self, patient: PatientKey) -> Result<bool, StoreError> {
         let snapshot = self.derived.snapshot()?;
         Ok(withhold::secrets_of(&snapshot, patient, snapshot.seq())?.is_some())
+    }
+
+    /// Every feed on which a source ever spoke, and the last sign of life on it.
+    pub fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
+        self.derived.snapshot()?.feeds()
     }
 
     /// Every source, its profile and its last sign of life.

@@ -7,8 +7,8 @@ use crate::{
     listen,
 };
 use ::notify::{
-    Notices,
-    pace::{Hours, Silence, pace},
+    Heard, Notices,
+    pace::{Hours, Silence, is_awaited, pace, together},
 };
 use axum::{
     Router,
@@ -19,6 +19,7 @@ use axum::{
     routing::get,
 };
 use intake::{Engine, ProblemStatus, Profile, Role, StoreError};
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -29,7 +30,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
-use std::{net::SocketAddr, path::Path, sync::atomic::AtomicU64, time::Instant};
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::atomic::AtomicU64, time::Instant};
+use store::Snapshot;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -90,14 +92,20 @@ pub struct Measured {
     pub requests: Requests,
     /// How backing up goes, where it is done.
     pub backup: Option<Standing>,
+    /// Names of the feeds in the configuration: what comes on others is not missed.
+    pub feeds: Vec<String>,
 }
 
 impl Measured {
     fn text(&self) -> Result<String, StoreError> {
         let mut registry = Registry::with_prefix("skein");
         self.flow(&mut registry);
-        self.sources(&mut registry)?;
+        let snapshot = self.engine.derived().snapshot()?;
+        let heard = self.notices.heard().map_err(unusable)?;
+        self.sources(&mut registry, &snapshot, &heard)?;
+        self.feeds(&mut registry, &snapshot, &heard)?;
         self.desk(&mut registry)?;
+        self.telling(&mut registry);
         self.outward(&mut registry);
         let last = self.engine.audit().read(store::audit::AuditReader::last)?;
         registry.register("audit_entries", "Entries in the audit trail", ConstCounter::new(last));
@@ -140,21 +148,24 @@ impl Measured {
         number(registry, "processing_stopped", "1 when processing has stopped; the log says why", stopped);
     }
 
-    fn sources(&self, registry: &mut Registry) -> Result<(), StoreError> {
+    fn sources(
+        &self,
+        registry: &mut Registry,
+        snapshot: &Snapshot,
+        spoke: &HashMap<String, Heard>,
+    ) -> Result<(), StoreError> {
         let messages = Family::<Labels, Counter>::default();
         let silent = Family::<Labels, Number>::default();
-        let none = Hours::new();
-        let spoke = self.notices.heard().map_err(|error| StoreError::Unusable(error.to_string()))?;
+        let none = Heard::new();
         let (heard, quiet) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
-        for source in self.engine.derived().snapshot()?.sources()? {
+        for source in snapshot.sources()? {
             let labels = vec![("source", source.name.clone())];
             messages.get_or_create(&labels).inc_by(source.messages);
             if let Some(at) = source.last_received {
                 heard.get_or_create(&labels).set(as_seconds(at.as_millisecond()));
             }
-            let pace = pace(spoke.get(&source.name).unwrap_or(&none), source.last_received, crate::edge::now());
-            let unusual = matches!(pace.silence, Silence::Unusual { .. });
-            silent.get_or_create(&labels).set(f64::from(u8::from(unusual)));
+            let hours = together(spoke.get(&source.name).unwrap_or(&none).values());
+            silent.get_or_create(&labels).set(unusual(&hours, source.last_received));
             let profile = source.profile.as_deref().and_then(|text| Profile::from_toml(text).ok());
             if let Some(after) = profile.and_then(|profile| profile.quiet_after) {
                 quiet.get_or_create(&labels).set(after.0.as_secs_f64());
@@ -168,6 +179,49 @@ impl Measured {
         let quiet_of = "Silence that is no longer usual for a source, where its profile says (quiet_after)";
         registry.register("source_quiet_after_seconds", quiet_of, quiet);
         Ok(())
+    }
+
+    /// The same of each feed: of a source that goes on, one may be silent.
+    fn feeds(
+        &self,
+        registry: &mut Registry,
+        snapshot: &Snapshot,
+        spoke: &HashMap<String, Heard>,
+    ) -> Result<(), StoreError> {
+        let messages = Family::<Labels, Counter>::default();
+        let (heard, silent) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
+        let none = Hours::new();
+        for feed in snapshot.feeds()? {
+            let hours = spoke.get(&feed.source).and_then(|feeds| feeds.get(&feed.name)).unwrap_or(&none);
+            let awaited = is_awaited(&feed.name, &self.feeds, self.engine.is_one_of_several());
+            let labels = vec![("source", feed.source), ("feed", feed.name)];
+            messages.get_or_create(&labels).inc_by(feed.messages);
+            if let Some(at) = feed.last_received {
+                heard.get_or_create(&labels).set(as_seconds(at.as_millisecond()));
+            }
+            silent.get_or_create(&labels).set(if awaited { unusual(hours, feed.last_received) } else { 0.0 });
+        }
+        registry.register("feed_messages", "Messages processed of each feed of a source", messages);
+        let heard_of = "When anything last came on each feed, in seconds since 1970";
+        registry.register("feed_last_message_timestamp_seconds", heard_of, heard);
+        let silent_of = "1 while a feed is silent for longer than chance explains at such hours of the week, whatever comes on \
+                         others of its source";
+        registry.register("feed_silent", silent_of, silent);
+        Ok(())
+    }
+
+    /// How old what teams are told is.
+    fn telling(&self, registry: &mut Registry) {
+        let now = crate::edge::now();
+        let held = self
+            .notices
+            .held_up(now)
+            .ok()
+            .flatten()
+            .map_or(0.0, |held| now.duration_since(held.since()).as_secs_f64().max(0.0));
+        let held_of =
+            "For how long nothing new has reached inboxes, caseloads, windows and boards; 0 while all is well";
+        number(registry, "telling_held_up_seconds", held_of, held);
     }
 
     fn desk(&self, registry: &mut Registry) -> Result<(), StoreError> {
@@ -190,12 +244,25 @@ impl Measured {
             "Queues of what goes out that have stopped",
             as_number(parked.len() as u64),
         );
+        let failing = self.notices.failing_queues(crate::edge::now()).unwrap_or_default();
+        let failing_of = "Receivers that have taken nothing for more than five minutes and are tried again";
+        number(registry, "deliveries_failing", failing_of, as_number(failing));
         let subscriptions = Family::<Labels, Number>::default();
         for one in self.notices.subscriptions().unwrap_or_default() {
             subscriptions.get_or_create(&vec![("status", one.status)]).inc();
         }
         registry.register("subscriptions", "Systems that asked to be told, by how that stands", subscriptions);
     }
+}
+
+/// 1 when a silence is unusual.
+fn unusual(hours: &Hours, last: Option<Timestamp>) -> f64 {
+    let silence = pace(hours, last, crate::edge::now()).silence;
+    f64::from(u8::from(matches!(silence, Silence::Unusual { .. })))
+}
+
+fn unusable(error: ::notify::Failure) -> StoreError {
+    StoreError::Unusable(error.to_string())
 }
 
 fn number(registry: &mut Registry, name: &str, help: &str, value: f64) {

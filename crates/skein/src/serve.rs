@@ -202,7 +202,13 @@ impl Server {
         });
         let requests = Requests::default();
         if let Some(listener) = self.metrics {
-            let measured = Measured { engine: self.engine.clone(), notices: told, requests: requests.clone(), backup };
+            let measured = Measured {
+                engine: self.engine.clone(),
+                notices: told,
+                requests: requests.clone(),
+                backup,
+                feeds: self.config.feeds.iter().map(|feed| feed.name.clone()).collect(),
+            };
             feeds.spawn(listener.run(measured, stop.clone()));
         }
         let app = app.layer(from_fn_with_state(requests, metrics::counted));
@@ -572,9 +578,11 @@ async fn health(
     let progress = engine.progress();
     // What another process put in the journal is noticed when it is processed.
     let received = progress.head.max(progress.applied);
-    let counted = tokio::task::spawn_blocking(move || (notify::standing(&told), told.parked_queues())).await;
-    let (subscriptions, parked) =
-        counted.map(|(standing, parked)| (standing, parked.unwrap_or_default())).unwrap_or_default();
+    let counted = tokio::task::spawn_blocking(move || {
+        let held_up = told.held_up(crate::edge::now()).ok().flatten();
+        (notify::standing(&told), told.parked_queues().unwrap_or_default(), held_up)
+    });
+    let (subscriptions, parked, held_up) = counted.await.unwrap_or_default();
     let numbers = |status: &str| {
         let mut numbers = json!({"status": status, "received": received, "processed": progress.applied});
         if let (Some(members), false) = (numbers.as_object_mut(), updates.is_empty()) {
@@ -585,6 +593,9 @@ async fn health(
         }
         if let (Some(members), false) = (numbers.as_object_mut(), parked.is_empty()) {
             members.insert("deliveries_parked".into(), json!(parked));
+        }
+        if let (Some(members), Some(held_up)) = (numbers.as_object_mut(), held_up) {
+            members.insert("telling_held_up_since".into(), json!(held_up.since().to_string()));
         }
         numbers
     };

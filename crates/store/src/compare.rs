@@ -54,6 +54,7 @@ const TABLES: &[Table] = &[
         body: true,
     },
     plain("source", 1, "id, name, profile, profile_seq"),
+    plain("feed", 1, "id, source, name"),
     plain("patient", 1, "patient, source, directory, nhs, verified, family, given, birth, postcode, facts"),
     plain("link", 2, "patient, seq_from, seq_to, person, reason"),
     plain("merged", 2, "loser, seq_from, seq_to, survivor, happened, linked"),
@@ -64,7 +65,7 @@ const TABLES: &[Table] = &[
     plain("move", 3, "patient, local, seq_from, seq_to, target, happened"),
     plain("identifier", 4, "hash, patient, kind, local"),
     plain("domain", 1, "system"),
-    plain("applied", 1, "seq, received, source, patients, decision, touched"),
+    plain("applied", 1, "seq, received, source, feed, patients, decision, touched"),
     plain("problem", 1, "pos, source, feed, received, status, lane, findings, title, resolved_by"),
     plain("lane", 1, "patient, pos"),
 ];
@@ -203,7 +204,7 @@ fn describe(row: &Columns, table: &str) -> String {
             let kind = u8::try_from(number(1)).ok().and_then(fhir::ResourceType::from_code);
             format!("{table} {}/{id} version {}", kind.map_or("?", |kind| kind.as_str()), number(3))
         }
-        "applied" | "problem" | "source" => format!("{table} {}", number(0)),
+        "applied" | "problem" | "source" | "feed" => format!("{table} {}", number(0)),
         _ => format!("{table} {}", PatientKey(number(0).cast_unsigned())),
     }
 }

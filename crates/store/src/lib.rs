@@ -31,8 +31,8 @@ pub use error::StoreError;
 pub use folder::Folder;
 pub use lease::{Alone, Holder, LEASE, Lease};
 pub use read::{
-    FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row, Snapshot,
-    SourceRow, StoredPatient, identifier_hash, read_facts,
+    Feed, FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row,
+    Snapshot, SourceRow, StoredPatient, identifier_hash, read_facts,
 };
 pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};
 pub use write::{Current, NewLink, NewRow, Writer};

@@ -36,7 +36,8 @@ impl Applier {
     /// The change feed's row of a message.
     pub(super) fn note(&mut self, mapped: &Mapped, seq: u64, patients: &[PatientKey]) -> Result<(), StoreError> {
         let source = self.writer.source(&mapped.source)?;
-        self.writer.note_applied(seq, source, mapped.received, mapped.happened, patients)
+        let feed = self.writer.feed(source, &mapped.feed)?;
+        self.writer.note_applied(seq, (source, feed), mapped.received, mapped.happened, patients)
     }
 
     /// Write what a message came to, as of `seq`. Gives the patients it touched.

@@ -1,4 +1,4 @@
-//! When sources spoke: how many messages of each, hour by hour.
+//! When sources spoke: how many messages of each came on each feed, hour by hour.
 
 use super::Follower;
 use crate::{Failure, pace};
@@ -10,7 +10,8 @@ impl Follower {
     /// Count a message, to be written at the end of the batch.
     pub(super) fn hear(&mut self, row: &FeedRow) {
         if !row.decision {
-            *self.heard.entry((row.source.clone(), pace::hour_of(row.received))).or_default() += 1;
+            let spoke = (row.source.clone(), row.feed.clone(), pace::hour_of(row.received));
+            *self.heard.entry(spoke).or_default() += 1;
         }
     }
 
@@ -20,11 +21,11 @@ impl Follower {
             return Ok(());
         }
         let mut add = self.connection.prepare_cached(
-            "INSERT INTO heard (source, hour, messages) VALUES (?1, ?2, ?3)
-             ON CONFLICT (source, hour) DO UPDATE SET messages = messages + excluded.messages",
+            "INSERT INTO heard (source, feed, hour, messages) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (source, feed, hour) DO UPDATE SET messages = messages + excluded.messages",
         )?;
-        for ((source, hour), messages) in self.heard.drain() {
-            add.execute(params![source, hour, messages])?;
+        for ((source, feed, hour), messages) in self.heard.drain() {
+            add.execute(params![source, feed, hour, messages])?;
         }
         let too_old = pace::hour_of(newest) - (pace::WEEKS + 1) * 168;
         self.connection.prepare_cached("DELETE FROM heard WHERE hour < ?1")?.execute([too_old])?;

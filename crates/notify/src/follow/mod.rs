@@ -15,7 +15,11 @@ mod timely;
 pub use decide::uploaded_key as uploaded_list;
 pub use lists::practice_key as practice_list;
 
-use crate::{Failure, file, organisations::Organisations, read::Notices};
+use crate::{
+    Failure, file,
+    organisations::Organisations,
+    read::{Following, Notices},
+};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType, json::Document};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -57,12 +61,13 @@ pub struct Follower {
     organisations: Organisations,
     teams: HashMap<i64, TeamRules>,
     reached: watch::Sender<u64>,
+    following: watch::Sender<Following>,
     told: broadcast::Sender<Told>,
     /// Of the batch in hand, to be said when it is written.
     waiting: Vec<Told>,
     moved: broadcast::Sender<i64>,
-    /// Messages by source and hour, of the batch in hand.
-    heard: HashMap<(Arc<str>, i64), u32>,
+    /// Messages by source, feed and hour, of the batch in hand.
+    heard: HashMap<(Arc<str>, Arc<str>, i64), u32>,
     /// Caseloads in whose windows something moved, of the batch in hand.
     changed: BTreeSet<i64>,
     requested: broadcast::Sender<Arc<str>>,
@@ -108,12 +113,19 @@ impl Follower {
             connection = file::open(&path)?;
         }
         let reached = watch::Sender::new(file::reached(&connection)?);
+        let following = watch::Sender::new(Following::default());
         let told = broadcast::Sender::new(TOLD_MAX);
         let moved = broadcast::Sender::new(TOLD_MAX);
         let stirred = watch::Sender::new(0);
         let requested = broadcast::Sender::new(TOLD_MAX);
         let said = (told.clone(), moved.clone(), requested.clone());
-        let notices = Notices::new(&path, reached.subscribe(), said, stirred.subscribe());
+        let notices = Notices::new(
+            &path,
+            derived.clone(),
+            (reached.subscribe(), following.subscribe()),
+            said,
+            stirred.subscribe(),
+        );
         let teams = teams::load(&connection)?;
         let subscriptions = events::Subscriptions::load(&connection)?;
         let follower = Follower {
@@ -124,6 +136,7 @@ impl Follower {
             organisations: Organisations::default(),
             teams,
             reached,
+            following,
             told,
             waiting: Vec::new(),
             heard: HashMap::new(),
@@ -147,6 +160,12 @@ impl Follower {
     /// # Errors
     /// [`Failure`]: nothing of this go is written then; the next go tries again.
     pub fn step(&mut self) -> Result<bool, Failure> {
+        let stepped = self.follow();
+        self.following.send_modify(|following| following.failing = stepped.is_err());
+        stepped
+    }
+
+    fn follow(&mut self) -> Result<bool, Failure> {
         let snapshot = self.derived.snapshot()?;
         let from = self.reached();
         let rows = snapshot.feed_after(from, BATCH_ENTRIES_MAX)?;

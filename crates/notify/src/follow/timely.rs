@@ -18,21 +18,28 @@ impl Follower {
     /// # Errors
     /// [`Failure`]: the next call tries again.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let ticked = self.what_time_brings(now);
+        self.following.send_modify(|following| {
+            following.untimely = ticked.is_err().then(|| following.untimely.unwrap_or(now));
+        });
+        ticked
+    }
+
+    fn what_time_brings(&mut self, now: Timestamp) -> Result<(), Failure> {
         let snapshot = self.derived.snapshot()?;
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let result = self.due(now).and_then(|()| self.digests(now)).and_then(|()| self.daily(&snapshot, now));
-        match result {
-            Ok(()) => {
-                self.connection.execute_batch("COMMIT")?;
-                self.say();
-                Ok(())
-            }
-            Err(failure) => {
-                self.waiting.clear();
+        if let Err(failure) = result.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?)) {
+            self.waiting.clear();
+            self.changed.clear();
+            // One that could not be committed is open still, and no other could begin.
+            if !self.connection.is_autocommit() {
                 self.connection.execute_batch("ROLLBACK")?;
-                Err(failure)
             }
+            return Err(failure);
         }
+        self.say();
+        Ok(())
     }
 
     fn due(&mut self, now: Timestamp) -> Result<(), Failure> {

@@ -7,12 +7,16 @@ mod inbox;
 mod lists;
 mod queues;
 mod requests;
+mod standing;
 mod subscriptions;
 
+pub use heard::Heard;
 pub use inbox::{Event, Notice, Planned, Standing, TeamNote, View};
 pub use lists::{Caseload, Listed, Looked, Member, Part, Team};
 pub use queues::Refused;
 pub use requests::Requested;
+pub(crate) use standing::Following;
+pub use standing::HeldUp;
 pub(crate) use subscriptions::mark;
 pub use subscriptions::{Due, Mail, Queue, Subscription};
 
@@ -27,6 +31,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use store::Derived;
 use tokio::sync::{broadcast, watch};
 
 /// What is known for telling. Clones share it.
@@ -36,7 +41,9 @@ pub struct Notices {
     /// For what is not made of the journal: how far somebody looked, how far a queue got.
     own: Arc<Mutex<Option<Connection>>>,
     path: Arc<Path>,
+    derived: Derived,
     reached: watch::Receiver<u64>,
+    following: watch::Receiver<Following>,
     told: broadcast::Sender<Told>,
     moved: broadcast::Sender<i64>,
     requested: broadcast::Sender<Arc<str>>,
@@ -48,7 +55,8 @@ pub struct Notices {
 impl Notices {
     pub(crate) fn new(
         path: &Path,
-        reached: watch::Receiver<u64>,
+        derived: Derived,
+        (reached, following): (watch::Receiver<u64>, watch::Receiver<Following>),
         (told, moved, requested): (broadcast::Sender<Told>, broadcast::Sender<i64>, broadcast::Sender<Arc<str>>),
         stirred: watch::Receiver<u64>,
     ) -> Self {
@@ -56,7 +64,9 @@ impl Notices {
             readers: Readers::new(path),
             own: Arc::default(),
             path: path.into(),
+            derived,
             reached,
+            following,
             told,
             moved,
             requested,

@@ -28,6 +28,9 @@ pub struct Refused {
 }
 
 impl Queue {
+    /// A receiver that takes nothing for so long is named to those who look after systems.
+    pub const FAILING: SignedDuration = SignedDuration::from_mins(5);
+
     /// The same after a try in vain at `now`.
     #[must_use]
     pub fn after_failure(&self, error: &str, now: Timestamp) -> Queue {
@@ -261,6 +264,23 @@ impl Notices {
         let sql = format!("SELECT count(*) FROM event WHERE n > ?1 AND topic IN ({})", topics.join(","));
         self.readers.read(|connection| {
             let count: i64 = connection.prepare_cached(&sql)?.query_row([after.cast_signed()], |row| row.get(0))?;
+            Ok(count.cast_unsigned())
+        })
+    }
+
+    /// How many queues have been tried in vain for longer than some minutes, and still are.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn failing_queues(&self, now: Timestamp) -> Result<u64, Failure> {
+        let before = now.checked_sub(Queue::FAILING).unwrap_or(Timestamp::MIN).as_microsecond();
+        // One whose receiver is configured no more is left where it was, and tried by nobody.
+        let served = now.checked_sub(SignedDuration::from_secs(2 * PAUSE_SECONDS_MAX)).unwrap_or(Timestamp::MIN);
+        let served = served.as_microsecond();
+        self.readers.read(|connection| {
+            let count: i64 = connection
+                .prepare_cached("SELECT count(*) FROM queue WHERE parked = 0 AND since <= ?1 AND next > ?2")?
+                .query_row([before, served], |row| row.get(0))?;
             Ok(count.cast_unsigned())
         })
     }

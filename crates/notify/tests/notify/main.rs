@@ -5,6 +5,7 @@
 mod caseloads;
 mod deliveries_on_a_bad_network;
 mod handover;
+mod held_up;
 mod place;
 mod stay;
 mod subscribing;

@@ -96,9 +96,22 @@ impl Place {
 
     /// Wait for everything and follow it.
     pub fn settle(&mut self) {
+        self.applied();
+        self.follow();
+    }
+
+    /// Wait for everything, and follow nothing.
+    pub fn applied(&self) {
         let head = self.engine.progress().head;
         self.runtime.block_on(async { self.engine.wait_applied(head).await.unwrap() });
-        self.follow();
+    }
+
+    /// The file, as a disk that lets nothing be written to it; gives what makes it well again.
+    pub fn unwritable(&self) -> impl FnOnce() + use<> {
+        let file = rusqlite::Connection::open(self.home.path().join("notify.db")).unwrap();
+        let ill = "CREATE TRIGGER ill BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'cannot be written'); END";
+        file.execute_batch(ill).unwrap();
+        move || file.execute_batch("DROP TRIGGER ill").unwrap()
     }
 
     /// Put FHIR resources in one bundle.

@@ -16,7 +16,7 @@ pub use postgres::{Migrated, Server};
 pub(crate) use value::{Bind, Column, FromColumn, Value, values};
 
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 5;
+pub(crate) const DERIVED_VERSION: i64 = 6;
 
 /// A connection to one database. It is used by one thread at a time.
 pub(crate) enum Connection {

@@ -16,6 +16,8 @@ pub struct FeedRow {
     pub received: Timestamp,
     /// The source that sent it.
     pub source: Arc<str>,
+    /// The feed it came on; empty: it was decided here.
+    pub feed: Arc<str>,
     /// The patients it touched.
     pub patients: Vec<PatientKey>,
     /// Whether it was decided here rather than sent by a source: the journal says what.
@@ -60,6 +62,16 @@ impl Snapshot {
         )
     }
 
+    /// When the first entry after `seq` was received, if there is one.
+    pub fn received_after(&self, seq: u64) -> Result<Option<Timestamp>, StoreError> {
+        let received: Option<i64> = self.connection()?.one(
+            "SELECT received FROM applied WHERE seq > ?1 ORDER BY seq LIMIT 1",
+            values![seq.cast_signed()],
+            |row| row.get(0),
+        )?;
+        Ok(received.and_then(|at| Timestamp::from_microsecond(at).ok()))
+    }
+
     /// The change feed after `seq`, whole.
     pub fn feed_after(&self, seq: u64, limit: usize) -> Result<Vec<FeedRow>, StoreError> {
         let mut names: HashMap<i64, Arc<str>> = HashMap::new();
@@ -67,17 +79,25 @@ impl Snapshot {
             names.insert(row.get(0)?, row.get::<String>(1)?.into());
             Ok(())
         })?;
+        let mut feeds: HashMap<i64, Arc<str>> = HashMap::new();
+        self.connection()?.each::<StoreError>("SELECT id, name FROM feed", values![], |row| {
+            feeds.insert(row.get(0)?, row.get::<String>(1)?.into());
+            Ok(())
+        })?;
         let unnamed: Arc<str> = Arc::from("");
         self.connection()?.all(
-            "SELECT seq, received, patients, decision, touched, source FROM applied WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            "SELECT seq, received, patients, decision, touched, source, feed FROM applied
+             WHERE seq > ?1 ORDER BY seq LIMIT ?2",
             values![seq.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
             |row| {
                 let patients: Option<Vec<u8>> = row.get(2)?;
                 let touched: Option<Vec<u8>> = row.get(4)?;
+                let feed: Option<i64> = row.get(6)?;
                 Ok(FeedRow {
                     seq: row.get::<i64>(0)?.cast_unsigned(),
                     received: Timestamp::from_microsecond(row.get(1)?).unwrap_or_default(),
                     source: names.get(&row.get::<i64>(5)?).unwrap_or(&unnamed).clone(),
+                    feed: feed.and_then(|feed| feeds.get(&feed)).unwrap_or(&unnamed).clone(),
                     patients: patients_of(&patients.unwrap_or_default()),
                     decision: row.get(3)?,
                     touched: touched_of(&touched.unwrap_or_default()),

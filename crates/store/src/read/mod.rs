@@ -56,11 +56,28 @@ pub struct SourceRow {
     /// When the newest thing it spoke of happened.
     pub last_happened: Option<Timestamp>,
 }
+/// A feed of a source and the last sign of life on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Its source's id.
+    pub source: String,
+    /// Its name.
+    pub name: String,
+    /// Messages processed.
+    pub messages: u64,
+    /// When the newest was received.
+    pub last_received: Option<Timestamp>,
+    /// When the newest thing it spoke of happened.
+    pub last_happened: Option<Timestamp>,
+}
 /// A consistent view of the derived state at one `seq`.
 pub struct Snapshot {
     connection: Option<Connection>,
     home: Derived,
     applied: u64,
+}
+fn sign_of_life(at: Option<i64>) -> Option<Timestamp> {
+    at.filter(|at| *at > 0).and_then(|at| Timestamp::from_microsecond(at).ok())
 }
 fn read_row(row: &backend::Row<'_>) -> Result<Row, StoreError> {
     let seq: i64 = row.get(4)?;
@@ -263,7 +280,6 @@ impl Snapshot {
 
     /// Every source and its last sign of life, by name.
     pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
-        let time = |at: Option<i64>| at.filter(|at| *at > 0).and_then(|at| Timestamp::from_microsecond(at).ok());
         self.connection()?.all(
             "SELECT name, profile, messages, last_received, last_happened FROM source ORDER BY name",
             &[],
@@ -272,8 +288,26 @@ impl Snapshot {
                     name: row.get(0)?,
                     profile: row.get(1)?,
                     messages: row.get::<i64>(2)?.cast_unsigned(),
-                    last_received: time(row.get(3)?),
-                    last_happened: time(row.get(4)?),
+                    last_received: sign_of_life(row.get(3)?),
+                    last_happened: sign_of_life(row.get(4)?),
+                })
+            },
+        )
+    }
+
+    /// Every feed on which a source ever spoke, by source and name.
+    pub fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
+        self.connection()?.all(
+            "SELECT s.name, f.name, f.messages, f.last_received, f.last_happened FROM feed f JOIN source s ON s.id = f.source
+             ORDER BY s.name, f.name",
+            &[],
+            |row| {
+                Ok(Feed {
+                    source: row.get(0)?,
+                    name: row.get(1)?,
+                    messages: row.get::<i64>(2)?.cast_unsigned(),
+                    last_received: sign_of_life(row.get(3)?),
+                    last_happened: sign_of_life(row.get(4)?),
                 })
             },
         )

@@ -56,8 +56,11 @@ pub struct Writer {
     connection: Connection,
     codec: Codec,
     sources: HashMap<String, i64>,
+    /// By the source's number, then its name.
+    feeds: HashMap<i64, HashMap<String, i64>>,
     pending_dictionaries: Vec<(u32, u8, Vec<u8>)>,
-    activity: HashMap<i64, Activity>,
+    /// By source and feed.
+    activity: HashMap<(i64, i64), Activity>,
     domains: HashSet<String>,
     /// The position committed last, and the connection that said so.
     committed: (u64, u64),
@@ -99,6 +102,7 @@ impl Writer {
             connection,
             codec,
             sources: HashMap::new(),
+            feeds: HashMap::new(),
             pending_dictionaries: Vec::new(),
             activity: HashMap::new(),
             domains: HashSet::new(),
@@ -117,6 +121,13 @@ impl Writer {
             self.connection
                 .all("SELECT id, name FROM source", &[], |row| Ok((row.get::<String>(1)?, row.get::<i64>(0)?)))?,
         );
+        self.feeds.clear();
+        let feeds: Vec<(i64, String, i64)> = self
+            .connection
+            .all("SELECT source, name, id FROM feed", &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        for (source, name, id) in feeds {
+            self.feeds.entry(source).or_default().insert(name, id);
+        }
         self.domains.clear();
         self.domains.extend(self.connection.all("SELECT system FROM domain", &[], |row| row.get::<String>(0))?);
         Ok(())
@@ -177,15 +188,19 @@ impl Writer {
             values![applied.cast_signed()],
         )?;
         let activity = std::mem::take(&mut self.activity);
-        for (source, activity) in activity {
-            self.connection.write(
-                "UPDATE source SET messages = messages + ?2,
-                 last_received = CASE WHEN last_received IS NULL OR last_received < ?3 THEN ?3 ELSE last_received END,
-                 last_happened = CASE WHEN last_happened IS NULL OR last_happened < ?4 THEN COALESCE(?4, last_happened)
-                                      ELSE last_happened END
-                 WHERE id = ?1",
-                values![source, activity.messages, activity.received, activity.happened],
-            )?;
+        for ((source, feed), activity) in activity {
+            for (table, id) in [("source", source), ("feed", feed)] {
+                self.connection.write(
+                    &format!(
+                        "UPDATE {table} SET messages = messages + ?2,
+                         last_received = CASE WHEN last_received IS NULL OR last_received < ?3 THEN ?3 ELSE last_received END,
+                         last_happened = CASE WHEN last_happened IS NULL OR last_happened < ?4
+                                              THEN COALESCE(?4, last_happened) ELSE last_happened END
+                         WHERE id = ?1"
+                    ),
+                    values![id, activity.messages, activity.received, activity.happened],
+                )?;
+            }
         }
         self.connection.commit()?;
         self.committed.0 = applied;
@@ -232,6 +247,21 @@ impl Writer {
         Ok(id)
     }
 
+    /// The number of a feed of a source, given at first sight.
+    pub fn feed(&mut self, source: i64, name: &str) -> Result<i64, StoreError> {
+        if let Some(id) = self.feeds.get(&source).and_then(|feeds| feeds.get(name)) {
+            return Ok(*id);
+        }
+        // Numbered as sources are.
+        let id = self.connection.only(
+            "INSERT INTO feed (id, source, name) SELECT COALESCE(MAX(id), 0) + 1, ?1, ?2 FROM feed RETURNING id",
+            values![source, name],
+            |row| row.get(0),
+        )?;
+        self.feeds.entry(source).or_default().insert(name.to_owned(), id);
+        Ok(id)
+    }
+
     /// Note a source's profile as of `seq`.
     pub fn put_profile(&mut self, source: &str, toml: &str, seq: u64) -> Result<(), StoreError> {
         let id = self.source(source)?;
@@ -242,17 +272,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Note a journal entry as applied: the change feed's row, and the source's sign of life.
+    /// Note a journal entry as applied: the change feed's row, and a sign of life of the source on this feed.
     pub fn note_applied(
         &mut self,
         seq: u64,
-        source: i64,
+        (source, feed): (i64, i64),
         received: Timestamp,
         happened: Option<Timestamp>,
         patients: &[PatientKey],
     ) -> Result<(), StoreError> {
-        self.put_applied(seq, source, received, patients, false)?;
-        let activity = self.activity.entry(source).or_default();
+        self.put_applied(seq, (source, Some(feed)), received, patients)?;
+        let activity = self.activity.entry((source, feed)).or_default();
         activity.messages += 1;
         activity.received = activity.received.max(received.as_microsecond());
         activity.happened = activity.happened.max(happened.map(|at| at.as_microsecond()));
@@ -268,16 +298,15 @@ impl Writer {
         patients: &[PatientKey],
     ) -> Result<(), StoreError> {
         let source = self.source(source)?;
-        self.put_applied(seq, source, received, patients, true)
+        self.put_applied(seq, (source, None), received, patients)
     }
 
     fn put_applied(
         &mut self,
         seq: u64,
-        source: i64,
+        (source, feed): (i64, Option<i64>),
         received: Timestamp,
         patients: &[PatientKey],
-        decision: bool,
     ) -> Result<(), StoreError> {
         // Those that a caller does not know of as well: of messages that were held and go on with this one, for instance.
         let mut others: Vec<PatientKey> =
@@ -298,14 +327,15 @@ impl Writer {
             })
             .collect();
         self.connection
-            .write("INSERT INTO applied (seq, received, source, patients, decision, touched)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (seq) DO UPDATE SET received = excluded.received, source = excluded.source, patients = excluded.patients, decision = excluded.decision, touched = excluded.touched", values![
+            .write("INSERT INTO applied (seq, received, source, feed, patients, decision, touched)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (seq) DO UPDATE SET received = excluded.received, source = excluded.source, feed = excluded.feed, patients = excluded.patients, decision = excluded.decision, touched = excluded.touched", values![
                 seq.cast_signed(),
                 received.as_microsecond(),
                 source,
+                feed,
                 (!bytes.is_empty()).then_some(bytes),
-                decision,
+                feed.is_none(),
                 (!touched.is_empty()).then_some(touched)
             ])?;
         Ok(())

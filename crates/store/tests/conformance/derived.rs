@@ -47,7 +47,7 @@ fn a_batch_of_many_rows_is_there_as_it_was_written(home: &Home) {
         }
     }
     for seq in [base + 1, base + 2] {
-        writer.note_applied(seq, 1, at(1), None, &[PatientKey(patient)]).unwrap();
+        writer.note_applied(seq, (1, 1), at(1), None, &[PatientKey(patient)]).unwrap();
     }
     writer.commit(base + 2).unwrap();
 
@@ -92,7 +92,7 @@ fn what_is_expected_is_what_is_read(home: &Home) {
             writer.put(&put, base + 1).unwrap();
         }
     }
-    writer.note_applied(base + 1, 1, at(1), None, &patients).unwrap();
+    writer.note_applied(base + 1, (1, 1), at(1), None, &patients).unwrap();
     writer.commit(base + 1).unwrap();
     let read = |snapshot: &store::Snapshot, patient, kinds: &[ResourceType]| {
         let mut found = Vec::new();
@@ -127,7 +127,7 @@ fn what_is_expected_is_what_is_read(home: &Home) {
     let mut put = row(&derived, patients[0].0, KIND, 41, 1, "{}");
     put.message = base + 2;
     writer.put(&put, base + 2).unwrap();
-    writer.note_applied(base + 2, 1, at(2), None, &patients).unwrap();
+    writer.note_applied(base + 2, (1, 1), at(2), None, &patients).unwrap();
     writer.commit(base + 2).unwrap();
     let snapshot = derived.snapshot().unwrap();
     let mut count = 0;
@@ -151,7 +151,7 @@ fn versions_and_history_are_as_of_any_seq(home: &Home) {
         put.state = vec![0, n as u8];
         put.message = base + u64::from(n);
         writer.put(&put, base + u64::from(n)).unwrap();
-        writer.note_applied(base + u64::from(n), 1, at(n.into()), None, &[id.patient]).unwrap();
+        writer.note_applied(base + u64::from(n), (1, 1), at(n.into()), None, &[id.patient]).unwrap();
         // What was written in this batch is seen by it.
         assert_eq!(writer.current(id, KIND).unwrap().unwrap().version, n);
     }
@@ -253,11 +253,19 @@ fn the_change_feed_names_what_was_touched(home: &Home) {
     writer.put(&row(&derived, 701, ResourceType::Encounter, 2, 1, "{}"), base + 1).unwrap();
     writer.put(&row(&derived, 701, KIND, 3, 1, "{}"), base + 1).unwrap();
     let source = writer.source("feed").unwrap();
-    writer.note_applied(base + 1, source, at(1), None, &[told.patient, PatientKey(702)]).unwrap();
+    let adt = writer.feed(source, "adt").unwrap();
+    assert_eq!(writer.feed(source, "adt").unwrap(), adt, "numbered once");
+    writer.note_applied(base + 1, (source, adt), at(1), None, &[told.patient, PatientKey(702)]).unwrap();
     writer.note_decision(base + 2, "skein", at(2), &[]).unwrap();
     writer.commit(base + 2).unwrap();
-    let feed = derived.snapshot().unwrap().feed_after(base, 10).unwrap();
+    let snapshot = derived.snapshot().unwrap();
+    assert_eq!(snapshot.received_after(base).unwrap(), Some(at(1)));
+    assert_eq!(snapshot.received_after(base + 1).unwrap(), Some(at(2)));
+    assert_eq!(snapshot.received_after(base + 2).unwrap(), None);
+    let feed = snapshot.feed_after(base, 10).unwrap();
     assert_eq!(feed.len(), 2);
+    assert_eq!((&*feed[0].source, &*feed[0].feed), ("feed", "adt"));
+    assert_eq!(&*feed[1].feed, "", "a decision came on none");
     assert_eq!((feed[0].seq, feed[0].received, feed[0].decision), (base + 1, at(1), false));
     assert_eq!(feed[0].patients, [PatientKey(701), PatientKey(702)]);
     assert_eq!(feed[0].touched, [(ResourceType::Encounter, told)]);
@@ -271,22 +279,36 @@ fn sources_say_when_they_were_last_heard(home: &Home) {
     writer.begin().unwrap();
     let source = writer.source("heard").unwrap();
     writer.put_profile("heard", "source = \"heard\"", base + 1).unwrap();
-    for (n, happened) in [(1, None), (3, Some(at(30))), (2, Some(at(10)))] {
-        writer.note_applied(base + n, source, at(n.cast_signed()), happened, &[]).unwrap();
+    let (adt, oru) = (writer.feed(source, "adt").unwrap(), writer.feed(source, "oru").unwrap());
+    assert_ne!(adt, oru);
+    for (n, happened, feed) in [(1, None, adt), (3, Some(at(30)), oru), (2, Some(at(10)), oru)] {
+        writer.note_applied(base + n, (source, feed), at(n.cast_signed()), happened, &[]).unwrap();
     }
     writer.commit(base + 3).unwrap();
     writer.begin().unwrap();
-    writer.note_applied(base + 4, source, at(2), None, &[]).unwrap();
+    writer.note_applied(base + 4, (source, adt), at(2), None, &[]).unwrap();
     writer.commit(base + 4).unwrap();
     let snapshot = derived.snapshot().unwrap();
     let sources = snapshot.sources().unwrap();
     let heard = sources.iter().find(|source| source.name == "heard").unwrap();
     assert_eq!((heard.messages, heard.last_received, heard.last_happened), (4, Some(at(3)), Some(at(30))));
+    // Each feed for itself: one is silent while the other goes on.
+    let feeds = snapshot.feeds().unwrap();
+    let life = |name: &str| {
+        let feed = feeds.iter().find(|feed| feed.source == "heard" && feed.name == name).unwrap();
+        (feed.messages, feed.last_received, feed.last_happened)
+    };
+    assert_eq!(life("adt"), (2, Some(at(2)), None));
+    assert_eq!(life("oru"), (2, Some(at(3)), Some(at(30))));
     assert_eq!(writer.profiles().unwrap()["heard"], "source = \"heard\"");
     assert!(sources.is_sorted_by_key(|source| source.name.clone()), "by name");
     assert_eq!(snapshot.last_received_at("heard", base + 3, |seq| Ok(seq < base + 3)).unwrap(), Some(at(2)));
     assert_eq!(snapshot.last_received_at("nobody", base + 3, |_| Ok(true)).unwrap(), None);
     assert_eq!(snapshot.profiles_mark().unwrap(), (base + 1).cast_signed());
+    drop((snapshot, derived, writer));
+    let (_, mut again) = home.derived();
+    let known = again.source("heard").unwrap();
+    assert_eq!(again.feed(known, "oru").unwrap(), oru, "known again by whoever opens it");
 }
 
 fn the_error_desk_keeps_what_waits(home: &Home) {

@@ -142,7 +142,7 @@ async fn page(
         };
         rows.push(Row { hospital, comparison });
     }
-    let chrome = Chrome::new(state, who, Here::Elsewhere);
+    let chrome = Chrome::new(state, who, Here::Told);
     let page = CensusPage { chrome, rows, people: sees == Sees::People, shown_max: SHOWN_MAX, problem };
     Ok(html(&page)?.into_response())
 }

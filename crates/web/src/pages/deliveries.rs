@@ -168,6 +168,47 @@ pub async fn show(
     })
 }
 
+fn mail_title() -> String {
+    "Mail to teams".into()
+}
+
+fn adt_title(receiver: &Receiver) -> String {
+    format!("Stays by HL7 v2 to {}", receiver.name)
+}
+
+/// Which receivers have been told nothing for longer than some minutes, and since when: a line each.
+pub(super) fn failing(site: &Site) -> Result<Vec<String>, notify::Failure> {
+    let Some(notices) = &site.notices else { return Ok(Vec::new()) };
+    let now = site.now();
+    let long = |since: &Timestamp| now.duration_since(*since) >= Queue::FAILING;
+    let channels = &site.named.channels;
+    let mail = channels.mail.iter().map(|_| (MAIL.to_owned(), mail_title()));
+    let adt = channels.adt.iter().map(|receiver| (receiver.queue.clone(), adt_title(receiver)));
+    let mut failing = Vec::new();
+    let tried = |title: &str, queue: &Queue| {
+        let since = when::time_or_date(queue.since.filter(long)?, now);
+        let goes_on = if queue.parked { "it is tried no more until somebody says so" } else { "it is tried again" };
+        Some(format!("{title}: nothing was taken since {since}; {goes_on}."))
+    };
+    for (queue, title) in mail.chain(adt) {
+        failing.extend(tried(&title, &notices.queue(&queue)?));
+    }
+    for one in notices.subscriptions()? {
+        let title = format!("Subscription {} of {}", one.id, one.client);
+        match one.status.as_str() {
+            "active" => failing.extend(tried(&title, &notices.queue(&one.id)?)),
+            "error" => failing.push(format!("{title}: it failed, and is told nothing until it is sent again.")),
+            _ => {}
+        }
+    }
+    let updates = channels.pix.as_ref().map(|pix| pix()).unwrap_or_default();
+    failing.extend(updates.iter().filter_map(|update| {
+        let since = when::time_or_date(update.since.filter(long)?, now);
+        Some(format!("Changed identifiers to {}: nothing was taken since {since}; it is tried again.", update.name))
+    }));
+    Ok(failing)
+}
+
 fn rows(site: &Site) -> Result<Vec<Row>, PageError> {
     let notices = site.notices()?;
     let now = site.now();
@@ -179,7 +220,7 @@ fn rows(site: &Site) -> Result<Vec<Row>, PageError> {
         rows.push(row(
             site,
             MAIL,
-            "Mail to teams",
+            &mail_title(),
             format!("through {server}"),
             &queue,
             (waiting, "mail", "mails"),
@@ -189,7 +230,7 @@ fn rows(site: &Site) -> Result<Vec<Row>, PageError> {
     for receiver in &channels.adt {
         let queue = notices.queue(&receiver.queue)?;
         let waiting = notices.events_waiting(queue.sent, &receiver.topics)?;
-        let title = format!("Stays by HL7 v2 to {}", receiver.name);
+        let title = adt_title(receiver);
         let about = format!("{}; {}", receiver.to, receiver.organisation);
         rows.push(row(site, &receiver.queue, &title, about, &queue, (waiting, "event", "events"), now)?);
     }

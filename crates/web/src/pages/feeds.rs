@@ -1,21 +1,28 @@
-//! The sources as an integration engineer needs them: how much comes, beside what usually comes at such an hour, how old the news
-//! is when it comes, what waits on the error desk, and whose silence is unusual. Says nothing about any person.
+//! The sources and their feeds as an integration engineer needs them: how much comes, beside what usually comes at such an hour, how
+//! old the news is when it comes, what waits on the error desk, and whose silence is unusual. A source that speaks on one feed may
+//! be silent on another, so each is judged for itself. Says nothing about any person.
 
 use super::{Chrome, Here, html, thousands};
-use crate::{error::PageError, session::SignedIn, sources, state::AppState};
+use crate::{
+    error::PageError,
+    session::SignedIn,
+    sources,
+    state::{AppState, Site},
+};
 use access::Action;
 use askama::Template;
 use axum::{extract::State, response::Html};
 use intake::ProblemStatus;
 use jiff::Timestamp;
-use notify::pace::{Hours, Pace, Silence, pace};
-use record::when;
-use std::collections::HashMap;
+use notify::{
+    Heard,
+    pace::{Hours, Pace, Silence, is_awaited, pace, together},
+};
+use record::{Feed, freshness::SourceState, when};
+use std::collections::{BTreeSet, HashMap};
 
-struct Row {
-    id: String,
-    name: String,
-    kind: &'static str,
+/// How it stands with a source, or with one of its feeds.
+struct Line {
     last: String,
     /// How old the newest news was when it came.
     age: String,
@@ -25,7 +32,29 @@ struct Row {
     /// Word for the dot.
     slug: &'static str,
     state: String,
-    rank: u8,
+    silent: bool,
+}
+
+struct Row {
+    id: String,
+    name: String,
+    kind: &'static str,
+    /// Its feed, where it has one only.
+    only: Option<String>,
+    line: Line,
+    /// Its feeds by name, where it has several.
+    feeds: Vec<(String, Line)>,
+}
+
+impl Row {
+    /// Whether somebody must look: as a whole, or on a feed.
+    fn is_silent(&self) -> bool {
+        self.line.silent || self.silent_feeds() > 0
+    }
+
+    fn silent_feeds(&self) -> usize {
+        self.feeds.iter().filter(|(_, line)| line.silent).count()
+    }
 }
 
 #[derive(Template)]
@@ -33,10 +62,26 @@ struct Row {
 struct FeedsPage {
     chrome: Chrome,
     rows: Vec<Row>,
+    /// Sources that are silent as a whole.
     silent: usize,
+    /// Feeds that are silent while their source speaks on others.
+    silent_feeds: usize,
     behind: u64,
     oldest: Option<String>,
     at: String,
+}
+
+/// What is known of all sources, to say how each stands.
+struct Known {
+    feeds: Vec<Feed>,
+    heard: HashMap<String, Heard>,
+    /// Messages on the error desk, by source and feed.
+    waiting: HashMap<(String, String), u64>,
+    /// Names of the feeds in the configuration, and their sources.
+    configured: Vec<(String, String)>,
+    names: Vec<String>,
+    one_of_several: bool,
+    now: Timestamp,
 }
 
 /// `GET /feeds`.
@@ -46,45 +91,15 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
     let work = move || -> Result<_, PageError> {
         let permit = site.gate.desk(&signed.user, &Action::ErrorDesk { what: "feeds".into() }, now)?;
         let raw = site.records.sources()?;
-        let states = sources::states(&site, &[])?;
-        let heard = match &site.notices {
-            Some(notices) => notices.heard().map_err(|error| PageError::Fault(error.to_string()))?,
-            None => HashMap::new(),
-        };
-        let mut waiting: HashMap<String, u64> = HashMap::new();
-        for (source, _, status, count) in site.engine()?.problem_counts()? {
-            if matches!(status, ProblemStatus::Parked | ProblemStatus::Failed | ProblemStatus::Held) {
-                *waiting.entry(source).or_default() += count;
-            }
-        }
-        let none = Hours::new();
-        let mut rows: Vec<Row> = states
+        let known = known(&site, now)?;
+        let mut rows: Vec<Row> = sources::states(&site, &[])?
             .iter()
             .map(|one| {
-                let id = one.source.id.clone();
-                let raw = raw.iter().find(|row| row.name == id);
-                let pace = pace(heard.get(&id).unwrap_or(&none), one.last_heard, now);
-                let happened = raw.and_then(|row| row.last_happened);
-                Row {
-                    name: one.source.name.clone(),
-                    kind: one.source.kind.label(),
-                    last: one.last_heard.map_or_else(|| "never".into(), |last| when::time_or_date(last, now)),
-                    age: age(one.last_heard, happened),
-                    hour: format!(
-                        "{}; {} in this one",
-                        beside(pace.last_hour, pace.usual_hour),
-                        thousands(pace.this_hour)
-                    ),
-                    day: beside(pace.last_day, pace.usual_day),
-                    waiting: waiting.get(&id).copied().unwrap_or(0),
-                    slug: slug(&pace),
-                    state: words(&pace, one.last_heard, now),
-                    rank: u8::from(!matches!(pace.silence, Silence::Unusual { .. })),
-                    id,
-                }
+                let happened = raw.iter().find(|row| row.name == one.source.id).and_then(|row| row.last_happened);
+                row(one, happened, &known)
             })
             .collect();
-        rows.sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.name.cmp(&b.name)));
+        rows.sort_by(|a, b| b.is_silent().cmp(&a.is_silent()).then_with(|| a.name.cmp(&b.name)));
         Ok(permit.seal(rows))
     };
     let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
@@ -93,13 +108,95 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
     let progress = engine.progress();
     let page = FeedsPage {
         chrome: Chrome::new(&state, &who, Here::Desk),
-        silent: rows.iter().filter(|row| row.rank == 0).count(),
+        silent: rows.iter().filter(|row| row.line.silent).count(),
+        silent_feeds: rows.iter().filter(|row| !row.line.silent).map(Row::silent_feeds).sum(),
         rows,
         behind: progress.head.saturating_sub(progress.applied),
         oldest: engine.fault_since().map(|since| when::time_or_date(since, now)),
         at: when::date_time(now),
     };
     html(&page)
+}
+
+fn known(site: &Site, now: Timestamp) -> Result<Known, PageError> {
+    let engine = site.engine()?;
+    let heard = match &site.notices {
+        Some(notices) => notices.heard()?,
+        None => HashMap::new(),
+    };
+    let mut waiting: HashMap<(String, String), u64> = HashMap::new();
+    for (source, feed, status, count) in engine.problem_counts()? {
+        if matches!(status, ProblemStatus::Parked | ProblemStatus::Failed | ProblemStatus::Held) {
+            *waiting.entry((source, feed)).or_default() += count;
+        }
+    }
+    let configured: Vec<(String, String)> =
+        site.named.feeds.iter().map(|feed| (feed.name.clone(), feed.id.clone())).collect();
+    Ok(Known {
+        feeds: site.records.feeds()?,
+        heard,
+        waiting,
+        names: configured.iter().map(|(_, name)| name.clone()).collect(),
+        configured,
+        one_of_several: engine.is_one_of_several(),
+        now,
+    })
+}
+
+fn row(one: &SourceState, happened: Option<Timestamp>, known: &Known) -> Row {
+    let id = &one.source.id;
+    let none = Heard::new();
+    let heard = known.heard.get(id).unwrap_or(&none);
+    // Those that spoke, and those that are configured and have not spoken yet.
+    let spoke = known.feeds.iter().filter(|feed| feed.source == *id).map(|feed| feed.name.as_str());
+    let configured = known.configured.iter().filter(|(source, _)| source == id).map(|(_, name)| name.as_str());
+    let mut names: BTreeSet<&str> = spoke.chain(configured).collect();
+    let only = if names.len() == 1 { names.pop_first().map(str::to_owned) } else { None };
+    let feeds: Vec<(String, Line)> =
+        names.into_iter().map(|name| (name.to_owned(), feed_line(id, name, heard.get(name), known))).collect();
+    let waiting = known.waiting.iter().filter(|((source, _), _)| source == id).map(|(_, count)| count).sum();
+    let mut line = line(&together(heard.values()), (one.last_heard, happened), waiting, known.now);
+    if !line.silent && feeds.iter().any(|(_, feed)| feed.silent) {
+        line.slug = "quiet";
+        line.state = "Speaks, but not on every feed.".into();
+    }
+    Row {
+        name: one.source.name.clone(),
+        kind: one.source.kind.label(),
+        only: only.filter(|only| only != id),
+        line,
+        feeds,
+        id: id.clone(),
+    }
+}
+
+fn feed_line(source: &str, name: &str, hours: Option<&Hours>, known: &Known) -> Line {
+    let feed = known.feeds.iter().find(|feed| feed.source == source && feed.name == name);
+    let life = (feed.and_then(|feed| feed.last_received), feed.and_then(|feed| feed.last_happened));
+    let waiting = known.waiting.get(&(source.to_owned(), name.to_owned())).copied().unwrap_or(0);
+    let mut line = line(hours.unwrap_or(&Hours::new()), life, waiting, known.now);
+    if !is_awaited(name, &known.names, known.one_of_several) {
+        line.silent = false;
+        line.slug = "not-connected";
+        line.state = "Not in the configuration: nothing is awaited on it.".into();
+    }
+    line
+}
+
+/// How it stands with what spoke in these hours. `life`: when the newest came, and when what it spoke of happened.
+fn line(hours: &Hours, life: (Option<Timestamp>, Option<Timestamp>), waiting: u64, now: Timestamp) -> Line {
+    let (last, happened) = life;
+    let pace = pace(hours, last, now);
+    Line {
+        last: last.map_or_else(|| "never".into(), |last| when::time_or_date(last, now)),
+        age: age(last, happened),
+        hour: format!("{}; {} in this one", beside(pace.last_hour, pace.usual_hour), thousands(pace.this_hour)),
+        day: beside(pace.last_day, pace.usual_day),
+        waiting,
+        slug: slug(&pace),
+        state: words(&pace, last, now),
+        silent: matches!(pace.silence, Silence::Unusual { .. }),
+    }
 }
 
 /// `12, usually 240`.

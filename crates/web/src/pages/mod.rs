@@ -25,6 +25,7 @@ mod results;
 mod section;
 mod sign_in;
 mod sources;
+mod standing;
 mod status;
 mod summary;
 mod teams;
@@ -193,7 +194,9 @@ pub struct Chrome {
     /// Notices that were passed on to the reader.
     passed_on: u64,
     /// Since when, and why, what is shown may be old.
-    behind: Option<String>,
+    behind: Vec<String>,
+    /// Who is told nothing at present, and since when.
+    undelivered: Vec<String>,
 }
 
 /// Which desks the reader may work at. The gate decides when one is opened; this only saves dead links.
@@ -240,50 +243,12 @@ pub enum Here {
     Teams,
     /// What organisations ask of each other.
     Requests,
+    /// Another page of what teams are told.
+    Told,
     /// The status page.
     Status,
     /// A record, or none of these.
     Elsewhere,
-}
-
-/// What every page says while a part of Skein does not do its work, for a record that looks complete and is not must not be read
-/// as one that is.
-fn behind(site: &Site, own: bool) -> Option<String> {
-    let engine = site.engine.as_ref()?;
-    let now = site.now();
-    let ask = "For anything newer, ask the hospital, practice or service itself.";
-    // A person is told that it is so and whom to ask; what has stopped says nothing to them.
-    let plain = |since: &str| {
-        format!(
-            "Nothing new has come into your record since {since}. For anything newer, ask your practice or hospital."
-        )
-    };
-    if let Some(since) = engine.fault_since() {
-        let since = record::when::time_or_date(since, now);
-        if own {
-            return Some(plain(&since));
-        }
-        return Some(format!(
-            "Nothing new has been added to records since {since}: a part of Skein has stopped. {ask}"
-        ));
-    }
-    if let Some(since) = engine.stale_since() {
-        let since = record::when::time_or_date(since, now);
-        return Some(match own {
-            true => plain(&since),
-            false => format!(
-                "Records are shown as they were at {since}: what has come in since will be shown a little later. {ask}"
-            ),
-        });
-    }
-    let held = engine.journal().held()?;
-    let since = record::when::time_or_date(held.since, now);
-    if own {
-        return Some(plain(&since));
-    }
-    Some(format!(
-        "Nothing new is taken from hospitals, practices and services since {since}: this region’s disk is nearly full. They keep it and send it again. {ask}"
-    ))
 }
 
 impl Chrome {
@@ -298,7 +263,8 @@ impl Chrome {
             roles: who.roles,
             here,
             passed_on: if desks.teams { passed_on(site, &who.user) } else { 0 },
-            behind: behind(site, desks.own),
+            behind: standing::not_up_to_date(site, desks.own, here),
+            undelivered: if desks.errors { standing::undelivered(site, here) } else { Vec::new() },
             desks,
         }
     }
@@ -314,7 +280,8 @@ impl Chrome {
             here: Here::Elsewhere,
             desks: Desks::default(),
             passed_on: 0,
-            behind: None,
+            behind: Vec::new(),
+            undelivered: Vec::new(),
         }
     }
 

@@ -6,20 +6,20 @@ use jiff::{SignedDuration, Timestamp};
 
 const WEEKS: i64 = 3;
 
-/// A hospital that sends something every hour, day and night, until some hours ago.
-async fn speak_until(region: &Region, hours_ago: i64) {
+/// A hospital that sends something on a feed every hour, day and night, for some hours until some hours ago.
+async fn speak(region: &Region, feed: &str, hours: std::ops::Range<i64>) {
     let now = Timestamp::now();
     let mut last = 0;
-    for hour in (hours_ago..WEEKS * 168).rev() {
+    for hour in hours.rev() {
         let received = now - SignedDuration::from_hours(hour);
         let body = format!(
-            "MSH|^~\\&|PAS|XWA|SKEIN|REG|20260301120000||ADT^A28|F{hour}|P|2.4\rEVN|A28|20260301120000\r\
+            "MSH|^~\\&|PAS|XWA|SKEIN|REG|20260301120000||ADT^A28|{feed}{hour}|P|2.4\rEVN|A28|20260301120000\r\
              PID|1||{hour}^^^XWA^PI||NOBODY^NOBODY||19500102|2\r"
         );
         let entry = NewEntry {
             kind: EntryKind::Hl7v2,
             source: "rxx".into(),
-            feed: "rxx".into(),
+            feed: feed.into(),
             received,
             ident: None,
             about: None,
@@ -50,7 +50,7 @@ async fn page(region: &Region, words: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unusual_silence_is_seen_and_a_usual_one_is_not() {
     let region = Region::new().await;
-    speak_until(&region, 20).await;
+    speak(&region, "rxx", 20..WEEKS * 168).await;
     let text = page(&region, "Silent since").await;
     assert!(text.contains("1 source is silent for longer than usual"), "{text}");
     // Nineteen or twenty whole hours and a part, one message in each.
@@ -59,9 +59,45 @@ async fn an_unusual_silence_is_seen_and_a_usual_one_is_not() {
     assert!(!text.contains("NOBODY"), "{text}");
 
     let region = Region::new().await;
-    speak_until(&region, 1).await;
+    speak(&region, "rxx", 1..WEEKS * 168).await;
     let text = page(&region, "As usual for the hour.").await;
     assert!(text.contains("As usual for the hour.") && !text.contains("Silent since"), "{text}");
+}
+
+/// The row of a source or a feed.
+fn row<'a>(body: &'a str, name: &str) -> &'a str {
+    let begins = format!(">{name}<");
+    let (_, rest) = body.split_once(&begins).unwrap_or_else(|| panic!("{name:?} is not in {body}"));
+    rest.split_once("</tr>").map_or(rest, |(row, _)| row)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_falls_silent_is_missed_while_another_of_its_source_goes_on() {
+    let feeds = [("rxx-adt", "rxx"), ("rxx-oru", "rxx"), ("rxx-siu", "rxx"), ("rxx-mdm", "rxx")];
+    let region = Region::fed(&feeds).await;
+    speak(&region, "rxx-adt", 20..WEEKS * 168).await;
+    speak(&region, "rxx-oru", 1..WEEKS * 168).await;
+    // One that is new, one that never spoke, and one that was taken out of the configuration long ago.
+    speak(&region, "rxx-siu", 1..24).await;
+    speak(&region, "rxx-old", 100..WEEKS * 168).await;
+    let engineer = region.pages.visitor("engineer").await;
+    assert!(region.notices.wait(region.pages.engine.progress().applied).await);
+    let page = engineer.get("/feeds").await.expect(200);
+    let (text, body) = (page.text(), &page.body);
+    assert!(text.contains("1 feed is silent for longer than usual at such hours, while its source goes on"), "{text}");
+    assert!(!text.contains("1 source is silent"), "{text}");
+    assert!(row(body, "rxx of the region").contains("Speaks, but not on every feed."), "{text}");
+    let adt = row(body, "Feed rxx-adt");
+    assert!(adt.contains("Silent since") && adt.contains("in such hours about 20 messages usually came"), "{adt}");
+    assert!(row(body, "Feed rxx-oru").contains("As usual for the hour."), "{text}");
+    assert!(row(body, "Feed rxx-siu").contains("Being learnt: needs two weeks."), "{text}");
+    assert!(row(body, "Feed rxx-mdm").contains("Has never spoken."), "{text}");
+    assert!(row(body, "Feed rxx-old").contains("nothing is awaited on it"), "{text}");
+    // It speaks again, and nothing is missed.
+    speak(&region, "rxx-adt", 0..1).await;
+    let page = engineer.get("/feeds").await.expect(200);
+    page.says_not("1 feed is silent").says_not("Silent since");
+    assert!(row(&page.body, "Feed rxx-adt").contains("As usual for the hour."), "{}", page.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,6 +34,7 @@ const STAFF: [(&str, &str, &str); 12] = [
 pub struct Governed {
     pub pages: Pages,
     pub person: PersonKey,
+    pub notices: notify::Notices,
 }
 
 fn profile(id: &str, kind: &str, ods: &str) -> String {
@@ -94,8 +95,22 @@ impl Governed {
         Self::under(None).await
     }
 
+    /// With feeds in its configuration: names, and their sources.
+    pub async fn fed(feeds: &[(&str, &str)]) -> Governed {
+        let listed = |(name, source): &(&str, &str)| web::Listed {
+            id: (*name).into(),
+            name: (*source).into(),
+            ..web::Listed::default()
+        };
+        Self::made(None, web::Named { feeds: feeds.iter().map(listed).collect(), ..web::Named::default() }).await
+    }
+
     /// Under other policies than those that come with Skein.
     pub async fn under(policies: Option<PolicyFiles>) -> Governed {
+        Self::made(policies, web::Named::default()).await
+    }
+
+    async fn made(policies: Option<PolicyFiles>, named: web::Named) -> Governed {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let profiles = vec![
@@ -134,13 +149,14 @@ impl Governed {
         let (derived, audit) = (engine.derived().clone(), engine.audit().clone());
         let gate = Gate::new(derived, audit, config, Timestamp::now()).unwrap();
         let journal = engine.clone();
+        let notices = crate::support::telling(&engine);
         let state = AppState::new(SiteConfig {
             pdfs: crate::support::pdfs(),
             matcher: Some(crate::support::matcher(&engine)),
             region_name: "Wexmoor".into(),
             forms: forms::Forms::builtin().unwrap(),
             drafts: record::Drafts::open(engine.folder()).unwrap(),
-            notices: Some(crate::support::telling(&engine)),
+            notices: Some(notices.clone()),
             gate,
             records: Records::new(engine.derived().clone(), move || journal.journal_reader()),
             engine: engine.clone(),
@@ -150,7 +166,7 @@ impl Governed {
             clock: Arc::new(Timestamp::now),
             secure_cookies: false,
             trusted_proxies: web::Proxies::default(),
-            named: web::Named::default(),
+            named,
             demo: None,
         });
         let reader = |token: &str, user: User| web::fhir::Reader { token_hash: hash(token), user, scopes: None };
@@ -164,7 +180,7 @@ impl Governed {
             ],
             ..ApiConfig::default()
         };
-        Governed { pages: Pages::over(web::router(state, api), engine, folder), person }
+        Governed { pages: Pages::over(web::router(state, api), engine, folder), person, notices }
     }
 
     /// The person comes to the hospital.

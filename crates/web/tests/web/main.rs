@@ -13,6 +13,7 @@ mod first_screen;
 mod gate;
 mod governed;
 mod headings;
+mod held_up;
 mod history;
 mod hostile_content;
 mod hostile_sign_in;

@@ -276,13 +276,15 @@ pub fn telling(engine: &Engine) -> notify::Notices {
     let opened = notify::Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader());
     let (mut follower, notices) = opened.unwrap();
     let mut applied = engine.applied();
+    let folder = engine.folder().to_owned();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         loop {
             match follower.step() {
                 Ok(true) => {}
-                // A region whose folder is gone is over.
-                Err(_) => return,
+                // A region whose folder is gone is over. Else it is tried again, as when skein runs.
+                Err(_) if !folder.is_dir() => return,
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(50)),
                 Ok(false) => {
                     let pause = std::time::Duration::from_millis(200);
                     let waited = runtime.block_on(async { tokio::time::timeout(pause, applied.changed()).await });

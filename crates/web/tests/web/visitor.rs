@@ -169,7 +169,7 @@ impl Pages {
         Pages { router, engine, _folder: folder }
     }
 
-    async fn put(&self, entry: NewEntry) {
+    pub async fn put(&self, entry: NewEntry) {
         let (Receipt::Stored { pos, .. } | Receipt::Repeat { pos, .. }) = self.engine.submit(entry).await.unwrap();
         self.engine.wait_applied(pos).await.unwrap();
     }

@@ -93,6 +93,8 @@ CREATE TABLE meta (key TEXT COLLATE "C" PRIMARY KEY, value TEXT);
 CREATE TABLE dictionary (id BIGINT PRIMARY KEY, kind SMALLINT NOT NULL, bytes BYTEA NOT NULL);
 CREATE TABLE source (id BIGINT PRIMARY KEY, name TEXT COLLATE "C" NOT NULL UNIQUE, profile TEXT, profile_seq BIGINT,
   messages BIGINT NOT NULL DEFAULT 0, last_received BIGINT, last_happened BIGINT);
+CREATE TABLE feed (id BIGINT PRIMARY KEY, source BIGINT NOT NULL, messages BIGINT NOT NULL DEFAULT 0,
+  last_received BIGINT, last_happened BIGINT, name TEXT COLLATE "C" NOT NULL, UNIQUE (source, name));
 CREATE TABLE resource (
   patient BIGINT NOT NULL, local BIGINT NOT NULL, seq BIGINT NOT NULL, message BIGINT,
   version INTEGER NOT NULL, dictionary INTEGER NOT NULL, kind SMALLINT NOT NULL, flags SMALLINT NOT NULL,
@@ -162,7 +164,7 @@ CREATE TABLE identifier (
 );
 CREATE TABLE domain (system TEXT COLLATE "C" PRIMARY KEY);
 CREATE TABLE applied (
-  seq BIGINT PRIMARY KEY, received BIGINT NOT NULL, source BIGINT NOT NULL,
+  seq BIGINT PRIMARY KEY, received BIGINT NOT NULL, source BIGINT NOT NULL, feed BIGINT,
   decision SMALLINT NOT NULL DEFAULT 0, patients BYTEA, touched BYTEA
 );
 CREATE INDEX applied_source ON applied (source, seq);
@@ -206,6 +208,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     (DERIVED_SCHEMA, "meta"),
     (DERIVED_SCHEMA, "dictionary"),
     (DERIVED_SCHEMA, "source"),
+    (DERIVED_SCHEMA, "feed"),
     (DERIVED_SCHEMA, "domain"),
 ];
 

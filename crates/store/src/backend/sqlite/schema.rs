@@ -61,6 +61,9 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dictionary (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, bytes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, profile TEXT, profile_seq INTEGER,
   messages INTEGER NOT NULL DEFAULT 0, last_received INTEGER, last_happened INTEGER);
+-- On what feeds each source speaks: one may fall silent while another goes on.
+CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, name TEXT NOT NULL,
+  messages INTEGER NOT NULL DEFAULT 0, last_received INTEGER, last_happened INTEGER, UNIQUE (source, name));
 -- What each resource says now. Clustered by patient, then type.
 CREATE TABLE IF NOT EXISTS resource (
   patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
@@ -154,6 +157,7 @@ CREATE TABLE IF NOT EXISTS domain (system TEXT PRIMARY KEY) WITHOUT ROWID;
 -- may have to hear.
 CREATE TABLE IF NOT EXISTS applied (
   seq INTEGER PRIMARY KEY, received INTEGER NOT NULL, source INTEGER NOT NULL,
+  feed INTEGER,                        -- what a message came on; NULL: a decision
   patients BLOB,                       -- keys, 8 bytes each, little-endian
   decision INTEGER NOT NULL DEFAULT 0, -- 1: decided here, not sent by a source
   touched BLOB                         -- type (1 byte), patient and local (8 bytes each, little-endian), each once

@@ -159,5 +159,5 @@ pub async fn follow(State(state): State<AppState>, who: SignedIn) -> Result<Resp
     permit(&state, &who, format!("live requests {}", who.user.org_code)).await?;
     let requested = state.notices()?.listen_to_requests();
     let ours = who.user.org_code.to_ascii_uppercase().into();
-    Ok(live::changes(state, who, ours, requested))
+    Ok(live::changes(state, who, ours, requested).await)
 }

@@ -36,6 +36,8 @@ struct Open {
     team: (i64, String),
     told: Receiver<Told>,
     waiting: Vec<Event>,
+    /// Whether the page was made while telling was held up: it says so itself.
+    held_up: bool,
     over: bool,
 }
 
@@ -45,7 +47,8 @@ pub async fn live(State(state): State<AppState>, who: SignedIn, Path(id): Path<i
     let team = blocking(move || own_team(site.notices()?, &reader, id)).await?;
     permit(&state, &who, format!("live {}", team.key)).await?;
     let told = state.notices()?.listen();
-    let open = Open { state, who, team: (id, team.key), told, waiting: Vec::new(), over: false };
+    let held_up = is_held_up(&state).await;
+    let open = Open { state, who, team: (id, team.key), told, waiting: Vec::new(), held_up, over: false };
     let events = stream::unfold(open, next);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(LOOK)).into_response())
 }
@@ -65,6 +68,11 @@ async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
             continue;
         }
         let first = match heard {
+            Err(_) if !open.held_up && is_held_up(&open.state).await => {
+                open.over = true;
+                open.waiting.push(behind());
+                continue;
+            }
             Err(_) => continue,
             Ok(Ok(told)) => told,
             Ok(Err(RecvError::Lagged(_))) => {
@@ -106,6 +114,16 @@ async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
             }
         }
     }
+}
+
+/// Nothing new reaches an open page: whoever looks at it has to know.
+async fn is_held_up(state: &AppState) -> bool {
+    let site = state.clone();
+    blocking(move || Ok(super::super::standing::is_held_up(&site))).await.unwrap_or(false)
+}
+
+fn behind() -> Event {
+    Event::default().event("behind").data("{}")
 }
 
 async fn changed(open: &Open, ids: BTreeSet<i64>) -> Result<Vec<Event>, PageError> {
@@ -150,6 +168,7 @@ struct Watching<T> {
     who: SignedIn,
     ours: T,
     moved: Receiver<T>,
+    held_up: bool,
     over: bool,
 }
 
@@ -160,15 +179,16 @@ pub async fn list(State(state): State<AppState>, who: SignedIn, Path(id): Path<i
     let list = blocking(move || super::own_list(site.notices()?, &reader, id)).await?;
     permit(&state, &who, format!("live {}", list.key)).await?;
     let moved = state.notices()?.listen_to_lists();
-    Ok(changes(state, who, id, moved))
+    Ok(changes(state, who, id, moved).await)
 }
 
 /// Says that what is listed changed, whenever `ours` is heard.
-pub(in crate::pages) fn changes<T>(state: AppState, who: SignedIn, ours: T, moved: Receiver<T>) -> Response
+pub(in crate::pages) async fn changes<T>(state: AppState, who: SignedIn, ours: T, moved: Receiver<T>) -> Response
 where
     T: Clone + PartialEq + Send + Sync + 'static,
 {
-    let events = stream::unfold(Watching { state, who, ours, moved, over: false }, change);
+    let held_up = is_held_up(&state).await;
+    let events = stream::unfold(Watching { state, who, ours, moved, held_up, over: false }, change);
     Sse::new(events).keep_alive(KeepAlive::new().interval(LOOK)).into_response()
 }
 
@@ -183,6 +203,10 @@ async fn change<T: Clone + PartialEq>(mut watching: Watching<T>) -> Option<(Resu
             return Some((Ok(Event::default().event("over").data("{}")), watching));
         }
         let ours = match heard {
+            Err(_) if !watching.held_up && is_held_up(&watching.state).await => {
+                watching.over = true;
+                return Some((Ok(behind()), watching));
+            }
             Err(_) => false,
             Ok(Ok(one)) => one == watching.ours,
             Ok(Err(RecvError::Lagged(_))) => true,

@@ -99,8 +99,12 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
 /// So many messages may be on their way before a page says so: more than come within a second.
 const BEHIND_MIN: u64 = 200;
 
-/// Whether what is shown lags behind what was received, in words.
+/// Whether what is shown lags behind what was received, in words: messages that come faster than they are followed. What is held
+/// up is said above the page.
 pub(super) fn behind(state: &AppState) -> Result<Option<String>, PageError> {
+    if super::standing::is_held_up(state) {
+        return Ok(None);
+    }
     let Ok(engine) = state.engine() else { return Ok(None) };
     let head = engine.progress().head;
     let lag = head.saturating_sub(state.notices()?.reached());

@@ -86,7 +86,7 @@ pub async fn show(
     Query(after): Query<After>,
 ) -> Result<Html<String>, PageError> {
     let (person, story) = (frame::person(&person)?, key(&story)?);
-    let chrome = Chrome::new(&state, &who, Here::Elsewhere);
+    let chrome = Chrome::new(&state, &who, Here::Told);
     let (site, user) = (state.clone(), Arc::clone(&who.user));
     let sealed = blocking(move || {
         let now = site.now();
