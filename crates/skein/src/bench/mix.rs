@@ -3,7 +3,6 @@
 use super::{
     http::{Client, everything},
     region::entry,
-    worklists,
 };
 use anyhow::Context;
 use fhir::PatientKey;
@@ -121,7 +120,7 @@ pub async fn mix(
                     Act::Whole => drop(everything(&mut client, one.patient).await?),
                     Act::Search => search(&mut client, &one.person).await?,
                     Act::List => {
-                        worklists::open(&mut client, pages.get(which % pages.len()).context("no list")?).await?;
+                        drop(client.page(pages.get(which % pages.len()).context("no list")?).await?);
                     }
                 }
                 times.push((act, due.elapsed()));

@@ -7,7 +7,7 @@ use super::{
     load,
     mix::{Known, PRACTICE, PRACTICE_NAME, Rates, known, mix, search},
     per_second, reset_rss_max, rss_mb_max,
-    worklists::{self, Lists},
+    worklists::Lists,
 };
 use crate::edge;
 use access::User;
@@ -319,7 +319,7 @@ async fn using(bench: &Bench, region: &Region, engine: &Engine, folder: &Path) -
     let mut listed = Vec::new();
     for page in pages.iter().cycle().take(WARM) {
         let begin = Instant::now();
-        worklists::open(&mut client, page).await?;
+        client.page(page).await?;
         listed.push(begin.elapsed());
     }
     put(bench, "worklist_warm", &mut listed);

@@ -2,7 +2,6 @@
 
 use super::{
     Bench,
-    http::Client,
     mix::{Known, PRACTICE},
     per_second,
 };
@@ -88,10 +87,4 @@ impl Lists {
     pub fn stop(&self) {
         self.stop.cancel();
     }
-}
-
-/// One of these pages, whole.
-pub async fn open(client: &mut Client, page: &str) -> anyhow::Result<()> {
-    client.page(page).await?;
-    Ok(())
 }

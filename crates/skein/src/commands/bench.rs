@@ -25,6 +25,9 @@ pub fn run(asked: &Bench) -> Outcome {
             names.push(name.to_owned());
         }
     }
+    if asked.keep && names != ["region"] {
+        return Err(Failure::asked("--keep keeps what `skein bench region` loads: name region, and nothing else"));
+    }
     let index = bench::PersonIndex { people: asked.people, from_store: asked.load };
     let server = match &asked.store {
         None => None,

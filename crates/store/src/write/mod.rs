@@ -419,9 +419,4 @@ impl Writer {
     pub fn finish_anew(&self) -> Result<(), StoreError> {
         self.connection.finish_anew()
     }
-
-    /// Write the log back into the file, so that the next start is quick.
-    pub fn checkpoint(&self) -> Result<(), StoreError> {
-        self.connection.settle()
-    }
 }
