@@ -247,6 +247,12 @@ impl Index {
     pub(crate) fn fetch_rows(&self, rows: &[u32]) {
         std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.offset_of(*row)));
         std::hint::black_box(rows.iter().fold(0, |sum, row| sum ^ self.base.word_of(*row)));
+        let added = || {
+            let rest = rows.iter().filter_map(|row| (*row as usize).checked_sub(self.base.len()));
+            rest.filter_map(|rest| self.segment_of(rest))
+        };
+        std::hint::black_box(added().fold(0, |sum, (segment, place)| sum ^ segment.words_of(place)));
+        std::hint::black_box(added().fold(0, |sum, (segment, place)| sum ^ segment.word_of(place)));
     }
 
     /// The same for the terms of rows.
