@@ -1,9 +1,12 @@
 //! Which organisation a source speaks for, and its name: for naming caseloads.
 
 use crate::Failure;
-use fhir::{ResourceType, json::Document};
+use fhir::{
+    ResourceId, ResourceType,
+    json::{Document, Node},
+};
 use mapping::{Profile, bearing::ODS, profile::SourceKind};
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 use store::Snapshot;
 
 /// One source's organisation.
@@ -20,7 +23,12 @@ pub(crate) struct Organisations {
     sources: HashMap<String, Speaks>,
     names: HashMap<String, String>,
     practices: std::collections::HashSet<String>,
+    /// What Organization resources said they are, of late, and which version said it.
+    codes: RefCell<HashMap<ResourceId, (u32, Option<String>)>>,
 }
+
+/// Organizations whose code is remembered.
+const CODES_MAX: usize = 10_000;
 
 impl Organisations {
     /// Bring it up to a snapshot.
@@ -52,22 +60,38 @@ impl Organisations {
         self.sources.get(source)
     }
 
+    /// The ODS code of an organisation as a bearing names it: a code, or `Organization/<id>`.
+    pub fn code_of(&self, snapshot: &Snapshot, named: &str, at: u64) -> Result<Option<String>, Failure> {
+        let Some(id) = named.strip_prefix("Organization/") else { return Ok(Some(named.to_ascii_uppercase())) };
+        let Ok(id) = id.parse() else { return Ok(None) };
+        let Some(row) = snapshot.row(id, ResourceType::Organization, at)? else { return Ok(None) };
+        // Every patient of a practice names the same one.
+        if let Some((version, code)) = self.codes.borrow().get(&id)
+            && *version == row.version
+        {
+            return Ok(code.clone());
+        }
+        let mut json = Vec::new();
+        snapshot.render(&mut json, &row, "", "")?;
+        let code = Document::read(&json).ok().and_then(|document| ods_code(document.root()));
+        let mut codes = self.codes.borrow_mut();
+        if codes.len() == CODES_MAX {
+            codes.clear();
+        }
+        codes.insert(id, (row.version, code.clone()));
+        Ok(code)
+    }
+
     /// An organisation's name; its code when it is not known.
     pub fn name<'a>(&'a self, code: &'a str) -> &'a str {
         self.names.get(code).map_or(code, String::as_str)
     }
 }
 
-/// The ODS code of an organisation as a bearing names it: a code, or `Organization/<id>`.
-pub(crate) fn code_of(snapshot: &Snapshot, named: &str, at: u64) -> Result<Option<String>, Failure> {
-    let Some(id) = named.strip_prefix("Organization/") else { return Ok(Some(named.to_ascii_uppercase())) };
-    let Ok(id) = id.parse() else { return Ok(None) };
-    let Some(row) = snapshot.row(id, ResourceType::Organization, at)? else { return Ok(None) };
-    let mut json = Vec::new();
-    snapshot.render(&mut json, &row, "", "")?;
-    let Ok(document) = Document::read(&json) else { return Ok(None) };
-    let identifiers: Vec<_> = document.root().list("identifier").collect();
+/// The code by which an Organization says it is known.
+fn ods_code(organisation: Node<'_>) -> Option<String> {
+    let identifiers: Vec<_> = organisation.list("identifier").collect();
     let of_ods = identifiers.iter().find(|identifier| identifier.get("system").is_some_and(|s| s.is_text(ODS)));
     let value = of_ods.and_then(|identifier| identifier.get("value")).and_then(|value| value.text());
-    Ok(value.map(|value| value.trim().to_ascii_uppercase()).filter(|value| !value.is_empty()))
+    value.map(|value| value.trim().to_ascii_uppercase()).filter(|value| !value.is_empty())
 }

@@ -1,7 +1,7 @@
 //! Who is on which caseload, as sources say it: a practice's Patient, a CareTeam, an EpisodeOfCare, a Group.
 
 use super::{Change, Follower};
-use crate::{Failure, facts::text, organisations::code_of, rules::Rules};
+use crate::{Failure, facts::text, rules::Rules};
 use fhir::{NhsNumber, PatientKey, PersonKey, ResourceId, ResourceType, json::Node};
 use mapping::bearing::{self, Bears};
 use rusqlite::{OptionalExtension, params};
@@ -82,7 +82,7 @@ impl Follower {
         for said in bearing::of(change.kind, root) {
             let organisation = match said.organisation.as_str() {
                 "" => Some(speaks.ods.clone()),
-                named => code_of(snapshot, named, seq)?,
+                named => self.organisations.code_of(snapshot, named, seq)?,
             };
             let Some(organisation) = organisation.filter(|code| !code.is_empty()) else { continue };
             match said.bears {
@@ -130,7 +130,8 @@ impl Follower {
             let managing = text(root, "/managingEntity/identifier/value");
             if !managing.is_empty() {
                 organisation = managing.trim().to_ascii_uppercase();
-            } else if let Some(code) = code_of(snapshot, &text(root, "/managingEntity/reference"), row.seq)?
+            } else if let Some(code) =
+                self.organisations.code_of(snapshot, &text(root, "/managingEntity/reference"), row.seq)?
                 && !code.is_empty()
             {
                 organisation = code;

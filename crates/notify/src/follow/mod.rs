@@ -36,6 +36,9 @@ use tokio::sync::{broadcast, watch};
 /// Entries taken in one go at most, and how long one go may take: what is written becomes visible at its end.
 const BATCH_ENTRIES_MAX: usize = 500;
 const BATCH_MILLISECONDS_MAX: u128 = 20;
+/// The same while it is further behind than one go: nobody waits for the one entry then, but for the last of very many.
+const CATCH_UP_ENTRIES_MAX: usize = 10_000;
+const CATCH_UP_MILLISECONDS_MAX: u128 = 500;
 /// News older than this when it reaches us is history, of which nobody need be told.
 const NEWS_DAYS: i64 = 7;
 /// For so long what is over stays in windows.
@@ -168,11 +171,16 @@ impl Follower {
     fn follow(&mut self) -> Result<bool, Failure> {
         let snapshot = self.derived.snapshot()?;
         let from = self.reached();
-        let rows = snapshot.feed_after(from, BATCH_ENTRIES_MAX)?;
+        let behind = snapshot.seq().saturating_sub(from) > BATCH_ENTRIES_MAX as u64;
+        let (entries_max, milliseconds_max) = match behind {
+            true => (CATCH_UP_ENTRIES_MAX, CATCH_UP_MILLISECONDS_MAX),
+            false => (BATCH_ENTRIES_MAX, BATCH_MILLISECONDS_MAX),
+        };
+        let rows = snapshot.feed_after(from, entries_max)?;
         if rows.is_empty() {
             return Ok(false);
         }
-        let full = rows.len() == BATCH_ENTRIES_MAX;
+        let full = rows.len() == entries_max;
         self.organisations.refresh(&snapshot)?;
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let began = Instant::now();
@@ -186,7 +194,7 @@ impl Follower {
                 self.hear(row);
                 last = row.seq;
                 newest = row.received;
-                cut = began.elapsed().as_millis() > BATCH_MILLISECONDS_MAX;
+                cut = began.elapsed().as_millis() > milliseconds_max;
             }
             Ok(())
         });

@@ -81,6 +81,35 @@ fn a_care_team_and_a_group_make_caseloads() {
     assert_eq!(place.notices.caseload(&made.key).unwrap().unwrap().people, 0);
 }
 
+/// What an Organization says it is holds from the entry that says so: also when many entries are followed in one go.
+#[test]
+fn an_organisation_with_another_code_has_another_list_from_then_on() {
+    let mut place = Place::new();
+    let organisation = |code: &str| {
+        json!({"resourceType": "Organization", "id": "o1", "name": "Nurses", "identifier":
+            [{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": code}]})
+    };
+    let team = |id: &str, patient: &str| {
+        json!({"resourceType": "CareTeam", "id": id, "status": "active", "name": "North",
+            "subject": {"reference": format!("Patient/{patient}")}, "managingOrganization":
+            [{"reference": "Organization/o1"}]})
+    };
+    let other = |id: &str, number: &str, birth: &str| {
+        let mut other = patient(id, number);
+        other["birthDate"] = json!(birth);
+        other
+    };
+    place.fhir("rxc", &[organisation("RXD"), patient("p1", NUMBER), team("t1", "p1")]);
+    place.fhir("rxc", &[other("p2", "9990000093", "1950-02-02"), team("t2", "p2")]);
+    place.fhir("rxc", &[organisation("RXE")]);
+    place.fhir("rxc", &[other("p3", "9990000115", "1960-03-03"), team("t3", "p3")]);
+    let people = |place: &Place, key: &str| place.notices.caseload(key).unwrap().map_or(0, |list| list.people);
+    let both = |place: &Place| (people(place, "team:RXD:north"), people(place, "team:RXE:north"));
+    assert_eq!(both(&place), (2, 1));
+    place.follow_again(true);
+    assert_eq!(both(&place), (2, 1));
+}
+
 #[test]
 fn a_list_kept_here_is_on_the_journal_and_opens_the_record() {
     let mut place = Place::new();
