@@ -5,7 +5,10 @@ use crate::{
     backups::{admitted, everything},
     harness::{Region, Setup, http, region::READER_TOKEN},
 };
-use std::time::{Duration, Instant};
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 /// A region with something in it, stopped; one of its patients, and the record.
 fn lived_in(postgres: bool) -> (Region, Vec<String>, Vec<Vec<String>>) {
@@ -131,4 +134,71 @@ fn entries_of_a_kind_that_is_not_known_stop_processing_and_lose_nothing() {
         let now = everything(&region, &patients);
         assert!(now[0].len() > record[0].len(), "what came meanwhile is processed");
     }
+}
+
+/// A database as an earlier version left it, of so many steps, with rows in it.
+fn left_at(step: u32) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/tests/conformance/migrations");
+    std::fs::read_to_string(format!("{folder}/step-{step}.sql")).unwrap()
+}
+
+/// Every statement of an upgrade is a moment at which the power may go. Whatever was done of it by then, a step is there whole
+/// or not at all, nothing of what was acknowledged is touched, and the next try goes on from there.
+#[test]
+fn an_upgrade_that_is_killed_at_any_moment_is_gone_on_with_and_loses_nothing() {
+    let region = Region::prepared(Setup { postgres: true, ..Setup::default() });
+    let database = region.database();
+    let steps = database.sql("SELECT max(number) FROM skein.migration");
+    let texts = "SELECT pos, ident, md5(body) FROM skein_journal.entry ORDER BY pos";
+    let tables = "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
+                  WHERE table_schema LIKE 'skein%' ORDER BY 1, 2, 3";
+    let wanted = database.sql(tables);
+    let mut cut = Vec::new();
+    for step in 1..steps.parse().unwrap() {
+        let made_anew = || {
+            database.sql(
+                "DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname LIKE 'skein%' LOOP
+                 EXECUTE format('DROP SCHEMA %I CASCADE', s); END LOOP; END $$",
+            );
+            database.sql(&left_at(step));
+        };
+        made_anew();
+        let before = database.sql(texts);
+        assert!(!before.is_empty(), "a dump without rows proves nothing");
+        // Longer and longer, until it is done before the blow falls.
+        for milliseconds in (0..).step_by(4) {
+            let mut upgrading = Command::new(env!("CARGO_BIN_EXE_skein"))
+                .args(["init", "--config"])
+                .arg(region.config())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(milliseconds));
+            let ended = upgrading.try_wait().unwrap();
+            upgrading.kill().unwrap();
+            upgrading.wait().unwrap();
+            assert_eq!(database.sql(texts), before, "from step {step}, killed after {milliseconds} ms");
+            let reached = database.sql("SELECT count(*), max(number) FROM skein.migration");
+            let (count, number) = reached.split_once('|').unwrap();
+            assert_eq!(count, number, "steps are taken one after the other");
+            cut.push((step, number.to_owned(), database.sql(tables) == wanted));
+            if let Some(status) = ended {
+                assert!(status.success(), "from step {step}: {status}");
+                break;
+            }
+            // Every second time it goes on from where it was cut off, else all begins again.
+            if milliseconds % 8 == 0 {
+                made_anew();
+            }
+        }
+        let (fine, told, said) = region.skein(&["init"]);
+        assert!(fine && told.contains("the tables are up to date"), "{told}{said}");
+        assert_eq!(database.sql("SELECT max(number) FROM skein.migration"), steps);
+        assert_eq!(database.sql(tables), wanted, "the same tables as made today");
+        assert_eq!(database.sql(texts), before);
+    }
+    // It was cut off before, and between the truth's steps and the derived state's tables or after them.
+    assert!(cut.iter().any(|(step, number, _)| step.to_string() == *number), "{cut:?}");
+    assert!(cut.iter().any(|(_, number, _)| *number == steps), "{cut:?}");
 }
