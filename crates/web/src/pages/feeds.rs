@@ -68,6 +68,8 @@ struct FeedsPage {
     silent_feeds: usize,
     behind: u64,
     oldest: Option<String>,
+    /// Up to when messages are counted, where counting is held up.
+    counted: Option<String>,
     at: String,
 }
 
@@ -113,6 +115,7 @@ pub async fn show(State(state): State<AppState>, who: SignedIn) -> Result<Html<S
         rows,
         behind: progress.head.saturating_sub(progress.applied),
         oldest: engine.fault_since().map(|since| when::time_or_date(since, now)),
+        counted: super::standing::counted_until(&state),
         at: when::date_time(now),
     };
     html(&page)

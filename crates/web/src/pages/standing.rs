@@ -73,6 +73,14 @@ fn held_up(site: &Site, here: Here) -> Option<String> {
     })
 }
 
+/// The moment from which nothing is counted and told, where that is held up.
+pub(super) fn counted_until(site: &Site) -> Option<String> {
+    match telling(site)? {
+        HeldUp::News(since) => Some(when::time_or_date(since, site.now())),
+        HeldUp::Due(_) => None,
+    }
+}
+
 /// Whether what teams are told is held up.
 pub(super) fn is_held_up(site: &Site) -> bool {
     telling(site).is_some()

@@ -55,6 +55,8 @@ async fn pages_of_teams_show_what_was_known_last_and_say_so_while_telling_is_hel
     for page in ["/feeds", "/status", "/errors"] {
         until(&region, "engineer", page, BANNER, true).await;
     }
+    const COUNTED: &str = "Counts by the hour stop at";
+    until(&region, "engineer", "/feeds", COUNTED, true).await;
     // Records do not hang on it.
     assert!(!gp.get(&region.record("")).await.expect(200).body.contains("Not up to date"));
     // A page that stays open is told as well.
@@ -72,6 +74,7 @@ async fn pages_of_teams_show_what_was_known_last_and_say_so_while_telling_is_hel
     assert!(!body.contains("Not up to date"), "{body}");
     until(&region, "gp", &window, "SMITH, Ann", false).await;
     until(&region, "engineer", "/feeds", "Not up to date", false).await;
+    until(&region, "engineer", "/feeds", COUNTED, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
