@@ -237,7 +237,16 @@ fn house(drafts: &mut [Draft], neighbour: u64, dice: &mut Dice) -> Vec<Address> 
     homes
 }
 
+/// The landline of a home. Each has its own, as in life: a number that thousands shared would tie strangers together.
 fn phone_home(index: u64) -> String {
+    // 0110 to 0112 and 0119 are no area's code.
+    const CODES: [&str; 4] = ["0110", "0111", "0112", "0119"];
+    if let Some(rest) = index.checked_sub(8_000) {
+        let code = CODES.get(usize::try_from(rest % 4).unwrap_or(0)).copied().unwrap_or("0110");
+        // Neighbours' numbers are not one after the other.
+        let number = 2_000_000 + rest / 4 % 7_900_000 * 7_919 % 7_900_000;
+        return format!("{code} {:03} {:04}", number / 10_000, number % 10_000);
+    }
     // Ofcom's numbers for drama: 01632 960xxx and the like, never given to anyone.
     const STEMS: [&str; 8] =
         ["01632 960", "0113 496 0", "0114 496 0", "0115 496 0", "0116 496 0", "0117 496 0", "0118 496 0", "0191 498 0"];
@@ -245,7 +254,14 @@ fn phone_home(index: u64) -> String {
     format!("{stem}{:03}", index % 1_000)
 }
 
+/// Somebody's own mobile.
 fn phone_mobile(index: u64) -> String {
+    if let Some(rest) = index.checked_sub(1_000) {
+        // 076 was for pagers: no number here rings in anyone's pocket.
+        let number = rest % 100_000_000 * 48_271 % 100_000_000;
+        return format!("076{:02} {:06}", number / 1_000_000, number % 1_000_000);
+    }
+    // Ofcom's for drama as well.
     format!("07700 900{:03}", index % 1_000)
 }
 
@@ -587,4 +603,29 @@ fn contacts(me: usize, draft: &Draft, drafts: &[Draft], made: &[Person], seed: u
         });
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// A thousand numbers for everybody made strangers of one telephone, and whoever compared people compared those first.
+    #[test]
+    fn everybody_has_a_telephone_of_their_own_that_nobody_really_holds() {
+        let indexes = || (0..100_000).chain(13_900_000..14_000_000);
+        for phone in [phone_home, phone_mobile] {
+            let numbers: HashSet<String> = indexes().map(phone).collect();
+            assert_eq!(numbers.len(), 200_000);
+        }
+        for number in indexes().map(phone_mobile) {
+            assert!(number.starts_with("07700 900") || number.starts_with("076"), "{number}");
+            assert_eq!(number.chars().filter(char::is_ascii_digit).count(), 11, "{number}");
+        }
+        for number in indexes().map(phone_home) {
+            let unused = ["0110", "0111", "0112", "0119"].iter().any(|code| number.starts_with(code));
+            assert!(unused || number.contains(" 496 0") || number.contains(" 498 0") || number.starts_with("01632 960"));
+            assert_eq!(number.chars().filter(char::is_ascii_digit).count(), 11, "{number}");
+        }
+    }
 }
