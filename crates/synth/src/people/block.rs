@@ -624,7 +624,9 @@ mod tests {
         }
         for number in indexes().map(phone_home) {
             let unused = ["0110", "0111", "0112", "0119"].iter().any(|code| number.starts_with(code));
-            assert!(unused || number.contains(" 496 0") || number.contains(" 498 0") || number.starts_with("01632 960"));
+            assert!(
+                unused || number.contains(" 496 0") || number.contains(" 498 0") || number.starts_with("01632 960")
+            );
             assert_eq!(number.chars().filter(char::is_ascii_digit).count(), 11, "{number}");
         }
     }

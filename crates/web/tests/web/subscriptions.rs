@@ -402,7 +402,7 @@ async fn while_everything_is_made_again_nothing_is_sent_and_then_only_what_was_n
     until("the admission", || region.notices.queue(&id).unwrap().sent == 1).await;
     // So much else is decided meanwhile that it is not followed in one go.
     let now = "2026-03-10T09:30:00Z".parse().unwrap();
-    let others = (0..700).map(|_| region.engine.decide_telling("{}".into(), now));
+    let others = (0..10_100).map(|_| region.engine.decide_telling("{}".into(), now));
     futures_util::future::join_all(others).await;
     region.later(3600);
     region.hl7(&stay("A02", 2, "20260310095000", "W7")).await;
