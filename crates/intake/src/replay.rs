@@ -4,14 +4,14 @@ use crate::{apply::Applier, engine::Mappers, mapped::Mapped};
 use fhir::Region;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::{
-    Alone, Comparison, Derived, Folder, Frozen, Place, StoreError,
+    Alone, Comparison, Derived, Folder, Frozen, Place, StoreError, Undoing,
     audit::{AuditReader, Heads},
     journal::JournalReader,
 };
 
 /// Entries applied as one at most, and their bytes: more than of a region that is served, since nobody waits to see them.
-const CHUNK_ENTRIES_MAX: usize = 4096;
-const CHUNK_BYTES_MAX: usize = 16 << 20;
+const CHUNK_ENTRIES_MAX: usize = 16_384;
+const CHUNK_BYTES_MAX: usize = 32 << 20;
 
 /// What `verify` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,7 @@ struct Chunk {
     reached: u64,
 }
 
-/// Replay the journal up to `last` into a new derived state at `target`. `progress` is told the position reached. While one
-/// part is applied the next is read and mapped.
+/// Replay the journal up to `last` into a new derived state at `target`. `progress` is told the position reached.
 fn replay(
     folder: &Folder,
     region: &str,
@@ -40,7 +39,24 @@ fn replay(
     last: u64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, StoreError> {
-    let (derived, writer) = Derived::open_anew(target)?;
+    match attempt(folder, region, (target, Undoing::Not), last, progress) {
+        Err(StoreError::NoWayBack) => {
+            tracing::warn!("a message breaks by a fault of skein's own: made again so that it can be parked");
+            attempt(folder, region, (target, Undoing::Kept), last, progress)
+        }
+        done => done,
+    }
+}
+
+/// While one part is applied the next is read and mapped.
+fn attempt(
+    folder: &Folder,
+    region: &str,
+    (target, undoing): (&Place, Undoing),
+    last: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<u64, StoreError> {
+    let (derived, writer) = Derived::open_anew(target, undoing)?;
     writer.claim_region(region)?;
     let region = Region::new(region);
     let mut journal = JournalReader::open(folder)?;

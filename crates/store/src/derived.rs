@@ -62,6 +62,16 @@ pub struct Derived {
     shared: Arc<Shared>,
 }
 
+/// Whether a batch of what is made anew can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undoing {
+    /// What it changes is kept until it is committed.
+    Kept,
+    /// It is not kept, which spares a tenth of the work: [`Writer::rollback`] fails with [`StoreError::NoWayBack`], and all begins
+    /// again. A database keeps it whatever is asked.
+    Not,
+}
+
 impl Derived {
     /// Open (or make) the derived state of a folder, with its one writer.
     ///
@@ -84,11 +94,12 @@ impl Derived {
     ///
     /// # Errors
     /// The store's, where it cannot be made.
-    pub fn open_anew(place: &Place) -> Result<(Self, Writer), StoreError> {
+    pub fn open_anew(place: &Place, undoing: Undoing) -> Result<(Self, Writer), StoreError> {
         place.remove()?;
-        let connection = place.open_anew()?;
+        let connection = place.open_anew(undoing)?;
         let derived = Self::share(place, &connection)?;
-        let writer = Writer::new(connection, derived.shared.codec.clone())?;
+        let mut writer = Writer::new(connection, derived.shared.codec.clone())?;
+        writer.undoing = undoing;
         Ok((derived, writer))
     }
 

@@ -34,6 +34,10 @@ pub enum StoreError {
     /// The database cannot be reached just now. What was acknowledged is there, nothing else is; it is tried again.
     #[error("the database cannot be reached ({0}): nothing was acknowledged; try again later")]
     Away(String),
+    /// A batch of a derived state that is made anew without what undoes one ([`crate::Undoing::Not`]) cannot be taken back: it is
+    /// begun again from nothing.
+    #[error("what was begun cannot be taken back: it is made again from nothing")]
+    NoWayBack,
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -62,6 +66,7 @@ impl StoreError {
             StoreError::Corrupt(why) => StoreError::Corrupt(why.clone()),
             StoreError::Engine(why) => StoreError::Stopped(why.clone()),
             StoreError::Away(why) => StoreError::Away(why.clone()),
+            StoreError::NoWayBack => StoreError::NoWayBack,
         }
     }
 }

@@ -25,7 +25,7 @@ pub use backend::{Migrated, Place, Server};
 pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};
-pub use derived::{Derived, Sample};
+pub use derived::{Derived, Sample, Undoing};
 pub use drafts::{DraftRow, Drafts};
 pub use error::StoreError;
 pub use folder::Folder;

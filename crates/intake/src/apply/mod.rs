@@ -263,10 +263,15 @@ impl Applier {
         match result {
             Ok(Ok(())) => self.commit(last).map(|()| None),
             Ok(Err(broken)) => self.undo().map(|()| Some((positions, broken.message))),
-            Err(error) => {
-                self.undo()?;
-                Err(error)
-            }
+            Err(error) => Err(self.undone(error)),
+        }
+    }
+
+    /// The batch is taken back for an error, which is what is said, also where nothing can be taken back.
+    fn undone(&mut self, error: StoreError) -> StoreError {
+        match self.undo() {
+            Ok(()) | Err(StoreError::NoWayBack) => error,
+            Err(worse) => worse,
         }
     }
 
@@ -274,11 +279,13 @@ impl Applier {
         let dictionaries = self.dictionaries.try_iter();
         let kept = dictionaries.into_iter().try_for_each(|(kind, bytes)| self.writer.add_dictionary(kind, bytes));
         let result = kept.and_then(|()| self.writer.commit(applied));
-        match &result {
-            Ok(()) => self.reached = applied,
-            Err(_) => self.undo()?,
+        match result {
+            Ok(()) => {
+                self.reached = applied;
+                Ok(())
+            }
+            Err(error) => Err(self.undone(error)),
         }
-        result
     }
 
     fn undo(&mut self) -> Result<(), StoreError> {
@@ -299,10 +306,7 @@ impl Applier {
         };
         match park() {
             Ok(()) => self.commit(pos),
-            Err(error) => {
-                self.undo()?;
-                Err(error)
-            }
+            Err(error) => Err(self.undone(error)),
         }
     }
 

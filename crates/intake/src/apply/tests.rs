@@ -50,7 +50,14 @@ fn journal(folder: &Folder) {
 
 /// Apply the journal of a folder in batches of this many messages. Gives the messages on the error desk.
 fn apply(folder: &Folder, target: &store::Place, batch: usize) -> Vec<(u64, ProblemStatus)> {
-    let (derived, writer) = Derived::open_at(target).unwrap();
+    apply_with(folder, Derived::open_at(target).unwrap(), batch).unwrap()
+}
+
+fn apply_with(
+    folder: &Folder,
+    (derived, writer): (Derived, Writer),
+    batch: usize,
+) -> Result<Vec<(u64, ProblemStatus)>, StoreError> {
     let region = Region::new("test");
     let mut reader = JournalReader::open(folder).unwrap();
     let mut applier =
@@ -61,11 +68,11 @@ fn apply(folder: &Folder, target: &store::Place, batch: usize) -> Vec<(u64, Prob
     let entries = reader.read(1, 100, usize::MAX).unwrap();
     for entries in entries.chunks(batch) {
         let (mapped, _) = mappers.map(&mut profiles, entries.to_vec()).unwrap();
-        applier.apply(mapped, applier.directory_changes()).unwrap();
+        applier.apply(mapped, applier.directory_changes())?;
     }
     let statuses = [ProblemStatus::Parked, ProblemStatus::Held, ProblemStatus::Failed, ProblemStatus::Refused];
     let problems = derived.snapshot().unwrap().problems(&statuses, None, None, 100).unwrap();
-    problems.into_iter().map(|problem| (problem.pos, problem.status)).rev().collect()
+    Ok(problems.into_iter().map(|problem| (problem.pos, problem.status)).rev().collect())
 }
 
 #[test]
@@ -81,4 +88,9 @@ fn a_message_that_breaks_in_folding_leaves_no_trace_in_its_batch() {
     let Comparison { differences, examples, rows } = store::compare(&frozen(&alone), &frozen(&together)).unwrap();
     assert_eq!((differences, examples), (0, Vec::new()));
     assert!(rows > 10, "{rows}");
+    // What cannot be taken back is given up, and with what undoes it comes to the same.
+    let anew = |undoing| Derived::open_anew(&folder.derived_beside("anew"), undoing).unwrap();
+    let given_up = apply_with(&folder, anew(store::Undoing::Not), 100);
+    assert!(matches!(given_up, Err(StoreError::NoWayBack)), "{given_up:?}");
+    assert_eq!(apply_with(&folder, anew(store::Undoing::Kept), 100).unwrap(), desk);
 }

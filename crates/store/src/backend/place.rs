@@ -5,7 +5,7 @@ use super::{
     postgres::{self, Purpose, Server, Session},
     sqlite,
 };
-use crate::StoreError;
+use crate::{StoreError, Undoing};
 use std::{
     fmt,
     io::ErrorKind,
@@ -183,9 +183,9 @@ impl Place {
     }
 
     /// Make it anew, to be written whole: of no use to anybody, and lost with the machine, before [`Connection::finish_anew`].
-    pub(crate) fn open_anew(&self) -> Result<Connection, StoreError> {
+    pub(crate) fn open_anew(&self, undoing: Undoing) -> Result<Connection, StoreError> {
         match &self.at {
-            At::File(path) => sqlite::open_anew(path).map(Connection::Sqlite),
+            At::File(path) => sqlite::open_anew(path, undoing).map(Connection::Sqlite),
             At::Schema { .. } => self.open(),
         }
     }

@@ -6,7 +6,7 @@ mod people;
 
 use crate::backend::{Connection, Row, values};
 use crate::{
-    StoreError,
+    StoreError, Undoing,
     codec::{Body, Codec},
 };
 use fhir::{PatientKey, ResourceId, ResourceType};
@@ -68,6 +68,8 @@ pub struct Writer {
     touched: Vec<(u64, ResourceType, ResourceId)>,
     /// Patients of whom something was stored, or whose link was moved, by the `seq` that did it, until the same.
     moved: Vec<(u64, PatientKey)>,
+    /// Whether a batch can be taken back.
+    pub(crate) undoing: Undoing,
 }
 
 #[derive(Default)]
@@ -109,6 +111,7 @@ impl Writer {
             committed: (0, 0),
             touched: Vec::new(),
             moved: Vec::new(),
+            undoing: Undoing::Kept,
         };
         writer.reload()?;
         Ok(writer)
@@ -211,7 +214,13 @@ impl Writer {
     }
 
     /// Forget the batch.
+    ///
+    /// # Errors
+    /// [`StoreError::NoWayBack`] where it was opened so ([`Undoing::Not`]): it is of no use any more. Else the store's.
     pub fn rollback(&mut self) -> Result<(), StoreError> {
+        if self.undoing == Undoing::Not && matches!(self.connection, Connection::Sqlite(_)) {
+            return Err(StoreError::NoWayBack);
+        }
         self.pending_dictionaries.clear();
         self.activity.clear();
         self.touched.clear();

@@ -4,7 +4,7 @@
 mod schema;
 
 use super::{Column, DERIVED_VERSION, Row, Value, What};
-use crate::StoreError;
+use crate::{StoreError, Undoing};
 use rusqlite::{
     CachedStatement, Connection, OpenFlags, ToSql,
     config::DbConfig,
@@ -46,10 +46,11 @@ pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreErr
 
 /// Make the file of a derived state that is written whole and of no use before [`finish_anew`]: the disk is not waited for,
 /// indexes that nobody asks yet are left out, and there is no log, which would be as much again to write: what undoes a batch is
-/// in memory. Whoever reads waits while a batch is committed; before that nothing of it is in the file.
-pub(super) fn open_anew(path: &Path) -> Result<Connection, StoreError> {
+/// in memory, or nowhere. Whoever reads waits while a batch is committed; before that nothing of it is in the file.
+pub(super) fn open_anew(path: &Path, undoing: Undoing) -> Result<Connection, StoreError> {
     let connection = open_paged(path, false, CACHE_ANEW_KIB, PAGE_DERIVED)?;
-    connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    let kept = if undoing == Undoing::Kept { "MEMORY" } else { "OFF" };
+    connection.pragma_update(None, "journal_mode", kept)?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "cache_spill", false)?;
     connection.busy_timeout(READER_PATIENCE)?;
@@ -260,7 +261,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let usual = open_store(&folder.path().join("usual.db"), What::Derived).unwrap();
         let path = folder.path().join("anew.db");
-        let anew = open_anew(&path).unwrap();
+        let anew = open_anew(&path, Undoing::Not).unwrap();
         anew.execute("INSERT INTO patient (patient, source, nhs) VALUES (1, 1, 9434765919)", []).unwrap();
         assert!(!is_derived(&anew).unwrap() && tables(&anew) != tables(&usual));
         finish_anew(&anew).unwrap();
