@@ -39,10 +39,15 @@ fn replay(
     last: u64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, StoreError> {
-    match attempt(folder, region, (target, Undoing::Not), last, progress) {
+    with_a_way_back(|undoing| attempt(folder, region, (target, undoing), last, progress))
+}
+
+/// Something made anew: without what undoes its batches, and again with it where one has to be undone.
+pub(crate) fn with_a_way_back<T>(mut made: impl FnMut(Undoing) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    match made(Undoing::Not) {
         Err(StoreError::NoWayBack) => {
-            tracing::warn!("a message breaks by a fault of skein's own: made again so that it can be parked");
-            attempt(folder, region, (target, Undoing::Kept), last, progress)
+            tracing::warn!("a message breaks by a fault of skein's own: all is made again so that it can be parked");
+            made(Undoing::Kept)
         }
         done => done,
     }

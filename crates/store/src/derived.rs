@@ -67,7 +67,7 @@ pub struct Derived {
 pub enum Undoing {
     /// What it changes is kept until it is committed.
     Kept,
-    /// It is not kept, which spares a tenth of the work: [`Writer::rollback`] fails with [`StoreError::NoWayBack`], and all begins
+    /// It is not kept, which spares some 8 % of the work: [`Writer::rollback`] fails with [`StoreError::NoWayBack`], and all begins
     /// again. A database keeps it whatever is asked.
     Not,
 }

