@@ -1,7 +1,7 @@
 //! What bears on who may see a record, stored and read: see [`mapping`'s `bearing`](../../mapping/src/bearing.rs) for where
 //! it comes from.
 
-use crate::backend::values;
+use crate::backend::{Newcomer, values};
 use crate::{StoreError, read::Snapshot, write::Writer};
 use fhir::{PatientKey, ResourceId, ResourceType};
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ impl Writer {
         known: bool,
         said: &[BearingRow],
     ) -> Result<(), StoreError> {
-        let (patient, kind, local) = (id.patient.0.cast_signed(), kind.code(), id.local.cast_signed());
+        let (patient, kind, local) = (Newcomer(id.patient), kind.code(), id.local.cast_signed());
         if known {
             self.connection().write(
                 "DELETE FROM bearing WHERE patient = ?1 AND kind = ?2 AND local = ?3",
@@ -75,7 +75,7 @@ impl Writer {
         let changed = self.connection().execute(
             "UPDATE bearing SET until = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3
                  AND (until IS NULL OR until > ?4)",
-            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.as_microsecond()],
+            values![id.patient, kind.code(), id.local.cast_signed(), at.as_microsecond()],
         )?;
         Ok(changed > 0)
     }
@@ -90,7 +90,7 @@ impl Snapshot {
     /// Everything that bears on access to what is known of a patient and did not end before `since`. What a visit says is
     /// said of the patient whose visit it is now.
     pub fn bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
-        self.connection()?.expect(BEARINGS, values![patient.0.cast_signed(), since.as_microsecond()])?;
+        self.connection()?.expect(BEARINGS, values![patient, since.as_microsecond()])?;
         self.connection()?.expect(MOVED, values![patient.0.cast_signed()])?;
         let mut found = self.recorded_bearings(patient, since)?;
         // Every decision asks this, and nearly always the answer is no: two looks into an index, and no more.
@@ -135,22 +135,21 @@ impl Snapshot {
     }
 
     fn recorded_bearings(&self, patient: PatientKey, since: Timestamp) -> Result<Vec<SaidBearing>, StoreError> {
-        let found =
-            self.connection()?.all(BEARINGS, values![patient.0.cast_signed(), since.as_microsecond()], |row| {
-                let Some(kind) = ResourceType::from_code(row.get(0)?) else { return Ok(None) };
-                Ok(Some(SaidBearing {
-                    patient,
-                    resource: ResourceId { patient, local: row.get::<i64>(1)?.cast_unsigned() },
-                    kind,
-                    row: BearingRow {
-                        bears: row.get(2)?,
-                        organisation: row.get(3)?,
-                        category: row.get(4)?,
-                        since: row.get(5)?,
-                        until: row.get(6)?,
-                    },
-                }))
-            })?;
+        let found = self.connection()?.all(BEARINGS, values![patient, since.as_microsecond()], |row| {
+            let Some(kind) = ResourceType::from_code(row.get(0)?) else { return Ok(None) };
+            Ok(Some(SaidBearing {
+                patient,
+                resource: ResourceId { patient, local: row.get::<i64>(1)?.cast_unsigned() },
+                kind,
+                row: BearingRow {
+                    bears: row.get(2)?,
+                    organisation: row.get(3)?,
+                    category: row.get(4)?,
+                    since: row.get(5)?,
+                    until: row.get(6)?,
+                },
+            }))
+        })?;
         Ok(found.into_iter().flatten().collect())
     }
 }

@@ -32,38 +32,49 @@ struct Table {
     columns: &'static str,
     /// How many of the columns are the key.
     key: usize,
+    /// Whether files know its patients by number.
+    numbered: bool,
     /// Whether the last two columns are a dictionary and a body compressed with it: their text is compared.
     body: bool,
 }
 
 const fn plain(name: &'static str, key: usize, columns: &'static str) -> Table {
-    Table { name, columns, key, body: false }
+    Table { name, columns, key, numbered: false, body: false }
 }
+
+const fn numbered(name: &'static str, key: usize, columns: &'static str) -> Table {
+    Table { name, columns, key, numbered: true, body: false }
+}
+
+/// In which order the patients of a file came, and so in which its rows lie.
+const ARRIVAL: Table = plain("arrival", 1, "number, patient");
 
 const TABLES: &[Table] = &[
     Table {
         name: "resource",
         columns: "patient, kind, local, version, seq, message, flags, state, dictionary, body",
         key: 3,
+        numbered: true,
         body: true,
     },
     Table {
         name: "history",
         columns: "patient, kind, local, version, seq, seq_to, message, flags, dictionary, body",
         key: 4,
+        numbered: true,
         body: true,
     },
     plain("source", 1, "id, name, profile, profile_seq"),
     plain("feed", 1, "id, source, name"),
-    plain("patient", 1, "patient, source, directory, nhs, verified, family, given, birth, postcode, facts"),
-    plain("link", 2, "patient, seq_from, seq_to, person, reason"),
+    numbered("patient", 1, "patient, source, directory, nhs, verified, family, given, birth, postcode, facts"),
+    numbered("link", 2, "patient, seq_from, seq_to, person, reason"),
     plain("merged", 2, "loser, seq_from, seq_to, survivor, happened, linked"),
     plain("assertion", 3, "a, b, seq_from, seq_to, said"),
     plain("review", 2, "a, b, subject, kind, status, seq, score, opinions"),
-    plain("weighed", 2, "patient, seq, body"),
-    plain("bearing", 4, "patient, kind, local, nth, bears, organisation, category, since, until"),
+    numbered("weighed", 2, "patient, seq, body"),
+    numbered("bearing", 4, "patient, kind, local, nth, bears, organisation, category, since, until"),
     plain("move", 3, "patient, local, seq_from, seq_to, target, happened"),
-    plain("identifier", 4, "hash, patient, kind, local"),
+    numbered("identifier", 4, "hash, patient, kind, local"),
     plain("domain", 1, "system"),
     plain("applied", 1, "seq, received, source, feed, patients, decision, touched"),
     plain("problem", 1, "pos, source, feed, received, status, lane, findings, title, resolved_by"),
@@ -97,6 +108,10 @@ impl Frozen {
     pub fn seq(&self) -> u64 {
         self.seq
     }
+
+    fn is_file(&self) -> bool {
+        matches!(self.connection, Connection::Sqlite(_))
+    }
 }
 
 /// Compare two derived states.
@@ -105,8 +120,16 @@ impl Frozen {
 /// The store's, when one cannot be read.
 pub fn compare(left: &Frozen, right: &Frozen) -> Result<Comparison, StoreError> {
     let mut comparison = Comparison::default();
+    // Two files are read as they lie: their patients came in one order, or that is a difference. Where one side has no numbers,
+    // patients go by their keys on both.
+    let as_they_lie = left.is_file() && right.is_file();
+    if as_they_lie {
+        walk(left, right, &ARRIVAL, as_they_lie, &mut comparison)?;
+        // How files keep rows is no row.
+        comparison.rows = 0;
+    }
     for table in TABLES {
-        walk(left, right, table, &mut comparison)?;
+        walk(left, right, table, as_they_lie, &mut comparison)?;
     }
     Ok(comparison)
 }
@@ -117,6 +140,8 @@ type Columns = Vec<Column<'static>>;
 struct Walk<'f> {
     of: &'f Frozen,
     table: &'static Table,
+    /// In a file: whether patients are what they are in its tables, rather than their keys.
+    as_they_lie: bool,
     page: std::vec::IntoIter<Columns>,
     /// The key of the last row of the page; none before the first.
     last: Option<Columns>,
@@ -124,8 +149,8 @@ struct Walk<'f> {
 }
 
 impl<'f> Walk<'f> {
-    fn new(of: &'f Frozen, table: &'static Table) -> Self {
-        Walk { of, table, page: Vec::new().into_iter(), last: None, done: false }
+    fn new(of: &'f Frozen, table: &'static Table, as_they_lie: bool) -> Self {
+        Walk { of, table, as_they_lie, page: Vec::new().into_iter(), last: None, done: false }
     }
 
     fn next(&mut self) -> Result<Option<Columns>, StoreError> {
@@ -140,24 +165,45 @@ impl<'f> Walk<'f> {
 
     fn read(&self) -> Result<Vec<Columns>, StoreError> {
         let Table { name, columns, key, .. } = self.table;
-        let keys = columns.split(", ").take(*key).collect::<Vec<_>>().join(", ");
+        let by_key = self.table.numbered && !self.as_they_lie && self.of.is_file();
+        let column = |name: &'static str| match (by_key, name) {
+            (false, _) => name.to_owned(),
+            (true, "patient") => "k.patient".to_owned(),
+            (true, _) => format!("t.{name}"),
+        };
+        let columns: Vec<String> = columns.split(", ").map(column).collect();
+        let keys = columns.iter().take(*key).map(String::as_str).collect::<Vec<_>>().join(", ");
+        // The order of the join is that of the key, so that a page is read without sorting all.
+        let from = match (by_key, columns.first().map(String::as_str)) {
+            (false, _) => (*name).to_owned(),
+            (true, Some("k.patient")) => format!("arrival k CROSS JOIN {name} t ON t.patient = k.number"),
+            (true, _) => format!("{name} t CROSS JOIN arrival k ON k.number = t.patient"),
+        };
         let (after, values): (String, Vec<Value<'_>>) = match &self.last {
             None => (String::new(), Vec::new()),
             Some(last) => {
                 let marks = (1..=*key).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
-                (format!("WHERE ({keys}) > ({marks})"), last.iter().map(Column::as_value).collect())
+                let first = columns.first().map_or("", String::as_str);
+                (format!("WHERE {first} >= ?1 AND ({keys}) > ({marks})"), last.iter().map(Column::as_value).collect())
             }
         };
-        let width = columns.split(", ").count();
-        let sql = format!("SELECT {columns} FROM {name} {after} ORDER BY {keys} LIMIT {PAGE_ROWS}");
+        let width = columns.len();
+        let columns = columns.join(", ");
+        let sql = format!("SELECT {columns} FROM {from} {after} ORDER BY {keys} LIMIT {PAGE_ROWS}");
         self.of.connection.all(&sql, &values, |row| {
             (0..width).map(|column| Ok(row.column(column)?.into_owned())).collect::<Result<Columns, StoreError>>()
         })
     }
 }
 
-fn walk(left: &Frozen, right: &Frozen, table: &'static Table, comparison: &mut Comparison) -> Result<(), StoreError> {
-    let mut rows = (Walk::new(left, table), Walk::new(right, table));
+fn walk(
+    left: &Frozen,
+    right: &Frozen,
+    table: &'static Table,
+    as_they_lie: bool,
+    comparison: &mut Comparison,
+) -> Result<(), StoreError> {
+    let mut rows = (Walk::new(left, table, as_they_lie), Walk::new(right, table, as_they_lie));
     let mut differences = 0;
     while differences < DIFFERENCES_MAX {
         let (a, b) = (rows.0.next()?, rows.1.next()?);
@@ -172,7 +218,8 @@ fn walk(left: &Frozen, right: &Frozen, table: &'static Table, comparison: &mut C
         }
         differences += 1;
         if comparison.examples.len() < EXAMPLES_MAX {
-            comparison.examples.push(a.or(b).map(|row| describe(&row, table.name)).unwrap_or_default());
+            let (of, row) = if a.is_some() { (left, a) } else { (right, b) };
+            comparison.examples.push(row.map(|row| describe(of, &row, table, as_they_lie)).unwrap_or_default());
         }
     }
     comparison.differences += differences;
@@ -193,18 +240,28 @@ fn same_row(a: &Columns, b: &Columns, codecs: Option<(&Codec, &Codec)>) -> Resul
     Ok(a == b && text(body_a, left)? == text(body_b, right)?)
 }
 
-fn describe(row: &Columns, table: &str) -> String {
+fn describe(of: &Frozen, row: &Columns, table: &Table, as_they_lie: bool) -> String {
     let number = |column: usize| match row.get(column) {
         Some(Column::Integer(number)) => *number,
         _ => 0,
     };
-    match table {
+    // A number that nobody has is an example itself; as a key it is at least the same each time.
+    let patient = |column: usize| {
+        let held = number(column);
+        let key =
+            if as_they_lie && table.numbered { of.connection.patient_numbered(held).unwrap_or(held) } else { held };
+        PatientKey(key.cast_unsigned())
+    };
+    let name = table.name;
+    match name {
         "resource" | "history" => {
-            let id = ResourceId { patient: PatientKey(number(0).cast_unsigned()), local: number(2).cast_unsigned() };
+            let id = ResourceId { patient: patient(0), local: number(2).cast_unsigned() };
             let kind = u8::try_from(number(1)).ok().and_then(fhir::ResourceType::from_code);
-            format!("{table} {}/{id} version {}", kind.map_or("?", |kind| kind.as_str()), number(3))
+            format!("{name} {}/{id} version {}", kind.map_or("?", |kind| kind.as_str()), number(3))
         }
-        "applied" | "problem" | "source" | "feed" => format!("{table} {}", number(0)),
-        _ => format!("{table} {}", PatientKey(number(0).cast_unsigned())),
+        "applied" | "problem" | "source" | "feed" => format!("{name} {}", number(0)),
+        // The patient stands second there.
+        "identifier" | "arrival" => format!("{name} of {}", patient(1)),
+        _ => format!("{name} {}", patient(0)),
     }
 }

@@ -88,7 +88,7 @@ fn file(folder: &Path) -> PathBuf {
 fn open_file(folder: &Path) -> Result<Connection, StoreError> {
     let connection = sqlite::open(&file(folder), true, 512)?;
     sqlite::prepare(&connection, "drafts", SCHEMA, VERSION)?;
-    Ok(Connection::Sqlite(connection))
+    Ok(connection.into())
 }
 
 /// Open the file in a data folder to look only, if it is there and was ever used.
@@ -99,7 +99,7 @@ fn open_file_for_reading(folder: &Path) -> Result<Option<Connection>, StoreError
     }
     let connection = sqlite::open_for_reading(&path, 512)?;
     let made: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok((made == VERSION).then_some(Connection::Sqlite(connection)))
+    Ok((made == VERSION).then_some(connection.into()))
 }
 
 fn in_database(server: &Server, purpose: Purpose) -> Result<Connection, StoreError> {

@@ -10,25 +10,23 @@ pub(crate) mod sqlite;
 mod value;
 
 use crate::StoreError;
+use fhir::PatientKey;
 pub use place::Place;
 pub(crate) use place::What;
 pub use postgres::{Migrated, Server};
-pub(crate) use value::{Bind, Column, FromColumn, Value, values};
-
-/// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub(crate) const DERIVED_VERSION: i64 = 6;
+pub(crate) use value::{Bind, Column, FromColumn, Newcomer, Value, values};
 
 /// A connection to one database. It is used by one thread at a time.
 pub(crate) enum Connection {
     /// A file.
-    Sqlite(rusqlite::Connection),
+    Sqlite(Box<sqlite::File>),
     /// A schema of a database.
     Postgres(Box<postgres::Session>),
 }
 
 /// A row while it is being read.
 pub(crate) enum Row<'r> {
-    Sqlite(&'r rusqlite::Row<'r>),
+    Sqlite(&'r rusqlite::Row<'r>, &'r sqlite::File),
     Postgres(&'r tokio_postgres::Row),
 }
 
@@ -36,15 +34,31 @@ impl Row<'_> {
     /// What a column holds.
     pub fn column(&self, at: usize) -> Result<Column<'_>, StoreError> {
         match self {
-            Row::Sqlite(row) => sqlite::column(row, at),
+            Row::Sqlite(row, _) => sqlite::column(row, at),
             Row::Postgres(row) => postgres::column(row, at),
         }
+    }
+
+    /// The patient that a column of a table names that goes by numbers where there are any: see [`Value::Patient`].
+    pub fn patient(&self, at: usize) -> Result<PatientKey, StoreError> {
+        let held: i64 = self.get(at)?;
+        let key = match self {
+            Row::Sqlite(_, file) => file.key(held)?,
+            Row::Postgres(_) => held,
+        };
+        Ok(PatientKey(key.cast_unsigned()))
     }
 
     /// A column as the type that is wanted.
     pub fn get<T: FromColumn>(&self, at: usize) -> Result<T, StoreError> {
         T::from_column(self.column(at)?)
             .ok_or_else(|| StoreError::Corrupt(format!("column {at} of a row holds another type than was written")))
+    }
+}
+
+impl From<rusqlite::Connection> for Connection {
+    fn from(connection: rusqlite::Connection) -> Self {
+        Connection::Sqlite(Box::new(connection.into()))
     }
 }
 
@@ -175,7 +189,7 @@ impl Connection {
     /// Begin to write: until [`Connection::commit`] nobody else writes.
     pub fn begin(&self) -> Result<(), StoreError> {
         match self {
-            Connection::Sqlite(connection) => Ok(connection.execute_batch("BEGIN IMMEDIATE")?),
+            Connection::Sqlite(file) => Ok(file.execute_batch("BEGIN IMMEDIATE")?),
             Connection::Postgres(session) => session.begin(),
         }
     }
@@ -191,8 +205,7 @@ impl Connection {
     /// Forget what was written since [`Connection::begin`]; nothing when there is no transaction.
     pub fn roll_back(&self) -> Result<(), StoreError> {
         match self {
-            Connection::Sqlite(connection) if connection.is_autocommit() => Ok(()),
-            Connection::Sqlite(connection) => Ok(connection.execute_batch("ROLLBACK")?),
+            Connection::Sqlite(file) => file.roll_back(),
             Connection::Postgres(session) => session.roll_back(),
         }
     }
@@ -211,6 +224,14 @@ impl Connection {
         match self {
             Connection::Sqlite(_) => 0,
             Connection::Postgres(session) => session.connections(),
+        }
+    }
+
+    /// The key of the patient that a table knows by this number: see [`Value::Patient`].
+    pub fn patient_numbered(&self, number: i64) -> Result<i64, StoreError> {
+        match self {
+            Connection::Sqlite(file) => file.key(number),
+            Connection::Postgres(_) => Ok(number),
         }
     }
 

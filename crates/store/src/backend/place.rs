@@ -166,7 +166,7 @@ impl Place {
     /// Open for writing, making the tables where they are missing.
     pub(crate) fn open(&self) -> Result<Connection, StoreError> {
         match &self.at {
-            At::File(path) => sqlite::open_store(path, self.what).map(Connection::Sqlite),
+            At::File(path) => sqlite::open_store(path, self.what).map(Connection::from),
             At::Schema { server, schema } => {
                 let session = match self.what {
                     What::Journal | What::Audit => Session::open(server, schema, Purpose::Append)?,
@@ -185,7 +185,7 @@ impl Place {
     /// Make it anew, to be written whole: of no use to anybody, and lost with the machine, before [`Connection::finish_anew`].
     pub(crate) fn open_anew(&self, undoing: Undoing) -> Result<Connection, StoreError> {
         match &self.at {
-            At::File(path) => sqlite::open_anew(path, undoing).map(Connection::Sqlite),
+            At::File(path) => sqlite::open_anew(path, undoing).map(Connection::from),
             At::Schema { .. } => self.open(),
         }
     }
@@ -193,7 +193,7 @@ impl Place {
     /// Open to look only.
     pub(crate) fn open_for_reading(&self) -> Result<Connection, StoreError> {
         match &self.at {
-            At::File(path) => sqlite::open_store_for_reading(path, self.what).map(Connection::Sqlite),
+            At::File(path) => sqlite::open_store_for_reading(path, self.what).map(Connection::from),
             At::Schema { server, schema } => {
                 let from = match self.what {
                     // Made of the journal, and as old as it says.

@@ -1,5 +1,6 @@
 //! Values that go into statements and come out of rows, the same for every engine.
 
+use fhir::PatientKey;
 use std::borrow::Cow;
 
 /// A value for a statement. One that is missing has a type all the same: an engine may have to know it beforehand.
@@ -8,6 +9,10 @@ pub(crate) enum Value<'v> {
     Integer(Option<i64>),
     Text(Option<&'v str>),
     Bytes(Option<&'v [u8]>),
+    /// A patient by its key, where a table may know it by a number: of nobody, if it was never given one.
+    Patient(i64),
+    /// A patient of whom a row is put, maybe the first.
+    Newcomer(i64),
 }
 
 impl Value<'_> {
@@ -39,6 +44,26 @@ macro_rules! integers {
 }
 
 integers!(i64, u32, u8, bool);
+
+impl Bind for PatientKey {
+    const MISSING: Value<'static> = Value::Integer(None);
+
+    fn bind(&self) -> Value<'_> {
+        Value::Patient(self.0.cast_signed())
+    }
+}
+
+/// A patient of whom a row is put, maybe the first of all.
+#[derive(Clone, Copy)]
+pub(crate) struct Newcomer(pub PatientKey);
+
+impl Bind for Newcomer {
+    const MISSING: Value<'static> = Value::Integer(None);
+
+    fn bind(&self) -> Value<'_> {
+        Value::Newcomer(self.0.0.cast_signed())
+    }
+}
 
 impl Bind for str {
     const MISSING: Value<'static> = Value::Text(None);

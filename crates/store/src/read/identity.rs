@@ -140,7 +140,7 @@ impl Snapshot {
     pub fn weighed(&self, patient: PatientKey) -> Result<Vec<Weighed>, StoreError> {
         let found: Vec<(i64, Vec<u8>)> = self.connection()?.all(
             "SELECT seq, body FROM weighed WHERE patient = ?1 ORDER BY seq DESC",
-            values![patient.0.cast_signed()],
+            values![patient],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         found
@@ -166,7 +166,7 @@ impl Snapshot {
             &[],
             |row| {
                 each(LinkRow {
-                    patient: key(row, 0)?,
+                    patient: row.patient(0)?,
                     person: PersonKey(row.get::<i64>(1)?.cast_unsigned()),
                     seq_from: row.get::<i64>(2)?.cast_unsigned(),
                     seq_to: None,
@@ -202,7 +202,7 @@ fn each_patient(connection: &Connection, each: &mut EachPatient<'_>) -> Result<(
             let facts = read_facts(row.column(4)?.text().unwrap_or_default())?;
             let source = row.get::<String>(3)?;
             each(
-                key(row, 0)?,
+                row.patient(0)?,
                 PersonKey(row.get::<i64>(1)?.cast_unsigned()),
                 row.get::<i64>(2)?.cast_unsigned(),
                 &source,
@@ -243,7 +243,7 @@ pub(crate) fn each_stored_patient(
         &[],
         |row| {
             each(StoredPatient {
-                patient: key(row, 0)?,
+                patient: row.patient(0)?,
                 person: PersonKey(row.get::<i64>(1)?.cast_unsigned()),
                 facts: row.column(2)?.text().unwrap_or_default(),
             })

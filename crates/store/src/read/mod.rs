@@ -17,7 +17,7 @@ pub use identity::{StoredPatient, read_facts};
 pub(crate) use identity::{assertions_of, each_stored_patient, review_row, reviews_of};
 use jiff::Timestamp;
 pub use people::{LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
-pub(crate) use people::{day_number, identifier_rows, patient_row};
+pub(crate) use people::{day_number, identifier_rows, in_order_of_link, patient_row};
 use std::collections::HashMap;
 
 /// A stored resource, its text still compressed.
@@ -82,10 +82,7 @@ fn sign_of_life(at: Option<i64>) -> Option<Timestamp> {
 fn read_row(row: &backend::Row<'_>) -> Result<Row, StoreError> {
     let seq: i64 = row.get(4)?;
     Ok(Row {
-        id: ResourceId {
-            patient: PatientKey(row.get::<i64>(0)?.cast_unsigned()),
-            local: row.get::<i64>(2)?.cast_unsigned(),
-        },
+        id: ResourceId { patient: row.patient(0)?, local: row.get::<i64>(2)?.cast_unsigned() },
         kind: ResourceType::from_code(row.get(1)?).unwrap_or(ResourceType::Basic),
         version: row.get(3)?,
         seq: seq.cast_unsigned(),
@@ -145,20 +142,19 @@ impl Snapshot {
         at: u64,
         mut ask: impl FnMut(&str, &[Value<'_>]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let key = patient.0.cast_signed();
         let mut one = |kind: Option<ResourceType>| {
             let of_kind = kind.map_or(String::new(), |kind| format!(" AND kind = {}", kind.code()));
             if at >= self.applied {
                 let sql =
                     format!("SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} ORDER BY patient, kind, local");
-                return ask(&sql, values![key]);
+                return ask(&sql, values![patient]);
             }
             let sql = format!(
                 "SELECT {ROW} FROM resource WHERE patient = ?1{of_kind} AND seq <= ?2
                  UNION ALL SELECT {ROW} FROM history WHERE patient = ?1{of_kind} AND seq <= ?2 AND seq_to > ?2
                  ORDER BY 2, 3"
             );
-            ask(&sql, values![key, at.cast_signed()])
+            ask(&sql, values![patient, at.cast_signed()])
         };
         if kinds.is_empty() {
             return one(None);
@@ -178,8 +174,8 @@ impl Snapshot {
     /// The store's.
     pub fn expect(&self, patient: PatientKey, kinds: &[ResourceType], at: u64) -> Result<(), StoreError> {
         let (connection, key) = (self.connection()?, patient.0.cast_signed());
-        connection.expect(people::PATIENT, values![key])?;
-        connection.expect(SOURCE_OF, values![key])?;
+        connection.expect(people::PATIENT, values![patient])?;
+        connection.expect(SOURCE_OF, values![patient])?;
         connection.expect(people::MOVES, values![key, at.cast_signed()])?;
         connection.expect(people::SURVIVOR, values![key, at.cast_signed()])?;
         self.expect_rows(patient, kinds, at)
@@ -194,7 +190,7 @@ impl Snapshot {
         );
         self.connection()?.one(
             &sql,
-            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), at.cast_signed()],
+            values![id.patient, kind.code(), id.local.cast_signed(), at.cast_signed()],
             read_row,
         )
     }
@@ -203,7 +199,7 @@ impl Snapshot {
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<crate::Current>, StoreError> {
         self.connection()?.one(
             crate::write::current_sql(),
-            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
+            values![id.patient, kind.code(), id.local.cast_signed()],
             crate::write::read_current,
         )
     }
@@ -214,14 +210,14 @@ impl Snapshot {
             "SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3
              UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 ORDER BY 4 DESC"
         );
-        self.connection()?.all(&sql, values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()], read_row)
+        self.connection()?.all(&sql, values![id.patient, kind.code(), id.local.cast_signed()], read_row)
     }
 
     /// The types of resources that exist under this id (an id alone does not say its type).
     pub fn kinds_of(&self, id: ResourceId) -> Result<Vec<ResourceType>, StoreError> {
         let kinds: Vec<u8> = self.connection()?.all(
             "SELECT kind FROM resource WHERE patient = ?1 AND local = ?2 ORDER BY kind",
-            values![id.patient.0.cast_signed(), id.local.cast_signed()],
+            values![id.patient, id.local.cast_signed()],
             |row| row.get(0),
         )?;
         Ok(kinds.into_iter().filter_map(ResourceType::from_code).collect())
@@ -231,7 +227,7 @@ impl Snapshot {
     pub fn counts(&self, patient: PatientKey) -> Result<Vec<(ResourceType, u64)>, StoreError> {
         let counts: Vec<(u8, i64)> = self.connection()?.all(
             "SELECT kind, count(*) FROM resource WHERE patient = ?1 AND flags & 1 = 0 GROUP BY kind",
-            values![patient.0.cast_signed()],
+            values![patient],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         Ok(counts
@@ -347,7 +343,7 @@ impl Snapshot {
 
     /// The source of a patient's resources.
     pub fn source_of(&self, patient: PatientKey) -> Result<Option<String>, StoreError> {
-        self.connection()?.one(SOURCE_OF, values![patient.0.cast_signed()], |row| row.get(0))
+        self.connection()?.one(SOURCE_OF, values![patient], |row| row.get(0))
     }
 
     /// People and resources in all: for the status page. Counts whole tables.

@@ -99,7 +99,7 @@ pub(super) const MOVES: &str = "SELECT patient, local, target FROM move WHERE (p
      AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local";
 
 pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
-    let found = connection.one(PATIENT, values![patient.0.cast_signed()], |row| {
+    let found = connection.one(PATIENT, values![patient], |row| {
         Ok((row.get::<String>(0)?, row.get::<bool>(1)?, row.get::<Option<String>>(2)?))
     })?;
     found
@@ -117,11 +117,11 @@ pub(crate) fn identifier_rows(
     connection: &Connection,
     hash: i64,
 ) -> Result<Vec<(ResourceId, ResourceType)>, StoreError> {
-    let found: Vec<(i64, u8, i64)> = connection.all(
-        "SELECT patient, kind, local FROM identifier WHERE hash = ?1 ORDER BY patient, kind, local",
-        values![hash],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
+    let mut found: Vec<(i64, u8, i64)> =
+        connection.all("SELECT patient, kind, local FROM identifier WHERE hash = ?1", values![hash], |row| {
+            Ok((row.patient(0)?.0.cast_signed(), row.get(1)?, row.get(2)?))
+        })?;
+    found.sort_unstable();
     Ok(found
         .into_iter()
         .filter_map(|(patient, kind, local)| {
@@ -131,6 +131,18 @@ pub(crate) fn identifier_rows(
         .collect())
 }
 
+/// The patients that a statement gives with the `seq` that linked each, oldest first; of the same, by their keys.
+pub(crate) fn in_order_of_link(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<Vec<PatientKey>, StoreError> {
+    let mut found: Vec<(i64, i64)> =
+        connection.all(sql, values, |row| Ok((row.get(1)?, row.patient(0)?.0.cast_signed())))?;
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, patient)| PatientKey(patient.cast_unsigned())).collect())
+}
+
 impl Derived {
     /// The person a patient is now, see [`Snapshot::person_of`].
     ///
@@ -138,11 +150,9 @@ impl Derived {
     /// The store's.
     pub fn person_of(&self, patient: PatientKey) -> Result<Option<PersonKey>, StoreError> {
         self.glance(|connection| {
-            connection.one(
-                "SELECT person FROM link WHERE patient = ?1 AND seq_to IS NULL",
-                values![patient.0.cast_signed()],
-                |row| Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned())),
-            )
+            connection.one("SELECT person FROM link WHERE patient = ?1 AND seq_to IS NULL", values![patient], |row| {
+                Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned()))
+            })
         })
     }
 }
@@ -157,24 +167,27 @@ impl Snapshot {
     pub fn person_of(&self, patient: PatientKey, at: u64) -> Result<Option<PersonKey>, StoreError> {
         self.connection()?.one(
             "SELECT person FROM link WHERE patient = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
-            values![patient.0.cast_signed(), at.cast_signed()],
+            values![patient, at.cast_signed()],
             |row| Ok(PersonKey(row.get::<i64>(0)?.cast_unsigned())),
         )
     }
 
     /// The patients a person was at `at`.
     pub fn patients_of(&self, person: PersonKey, at: u64) -> Result<Vec<PatientKey>, StoreError> {
-        self.connection()?.all("SELECT patient FROM link WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY seq_from, patient", values![person.0.cast_signed(), at.cast_signed()], |row| {
-                Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned()))
-            })
+        in_order_of_link(
+            self.connection()?,
+            "SELECT patient, seq_from FROM link
+             WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
+            values![person.0.cast_signed(), at.cast_signed()],
+        )
     }
 
     /// The patients that are or ever were a person, in the order they came to be.
     pub fn ever_of(&self, person: PersonKey, limit: usize) -> Result<Vec<PatientKey>, StoreError> {
-        self.connection()?.all(
+        in_order_of_link(
+            self.connection()?,
             "SELECT patient, min(seq_from) FROM link WHERE person = ?1 GROUP BY patient ORDER BY 2, 1 LIMIT ?2",
             values![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
-            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
         )
     }
 
@@ -182,7 +195,7 @@ impl Snapshot {
     pub fn links(&self, patient: PatientKey) -> Result<Vec<LinkRow>, StoreError> {
         self.connection()?.all(
             "SELECT person, seq_from, seq_to, reason FROM link WHERE patient = ?1 ORDER BY seq_from",
-            values![patient.0.cast_signed()],
+            values![patient],
             |row| {
                 Ok(LinkRow {
                     patient,
@@ -251,10 +264,10 @@ impl Snapshot {
              WHERE p.directory = 0{tests} ORDER BY l.person, p.patient LIMIT ?1"
         );
         let connection = self.connection()?;
-        let found: Vec<(i64, i64)> = connection.all(&sql, &values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found: Vec<(PatientKey, i64)> = connection.all(&sql, &values, |row| Ok((row.patient(0)?, row.get(1)?)))?;
         let mut hits = Vec::with_capacity(found.len());
         for (patient, person) in found {
-            if let Some(row) = patient_row(connection, PatientKey(patient.cast_unsigned()))? {
+            if let Some(row) = patient_row(connection, patient)? {
                 hits.push(PatientHit { row, person: PersonKey(person.cast_unsigned()) });
             }
         }

@@ -1,7 +1,7 @@
 //! Writing what stewards said, what waits for them, and how the matcher weighed a patient.
 
 use super::Writer;
-use crate::backend::values;
+use crate::backend::{Newcomer, values};
 use crate::{
     StoreError,
     read::{StoredPatient, assertions_of, each_stored_patient, review_row, reviews_of},
@@ -112,7 +112,7 @@ impl Writer {
             "INSERT INTO weighed (patient, seq, body)
                  VALUES (?1, ?2, ?3)
                  ON CONFLICT (patient, seq) DO UPDATE SET body = excluded.body",
-            values![patient.0.cast_signed(), seq.cast_signed(), packed],
+            values![Newcomer(patient), seq.cast_signed(), packed],
         )?;
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Writer {
     pub fn link_reason(&self, patient: PatientKey) -> Result<Option<(String, u64)>, StoreError> {
         self.connection.one(
             "SELECT reason, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL",
-            values![patient.0.cast_signed()],
+            values![patient],
             |row| Ok((row.get(0)?, row.get::<i64>(1)?.cast_unsigned())),
         )
     }
@@ -147,7 +147,7 @@ impl Writer {
     pub fn link_until(&self, patient: PatientKey, seq: u64) -> Result<Option<(PersonKey, String)>, StoreError> {
         self.connection.one(
             "SELECT person, reason FROM link WHERE patient = ?1 AND seq_to = ?2",
-            values![patient.0.cast_signed(), seq.cast_signed()],
+            values![patient, seq.cast_signed()],
             |row| Ok((PersonKey(row.get::<i64>(0)?.cast_unsigned()), row.get(1)?)),
         )
     }

@@ -4,7 +4,7 @@ mod desk;
 mod identity;
 mod people;
 
-use crate::backend::{Connection, Row, values};
+use crate::backend::{Connection, Newcomer, Row, values};
 use crate::{
     StoreError, Undoing,
     codec::{Body, Codec},
@@ -366,18 +366,14 @@ impl Writer {
 
     /// What is stored of a resource now, this batch included.
     pub fn current(&self, id: ResourceId, kind: ResourceType) -> Result<Option<Current>, StoreError> {
-        self.connection.one(
-            current_sql(),
-            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed()],
-            read_current,
-        )
+        self.connection.one(current_sql(), values![id.patient, kind.code(), id.local.cast_signed()], read_current)
     }
 
     /// Store a resource as of `seq`. A version above 1 moves the current one to the history.
     pub fn put(&mut self, row: &NewRow, seq: u64) -> Result<(), StoreError> {
         self.touch(seq, row.kind, row.id);
         self.moves(seq, row.id.patient);
-        let (patient, kind, local) = (row.id.patient.0.cast_signed(), row.kind.code(), row.id.local.cast_signed());
+        let (patient, kind, local) = (Newcomer(row.id.patient), row.kind.code(), row.id.local.cast_signed());
         if row.version > 1 {
             self.connection.write(
                 "INSERT INTO history (patient, kind, local, version, seq, seq_to, message, flags, dictionary, body)
@@ -408,7 +404,7 @@ impl Writer {
     pub fn put_state(&mut self, id: ResourceId, kind: ResourceType, state: &[u8]) -> Result<(), StoreError> {
         self.connection.write(
             "UPDATE resource SET state = ?4 WHERE patient = ?1 AND kind = ?2 AND local = ?3",
-            values![id.patient.0.cast_signed(), kind.code(), id.local.cast_signed(), state],
+            values![id.patient, kind.code(), id.local.cast_signed(), state],
         )?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Patients, links, merges and identifiers, written.
 
 use super::Writer;
-use crate::backend::values;
+use crate::backend::{Newcomer, values};
 use crate::{StoreError, read::PatientRow};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub struct NewLink<'a> {
 impl Writer {
     /// Whether anything is known of this patient.
     pub fn knows(&self, patient: PatientKey) -> Result<bool, StoreError> {
-        self.connection.has("SELECT 1 FROM patient WHERE patient = ?1", values![patient.0.cast_signed()])
+        self.connection.has("SELECT 1 FROM patient WHERE patient = ?1", values![patient])
     }
 
     /// What is known of a patient.
@@ -35,7 +35,7 @@ impl Writer {
             .write("INSERT INTO patient (patient, source, directory, nhs, verified, family, given, birth, postcode, facts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (patient) DO UPDATE SET source = excluded.source, directory = excluded.directory, nhs = excluded.nhs, verified = excluded.verified, family = excluded.family, given = excluded.given, birth = excluded.birth, postcode = excluded.postcode, facts = excluded.facts", values![
-                row.patient.0.cast_signed(),
+                Newcomer(row.patient),
                 source,
                 row.directory,
                 find.and_then(|f| f.nhs_number).map(u64::cast_signed),
@@ -65,7 +65,7 @@ impl Writer {
     pub fn link(&self, patient: PatientKey) -> Result<Option<(PersonKey, u64)>, StoreError> {
         self.connection.one(
             "SELECT person, seq_from FROM link WHERE patient = ?1 AND seq_to IS NULL",
-            values![patient.0.cast_signed()],
+            values![patient],
             |row| Ok((PersonKey(row.get::<i64>(0)?.cast_unsigned()), row.get::<i64>(1)?.cast_unsigned())),
         )
     }
@@ -73,7 +73,7 @@ impl Writer {
     /// Point a patient to a person from `seq` on.
     pub fn put_link(&mut self, link: &NewLink<'_>, seq: u64) -> Result<(), StoreError> {
         self.moves(seq, link.patient);
-        let patient = link.patient.0.cast_signed();
+        let patient = Newcomer(link.patient);
         self.connection
             .write("DELETE FROM link WHERE patient = ?1 AND seq_from = ?2", values![patient, seq.cast_signed()])?;
         self.connection.write(
@@ -175,10 +175,10 @@ impl Writer {
 
     /// The patients a person is now.
     pub fn patients_of(&self, person: PersonKey) -> Result<Vec<PatientKey>, StoreError> {
-        self.connection.all(
-            "SELECT patient FROM link WHERE person = ?1 AND seq_to IS NULL ORDER BY seq_from, patient",
+        crate::read::in_order_of_link(
+            &self.connection,
+            "SELECT patient, seq_from FROM link WHERE person = ?1 AND seq_to IS NULL",
             values![person.0.cast_signed()],
-            |row| Ok(PatientKey(row.get::<i64>(0)?.cast_unsigned())),
         )
     }
 
@@ -223,7 +223,7 @@ impl Writer {
         old: &[i64],
         new: &[i64],
     ) -> Result<(), StoreError> {
-        let key = (id.patient.0.cast_signed(), kind.code(), id.local.cast_signed());
+        let key = (Newcomer(id.patient), kind.code(), id.local.cast_signed());
         for hash in old.iter().filter(|hash| !new.contains(hash)) {
             self.connection.write(
                 "DELETE FROM identifier WHERE hash = ?1 AND patient = ?2 AND kind = ?3 AND local = ?4",

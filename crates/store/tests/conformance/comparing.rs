@@ -4,7 +4,11 @@ use crate::home::{Home, row};
 use fhir::{PatientKey, PersonKey, ResourceType};
 use store::{Derived, Frozen, NewLink, Place, compare};
 
-crate::on_both!(the_same_is_the_same_and_every_difference_is_named, a_rebuilt_state_takes_the_place_of_the_one_in_use);
+crate::on_both!(
+    patients_come_in_an_order_that_a_batch_taken_back_leaves_no_trace_in,
+    the_same_is_the_same_and_every_difference_is_named,
+    a_rebuilt_state_takes_the_place_of_the_one_in_use
+);
 
 const KIND: ResourceType = ResourceType::Observation;
 
@@ -44,6 +48,66 @@ fn the_same_is_the_same_and_every_difference_is_named(home: &Home) {
         assert!(!place.exists().unwrap());
         place.remove().unwrap();
     }
+}
+
+/// One batch a list of patients; a list whose flag is not set is taken back.
+fn fill_in_order(place: &Place, batches: &[(&[u64], bool)]) {
+    let (derived, mut writer) = Derived::open_at(place).unwrap();
+    for (patients, kept) in batches {
+        writer.begin().unwrap();
+        for patient in *patients {
+            let key = PatientKey(*patient);
+            assert!(writer.current(row(&derived, *patient, KIND, 1, 1, "{}").id, KIND).unwrap().is_none());
+            writer.put(&row(&derived, *patient, KIND, 1, 1, "{}"), 1).unwrap();
+            writer.put_identifiers(row(&derived, *patient, KIND, 1, 1, "{}").id, KIND, &[], &[7]).unwrap();
+            writer.put_link(&NewLink { patient: key, person: PersonKey(7), reason: "{}" }, 1).unwrap();
+            assert_eq!(writer.link(key).unwrap(), Some((PersonKey(7), 1)), "in the batch that brought it");
+        }
+        if *kept {
+            writer.commit(1).unwrap();
+        } else {
+            writer.rollback().unwrap();
+        }
+    }
+    let mut all: Vec<u64> =
+        batches.iter().filter(|(_, kept)| *kept).flat_map(|(patients, _)| patients.to_vec()).collect();
+    all.sort_unstable_by_key(|key| key.cast_signed());
+    let all: Vec<PatientKey> = all.into_iter().map(PatientKey).collect();
+    let snapshot = derived.snapshot().unwrap();
+    assert_eq!(snapshot.patients_of(PersonKey(7), 1).unwrap(), all, "by their keys, whatever their order was");
+    assert_eq!(snapshot.ever_of(PersonKey(7), 99).unwrap(), all);
+    let found: Vec<PatientKey> = snapshot.find_identifier(7).unwrap().into_iter().map(|(id, _)| id.patient).collect();
+    assert_eq!(found, all);
+    assert_eq!(writer.patients_of(PersonKey(7)).unwrap(), all);
+    for patient in batches.iter().flat_map(|(patients, _)| *patients) {
+        let known = all.contains(&PatientKey(*patient));
+        assert_eq!(snapshot.person_of(PatientKey(*patient), 1).unwrap().is_some(), known);
+        assert_eq!(!snapshot.counts(PatientKey(*patient)).unwrap().is_empty(), known);
+    }
+}
+
+fn patients_come_in_an_order_that_a_batch_taken_back_leaves_no_trace_in(home: &Home) {
+    let folder = home.hold();
+    let places = ["one", "two", "other"].map(|name| folder.derived_beside(name));
+    fill_in_order(&places[0], &[(&[9, u64::MAX, 5], true), (&[3], true)]);
+    fill_in_order(&places[1], &[(&[9], true), (&[3, 4], false), (&[u64::MAX, 5, 3], true)]);
+    fill_in_order(&places[2], &[(&[3, 5], true), (&[9, u64::MAX], true)]);
+    let frozen: Vec<_> = places.iter().map(|place| Frozen::hold(place).unwrap()).collect();
+    assert_eq!(compare(&frozen[0], &frozen[1]).unwrap().differences, 0);
+    let other = compare(&frozen[0], &frozen[2]).unwrap();
+    if home.database.is_none() {
+        assert!(other.examples.iter().any(|example| example.starts_with("arrival of ")), "{:?}", other.examples);
+    } else {
+        assert_eq!(other.differences, 0, "a database has no order of patients");
+    }
+    // Beside a store of the other kind, what counts is what they say.
+    let file = tempfile::tempdir().unwrap();
+    let file = Place::derived_file(&file.path().join("derived.db"));
+    fill_in_order(&file, &[(&[5, 3], true), (&[u64::MAX, 9], true)]);
+    let beside = compare(&frozen[0], &Frozen::hold(&file).unwrap()).unwrap();
+    assert_eq!(beside.differences == 0, home.database.is_some(), "{:?}", beside.examples);
+    drop(frozen);
+    places.iter().for_each(|place| place.remove().unwrap());
 }
 
 fn a_rebuilt_state_takes_the_place_of_the_one_in_use(home: &Home) {

@@ -132,7 +132,7 @@ impl Cells {
     fn push(&mut self, value: &Value<'_>) {
         self.count += 1;
         match *value {
-            Value::Integer(Some(number)) => {
+            Value::Integer(Some(number)) | Value::Patient(number) | Value::Newcomer(number) => {
                 self.bytes.put_i32(8);
                 self.bytes.put_i64(number);
             }

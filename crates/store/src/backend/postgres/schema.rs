@@ -4,7 +4,7 @@
 //! position, or the audit entry's number), by which the table may be distributed; no statement changes it.
 
 use super::{Purpose, Server, Session};
-use crate::{StoreError, backend::DERIVED_VERSION};
+use crate::StoreError;
 
 /// What was done to the truth's tables, in order; a step is never changed, only followed by another. The derived state has
 /// no steps: it is made anew.
@@ -86,6 +86,9 @@ CREATE INDEX matter_of ON matter (of) WHERE of IS NOT NULL;
 CREATE TABLE policy (version TEXT COLLATE "C" PRIMARY KEY, at BIGINT NOT NULL, files TEXT NOT NULL);
 CREATE TABLE writer (token BIGINT PRIMARY KEY, batch BIGINT NOT NULL);
 "#;
+
+/// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
+const DERIVED_VERSION: i64 = 6;
 
 /// The tables of a derived state, within its schema. What each means stands in the SQLite schema.
 const DERIVED: &str = r#"

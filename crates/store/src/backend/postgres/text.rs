@@ -46,6 +46,7 @@ impl Kept {
     pub fn of(value: &Value<'_>) -> Self {
         match *value {
             Value::Integer(number) => Kept::Integer(number),
+            Value::Patient(key) | Value::Newcomer(key) => Kept::Integer(Some(key)),
             Value::Text(text) => Kept::Text(text.map(|text| escape(text).into_owned())),
             Value::Bytes(bytes) => Kept::Bytes(bytes.map(<[u8]>::to_vec)),
         }
@@ -71,7 +72,7 @@ impl ToSql for Kept {
 /// The type a value is sent as.
 pub(super) fn type_of(value: &Value<'_>) -> Type {
     match value {
-        Value::Integer(_) => Type::INT8,
+        Value::Integer(_) | Value::Patient(_) | Value::Newcomer(_) => Type::INT8,
         Value::Text(_) => Type::TEXT,
         Value::Bytes(_) => Type::BYTEA,
     }

@@ -1,16 +1,18 @@
 //! SQLite: three files in the region's folder. Statements are prepared once a connection, values and columns go to and fro
 //! without copies.
 
+mod numbers;
 mod schema;
 
-use super::{Column, DERIVED_VERSION, Row, Value, What};
+use super::{Column, Row, Value, What};
 use crate::{StoreError, Undoing};
+use numbers::Numbers;
 use rusqlite::{
     CachedStatement, Connection, OpenFlags, ToSql,
     config::DbConfig,
     types::{ToSqlOutput, ValueRef},
 };
-use std::{borrow::Cow, path::Path, time::Duration};
+use std::{borrow::Cow, ops::Deref, path::Path, time::Duration};
 
 /// A page of a file, in bytes. A message changes some ten rows of the derived state that lie far apart, and each is written with
 /// its page, twice; in the other files rows lie in the order in which they come.
@@ -24,12 +26,48 @@ const CACHE_ANEW_KIB: i64 = 512 << 10;
 /// How long somebody who reads waits for somebody who writes: only where it is written anew is there anything to wait for.
 const READER_PATIENCE: Duration = Duration::from_secs(300);
 
+/// A connection to a file.
+pub(crate) struct File {
+    connection: Connection,
+    numbers: Numbers,
+}
+
+impl From<Connection> for File {
+    fn from(connection: Connection) -> Self {
+        File { connection, numbers: Numbers::default() }
+    }
+}
+
+impl Deref for File {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl File {
+    /// The key of the patient that rows know by this number.
+    pub fn key(&self, number: i64) -> Result<i64, StoreError> {
+        self.numbers.key(&self.connection, number)
+    }
+
+    /// Forget the transaction; nothing when there is none, or the engine took it back by itself.
+    pub fn roll_back(&self) -> Result<(), StoreError> {
+        self.numbers.forget();
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        Ok(())
+    }
+}
+
 /// Open the file for writing, making it and its tables where they are missing.
 pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreError> {
     let (full, cache_kib, version) = match what {
         What::Journal => (true, 8 << 10, schema::JOURNAL_VERSION),
         What::Audit => (true, 4 << 10, schema::AUDIT_VERSION),
-        What::Derived => (false, 64 << 10, DERIVED_VERSION),
+        What::Derived => (false, 64 << 10, schema::DERIVED_VERSION),
     };
     let (page, sql) = match what {
         What::Journal => (PAGE, schema::JOURNAL.to_owned()),
@@ -61,8 +99,9 @@ pub(super) fn open_anew(path: &Path, undoing: Undoing) -> Result<Connection, Sto
 /// Everything is written: make what was left out, and have it on the disk. Only now does the file say which version wrote it.
 pub(super) fn finish_anew(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {} PRAGMA user_version = {DERIVED_VERSION}; COMMIT;",
-        schema::DERIVED_FINDS
+        "BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
+        schema::DERIVED_FINDS,
+        schema::DERIVED_VERSION
     ))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Nothing that was written was waited for; this waits for all of the file.
@@ -141,7 +180,7 @@ pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i
 /// Whether the tables are those of a derived state as this version writes it.
 pub(super) fn is_derived(connection: &Connection) -> Result<bool, StoreError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    Ok(found == DERIVED_VERSION)
+    Ok(found == schema::DERIVED_VERSION)
 }
 
 /// Copy a database that nobody writes to, whole or not at all.
@@ -167,50 +206,53 @@ impl ToSql for Value<'_> {
             Value::Integer(Some(number)) => ValueRef::Integer(number),
             Value::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
             Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
+            Value::Patient(key) | Value::Newcomer(key) => ValueRef::Integer(key),
             Value::Integer(None) | Value::Text(None) | Value::Bytes(None) => ValueRef::Null,
         }))
     }
 }
 
-fn prepared<'c>(
-    connection: &'c Connection,
-    sql: &str,
-    values: &[Value<'_>],
-) -> Result<CachedStatement<'c>, StoreError> {
-    let mut statement = connection.prepare_cached(sql)?;
+fn prepared<'c>(file: &'c File, sql: &str, values: &[Value<'_>]) -> Result<CachedStatement<'c>, StoreError> {
+    let mut statement = file.connection.prepare_cached(sql)?;
     for (index, value) in values.iter().enumerate() {
-        statement.raw_bind_parameter(index + 1, value)?;
+        match *value {
+            Value::Patient(key) => statement.raw_bind_parameter(index + 1, file.numbers.of(&file.connection, key)?)?,
+            Value::Newcomer(key) => {
+                statement.raw_bind_parameter(index + 1, file.numbers.give(&file.connection, key)?)?
+            }
+            _ => statement.raw_bind_parameter(index + 1, value)?,
+        }
     }
     Ok(statement)
 }
 
-pub(super) fn execute(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
-    Ok(prepared(connection, sql, values)?.raw_execute()? as u64)
+pub(super) fn execute(file: &File, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    Ok(prepared(file, sql, values)?.raw_execute()? as u64)
 }
 
 pub(super) fn each<E: From<StoreError>>(
-    connection: &Connection,
+    file: &File,
     sql: &str,
     values: &[Value<'_>],
     mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut statement = prepared(connection, sql, values)?;
+    let mut statement = prepared(file, sql, values)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(StoreError::from)? {
-        each(&Row::Sqlite(row))?;
+        each(&Row::Sqlite(row, file))?;
     }
     Ok(())
 }
 
 pub(super) fn one<T>(
-    connection: &Connection,
+    file: &File,
     sql: &str,
     values: &[Value<'_>],
     read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
-    let mut statement = prepared(connection, sql, values)?;
+    let mut statement = prepared(file, sql, values)?;
     let mut rows = statement.raw_query();
-    rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+    rows.next()?.map(|row| read(&Row::Sqlite(row, file))).transpose()
 }
 
 pub(super) fn column<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Result<Column<'r>, StoreError> {

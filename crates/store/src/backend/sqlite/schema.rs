@@ -4,6 +4,8 @@
 pub(super) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
 pub(super) const AUDIT_VERSION: i64 = 2;
+/// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
+pub(super) const DERIVED_VERSION: i64 = 7;
 
 pub(super) const JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -64,7 +66,10 @@ CREATE TABLE IF NOT EXISTS source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UN
 -- On what feeds each source speaks: one may fall silent while another goes on.
 CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, name TEXT NOT NULL,
   messages INTEGER NOT NULL DEFAULT 0, last_received INTEGER, last_happened INTEGER, UNIQUE (source, name));
--- What each resource says now. Clustered by patient, then type.
+-- Patients in the order in which they came. Tables of which each patient has rows go by the number (`patient` there): see
+-- numbers.rs. In all others a patient is its key.
+CREATE TABLE IF NOT EXISTS arrival (number INTEGER PRIMARY KEY, patient INTEGER NOT NULL UNIQUE);
+-- What each resource says now. Clustered by patient (number), then type.
 CREATE TABLE IF NOT EXISTS resource (
   patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
   version INTEGER NOT NULL,
@@ -76,7 +81,7 @@ CREATE TABLE IF NOT EXISTS resource (
   state BLOB,                          -- what folding needs, see the mapping crate
   PRIMARY KEY (patient, kind, local)
 ) WITHOUT ROWID;
--- What it said before.
+-- What it said before. By number.
 CREATE TABLE IF NOT EXISTS history (
   patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
   version INTEGER NOT NULL,
@@ -84,7 +89,7 @@ CREATE TABLE IF NOT EXISTS history (
   message INTEGER, flags INTEGER NOT NULL, dictionary INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (patient, kind, local, version)
 ) WITHOUT ROWID;
--- What is known of a patient for finding and linking. `source` is where all its resources come from.
+-- What is known of a patient (by number) for finding and linking. `source` is where all its resources come from.
 CREATE TABLE IF NOT EXISTS patient (
   patient INTEGER PRIMARY KEY,
   source INTEGER NOT NULL,
@@ -92,7 +97,7 @@ CREATE TABLE IF NOT EXISTS patient (
   nhs INTEGER, verified INTEGER NOT NULL DEFAULT 0,
   family TEXT, given TEXT, birth INTEGER, postcode TEXT, facts TEXT
 );
--- Which person a patient is, when, and why. seq_to NULL: now.
+-- Which person (by key) a patient (by number) is, when, and why. seq_to NULL: now.
 CREATE TABLE IF NOT EXISTS link (
   patient INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
   person INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -128,11 +133,11 @@ CREATE TABLE IF NOT EXISTS review (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS review_b ON review (b);
 CREATE INDEX IF NOT EXISTS review_queue ON review (status, score DESC, a, b);
--- How the matcher weighed a patient against others: kept where there was anything to weigh. JSON, zstd.
+-- How the matcher weighed a patient (by number) against others: kept where there was anything to weigh. JSON, zstd.
 CREATE TABLE IF NOT EXISTS weighed (patient INTEGER NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (patient, seq)) WITHOUT ROWID;
 -- What bears on who may see the record, by the resource that says it (a decision of the region: by its journal position,
--- under Consent): who looks after the person, what the person objects to. See mapping::bearing.
+-- under Consent): who looks after the person, what the person objects to. By number. See mapping::bearing.
 CREATE TABLE IF NOT EXISTS bearing (
   patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL, nth INTEGER NOT NULL,
   bears INTEGER NOT NULL, organisation TEXT NOT NULL, category TEXT NOT NULL,
@@ -146,7 +151,7 @@ CREATE TABLE IF NOT EXISTS move (
   PRIMARY KEY (patient, local, seq_from)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS move_target ON move (target);
--- Business identifiers of patients and directory resources, by hash of type, system and value.
+-- Business identifiers of patients (by number) and directory resources, by hash of type, system and value.
 CREATE TABLE IF NOT EXISTS identifier (
   hash INTEGER NOT NULL, patient INTEGER NOT NULL, kind INTEGER NOT NULL, local INTEGER NOT NULL,
   PRIMARY KEY (hash, patient, kind, local)
