@@ -52,7 +52,7 @@ pub enum Rule {
     PostcodeHouse,
     /// House and street: read only where few have both.
     House,
-    /// Date of birth and village or town.
+    /// Date of birth and village or town: read only where few have both.
     BirthPlace,
     /// Date of birth and street.
     BirthStreet,
@@ -64,7 +64,7 @@ pub enum Rule {
     FamilyYearMonth,
     /// A name that hardly anybody has, given or family.
     RareName,
-    /// Date of birth and practice.
+    /// Date of birth and practice: the same.
     BirthPractice,
 }
 
@@ -72,10 +72,12 @@ impl Rule {
     /// A block with more patients than this is passed over: so many share the value that sharing it shows nothing.
     pub fn most(self) -> usize {
         match self {
-            Rule::Names => 150,
-            Rule::StreetForename => 150,
+            Rule::Names => 40,
+            Rule::StreetForename | Rule::StreetPlace => 60,
             Rule::Phone | Rule::Email | Rule::Identifier | Rule::Nhs => 200,
-            Rule::FamilyPostcode | Rule::PostcodeHouse | Rule::House | Rule::StreetPlace => 100,
+            Rule::FamilyPostcode | Rule::PostcodeHouse | Rule::House => 100,
+            // So many share a birthday among some 1.6 million: a conurbation then, or whoever has no practice of their own.
+            Rule::BirthPlace | Rule::BirthPractice => 50,
             _ => usize::MAX,
         }
     }
@@ -198,6 +200,18 @@ pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u
             let mut places = places.iter().filter_map(|id| lexicon.get(*id)).map(|place| place.key);
             street(&own).is_some_and(|street| places.any(|place| is(street, place)))
         }),
+        Rule::BirthPlace => {
+            let birth = record.birth();
+            birth != 0
+                && record.addresses().any(|own| {
+                    let places = [own.place, own.locality];
+                    places.iter().filter_map(|id| lexicon.get(*id)).any(|place| is(birth, place.key))
+                })
+        }
+        Rule::BirthPractice => {
+            let birth = record.birth();
+            birth != 0 && record.practice.and_then(|id| lexicon.get(id)).is_some_and(|practice| is(birth, practice.key))
+        }
         _ => {
             let mut has = false;
             filed_keys(record, lexicon, |_, key| has |= key == wanted);

@@ -28,8 +28,13 @@ use std::sync::{
 const ROOM: usize = 4;
 /// Segments double in size: so many hold more people than a region has.
 const SEGMENTS: usize = 14;
-/// Patients in the first segment.
+/// Patients in the first segment, at least.
 const SEGMENT_FIRST: usize = 4096;
+/// And of those in the base one in so many. Every key is looked for in every segment, which is to wait for memory: what is added to a
+/// large index before it is made anew (a sixteenth) is in two.
+const SEGMENT_ONE_IN: usize = 32;
+/// Rows fetched early at a time where each is looked at in turn and it may end at any.
+const FETCHED: usize = 64;
 
 /// What is counted of all patients, and their texts: shared by an index and the one that is to take its place.
 #[derive(Debug)]
@@ -154,10 +159,15 @@ impl Index {
         }
     }
 
+    /// Rows that fit in a segment.
+    fn segment_size(&self, number: usize) -> usize {
+        SEGMENT_FIRST.max(self.base.len() / SEGMENT_ONE_IN) << number
+    }
+
     fn segment_of(&self, rest: usize) -> Option<(&Segment, usize)> {
         let mut start = 0;
         for (number, slot) in self.segments.iter().enumerate() {
-            let capacity = SEGMENT_FIRST << number;
+            let capacity = self.segment_size(number);
             if rest < start + capacity {
                 return Some((slot.get()?, rest - start));
             }
@@ -203,16 +213,18 @@ impl Index {
         for (number, slot) in self.segments.iter().enumerate() {
             let Some(segment) = slot.get() else { break };
             segment.find(key, first, stop, rows);
-            first += SEGMENT_FIRST << number;
+            first += self.segment_size(number);
         }
         let found = rows.len() - before;
         if found <= most {
             return found;
         }
         if found <= most.saturating_mul(ROOM) {
-            self.fetch_rows(rows.get(before..).unwrap_or_default());
             let mut kept = before;
             for at in before..rows.len() {
+                if (at - before).is_multiple_of(FETCHED) {
+                    self.fetch_rows(rows.get(at..rows.len().min(at + FETCHED)).unwrap_or_default());
+                }
                 if let Some(row) = rows.get(at).copied().filter(|row| self.has_key(*row, rule, key)) {
                     if let Some(slot) = rows.get_mut(kept) {
                         *slot = row;
@@ -308,7 +320,7 @@ impl Index {
     fn append(&self, used: &mut usize, patient: PatientKey, person: PersonKey, words: &[u32]) {
         let mut start = 0;
         for (number, slot) in self.segments.iter().enumerate() {
-            let capacity = SEGMENT_FIRST << number;
+            let capacity = self.segment_size(number);
             if *used < start + capacity {
                 let segment = slot.get_or_init(|| Segment::new(capacity));
                 segment.put(*used - start, patient.0, person.0, words, self.lexicon());
