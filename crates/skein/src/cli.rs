@@ -472,6 +472,9 @@ pub struct Bench {
     /// Keep the region in --data-dir, and use the one that an earlier run kept there (region, in files)
     #[arg(long, requires = "data_dir", conflicts_with = "store")]
     pub keep: bool,
+    /// Leave worklists out: to put millions on their lists for the first time takes its time (region)
+    #[arg(long)]
+    pub without_lists: bool,
     /// For how long it is used (soak)
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub minutes: u32,

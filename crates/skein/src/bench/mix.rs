@@ -134,7 +134,9 @@ pub async fn mix(
     for (act, rate) in
         [(Act::Page, rates.pages), (Act::Whole, rates.whole), (Act::Search, rates.searches), (Act::List, rates.lists)]
     {
-        plan.extend((0..).map(|n| every(rate) * n).take_while(|at| *at < time).map(|at| (at, act)));
+        if rate > 0 {
+            plan.extend((0..).map(|n| every(rate) * n).take_while(|at| *at < time).map(|at| (at, act)));
+        }
     }
     plan.sort_by_key(|(at, _)| *at);
     for (which, (at, act)) in plan.into_iter().enumerate() {

@@ -144,6 +144,8 @@ pub struct Asked {
     pub later: bool,
     /// Whether it stays where it is, and is used again if it is there.
     pub keep: bool,
+    /// Whether worklists are kept and looked at.
+    pub lists: bool,
 }
 
 type Measure = fn(&Bench) -> anyhow::Result<()>;

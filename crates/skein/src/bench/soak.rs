@@ -27,7 +27,8 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         let now = region.start() + SignedDuration::from_hours(10);
         let practice = (mix::PRACTICE, mix::PRACTICE_NAME);
         let user = User::staff("bench", "Benchmark", ("R8000", "Clinical practitioner"), practice);
-        let lists = Lists::follow(bench, &engine, now).await?;
+        let mut lists = Lists::open(&engine)?;
+        lists.follow(bench, &engine, now).await?;
         let address = http::serve(&engine, now, user, Some(lists.notices.clone())).await?;
         let known = Arc::new(tokio::task::block_in_place(|| known(&region))?);
         let pages = Arc::new(lists.pages(&engine, &known, now).await?);

@@ -19,26 +19,32 @@ use tokio_util::sync::CancellationToken;
 const LOOKED_AFTER: usize = 300;
 const TEAM: &str = "Benchmark team";
 
-/// Follow what became visible, and have what is told of it at hand.
+/// What became visible, to be followed, and what is told of it.
 pub struct Lists {
     /// What pages ask.
     pub notices: Notices,
+    /// Until it begins.
+    follower: Option<Follower>,
     stop: CancellationToken,
 }
 
 impl Lists {
-    /// Begin to follow, and wait until everything that is there is taken in.
-    pub async fn follow(bench: &Bench, engine: &Engine, now: Timestamp) -> anyhow::Result<Lists> {
+    /// As they were left.
+    pub fn open(engine: &Engine) -> anyhow::Result<Lists> {
         let journal = engine.clone();
         let (follower, notices) =
             Follower::open(engine.folder(), engine.derived().clone(), move || journal.journal_reader())?;
-        let stop = CancellationToken::new();
-        let (begin, from) = (Instant::now(), notices.reached());
-        crate::notify::follow(follower, engine.clone(), Arc::new(move || now), stop.clone())
+        Ok(Lists { notices, follower: Some(follower), stop: CancellationToken::new() })
+    }
+
+    /// Begin to follow, and wait until everything that is there is taken in.
+    pub async fn follow(&mut self, bench: &Bench, engine: &Engine, now: Timestamp) -> anyhow::Result<()> {
+        let Some(follower) = self.follower.take() else { return Ok(()) };
+        let (begin, from) = (Instant::now(), self.notices.reached());
+        crate::notify::follow(follower, engine.clone(), Arc::new(move || now), self.stop.clone())
             .map_err(|failure| anyhow::anyhow!("{failure:?}"))?;
-        let lists = Lists { notices, stop };
         let head = engine.progress().applied;
-        lists.reach(head, begin).await;
+        self.reach(head, begin).await;
         let entries = usize::try_from(head.saturating_sub(from))?;
         if entries > 0 {
             bench.report.figure(
@@ -48,7 +54,7 @@ impl Lists {
                 "entries/s, everybody put on their practice's list",
             );
         }
-        Ok(lists)
+        Ok(())
     }
 
     async fn reach(&self, head: u64, begin: Instant) {

@@ -45,7 +45,13 @@ pub fn run(asked: &Bench) -> Outcome {
         &names,
         asked.json,
         index,
-        bench::Asked { resources: asked.resources, minutes: asked.minutes, later: asked.later, keep: asked.keep },
+        bench::Asked {
+            resources: asked.resources,
+            minutes: asked.minutes,
+            later: asked.later,
+            keep: asked.keep,
+            lists: !asked.without_lists,
+        },
         server.as_ref(),
         asked.data_dir.as_deref(),
     )?)
