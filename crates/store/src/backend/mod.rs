@@ -189,7 +189,7 @@ impl Connection {
     /// Begin to write: until [`Connection::commit`] nobody else writes.
     pub fn begin(&self) -> Result<(), StoreError> {
         match self {
-            Connection::Sqlite(file) => Ok(file.execute_batch("BEGIN IMMEDIATE")?),
+            Connection::Sqlite(file) => file.begin(),
             Connection::Postgres(session) => session.begin(),
         }
     }
@@ -197,7 +197,7 @@ impl Connection {
     /// Make what was written since [`Connection::begin`] durable, as the connection was opened for.
     pub fn commit(&self) -> Result<(), StoreError> {
         match self {
-            Connection::Sqlite(connection) => Ok(connection.execute_batch("COMMIT")?),
+            Connection::Sqlite(file) => file.commit(),
             Connection::Postgres(session) => session.commit(),
         }
     }

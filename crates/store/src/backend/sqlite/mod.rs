@@ -52,6 +52,19 @@ impl File {
         self.numbers.key(&self.connection, number)
     }
 
+    /// Begin to write.
+    pub fn begin(&self) -> Result<(), StoreError> {
+        self.numbers.begin();
+        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Make what was written durable.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT")?;
+        self.numbers.commit();
+        Ok(())
+    }
+
     /// Forget the transaction; nothing when there is none, or the engine took it back by itself.
     pub fn roll_back(&self) -> Result<(), StoreError> {
         self.numbers.forget();
@@ -295,6 +308,36 @@ mod tests {
         let mut plan = writer.prepare("EXPLAIN QUERY PLAN SELECT patient FROM patient WHERE nhs = ?1").unwrap();
         let detail: String = plan.query_row([1], |row| row.get(3)).unwrap();
         assert!(detail.contains("patient_nhs"), "{detail}");
+    }
+
+    /// The engine itself takes a transaction back where the disk is full or fails. Whoever came in it has no number, also for
+    /// somebody who goes on without asking.
+    #[test]
+    fn a_number_that_was_taken_back_is_given_to_the_next_and_to_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::from(open_store(&folder.path().join("derived.db"), What::Derived).unwrap());
+        let put = |key| execute(&file, "INSERT INTO patient (patient, source) VALUES (?1, 1)", &[Value::Newcomer(key)]);
+        let whose = |key| {
+            one(&file, "SELECT patient FROM patient WHERE patient = ?1", &[Value::Patient(key)], |row| row.patient(0))
+        };
+        file.begin().unwrap();
+        put(50).unwrap();
+        file.commit().unwrap();
+        file.execute_batch(
+            "CREATE TEMP TRIGGER fails BEFORE INSERT ON lane BEGIN SELECT RAISE(ROLLBACK, 'as on a full disk'); END",
+        )
+        .unwrap();
+        file.begin().unwrap();
+        put(60).unwrap();
+        assert_eq!(whose(60).unwrap(), Some(fhir::PatientKey(60)));
+        execute(&file, "INSERT INTO lane (patient, pos) VALUES (1, 1)", &[]).unwrap_err();
+        assert!(file.is_autocommit(), "it was taken back");
+        file.begin().unwrap();
+        put(70).unwrap();
+        file.commit().unwrap();
+        assert_eq!((whose(60).unwrap(), whose(70).unwrap()), (None, Some(fhir::PatientKey(70))));
+        assert_eq!((file.key(1).unwrap(), file.key(2).unwrap()), (50, 70));
+        assert!(file.key(3).is_err(), "nobody has it");
     }
 
     /// What is written anew beside the one in use is in the end as if it had been made for use; before, it is no derived state.

@@ -11,16 +11,22 @@
 
 use crate::StoreError;
 use rusqlite::{Connection, OptionalExtension};
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 /// Numbers remembered by a connection at most, each way. A batch or a page asks of few patients, and of each many times.
 const REMEMBERED_MAX: usize = 16 << 10;
 /// What no patient has: numbers begin at 1.
 const NOBODY: i64 = -1;
 
-/// The numbers a connection asked of last. They never change, unless the batch that gave them is taken back.
+/// The numbers a connection asked of last. They never change, unless the batch that gave them is taken back: one that stayed
+/// remembered then would be another patient's by the next batch, and rows of two would be one's.
 #[derive(Default)]
 pub(super) struct Numbers {
+    /// Whether any was given since the last commit.
+    given: Cell<bool>,
     by_key: RefCell<HashMap<i64, i64>>,
     by_number: RefCell<HashMap<i64, i64>>,
 }
@@ -58,6 +64,7 @@ impl Numbers {
         // One more than the largest: rows are never deleted, and a batch that is taken back leaves no gap.
         connection.prepare_cached("INSERT INTO arrival (patient) VALUES (?1)")?.execute([key])?;
         let number = connection.last_insert_rowid();
+        self.given.set(true);
         remember(&self.by_key, key, number);
         Ok(number)
     }
@@ -77,8 +84,21 @@ impl Numbers {
         Ok(key)
     }
 
+    /// A batch begins. One that ended without a commit, whoever ended it, gave no numbers.
+    pub fn begin(&self) {
+        if self.given.get() {
+            self.forget();
+        }
+    }
+
+    /// What was given holds.
+    pub fn commit(&self) {
+        self.given.set(false);
+    }
+
     /// A batch was taken back, and the numbers it gave with it.
     pub fn forget(&self) {
+        self.given.set(false);
         self.by_key.borrow_mut().clear();
         self.by_number.borrow_mut().clear();
     }
