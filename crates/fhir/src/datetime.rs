@@ -165,7 +165,8 @@ impl DateTime {
             Precision::Second => from.saturating_add(1_000_000),
             Precision::Fraction(count) => from.saturating_add(10i64.pow(6u32.saturating_sub(u32::from(count)))),
         };
-        Interval { from, to }
+        // The last day of the calendar has none after it. Many a system means "no end" by it: it goes on for ever.
+        Interval { from, to: if from < to { to } else { i64::MAX } }
     }
 }
 
@@ -353,8 +354,11 @@ mod tests {
             "0001-01-01T00:00:00+14:00",
         ] {
             let found = DateTime::parse(text).unwrap().interval(london());
-            assert!(found.from <= found.to, "{text}");
+            assert!(found.from < found.to && found.overlaps(&found), "{text}");
         }
+        let no_end = DateTime::parse("9999-12-31").unwrap().interval(london());
+        let today = DateTime::parse("2026-11-27").unwrap().interval(london());
+        assert!(no_end.to == i64::MAX && !no_end.overlaps(&today));
     }
 
     #[test]
