@@ -151,22 +151,20 @@ impl DateTime {
     /// The stretch of time it can mean: the whole day for a date, the whole second for a second.
     pub fn interval(&self, zone: &TimeZone) -> Interval {
         let from = self.first(zone).as_microsecond();
+        // Past the last day of the calendar nothing begins: the day, and its month and year, go on for ever. Many a system means
+        // "no end" by it.
+        let up_to = |next: Result<Date, jiff::Error>| {
+            next.map_or(i64::MAX, |next| at(next, self.time, None, zone).as_microsecond())
+        };
         let to = match self.precision {
-            Precision::Year => {
-                at(self.date.checked_add(jiff::Span::new().years(1)).unwrap_or(Date::MAX), self.time, None, zone)
-                    .as_microsecond()
-            }
-            Precision::Month => {
-                at(self.date.checked_add(jiff::Span::new().months(1)).unwrap_or(Date::MAX), self.time, None, zone)
-                    .as_microsecond()
-            }
-            Precision::Day => at(self.date.tomorrow().unwrap_or(Date::MAX), self.time, None, zone).as_microsecond(),
+            Precision::Year => up_to(self.date.checked_add(jiff::Span::new().years(1))),
+            Precision::Month => up_to(self.date.checked_add(jiff::Span::new().months(1))),
+            Precision::Day => up_to(self.date.tomorrow()),
             Precision::Minute => from.saturating_add(60_000_000),
             Precision::Second => from.saturating_add(1_000_000),
             Precision::Fraction(count) => from.saturating_add(10i64.pow(6u32.saturating_sub(u32::from(count)))),
         };
-        // The last day of the calendar has none after it. Many a system means "no end" by it: it goes on for ever.
-        Interval { from, to: if from < to { to } else { i64::MAX } }
+        Interval { from, to }
     }
 }
 
@@ -356,9 +354,12 @@ mod tests {
             let found = DateTime::parse(text).unwrap().interval(london());
             assert!(found.from < found.to && found.overlaps(&found), "{text}");
         }
-        let no_end = DateTime::parse("9999-12-31").unwrap().interval(london());
-        let today = DateTime::parse("2026-11-27").unwrap().interval(london());
-        assert!(no_end.to == i64::MAX && !no_end.overlaps(&today));
+        let of = |text: &str| DateTime::parse(text).unwrap().interval(london());
+        let no_end = of("9999-12-31");
+        for whole in ["9999", "9999-12"] {
+            assert!(of(whole).contains(&no_end) && of(whole).contains(&of("9999-12-30")), "{whole}");
+        }
+        assert!(!no_end.overlaps(&of("9999-12-30")) && !no_end.overlaps(&of("2026-11-27")));
     }
 
     #[test]

@@ -12,6 +12,8 @@ const RARE_MOST: u32 = 50;
 /// A row is filed under its names while so many have them: a name that was rarer when another row came, or is rarer again
 /// by now, finds the same rows.
 const RARE_FILED_MOST: u32 = 100;
+/// A shorter name is no rare one.
+const RARE_LEAST: usize = 3;
 
 /// What a key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ pub enum Rule {
     FamilyYearMonth,
     /// A name that hardly anybody has, given or family.
     RareName,
-    /// Date of birth and practice: the same.
+    /// Date of birth and practice: read only where few have both.
     BirthPractice,
 }
 
@@ -141,6 +143,29 @@ fn families_of(record: &Record<'_>, lexicon: Lexicon<'_>) -> Families {
     found
 }
 
+/// The districts of the first few postcodes, 0 where there is none.
+fn districts_of(record: &Record<'_>, lexicon: Lexicon<'_>) -> [u32; 4] {
+    let mut districts: [u32; 4] = [0; 4];
+    for (slot, address) in districts.iter_mut().zip(record.addresses()) {
+        *slot = lexicon.get(address.postcode).map_or(0, |term| {
+            let outward = crate::compare::outward(&term.text).unwrap_or(&term.text);
+            crate::terms::low(crate::terms::hash_text(3, outward)) | 1
+        });
+    }
+    districts
+}
+
+/// Eight bits of the first letter of the first given name.
+fn initial_of(record: &Record<'_>, lexicon: Lexicon<'_>) -> Option<u32> {
+    let first = lexicon.get(*record.givens.first()?)?.text.chars().next()?;
+    Some(u32::from(first) & 0xff)
+}
+
+/// What stands for a rare name: the same as a given name and as a family name.
+fn rare_key(name: &Term) -> u32 {
+    crate::terms::low(crate::terms::hash_text(5, &name.text))
+}
+
 /// Into the first free slot, unless it is there already or there is no room.
 fn put_new(slots: &mut [u32], key: u32) {
     for slot in slots {
@@ -154,15 +179,24 @@ fn put_new(slots: &mut [u32], key: u32) {
     }
 }
 
-/// Whether a row is filed under a key of one of the rules whose blocks may be passed over: the same as looking for it
-/// among [`filed_keys`], at a small part of the work.
+/// Whether a row has what a key of the index's is made of: the same as looking for it among [`filed_keys`], at a small part of
+/// the work, but that a name counts however many have it.
 pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u64) -> bool {
     let named = |name: u32| name != 0;
     let is = |a: u32, b: u32| key(rule, a, b, 0) == wanted;
     let code = |address: &Address| lexicon.get(address.postcode).map(|code| code.key);
     let street = |address: &Address| lexicon.get(address.street).map(|street| street.key);
     let house = |address: &Address| Some(address.house & 0xffff);
+    let birth = record.birth();
+    let (year, month, day) = unpack_birth(birth);
+    let of_names = |is: &dyn Fn(u32, u32) -> bool| {
+        let (forenames, families) = (forenames_of(record, lexicon), families_of(record, lexicon));
+        let mut forenames = forenames.iter().filter(|name| named(**name));
+        forenames.any(|forename| families.iter().filter(|name| named(**name)).any(|family| is(*forename, *family)))
+    };
     match rule {
+        // That is asked of who a row is of, not of what is known of it.
+        Rule::Patient => false,
         Rule::Nhs => record.nhs.iter().any(|word| is(word & NHS_STEM, 0)),
         Rule::Phone => record.phones.iter().any(|phone| is(phone & PHONE_DIGITS, 0)),
         Rule::Email => record.emails.iter().step_by(2).any(|email| is(*email, 0)),
@@ -170,14 +204,47 @@ pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u
             [system, value] => lexicon.get(*system).is_some_and(|system| is(system.key, *value)),
             _ => false,
         }),
-        Rule::Names => {
-            let families = families_of(record, lexicon);
-            let forenames = forenames_of(record, lexicon);
-            forenames
-                .iter()
-                .filter(|name| named(**name))
-                .any(|forename| families.iter().filter(|name| named(**name)).any(|family| is(*forename, *family)))
+        Rule::BirthForename => {
+            birth != 0 && forenames_of(record, lexicon).iter().any(|name| named(*name) && is(birth, *name))
         }
+        Rule::BirthFamily => {
+            birth != 0 && families_of(record, lexicon).iter().any(|name| named(*name) && is(birth, *name))
+        }
+        Rule::NamesYearMonth | Rule::NamesYearDay | Rule::NamesMonthDay => {
+            let part = match rule {
+                Rule::NamesYearMonth => year << 4 | month,
+                Rule::NamesYearDay => year << 5 | day,
+                _ => month << 5 | day,
+            };
+            birth != 0 && of_names(&|forename, family| key(rule, forename, family, part) == wanted)
+        }
+        Rule::Names => of_names(&is),
+        Rule::NamesDistrict => {
+            let districts = districts_of(record, lexicon);
+            let districts = || districts.iter().filter(|district| **district != 0);
+            of_names(&|forename, family| districts().any(|part| key(rule, forename, family, *part) == wanted))
+        }
+        Rule::FamilyYearMonth => {
+            birth != 0
+                && initial_of(record, lexicon).is_some_and(|initial| {
+                    let month = (year << 4 | month) << 8 | initial;
+                    families_of(record, lexicon).iter().any(|name| named(*name) && is(*name, month))
+                })
+        }
+        Rule::RareName => {
+            let names = record.givens.iter().chain(record.families).filter_map(|id| lexicon.get(*id));
+            names.filter(|name| name.text.len() >= RARE_LEAST).any(|name| is(rare_key(name), 0))
+        }
+        Rule::PostcodeForename => {
+            let forenames = forenames_of(record, lexicon);
+            let forenames = || forenames.iter().filter(|name| named(**name));
+            record.addresses().filter_map(|own| code(&own)).any(|code| forenames().any(|name| is(code, *name)))
+        }
+        Rule::PostcodeYear => birth != 0 && record.addresses().filter_map(|own| code(&own)).any(|code| is(code, year)),
+        Rule::BirthStreet => {
+            birth != 0 && record.addresses().filter_map(|own| street(&own)).any(|street| is(birth, street))
+        }
+        Rule::BirthHouse => birth != 0 && record.addresses().any(|own| own.house != 0 && is(birth, own.house & 0xffff)),
         Rule::StreetForename => {
             let [forename, ..] = forenames_of(record, lexicon);
             named(forename) && record.addresses().filter_map(|own| street(&own)).any(|street| is(street, forename))
@@ -201,7 +268,6 @@ pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u
             street(&own).is_some_and(|street| places.any(|place| is(street, place)))
         }),
         Rule::BirthPlace => {
-            let birth = record.birth();
             birth != 0
                 && record.addresses().any(|own| {
                     let places = [own.place, own.locality];
@@ -209,13 +275,7 @@ pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u
                 })
         }
         Rule::BirthPractice => {
-            let birth = record.birth();
             birth != 0 && record.practice.and_then(|id| lexicon.get(id)).is_some_and(|practice| is(birth, practice.key))
-        }
-        _ => {
-            let mut has = false;
-            filed_keys(record, lexicon, |_, key| has |= key == wanted);
-            has
         }
     }
 }
@@ -239,7 +299,7 @@ fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: 
     let (forenames, families) = (forenames_of(record, lexicon), families_of(record, lexicon));
     // Rare as a given name and as a family name: somebody else may have it in the other place.
     let rare = |name: &Term, other: crate::terms::Kind| {
-        name.text.len() >= 3
+        name.text.len() >= RARE_LEAST
             && name.count() <= rare_most
             && lexicon
                 .terms
@@ -253,8 +313,7 @@ fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: 
         if let Some(name) = lexicon.get(id)
             && rare(name, other)
         {
-            let own = crate::terms::low(crate::terms::hash_text(5, &name.text));
-            emit(Rule::RareName, key(Rule::RareName, own, 0, 0));
+            emit(Rule::RareName, key(Rule::RareName, rare_key(name), 0, 0));
         }
     }
     let forenames = || forenames.iter().copied().filter(|key| *key != 0);
@@ -268,21 +327,14 @@ fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: 
         }
     }
     if birth != 0
-        && let Some(initial) =
-            record.givens.first().and_then(|id| lexicon.get(*id)).and_then(|term| term.text.chars().next())
+        && let Some(initial) = initial_of(record, lexicon)
     {
         for family in families() {
-            let month = (year << 4 | month) << 8 | (u32::from(initial) & 0xff);
+            let month = (year << 4 | month) << 8 | initial;
             emit(Rule::FamilyYearMonth, key(Rule::FamilyYearMonth, family, month, 0));
         }
     }
-    let mut districts: [u32; 4] = [0; 4];
-    for (slot, address) in districts.iter_mut().zip(record.addresses()) {
-        *slot = lexicon.get(address.postcode).map_or(0, |term| {
-            let outward = crate::compare::outward(&term.text).unwrap_or(&term.text);
-            crate::terms::low(crate::terms::hash_text(3, outward)) | 1
-        });
-    }
+    let districts = districts_of(record, lexicon);
     for forename in forenames() {
         for family in families() {
             if birth != 0 {
@@ -436,6 +488,7 @@ mod tests {
                 IdentifierFacts { system: "here".into(), value: "4711".into() },
                 IdentifierFacts { system: "there".into(), value: "X-9".into() },
             ],
+            practice: Some("P83001".into()),
             ..PatientFacts::default()
         };
         let bare = PatientFacts { givens: vec!["Ann".into()], ..PatientFacts::default() };
@@ -456,21 +509,39 @@ mod tests {
             filed_keys(&Record::read(words), lexicon, |rule, key| filed.push((rule, key)));
             filed
         });
-        let limited = [
-            Rule::Names,
-            Rule::StreetForename,
+        let single = [Rule::BirthPractice];
+        let several = [
+            Rule::Nhs,
+            Rule::BirthForename,
+            Rule::BirthFamily,
+            Rule::NamesYearMonth,
+            Rule::NamesYearDay,
+            Rule::NamesMonthDay,
+            Rule::PostcodeForename,
+            Rule::PostcodeYear,
             Rule::Phone,
             Rule::Email,
             Rule::Identifier,
-            Rule::Nhs,
+            Rule::NamesDistrict,
+            Rule::Names,
+            Rule::StreetForename,
             Rule::FamilyPostcode,
             Rule::PostcodeHouse,
             Rule::House,
+            Rule::BirthPlace,
+            Rule::BirthStreet,
             Rule::StreetPlace,
+            Rule::BirthHouse,
+            Rule::FamilyYearMonth,
+            Rule::RareName,
         ];
-        for rule in limited {
-            assert!(filed[0].iter().filter(|(own, _)| *own == rule).count() > 1, "{rule:?} has several keys");
+        for (rules, least) in [(&single[..], 1), (&several[..], 2)] {
+            for rule in rules {
+                assert!(filed[0].iter().filter(|(own, _)| own == rule).count() >= least, "{rule:?} {least} times");
+            }
         }
+        let known = single.iter().chain(&several);
+        assert!(filed.iter().flatten().all(|(rule, _)| known.clone().any(|known| known == rule)), "every rule is here");
         for (words, own) in rows.iter().zip(&filed) {
             for (rule, key) in filed.iter().flatten() {
                 let found = is_filed(&Record::read(words), lexicon, *rule, *key);

@@ -96,6 +96,8 @@ pub struct Answer {
 pub struct Scratch {
     keys: Vec<(keys::Rule, u64)>,
     rows: Vec<u32>,
+    /// Rows, and the places of the keys by which they were found.
+    by: Vec<(u32, u32)>,
     shared: Vec<(u32, u32)>,
     found: Vec<(u32, Pattern, Weighed)>,
 }
@@ -235,9 +237,9 @@ impl<'a> Matcher<'a> {
     ) -> usize {
         let record = question.record();
         let lexicon = question.lexicon(self.index);
-        let Scratch { keys: all, rows, shared, found } = scratch;
+        let Scratch { keys: all, rows, by, shared, found } = scratch;
         all.clear();
-        rows.clear();
+        by.clear();
         shared.clear();
         found.clear();
         let mut words = record
@@ -250,20 +252,24 @@ impl<'a> Matcher<'a> {
         keys::further(&record, lexicon, |rule, key| all.push((rule, key)));
         self.index.fetch_keys(all);
         for (number, (rule, key)) in all.iter().copied().enumerate() {
-            let before = rows.len();
+            rows.clear();
             let size = self.index.find(rule, key, rows);
             if number < own
                 && rule.counts().is_some()
                 && let Some(word) = words.next()
             {
-                let found = rows.get(before..).unwrap_or_default();
                 // Of a block that was passed over, its size; else those who really have the value.
-                let size = if found.is_empty() { size } else { self.sharers(*word, found) };
+                let size = if rows.is_empty() { size } else { self.sharers(*word, rows) };
                 shared.push((*word, u32::try_from(size).unwrap_or(u32::MAX)));
             }
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            by.extend(rows.iter().map(|row| (*row, number)));
         }
-        rows.sort_unstable();
+        by.sort_unstable();
+        rows.clear();
+        rows.extend(by.iter().map(|(row, _)| *row));
         rows.dedup();
+        let mut by = by.as_slice();
         let context = self.context(lexicon, shared);
         let odds = self.scorer.prior_odds();
         let mut compared = 0;
@@ -282,8 +288,19 @@ impl<'a> Matcher<'a> {
             }
             let others = others.get(..count).unwrap_or_default();
             self.index.fetch_texts(others);
-            compared += count;
             for (other, row) in others.iter().zip(live) {
+                let before = by.iter().position(|(found, _)| *found >= row).unwrap_or(by.len());
+                by = by.get(before..).unwrap_or_default();
+                // Of the key by which it was found a row has sixteen bits at least. Who has no more of any is a stranger, and which
+                // strangers there are is the index's own affair: it is nothing to keep with a decision.
+                let mut found_by = by.iter().take_while(|(found, _)| *found == row);
+                let asked = |number: u32| all.get(number as usize);
+                if !found_by
+                    .any(|(_, number)| asked(*number).is_some_and(|(rule, key)| self.index.has(other, *rule, *key)))
+                {
+                    continue;
+                }
+                compared += 1;
                 let pattern = compare(&record, other, &context);
                 let weighed = self.scorer.weigh(&pattern);
                 let ruled = pattern.level(at::NHS) == level::nhs::SAME;

@@ -274,9 +274,12 @@ impl Index {
     }
 
     fn has_key(&self, row: u32, rule: Rule, wanted: u64) -> bool {
-        self.row(row)
-            .filter(|_| !self.is_dead(row))
-            .is_some_and(|record| is_filed(&record, self.lexicon(), rule, wanted))
+        self.row(row).filter(|_| !self.is_dead(row)).is_some_and(|record| self.has(&record, rule, wanted))
+    }
+
+    /// Whether a row really has what a key is made of.
+    pub(crate) fn has(&self, record: &Record<'_>, rule: Rule, wanted: u64) -> bool {
+        is_filed(record, self.lexicon(), rule, wanted)
     }
 
     /// The row of a patient.

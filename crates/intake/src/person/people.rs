@@ -250,7 +250,7 @@ mod tests {
     fn shown(answer: &Answer) -> String {
         let each =
             answer.candidates.iter().map(|known| format!("{} {} {}", known.patient, known.person, known.probability));
-        format!("{:?} {}", answer.outcome, each.collect::<Vec<_>>().join(", "))
+        format!("{:?} of {} {}", answer.outcome, answer.compared, each.collect::<Vec<_>>().join(", "))
     }
 
     /// What every step was decided, links made on the way.

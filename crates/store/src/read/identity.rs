@@ -155,7 +155,7 @@ impl Snapshot {
             .collect()
     }
 
-    /// Every link in force, by person and patient; directories left out.
+    /// Every link in force, by person, and each person's in a fixed order; directories left out.
     ///
     /// # Errors
     /// The store's; whatever `each` returns.
@@ -176,7 +176,7 @@ impl Snapshot {
         )
     }
 
-    /// Everybody, for loading the index of people: patient, person, source and facts, by patient. Directories and patients
+    /// Everybody, for loading the index of people: patient, person, source and facts, in a fixed order. Directories and patients
     /// nothing is known of are left out.
     ///
     /// # Errors

@@ -466,17 +466,18 @@ async fn person_page(
 }
 
 fn words(objection: &access::SaidBearing) -> String {
-    let day = |at: i64| Timestamp::from_microsecond(at).map(when::date_time).unwrap_or_default();
+    let day = |at: i64| Timestamp::from_microsecond(at).ok().map(when::date_time);
     let row = &objection.row;
     let mut words = if row.category.is_empty() { "everything".to_owned() } else { row.category.clone() };
     if !row.organisation.is_empty() {
         words = format!("{words}, with {}", row.organisation);
     }
-    if let Some(since) = row.since {
-        words = format!("{words}, from {}", day(since));
+    if let Some(since) = row.since.and_then(day) {
+        words = format!("{words}, from {since}");
     }
-    if let Some(until) = row.until {
-        words = format!("{words}, until {}", day(until));
+    // The end of all time is none.
+    if let Some(until) = row.until.and_then(day) {
+        words = format!("{words}, until {until}");
     }
     words
 }

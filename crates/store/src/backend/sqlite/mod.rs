@@ -8,7 +8,7 @@ use super::{Column, Row, Value, What};
 use crate::{StoreError, Undoing};
 use numbers::Numbers;
 use rusqlite::{
-    CachedStatement, Connection, OpenFlags, ToSql,
+    CachedStatement, Connection, OpenFlags,
     config::DbConfig,
     types::{ToSqlOutput, ValueRef},
 };
@@ -213,28 +213,18 @@ pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<(), StoreError> {
     std::fs::rename(&new, to).map_err(cannot)
 }
 
-impl ToSql for Value<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match *self {
-            Value::Integer(Some(number)) => ValueRef::Integer(number),
-            Value::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
-            Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
-            Value::Patient(key) | Value::Newcomer(key) => ValueRef::Integer(key),
-            Value::Integer(None) | Value::Text(None) | Value::Bytes(None) => ValueRef::Null,
-        }))
-    }
-}
-
 fn prepared<'c>(file: &'c File, sql: &str, values: &[Value<'_>]) -> Result<CachedStatement<'c>, StoreError> {
     let mut statement = file.connection.prepare_cached(sql)?;
     for (index, value) in values.iter().enumerate() {
-        match *value {
-            Value::Patient(key) => statement.raw_bind_parameter(index + 1, file.numbers.of(&file.connection, key)?)?,
-            Value::Newcomer(key) => {
-                statement.raw_bind_parameter(index + 1, file.numbers.give(&file.connection, key)?)?
-            }
-            _ => statement.raw_bind_parameter(index + 1, value)?,
-        }
+        let bound = match *value {
+            Value::Integer(Some(number)) => ValueRef::Integer(number),
+            Value::Text(Some(text)) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
+            Value::Patient(key) => ValueRef::Integer(file.numbers.of(&file.connection, key)?),
+            Value::Newcomer(key) => ValueRef::Integer(file.numbers.give(&file.connection, key)?),
+            Value::Integer(None) | Value::Text(None) | Value::Bytes(None) => ValueRef::Null,
+        };
+        statement.raw_bind_parameter(index + 1, ToSqlOutput::Borrowed(bound))?;
     }
     Ok(statement)
 }

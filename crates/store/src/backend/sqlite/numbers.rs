@@ -1,7 +1,6 @@
 //! Patients by number. A patient's key is a hash: rows under it lie wherever chance puts them, so that each row of a new patient
-//! is a page of its own to read and to write, and once a region is larger than memory nothing else takes so long. In files the
-//! tables that everybody has rows in go by a number instead, given in the order in which patients came: rows of a new one are
-//! at the end of each table, together. The numbers follow from the journal alone, so a replay gives the same.
+//! is a page of its own to read and to write. In files the tables that everybody has rows in go by a number instead, given in
+//! the order in which patients came: rows of a new one are at the end of each table, together. The numbers follow from the journal alone, so a replay gives the same.
 //!
 //! Nothing outside this engine sees them: [`Value::Patient`] goes into a statement as its number, and
 //! [`Row::patient`](crate::backend::Row::patient) gives the key again. A database that spreads its rows over machines has no use

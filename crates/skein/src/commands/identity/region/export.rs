@@ -35,9 +35,12 @@ pub fn run(asked: &Export) -> Outcome {
     let mut put = |group: &mut Vec<LinkRow>| -> Outcome {
         let Some(first) = group.first() else { return Ok(()) };
         persons += 1;
+        // The same file whatever the region is stored in.
+        let person_key = first.person;
+        group.sort_unstable_by_key(|link| link.patient);
         let newest = group.iter().map(|link| link.seq_from).max().unwrap_or(0);
         let at = snapshot.received(newest)?;
-        writeln!(out, "{}", person(first.person, group, newest, at)).map_err(|error| broken(&asked.out, &error))?;
+        writeln!(out, "{}", person(person_key, group, newest, at)).map_err(|error| broken(&asked.out, &error))?;
         if let (Some(pairs), Some(path)) = (&mut pairs, &asked.pairs) {
             write_pairs(pairs, group).map_err(|error| broken(path, &error))?;
         }
