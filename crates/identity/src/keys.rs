@@ -4,7 +4,7 @@
 use crate::{
     compare::at,
     packed::{Address, NHS_STEM, PHONE_DIGITS, Record, pack_birth, unpack_birth},
-    terms::{Lexicon, NONE, Term, mix},
+    terms::{Lexicon, NONE, Term, Terms, mix},
 };
 
 /// A name that so many patients have is rare.
@@ -280,17 +280,50 @@ pub fn is_filed(record: &Record<'_>, lexicon: Lexicon<'_>, rule: Rule, wanted: u
     }
 }
 
+/// The names that rows are filed under as rare ones, as of one moment: counts go on changing while rows are filed.
+#[derive(Debug)]
+pub struct RareNames(Vec<u64>);
+
+impl RareNames {
+    /// As of now.
+    pub fn of(terms: &Terms) -> RareNames {
+        let count = terms.len();
+        let mut bits = vec![0_u64; (count as usize).div_ceil(64)];
+        for id in (0..count).filter(|id| terms.get(*id).is_some_and(|term| term.count() <= RARE_FILED_MOST)) {
+            if let Some(bits) = bits.get_mut(id as usize / 64) {
+                *bits |= 1 << (id % 64);
+            }
+        }
+        RareNames(bits)
+    }
+
+    /// A name that nobody had then was rare.
+    fn has(&self, id: u32) -> bool {
+        self.0.get(id as usize / 64).is_none_or(|bits| bits >> (id % 64) & 1 == 1)
+    }
+}
+
 /// Every key that a row is filed under.
 pub fn filed_keys(record: &Record<'_>, lexicon: Lexicon<'_>, emit: impl FnMut(Rule, u64)) {
-    keys_of(record, lexicon, RARE_FILED_MOST, emit);
+    keys_of(record, lexicon, |_, name| name.count() <= RARE_FILED_MOST, emit);
+}
+
+/// The same by the names that were rare at a moment: asked again they are the same, whatever is counted meanwhile.
+pub fn filed_keys_as_of(rare: &RareNames, record: &Record<'_>, lexicon: Lexicon<'_>, emit: impl FnMut(Rule, u64)) {
+    keys_of(record, lexicon, |id, _| rare.has(id), emit);
 }
 
 /// Every key of a question.
 pub fn keys(record: &Record<'_>, lexicon: Lexicon<'_>, emit: impl FnMut(Rule, u64)) {
-    keys_of(record, lexicon, RARE_MOST, emit);
+    keys_of(record, lexicon, |_, name| name.count() <= RARE_MOST, emit);
 }
 
-fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: impl FnMut(Rule, u64)) {
+fn keys_of(
+    record: &Record<'_>,
+    lexicon: Lexicon<'_>,
+    seldom: impl Fn(u32, &Term) -> bool,
+    mut emit: impl FnMut(Rule, u64),
+) {
     for word in record.nhs {
         emit(Rule::Nhs, key(Rule::Nhs, word & NHS_STEM, 0, 0));
     }
@@ -298,20 +331,15 @@ fn keys_of(record: &Record<'_>, lexicon: Lexicon<'_>, rare_most: u32, mut emit: 
     let (year, month, day) = unpack_birth(birth);
     let (forenames, families) = (forenames_of(record, lexicon), families_of(record, lexicon));
     // Rare as a given name and as a family name: somebody else may have it in the other place.
-    let rare = |name: &Term, other: crate::terms::Kind| {
-        name.text.len() >= RARE_LEAST
-            && name.count() <= rare_most
-            && lexicon
-                .terms
-                .find(other, &name.text)
-                .and_then(|id| lexicon.get(id))
-                .is_none_or(|term| term.count() <= rare_most)
+    let rare = |id: u32, name: &Term, other: crate::terms::Kind| {
+        let other = || lexicon.terms.find(other, &name.text).and_then(|id| Some((id, lexicon.get(id)?)));
+        name.text.len() >= RARE_LEAST && seldom(id, name) && other().is_none_or(|(id, term)| seldom(id, term))
     };
     let given = record.givens.iter().map(|id| (*id, crate::terms::Kind::Family));
     let family = record.families.iter().map(|id| (*id, crate::terms::Kind::Given));
     for (id, other) in given.chain(family) {
         if let Some(name) = lexicon.get(id)
-            && rare(name, other)
+            && rare(id, name, other)
         {
             emit(Rule::RareName, key(Rule::RareName, rare_key(name), 0, 0));
         }
@@ -457,7 +485,6 @@ mod tests {
     use crate::{
         facts::{AddressFacts, IdentifierFacts, PatientFacts},
         packed::pack,
-        terms::Terms,
     };
 
     fn address(line: &str, place: &str, postcode: Option<&str>) -> AddressFacts {

@@ -251,6 +251,11 @@ impl Terms {
         }
     }
 
+    /// How many there are; their numbers are those below.
+    pub(crate) fn len(&self) -> u32 {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The term of a number.
     pub fn get(&self, id: u32) -> Option<&Term> {
         let id = id as usize;

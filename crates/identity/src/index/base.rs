@@ -4,7 +4,7 @@ use super::{Dictionaries, Index};
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{filed_keys, patient_key},
+    keys::{RareNames, filed_keys_as_of, patient_key},
     packed::{Record, pack},
     terms::{Lexicon, Terms},
     together::Together,
@@ -72,9 +72,17 @@ impl Base {
         }
     }
 
-    /// A base of these rows: patient, person, words; no postings yet.
-    fn of<'w>(rows: impl Iterator<Item = (u64, u64, &'w [u32])>) -> Base {
-        let mut base = Base { offsets: vec![0], ..Base::default() };
+    /// A base of these rows: patient, person, words; no postings yet. It takes no more room than it needs, at any time.
+    fn of<'w>(rows: impl Iterator<Item = (u64, u64, &'w [u32])> + Clone) -> Base {
+        let (count, words) = rows.clone().fold((0, 0), |(count, sum), (_, _, words)| (count + 1, sum + words.len()));
+        let mut base = Base {
+            patients: Vec::with_capacity(count),
+            persons: Vec::with_capacity(count),
+            offsets: Vec::with_capacity(count + 1),
+            words: Vec::with_capacity(words),
+            ..Base::default()
+        };
+        base.offsets.push(0);
         for (patient, person, words) in rows {
             base.patients.push(patient);
             base.persons.push(AtomicU64::new(person));
@@ -272,89 +280,85 @@ impl Index {
     }
 }
 
-/// Give every row's keys.
-fn each_key(base: &Base, terms: &Terms, rows: std::ops::Range<usize>, mut with: impl FnMut(u32, u64)) {
+/// Give a row's keys.
+fn each_key(base: &Base, (terms, rare): (&Terms, &RareNames), row: usize, mut with: impl FnMut(u64)) {
     let lexicon = Lexicon { terms, local: &[] };
-    for row in rows {
-        let number = u32::try_from(row).unwrap_or(u32::MAX);
-        if let Some((patient, _)) = base.who(row) {
-            with(number, patient_key(patient));
-        }
-        if let Some(words) = base.words(row) {
-            filed_keys(&Record::read(words), lexicon, |_, key| with(number, key));
-        }
+    if let Some((patient, _)) = base.who(row) {
+        with(patient_key(patient));
+    }
+    if let Some(words) = base.words(row) {
+        filed_keys_as_of(rare, &Record::read(words), lexicon, |_, key| with(key));
     }
 }
 
-/// Fill the posting lists. Each thread takes a range of buckets' hashes, so that no two write one bucket; rows stay in order
-/// within a bucket, whatever the number of threads.
+/// Fill the posting lists. Each thread takes a range of buckets, so that no two write one; rows stay in order within a bucket,
+/// whatever the number of threads. Everything is written to where it stays: a region's postings are gigabytes.
 fn post(base: &mut Base, terms: &Terms, threads: usize) {
     let people = base.len();
+    // Counted and then filled by the same names, though the dictionary be counted on meanwhile.
+    let names = (terms, &RareNames::of(terms));
     let mut total = 0_usize;
     let sample = people.min(20_000);
-    each_key(base, terms, 0..sample, |_, _| total += 1);
+    (0..sample).for_each(|row| each_key(base, names, row, |_| total += 1));
     let estimate = if sample == 0 { 0 } else { total / sample.max(1) * people + people };
     let bits = (estimate / POSTINGS_PER_BUCKET).max(16).next_power_of_two().ilog2();
     base.shift = 64 - bits;
     let buckets = 1_usize << bits;
-    // Parts of the hash space that one pass fills while its piece of the table stays in the cache's reach.
-    let parts = threads.next_power_of_two();
-    let part_bits = parts.ilog2();
-    let made: Vec<(Vec<u32>, Vec<u32>, Vec<u16>)> = {
-        let base = &*base;
-        let part = |number: usize| part(base, terms, number, part_bits, buckets / parts);
-        if parts == 1 {
-            vec![part(0)]
-        } else {
-            std::thread::scope(|scope| {
-                let part = &part;
-                let running: Vec<_> = (0..parts).map(|number| scope.spawn(move || part(number))).collect();
-                running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
-            })
-        }
-    };
-    let all: usize = made.iter().map(|(_, rows, _)| rows.len()).sum();
-    base.starts = Vec::with_capacity(buckets + 1);
-    base.rows = Vec::with_capacity(all);
-    base.marks = Vec::with_capacity(all);
-    for (starts, rows, marks) in made {
-        let before = u32::try_from(base.rows.len()).unwrap_or(u32::MAX);
-        base.starts.extend(starts.iter().map(|start| start + before));
-        base.rows.extend(rows);
-        base.marks.extend(marks);
-    }
-    base.starts.push(u32::try_from(base.rows.len()).unwrap_or(u32::MAX));
-}
+    let part = buckets / threads.next_power_of_two().min(buckets);
 
-/// The posting lists of one part of the hash space: where each bucket starts, rows, marks.
-fn part(base: &Base, terms: &Terms, number: usize, part_bits: u32, buckets: usize) -> (Vec<u32>, Vec<u32>, Vec<u16>) {
-    let mine = |key: u64| part_bits == 0 || key >> (64 - part_bits) == number as u64;
-    let place = |key: u64| usize::try_from(key >> base.shift).unwrap_or(0) & (buckets - 1);
-    let mut starts = vec![0_u32; buckets];
-    each_key(base, terms, 0..base.len(), |_, key| {
-        if mine(key)
-            && let Some(count) = starts.get_mut(place(key))
-        {
-            *count += 1;
+    let mut starts = vec![0_u32; buckets + 1];
+    let (counts, _) = starts.split_at_mut(buckets);
+    beside_each_other(counts.chunks_mut(part).enumerate(), |(number, counts)| {
+        let first = number * part;
+        for row in 0..people {
+            each_key(base, names, row, |key| {
+                if let Some(count) = base.bucket(key).checked_sub(first).and_then(|place| counts.get_mut(place)) {
+                    *count += 1;
+                }
+            });
         }
     });
+    // Where each bucket ends, for now.
     let mut sum = 0_u32;
     for start in &mut starts {
-        sum += std::mem::replace(start, sum);
+        sum += *start;
+        *start = sum;
     }
-    let mut rows = vec![0_u32; sum as usize];
-    let mut marks = vec![0_u16; sum as usize];
-    let mut next = starts.clone();
-    each_key(base, terms, 0..base.len(), |row, key| {
-        if mine(key)
-            && let Some(next) = next.get_mut(place(key))
-        {
-            let at = *next as usize;
-            *next += 1;
-            if let (Some(slot), Some(own)) = (rows.get_mut(at), marks.get_mut(at)) {
-                (*slot, *own) = (row, mark(key));
-            }
+    let (mut rows, mut marks) = (vec![0_u32; sum as usize], vec![0_u16; sum as usize]);
+    let mut parts = Vec::new();
+    let (ends, _) = starts.split_at_mut(buckets);
+    let (mut rows_left, mut marks_left, mut from) = (rows.as_mut_slice(), marks.as_mut_slice(), 0_u32);
+    for (number, ends) in ends.chunks_mut(part).enumerate() {
+        let to = ends.last().copied().unwrap_or(from);
+        let (own_rows, rest) = rows_left.split_at_mut((to - from) as usize);
+        let (own_marks, marks_rest) = marks_left.split_at_mut((to - from) as usize);
+        parts.push((number * part, from, ends, own_rows, own_marks));
+        (rows_left, marks_left, from) = (rest, marks_rest, to);
+    }
+    beside_each_other(parts.into_iter(), |(first, from, ends, rows, marks)| {
+        // From the last on, each bucket from its end: it is where it begins that stays.
+        for row in (0..people).rev() {
+            let number = u32::try_from(row).unwrap_or(u32::MAX);
+            each_key(base, names, row, |key| {
+                let Some(end) = base.bucket(key).checked_sub(first).and_then(|place| ends.get_mut(place)) else {
+                    return;
+                };
+                *end -= 1;
+                let at = (*end - from) as usize;
+                if let (Some(slot), Some(own)) = (rows.get_mut(at), marks.get_mut(at)) {
+                    (*slot, *own) = (number, mark(key));
+                }
+            });
         }
     });
-    (starts, rows, marks)
+    (base.starts, base.rows, base.marks) = (starts, rows, marks);
+}
+
+/// Do several things, each on a thread of its own where there is more than one.
+fn beside_each_other<T: Send>(several: impl ExactSizeIterator<Item = T>, with: impl Fn(T) + Sync) {
+    if several.len() == 1 {
+        return several.for_each(with);
+    }
+    let with = &with;
+    std::thread::scope(|scope| several.for_each(|one| drop(scope.spawn(move || with(one)))));
 }

@@ -5,11 +5,11 @@ use super::base::mark;
 use crate::{
     keys::{filed_keys, patient_key},
     packed::Record,
-    terms::{Lexicon, NONE},
+    terms::{Lexicon, NONE, low},
 };
 use std::sync::{
     OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 /// One patient.
@@ -17,52 +17,53 @@ use std::sync::{
 pub(super) struct Row {
     pub(super) patient: u64,
     pub(super) person: AtomicU64,
-    pub(super) dead: AtomicBool,
     pub(super) words: Box<[u32]>,
 }
 
-/// Entries of one row's keys: the key's mark, and the next entry of the chain.
-type Links = OnceLock<Box<[(u16, u32, u32)]>>;
+/// One key of a row: its mark, and the entry that stood at the head before it. Entries lie in the order in which they came, so
+/// that a step along a chain waits for memory once.
+#[derive(Debug, Default)]
+struct Entry {
+    row: AtomicU32,
+    next: AtomicU32,
+    mark: AtomicU32,
+}
 
 /// The bit of a head that says that a key with this mark may be behind it. Most keys that are asked for are behind none, and to
-/// find that by walking the chain is to wait for memory twice at each step.
+/// find that by walking the chain is to wait for memory at each step.
 fn behind(mark: u16) -> u64 {
-    1 << (ENTRY_BITS + u32::from(mark) % (64 - ENTRY_BITS))
+    1 << (32 + u32::from(mark) % 32)
 }
 
-fn entry(row: u32, place: u32) -> u64 {
-    u64::from(place) << 32 | u64::from(row)
-}
-
-/// Row and place of an entry.
-fn parts(entry: u64) -> (u32, u32) {
-    (crate::terms::low(entry), crate::terms::low((entry & ENTRY) >> 32))
-}
-
-/// A piece of the index that grows. An entry is named by its row and its place among the row's keys.
+/// A piece of the index that grows.
 #[derive(Debug)]
 pub(super) struct Segment {
     rows: Box<[OnceLock<Row>]>,
-    links: Box<[Links]>,
+    /// A bit a row, close together: it is asked of everybody who is found.
+    dead: Box<[AtomicU64]>,
+    entries: Box<[OnceLock<Box<[Entry]>>]>,
+    /// Entries that were made.
+    made: AtomicU32,
+    /// The number of the newest entry, and above it what is behind.
     heads: Box<[AtomicU64]>,
 }
 
-/// No entry: of no row, with nothing behind it.
+/// No entry, with nothing behind it.
 const END: u64 = NONE as u64;
-/// An entry is 32 bits of its row and so many of its place among the row's keys, of which a patient has some dozens and never
-/// a thousand. What is above them in a head says which keys are behind it.
-const PLACE_BITS: u32 = 12;
-const ENTRY_BITS: u32 = 32 + PLACE_BITS;
-const ENTRY: u64 = (1 << ENTRY_BITS) - 1;
-const BEHIND: u64 = !ENTRY;
-/// Heads a row, which has some 26 keys: fewer, and a chain is mostly other keys' entries, each of which is waited for.
+/// Entries made room for at a time.
+const CHUNK: usize = 4096;
+/// There is room for so many keys a row on average; patients have some 26.
+const KEYS_A_ROW: usize = 512;
+/// Heads a row: fewer, and a chain is mostly other keys' entries, each of which is waited for.
 const HEADS_A_ROW: usize = 16;
 
 impl Segment {
     pub(super) fn new(capacity: usize) -> Segment {
         Segment {
             rows: (0..capacity).map(|_| OnceLock::new()).collect(),
-            links: (0..capacity).map(|_| OnceLock::new()).collect(),
+            dead: (0..capacity.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            entries: (0..(capacity * KEYS_A_ROW).div_ceil(CHUNK)).map(|_| OnceLock::new()).collect(),
+            made: AtomicU32::new(0),
             heads: (0..(capacity * HEADS_A_ROW).next_power_of_two()).map(|_| AtomicU64::new(END)).collect(),
         }
     }
@@ -71,9 +72,29 @@ impl Segment {
         self.rows.get(place)?.get()
     }
 
+    /// Whether nobody is there any more, or not yet.
+    pub(super) fn is_dead(&self, place: usize) -> bool {
+        self.row(place).is_none() || self.is_buried(place)
+    }
+
+    fn is_buried(&self, place: usize) -> bool {
+        self.dead.get(place / 64).is_none_or(|bits| bits.load(Ordering::Acquire) >> (place % 64) & 1 == 1)
+    }
+
+    pub(super) fn bury(&self, place: usize) {
+        if let Some(bits) = self.dead.get(place / 64) {
+            bits.fetch_or(1 << (place % 64), Ordering::AcqRel);
+        }
+    }
+
     fn head(&self, key: u64) -> Option<&AtomicU64> {
         let wanted = usize::try_from(key >> 32).unwrap_or(0) & (self.heads.len() - 1);
         self.heads.get(wanted)
+    }
+
+    fn entry(&self, number: u32) -> Option<&Entry> {
+        let number = number as usize;
+        self.entries.get(number / CHUNK)?.get()?.get(number % CHUNK)
     }
 
     /// Where a key's chain begins, for fetching it early.
@@ -81,39 +102,38 @@ impl Segment {
         self.head(key).map_or(END, |head| head.load(Ordering::Relaxed))
     }
 
+    /// The first entry of a key's chain, if the key may be in it, for fetching it early.
+    pub(super) fn first_of(&self, key: u64) -> u32 {
+        let head = self.start_of(key);
+        if head & behind(mark(key)) == 0 {
+            return 0;
+        }
+        self.entry(low(head)).map_or(0, |entry| entry.row.load(Ordering::Relaxed))
+    }
+
     /// Put a row in its place; the caller sees to it that one writer at a time does, and each place once.
     pub(super) fn put(&self, place: usize, patient: u64, person: u64, words: &[u32], lexicon: Lexicon<'_>) {
-        let row = Row { patient, person: AtomicU64::new(person), dead: AtomicBool::new(false), words: words.into() };
+        let row = Row { patient, person: AtomicU64::new(person), words: words.into() };
         if self.rows.get(place).is_none_or(|slot| slot.set(row).is_err()) {
             return;
         }
-        let mut all = vec![patient_key(patient)];
-        filed_keys(&Record::read(words), lexicon, |_, key| all.push(key));
-        // No patient has so many; one that had would be found by fewer keys.
-        all.truncate(1 << PLACE_BITS);
         let number = u32::try_from(place).unwrap_or(NONE);
-        // Two keys of one row may share a head: the later one's chain goes on to the earlier one.
-        let mut links: Vec<(u16, u32, u32)> = Vec::with_capacity(all.len());
-        let mut heads: Vec<(usize, u64)> = Vec::with_capacity(all.len());
-        for (own, key) in (0_u32..).zip(&all) {
-            let wanted = usize::try_from(key >> 32).unwrap_or(0) & (self.heads.len() - 1);
-            let next = match heads.iter().rev().find(|(head, _)| *head == wanted) {
-                Some((_, own)) => *own,
-                None => self.heads.get(wanted).map_or(END, |head| head.load(Ordering::Acquire)),
-            };
-            let mark = mark(*key);
-            let (row, place) = parts(next);
-            links.push((mark, row, place));
-            heads.push((wanted, next & BEHIND | behind(mark) | entry(number, own)));
-        }
-        if self.links.get(place).is_none_or(|slot| slot.set(links.into()).is_err()) {
-            return;
-        }
-        for (head, entry) in heads {
-            if let Some(head) = self.heads.get(head) {
-                head.store(entry, Ordering::Release);
-            }
-        }
+        self.file(number, patient_key(patient));
+        filed_keys(&Record::read(words), lexicon, |_, key| self.file(number, key));
+    }
+
+    /// Make an entry, and put it at its head: with that it is there for all.
+    fn file(&self, row: u32, key: u64) {
+        let number = self.made.load(Ordering::Relaxed);
+        let Some(chunk) = self.entries.get(number as usize / CHUNK) else { return };
+        let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| Entry::default()).collect());
+        let (Some(entry), Some(head)) = (chunk.get(number as usize % CHUNK), self.head(key)) else { return };
+        let (before, mark) = (head.load(Ordering::Relaxed), mark(key));
+        entry.row.store(row, Ordering::Relaxed);
+        entry.next.store(low(before), Ordering::Relaxed);
+        entry.mark.store(u32::from(mark), Ordering::Relaxed);
+        head.store(before & !u64::from(u32::MAX) | behind(mark) | u64::from(number), Ordering::Release);
+        self.made.store(number + 1, Ordering::Relaxed);
     }
 
     /// Rows with a key, until there are `stop` in all: a block that is too large is passed over whoever else is in it, and its
@@ -124,15 +144,16 @@ impl Segment {
         if head & behind(wanted) == 0 {
             return;
         }
-        let (mut row, mut place) = parts(head);
         let before = rows.len();
-        while row != NONE && rows.len() < stop {
-            let Some(links) = self.links.get(row as usize).and_then(OnceLock::get) else { break };
-            let Some((mark, next_row, next_place)) = links.get(place as usize) else { break };
-            if *mark == wanted && self.row(row as usize).is_some_and(|row| !row.dead.load(Ordering::Acquire)) {
+        let mut next = low(head);
+        while rows.len() < stop
+            && let Some(entry) = self.entry(next)
+        {
+            let row = entry.row.load(Ordering::Relaxed);
+            if entry.mark.load(Ordering::Relaxed) == u32::from(wanted) && !self.is_buried(row as usize) {
                 rows.push(row.saturating_add(u32::try_from(first).unwrap_or(NONE)));
             }
-            (row, place) = (*next_row, *next_place);
+            next = entry.next.load(Ordering::Relaxed);
         }
         if let Some(found) = rows.get_mut(before..) {
             found.sort_unstable();
@@ -149,13 +170,14 @@ impl Segment {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let own: usize = self
-            .rows
-            .iter()
-            .zip(&self.links)
-            .filter_map(|(row, links)| Some(row.get()?.words.len() * 4 + 32 + links.get()?.len() * 12 + 16))
-            .sum();
-        self.rows.len() * (size_of::<OnceLock<Row>>() + size_of::<Links>()) + self.heads.len() * 8 + own
+        let words: usize = self.rows.iter().filter_map(OnceLock::get).map(|row| row.words.len() * 4 + 16).sum();
+        let entries = self.entries.iter().filter(|chunk| chunk.get().is_some()).count() * CHUNK;
+        self.rows.len() * size_of::<OnceLock<Row>>()
+            + self.dead.len() * 8
+            + self.entries.len() * size_of::<OnceLock<Box<[Entry]>>>()
+            + entries * size_of::<Entry>()
+            + self.heads.len() * 8
+            + words
     }
 }
 
