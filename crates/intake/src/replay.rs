@@ -2,9 +2,13 @@
 
 use crate::{apply::Applier, engine::Mappers, mapped::Mapped};
 use fhir::Region;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, UNIX_EPOCH},
+};
 use store::{
-    Alone, Comparison, Derived, Folder, Frozen, Place, StoreError, Undoing,
+    Alone, Comparison, Derived, Folder, Frozen, Place, StoreError, Undoing, Writer,
     audit::{AuditReader, Heads},
     journal::JournalReader,
 };
@@ -12,6 +16,8 @@ use store::{
 /// Entries applied as one at most, and their bytes: more than of a region that is served, since nobody waits to see them.
 const CHUNK_ENTRIES_MAX: usize = 16_384;
 const CHUNK_BYTES_MAX: usize = 32 << 20;
+/// What nobody has written for so long is nobody's any more.
+const LEFT_ALONE: Duration = Duration::from_secs(3600);
 
 /// What `verify` found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,20 @@ pub struct Verdict {
     pub comparison: Comparison,
 }
 
+/// How far a replay came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// The position at which it began: that of what it went on with, or 0.
+    pub from: u64,
+    /// The position reached.
+    pub reached: u64,
+    /// Whether that is all of the journal. What is not whole waits to be gone on with.
+    pub whole: bool,
+}
+
+/// What is told how far a replay is, and of how much, and says whether to go on.
+pub type Telling<'p> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'p;
+
 /// Entries that were mapped, and what directories they were mapped by.
 struct Chunk {
     mapped: Vec<Mapped>,
@@ -31,15 +51,40 @@ struct Chunk {
     reached: u64,
 }
 
-/// Replay the journal up to `last` into a new derived state at `target`. `progress` is told the position reached.
+/// Replay the journal up to `last` into a new derived state at `target`, or on into one that was begun.
 fn replay(
     folder: &Folder,
     region: &str,
     target: &Place,
-    last: u64,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<u64, StoreError> {
-    with_a_way_back(|undoing| attempt(folder, region, (target, undoing), last, progress))
+    (last, chunk): (u64, usize),
+    progress: &mut Telling<'_>,
+) -> Result<Replayed, StoreError> {
+    let by = program().unwrap_or_default();
+    for undoing in [Undoing::Not, Undoing::Kept] {
+        if let Some(begun) = Derived::go_on_anew(target, undoing, &named(&by, undoing))?
+            && begun.1.applied()? <= last
+        {
+            match attempt(folder, region, begun, (last, chunk), progress) {
+                Err(StoreError::NoWayBack) => break,
+                done => return done,
+            }
+        }
+    }
+    with_a_way_back(|undoing| {
+        let begun = Derived::open_anew(target, undoing, &named(&by, undoing))?;
+        attempt(folder, region, begun, (last, chunk), progress)
+    })
+}
+
+/// Which program this is: another one may make another state of the same journal.
+fn program() -> Option<String> {
+    let file = std::env::current_exe().and_then(std::fs::metadata).ok()?;
+    let changed = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", file.len(), changed.as_nanos()))
+}
+
+fn named(by: &str, undoing: Undoing) -> String {
+    format!("{by} {undoing:?}")
 }
 
 /// Something made anew: without what undoes its batches, and again with it where one has to be undone.
@@ -57,12 +102,15 @@ pub(crate) fn with_a_way_back<T>(mut made: impl FnMut(Undoing) -> Result<T, Stor
 fn attempt(
     folder: &Folder,
     region: &str,
-    (target, undoing): (&Place, Undoing),
-    last: u64,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<u64, StoreError> {
-    let (derived, writer) = Derived::open_anew(target, undoing)?;
+    (derived, writer): (Derived, Writer),
+    (last, chunk): (u64, usize),
+    progress: &mut Telling<'_>,
+) -> Result<Replayed, StoreError> {
     writer.claim_region(region)?;
+    let from = writer.applied()?;
+    if progress(from, last).is_break() {
+        return Ok(Replayed { from, reached: from, whole: false });
+    }
     let region = Region::new(region);
     let mut journal = JournalReader::open(folder)?;
     let mut applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(folder)?)?;
@@ -70,7 +118,7 @@ fn attempt(
     let mut profiles = applier.profiles();
     let directory_changes = AtomicU64::new(applier.directory_changes());
     let mut map = |next: u64| {
-        let mut entries = journal.read(next, CHUNK_ENTRIES_MAX, CHUNK_BYTES_MAX)?;
+        let mut entries = journal.read(next, chunk, CHUNK_BYTES_MAX)?;
         entries.retain(|entry| entry.pos <= last);
         let Some(reached) = entries.last().map(|entry| entry.pos) else { return Ok(None) };
         let directory_changes = directory_changes.load(Ordering::Acquire);
@@ -81,7 +129,7 @@ fn attempt(
     let reached = std::thread::scope(|scope| {
         let (chunks, inbox) = crossbeam_channel::bounded(1);
         scope.spawn(move || {
-            let mut next = 1;
+            let mut next = from + 1;
             while next <= last {
                 let chunk: Option<Result<Chunk, StoreError>> = map(next).transpose();
                 let Some(chunk) = chunk else { return };
@@ -92,43 +140,122 @@ fn attempt(
                 }
             }
         });
-        let mut reached = 0;
+        let mut reached = from;
         for chunk in inbox {
             let chunk = chunk?;
             applier.apply(chunk.mapped, chunk.directory_changes)?;
             directory_changes.store(applier.directory_changes(), Ordering::Release);
             reached = chunk.reached;
-            progress(reached, last);
+            if progress(reached, last).is_break() {
+                return Ok(Replayed { from, reached, whole: false });
+            }
         }
-        Ok::<_, StoreError>(reached)
+        Ok::<_, StoreError>(Replayed { from, reached, whole: true })
     })?;
-    applier.finish_anew()?;
+    if reached.whole {
+        applier.finish_anew()?;
+    }
     Ok(reached)
 }
 
 /// Replay the journal beside the state in use and compare the two, and walk the audit's chain. Right beside a live region
 /// too: it replays up to the position reached when it began, and compares with the state as it was then.
-pub fn verify(folder: &Folder, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<Verdict, StoreError> {
+pub fn verify(folder: &Folder, region: &str, told: &mut dyn FnMut(u64, u64)) -> Result<Verdict, StoreError> {
     let in_use = Frozen::hold(&folder.derived())?;
+    // Of one that was ended in the midst of it.
+    folder.sweep_beside("verify-", |process, file| {
+        process.parse::<u32>().is_ok_and(|process| !is_running(process))
+            // One that runs where processes have other numbers, in another container, writes every few seconds.
+            && file.modified().is_ok_and(|changed| changed.elapsed().is_ok_and(|since| since > LEFT_ALONE))
+    })?;
     let beside = folder.derived_beside(&format!("verify-{}", std::process::id()));
-    let compared = replay(folder, region, &beside, in_use.seq(), progress)
-        .and_then(|entries| Ok((entries, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
+    let mut progress = |reached, last| {
+        told(reached, last);
+        ControlFlow::Continue(())
+    };
+    let compared = replay(folder, region, &beside, (in_use.seq(), CHUNK_ENTRIES_MAX), &mut progress)
+        .and_then(|replayed| Ok((replayed.reached, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
     beside.remove()?;
     let (entries, comparison) = compared?;
     let audit_entries = AuditReader::open(folder)?.verify(&Heads::read(folder)?.heads)?;
     Ok(Verdict { entries, audit_entries, comparison })
 }
 
-/// Make the derived state anew from the journal. The one in use is replaced only when the new one is complete.
+/// Whether there is a process of this number; where that cannot be known, yes.
+fn is_running(process: u32) -> bool {
+    let processes = std::path::Path::new("/proc");
+    !processes.join("self").exists() || processes.join(process.to_string()).exists()
+}
+
+/// Make the derived state anew from the journal. The one in use is replaced only when the new one is complete; what was begun is
+/// gone on with, by the same program, where it was told to stop or was ended between two batches.
 /// The folder is held, and no process of the region applies meanwhile.
-pub fn rebuild(folder: &Folder, region: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
+pub fn rebuild(folder: &Folder, region: &str, progress: &mut Telling<'_>) -> Result<Replayed, StoreError> {
+    rebuild_by(CHUNK_ENTRIES_MAX, folder, region, progress)
+}
+
+fn rebuild_by(chunk: usize, folder: &Folder, region: &str, progress: &mut Telling<'_>) -> Result<Replayed, StoreError> {
     if !folder.journal().exists()? {
         return Err(StoreError::Unusable(format!("there is no region in {}: no journal", folder.path().display())));
     }
     let _alone = Alone::with(folder)?;
     let last = JournalReader::open(folder)?.head()?;
     let beside = folder.derived_beside("rebuild");
-    let entries = replay(folder, region, &beside, last, progress)?;
-    beside.replace(&folder.derived())?;
-    Ok(entries)
+    let replayed = replay(folder, region, &beside, (last, chunk), progress)?;
+    if replayed.whole {
+        beside.replace(&folder.derived())?;
+    }
+    Ok(replayed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rebuild_that_was_told_to_stop_goes_on_there_and_comes_to_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::hold(home.path()).unwrap();
+        crate::apply::tests::journal(&folder);
+        let on = |_, _| ControlFlow::Continue(());
+        let stopped = rebuild_by(2, &folder, "test", &mut |reached, _| match reached {
+            0..4 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        });
+        assert_eq!(stopped.unwrap(), Replayed { from: 0, reached: 4, whole: false });
+        assert!(!folder.derived().exists().unwrap(), "a part takes nobody's place");
+        let whole = rebuild_by(2, &folder, "test", &mut { on }).unwrap();
+        assert_eq!(whole, Replayed { from: 4, reached: 7, whole: true });
+        assert!(!folder.derived_beside("rebuild").exists().unwrap());
+
+        let once = folder.derived_beside("once");
+        let replayed = replay(&folder, "test", &once, (7, 100), &mut { on }).unwrap();
+        assert_eq!(replayed, Replayed { from: 0, reached: 7, whole: true });
+        let frozen = |place: &Place| Frozen::hold(place).unwrap();
+        let Comparison { differences, examples, rows } =
+            store::compare(&frozen(&folder.derived()), &frozen(&once)).unwrap();
+        assert_eq!((differences, examples), (0, Vec::new()));
+        assert!(rows > 10, "{rows}");
+        // What was whole is not gone on with: it is made anew.
+        assert_eq!(rebuild_by(2, &folder, "test", &mut { on }).unwrap().from, 0);
+    }
+
+    /// A journal that was put back to an earlier moment has not what was begun.
+    #[test]
+    fn what_was_begun_of_a_longer_journal_is_begun_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::hold(home.path()).unwrap();
+        crate::apply::tests::journal(&folder);
+        let target = folder.derived_beside("rebuild");
+        let begun = replay(&folder, "test", &target, (7, 2), &mut |reached, _| match reached {
+            0..6 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        });
+        assert_eq!(begun.unwrap().reached, 6);
+        let on = &mut |_, _| ControlFlow::Continue(());
+        assert_eq!(
+            replay(&folder, "test", &target, (5, 2), on).unwrap(),
+            Replayed { from: 0, reached: 5, whole: true }
+        );
+    }
 }

@@ -90,13 +90,25 @@ impl Derived {
     }
 
     /// Make it anew beside the one in use, to be written whole: of no use, and lost with the machine, before
-    /// [`Writer::finish_anew`].
+    /// [`Writer::finish_anew`]. `by` says which program makes it: the same one can go on with it later.
     ///
     /// # Errors
     /// The store's, where it cannot be made.
-    pub fn open_anew(place: &Place, undoing: Undoing) -> Result<(Self, Writer), StoreError> {
+    pub fn open_anew(place: &Place, undoing: Undoing, by: &str) -> Result<(Self, Writer), StoreError> {
         place.remove()?;
-        let connection = place.open_anew(undoing)?;
+        Self::anew(place, place.open_anew(undoing, by)?, undoing)
+    }
+
+    /// Go on with what [`Derived::open_anew`] began, from [`Writer::applied`]: nothing where there is none that the same program left
+    /// whole, and in files, while the machine has been running.
+    ///
+    /// # Errors
+    /// The store's, where it cannot be read.
+    pub fn go_on_anew(place: &Place, undoing: Undoing, by: &str) -> Result<Option<(Self, Writer)>, StoreError> {
+        place.go_on_anew(undoing, by)?.map(|connection| Self::anew(place, connection, undoing)).transpose()
+    }
+
+    fn anew(place: &Place, connection: Connection, undoing: Undoing) -> Result<(Self, Writer), StoreError> {
         let derived = Self::share(place, &connection)?;
         let mut writer = Writer::new(connection, derived.shared.codec.clone())?;
         writer.undoing = undoing;

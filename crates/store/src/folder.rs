@@ -5,7 +5,7 @@ use crate::{
     backend::{Place, What},
 };
 use std::{
-    fs::{File, TryLockError},
+    fs::{File, Metadata, TryLockError},
     path::{Path, PathBuf},
 };
 
@@ -147,6 +147,26 @@ impl Folder {
     pub fn derived_beside(&self, name: &str) -> Place {
         self.derived().beside(name)
     }
+
+    /// Remove other derived states, in files of the folder, whose names begin so and of which `left` says by the rest of the name and
+    /// the file that nobody will come back to them. Each is as large as the one in use. What is in a database may be another machine's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when one cannot be removed.
+    pub fn sweep_beside(&self, prefix: &str, left: impl Fn(&str, &Metadata) -> bool) -> Result<(), StoreError> {
+        let cannot = |error| StoreError::Unusable(format!("cannot read {}: {error}", self.path.display()));
+        for file in std::fs::read_dir(&self.path).map_err(cannot)? {
+            let file = file.map_err(cannot)?;
+            let name = file.file_name();
+            let rest = name.to_str().and_then(|name| name.strip_suffix(".db")?.strip_prefix(prefix));
+            if let Some(rest) = rest
+                && file.metadata().is_ok_and(|found| left(rest, &found))
+            {
+                Place::derived_file(&file.path()).remove()?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn a_process() -> String {
@@ -157,6 +177,21 @@ fn a_process() -> String {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_was_left_beside_is_swept_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::hold(home.path()).unwrap();
+        for file in
+            ["verify-7.db", "verify-7.db-wal", "verify-8.db", "verify-.db", "verify-7.txt", "derived.db", "rebuild.db"]
+        {
+            std::fs::write(home.path().join(file), "").unwrap();
+        }
+        folder.sweep_beside("verify-", |process, _| process == "7").unwrap();
+        let there = |file: &str| home.path().join(file).exists();
+        assert!(!there("verify-7.db") && !there("verify-7.db-wal"));
+        assert!(["verify-8.db", "verify-.db", "verify-7.txt", "derived.db", "rebuild.db"].into_iter().all(there));
+    }
 
     #[test]
     fn a_new_data_folder_is_its_owners_alone() {

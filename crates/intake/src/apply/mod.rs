@@ -7,7 +7,7 @@
 mod decide;
 mod fold;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 use crate::{

@@ -21,7 +21,8 @@ fn breaks(current: Option<(&str, &[u8])>, facts: &Facts) -> FoldedText {
     mapping::fold_text(current, facts)
 }
 
-fn journal(folder: &Folder) {
+/// Seven messages of four patients.
+pub(crate) fn journal(folder: &Folder) {
     let journal = Journal::open(folder).unwrap();
     let messages = [
         message(0, "1", "ADAMS"),
@@ -92,7 +93,7 @@ fn a_message_that_breaks_in_folding_leaves_no_trace_in_its_batch() {
     let anew = folder.derived_beside("anew");
     let mut tries = Vec::new();
     let made = crate::replay::with_a_way_back(|undoing| {
-        let made = apply_with(&folder, Derived::open_anew(&anew, undoing)?, 100);
+        let made = apply_with(&folder, Derived::open_anew(&anew, undoing, "me")?, 100);
         tries.push((undoing, made.is_ok()));
         made
     });

@@ -5,6 +5,7 @@ use crate::edge;
 use ::backup::{Identities, Recipients, Settings, Shipper, Until, new_identity};
 use std::{
     fs::File,
+    ops::ControlFlow,
     path::Path,
     time::{Duration, Instant},
 };
@@ -56,7 +57,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let entries = usize::try_from(restored.journal + restored.audit)?;
     bench.report.figure("backup", "restore_entries_per_s", per_second(entries, truth), "entries/s, the truth alone");
     bench.report.against("backup", "restore_mb_per_s", per_second_mb(bytes, truth), "MB/s of the store", copied);
-    intake::rebuild(&folder, &restored.region, &mut |_, _| {})?;
+    intake::rebuild(&folder, &restored.region, &mut |_, _| ControlFlow::Continue(()))?;
     let whole = begin.elapsed();
     let messages = usize::try_from(restored.journal)?;
     bench.report.figure("backup", "restore_whole_per_s", per_second(messages, whole), "messages/s, derived state too");

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, civil::date};
 use std::{
     collections::HashMap,
     net::SocketAddr,
+    ops::ControlFlow,
     path::Path,
     sync::{
         Arc,
@@ -227,17 +228,18 @@ fn going_on(bench: &Bench, region: &Region, path: &Path) -> anyhow::Result<()> {
 fn made_of_journal(bench: &Bench, folder: &Folder) -> anyhow::Result<()> {
     let begin = Instant::now();
     let mut told = begin;
-    intake::rebuild(folder, &config().region, &mut |reached, last| {
+    let replayed = intake::rebuild(folder, &config().region, &mut |reached, last| {
         if told.elapsed() > Duration::from_secs(60) {
             told = Instant::now();
             tracing::info!(reached, last, seconds = begin.elapsed().as_secs(), "made so far");
         }
+        ControlFlow::Continue(())
     })?;
     let took = begin.elapsed();
     bench.report.figure(
         "region",
         "rebuild_entries_per_s",
-        per_second(bench.index.people, took),
+        per_second(usize::try_from(replayed.reached - replayed.from).unwrap_or(usize::MAX), took),
         "entries/s, processed",
     );
     bench.report.figure("region", "rss_mb_rebuild", rss_mb_max(), "MB at most so far");

@@ -9,6 +9,7 @@ use crate::{
 };
 use ::backup::Copied;
 use serde_json::json;
+use std::ops::ControlFlow;
 use store::{
     Alone, Comparison, Folder, Frozen,
     audit::{AuditReader, Heads},
@@ -47,7 +48,10 @@ pub fn run(asked: &Copy) -> Outcome {
     let truth = said.seconds();
     // Which sees to that itself.
     drop(target_alone);
-    intake::rebuild(&target, code, &mut |done, of| said.show("derived state", done, of))?;
+    intake::rebuild(&target, code, &mut |done, of| {
+        said.show("derived state", done, of);
+        ControlFlow::Continue(())
+    })?;
     let derived = said.seconds() - truth;
     ::backup::compare(&source, &target, &mut |what, done, of| said.show(what, done, of))?;
     AuditReader::open(&target)?.verify(&Heads::read(&target)?.heads)?;

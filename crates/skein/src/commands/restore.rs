@@ -9,6 +9,7 @@ use crate::{
 };
 use ::backup::{Identities, Restored, Until};
 use serde_json::json;
+use std::ops::ControlFlow;
 use store::{
     Folder,
     audit::{AuditReader, Heads},
@@ -36,7 +37,12 @@ pub fn run(asked: &Restore) -> Outcome {
             said.show(what, done, of)
         })?;
     let truth = said.seconds();
-    intake::rebuild(&folder, &restored.region, &mut |done, of| said.show("derived state", done, of))?;
+    // Nothing that was begun before is of this journal.
+    folder.derived_beside("rebuild").remove()?;
+    intake::rebuild(&folder, &restored.region, &mut |done, of| {
+        said.show("derived state", done, of);
+        ControlFlow::Continue(())
+    })?;
     // What was put back is what was signed while it grew.
     AuditReader::open(&folder)?.verify(&Heads::read(&folder)?.heads)?;
     ::backup::finish(folder.path())?;

@@ -2,10 +2,14 @@
 
 use crate::{
     cli::{Rebuild, Verify},
+    edge,
     failure::{Failure, Outcome},
     region, say,
 };
 use indicatif::{ProgressBar, ProgressStyle};
+use intake::Replayed;
+use std::ops::ControlFlow;
+use tokio::runtime::Builder;
 
 /// Compare.
 pub fn verify(asked: &Verify) -> Outcome {
@@ -35,10 +39,26 @@ pub fn verify(asked: &Verify) -> Outcome {
 pub fn rebuild(asked: &Rebuild) -> Outcome {
     let config = region::config(&asked.region)?;
     let folder = region::hold(&config)?;
+    let told = |error: std::io::Error| Failure::found(error.to_string());
+    // Which hears signals while this thread works.
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(told)?;
+    let stop = runtime.block_on(async { edge::until_told_to_stop() }).map_err(told)?;
     let bar = Bar::new("rebuilding");
-    let entries = intake::rebuild(&folder, &config.region.code, &mut |reached, last| bar.show(reached, last));
+    let mut of = 0;
+    let replayed = intake::rebuild(&folder, &config.region.code, &mut |reached, last| {
+        bar.show(reached, last);
+        of = last;
+        if stop.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     bar.done();
-    say::line(&format!("rebuilt from {} journal entries", entries?));
+    let Replayed { from, reached, whole } = replayed?;
+    if !whole {
+        return Err(Failure::found(format!(
+            "stopped at entry {reached} of {of}; `skein rebuild` goes on from there, until the machine is started again"
+        )));
+    }
+    let went_on = if from > 0 { format!(", going on after {from}") } else { String::new() };
+    say::line(&format!("rebuilt from {reached} journal entries{went_on}"));
     Ok(())
 }
 

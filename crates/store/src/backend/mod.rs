@@ -238,8 +238,8 @@ impl Connection {
     /// What was opened to be written anew is whole.
     pub fn finish_anew(&self) -> Result<(), StoreError> {
         match self {
-            Connection::Sqlite(connection) => sqlite::finish_anew(connection),
-            Connection::Postgres(_) => Ok(()),
+            Connection::Sqlite(file) => sqlite::anew::finish(file),
+            Connection::Postgres(session) => postgres::finish_anew(session),
         }
     }
 

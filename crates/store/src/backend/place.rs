@@ -111,7 +111,7 @@ impl Place {
     /// [`StoreError::Unusable`] when it cannot be.
     pub fn remove(&self) -> Result<(), StoreError> {
         match &self.at {
-            At::File(path) => ["", "-wal", "-shm"].iter().try_for_each(|suffix| {
+            At::File(path) => ["", "-wal", "-shm", sqlite::anew::MARK].iter().try_for_each(|suffix| {
                 let mut file = path.as_os_str().to_owned();
                 file.push(suffix);
                 match std::fs::remove_file(file) {
@@ -183,10 +183,32 @@ impl Place {
     }
 
     /// Make it anew, to be written whole: of no use to anybody, and lost with the machine, before [`Connection::finish_anew`].
-    pub(crate) fn open_anew(&self, undoing: Undoing) -> Result<Connection, StoreError> {
+    /// `by` says which program makes it.
+    pub(crate) fn open_anew(&self, undoing: Undoing, by: &str) -> Result<Connection, StoreError> {
         match &self.at {
-            At::File(path) => sqlite::open_anew(path, undoing).map(Connection::from),
-            At::Schema { .. } => self.open(),
+            At::File(path) => sqlite::anew::begin(path, undoing, by).map(|file| Connection::Sqlite(Box::new(file))),
+            At::Schema { server, schema } => {
+                let connection = self.open()?;
+                postgres::begin_anew(server, schema, by)?;
+                Ok(connection)
+            }
+        }
+    }
+
+    /// What [`Place::open_anew`] made at another time, where the same program can go on with it.
+    pub(crate) fn go_on_anew(&self, undoing: Undoing, by: &str) -> Result<Option<Connection>, StoreError> {
+        match &self.at {
+            At::File(path) => {
+                let found = sqlite::anew::go_on(path, undoing, by)?;
+                Ok(found.map(|file| Connection::Sqlite(Box::new(file))))
+            }
+            At::Schema { server, schema } => {
+                if postgres::begun_anew(server, schema, by)? {
+                    self.open().map(Some)
+                } else {
+                    Ok(None)
+                }
+            }
         }
     }
 

@@ -2,12 +2,13 @@
 
 use crate::home::{Home, row};
 use fhir::{PatientKey, PersonKey, ResourceType};
-use store::{Derived, Frozen, NewLink, Place, compare};
+use store::{Derived, Frozen, NewLink, Place, Undoing, compare};
 
 crate::on_both!(
     patients_come_in_an_order_that_a_batch_taken_back_leaves_no_trace_in,
     the_same_is_the_same_and_every_difference_is_named,
-    a_rebuilt_state_takes_the_place_of_the_one_in_use
+    a_rebuilt_state_takes_the_place_of_the_one_in_use,
+    what_is_made_anew_is_gone_on_with_by_the_same_program_until_it_is_whole
 );
 
 const KIND: ResourceType = ResourceType::Observation;
@@ -122,4 +123,30 @@ fn a_rebuilt_state_takes_the_place_of_the_one_in_use(home: &Home) {
     let comparison = compare(&Frozen::hold(&in_use).unwrap(), &Frozen::hold(&beside).unwrap()).unwrap();
     assert_eq!(comparison.differences, 0);
     beside.remove().unwrap();
+}
+
+fn what_is_made_anew_is_gone_on_with_by_the_same_program_until_it_is_whole(home: &Home) {
+    let folder = home.hold();
+    let place = folder.derived_beside("rebuild");
+    let go_on = |by| Derived::go_on_anew(&place, Undoing::Not, by).unwrap();
+    assert!(go_on("me").is_none(), "nothing was begun");
+    let (derived, mut writer) = Derived::open_anew(&place, Undoing::Not, "me").unwrap();
+    writer.begin().unwrap();
+    writer.put(&row(&derived, 1, KIND, 1, 1, "{}"), 1).unwrap();
+    writer.commit(5).unwrap();
+    drop((derived, writer));
+    assert!(go_on("another").is_none(), "another program may make another state");
+    let (derived, mut writer) = go_on("me").expect("it is there");
+    assert_eq!(writer.applied().unwrap(), 5);
+    writer.begin().unwrap();
+    writer.put(&row(&derived, 2, KIND, 1, 1, "{}"), 6).unwrap();
+    writer.commit(6).unwrap();
+    writer.finish_anew().unwrap();
+    drop((derived, writer));
+    assert!(go_on("me").is_none(), "it is whole");
+    let snapshot = Derived::open_at(&place).unwrap().0.snapshot().unwrap();
+    assert_eq!(snapshot.seq(), 6);
+    drop(snapshot);
+    place.remove().unwrap();
+    assert!(go_on("me").is_none(), "it was removed");
 }

@@ -12,7 +12,7 @@ mod wire;
 
 pub(crate) use schema::DERIVED_SCHEMA;
 pub use schema::Migrated;
-pub(super) use schema::{derived_versions_agree, exists, make_derived};
+pub(super) use schema::{begin_anew, begun_anew, derived_versions_agree, exists, finish_anew, make_derived};
 pub use server::Server;
 pub(super) use session::column;
 pub(crate) use session::{Purpose, Session};

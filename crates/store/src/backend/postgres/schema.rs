@@ -352,6 +352,28 @@ pub(in crate::backend) fn make_derived(server: &Server, schema: &str) -> Result<
     session.commit()
 }
 
+/// Note which program makes a derived state anew.
+pub(in crate::backend) fn begin_anew(server: &Server, schema: &str, by: &str) -> Result<(), StoreError> {
+    let session = Session::open(server, schema, Purpose::Append)?;
+    let sql = "INSERT INTO meta (key, value) VALUES ('anew', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1";
+    session.query(sql, crate::backend::values![by]).map(drop)
+}
+
+/// Whether this program began to make a derived state there, which is not whole yet.
+pub(in crate::backend) fn begun_anew(server: &Server, schema: &str, by: &str) -> Result<bool, StoreError> {
+    let session = Session::open(server, schema, Purpose::Append)?;
+    if !exists(&session, schema, "meta")? {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 FROM meta WHERE key = 'anew' AND value = ?1";
+    Ok(!session.query(sql, crate::backend::values![by])?.is_empty())
+}
+
+/// It is whole.
+pub(in crate::backend) fn finish_anew(session: &Session) -> Result<(), StoreError> {
+    session.query("DELETE FROM meta WHERE key = 'anew'", &[]).map(drop)
+}
+
 /// Where the functions of the Citus extension are, if they are.
 fn citus(session: &Session) -> Result<Option<String>, StoreError> {
     let sql = "SELECT n.nspname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

@@ -1,11 +1,12 @@
 //! SQLite: three files in the region's folder. Statements are prepared once a connection, values and columns go to and fro
 //! without copies.
 
+pub(super) mod anew;
 mod numbers;
 mod schema;
 
 use super::{Column, Row, Value, What};
-use crate::{StoreError, Undoing};
+use crate::StoreError;
 use numbers::Numbers;
 use rusqlite::{
     CachedStatement, Connection, OpenFlags,
@@ -21,8 +22,6 @@ const PAGE_DERIVED: i64 = 8 << 10;
 /// The log is copied into the file from this size on, in bytes. Larger than SQLite's own measure: that is done less often, and no
 /// sender waits for it longer than it must.
 const LOG: i64 = 32 << 20;
-/// What is kept in memory where a whole derived state is written anew beside the one in use.
-const CACHE_ANEW_KIB: i64 = 512 << 10;
 /// How long somebody who reads waits for somebody who writes: only where it is written anew is there anything to wait for.
 const READER_PATIENCE: Duration = Duration::from_secs(300);
 
@@ -30,11 +29,13 @@ const READER_PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) struct File {
     connection: Connection,
     numbers: Numbers,
+    /// Of a derived state that is being made anew.
+    mark: Option<anew::Mark>,
 }
 
 impl From<Connection> for File {
     fn from(connection: Connection) -> Self {
-        File { connection, numbers: Numbers::default() }
+        File { connection, numbers: Numbers::default(), mark: None }
     }
 }
 
@@ -60,9 +61,10 @@ impl File {
 
     /// Make what was written durable.
     pub fn commit(&self) -> Result<(), StoreError> {
+        self.mark.as_ref().map_or(Ok(()), |mark| mark.set(false))?;
         self.connection.execute_batch("COMMIT")?;
         self.numbers.commit();
-        Ok(())
+        self.mark.as_ref().map_or(Ok(()), |mark| mark.set(true))
     }
 
     /// Forget the transaction; nothing when there is none, or the engine took it back by itself.
@@ -87,40 +89,12 @@ pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreErr
         What::Audit => (PAGE, schema::AUDIT.to_owned()),
         What::Derived => (PAGE_DERIVED, format!("{}{}", schema::DERIVED, schema::DERIVED_FINDS)),
     };
-    let connection = open_paged(path, full, cache_kib, page)?;
+    let connection = open_paged(path, "WAL", synchronous(full), cache_kib, page)?;
     prepare(&connection, what.as_str(), &sql, version)?;
     if what != What::Audit {
         connection.pragma_update(None, "wal_autocheckpoint", LOG / page)?;
     }
     Ok(connection)
-}
-
-/// Make the file of a derived state that is written whole and of no use before [`finish_anew`]: the disk is not waited for,
-/// indexes that nobody asks yet are left out, and there is no log, which would be as much again to write: what undoes a batch is
-/// in memory, or nowhere. Whoever reads waits while a batch is committed; before that nothing of it is in the file.
-pub(super) fn open_anew(path: &Path, undoing: Undoing) -> Result<Connection, StoreError> {
-    let connection = open_paged(path, false, CACHE_ANEW_KIB, PAGE_DERIVED)?;
-    let kept = if undoing == Undoing::Kept { "MEMORY" } else { "OFF" };
-    connection.pragma_update(None, "journal_mode", kept)?;
-    connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.pragma_update(None, "cache_spill", false)?;
-    connection.busy_timeout(READER_PATIENCE)?;
-    connection.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", schema::DERIVED))?;
-    Ok(connection)
-}
-
-/// Everything is written: make what was left out, and have it on the disk. Only now does the file say which version wrote it.
-pub(super) fn finish_anew(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
-        schema::DERIVED_FINDS,
-        schema::DERIVED_VERSION
-    ))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Nothing that was written was waited for; this waits for all of the file.
-    let path = connection.path().ok_or_else(|| StoreError::Unusable("a derived state without a file".into()))?;
-    let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
-    synced.map_err(|error| StoreError::Unusable(format!("cannot write {path}: {error}")))
 }
 
 /// Open the file for reading only.
@@ -133,16 +107,26 @@ pub(super) fn open_store_for_reading(path: &Path, what: What) -> Result<Connecti
 
 /// Open a database file for writing, making it where it is missing.
 pub(crate) fn open(path: &Path, full: bool, cache_kib: i64) -> Result<Connection, StoreError> {
-    open_paged(path, full, cache_kib, PAGE)
+    open_paged(path, "WAL", synchronous(full), cache_kib, PAGE)
 }
 
-fn open_paged(path: &Path, full: bool, cache_kib: i64, page: i64) -> Result<Connection, StoreError> {
+fn synchronous(full: bool) -> &'static str {
+    if full { "FULL" } else { "NORMAL" }
+}
+
+fn open_paged(
+    path: &Path,
+    journal: &str,
+    synchronous: &str,
+    cache_kib: i64,
+    page: i64,
+) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     plan_once(&connection)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "page_size", page)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", if full { "FULL" } else { "NORMAL" })?;
+    connection.pragma_update(None, "journal_mode", journal)?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
@@ -274,12 +258,6 @@ mod tests {
     use super::*;
     use rusqlite::StatementStatus;
 
-    fn tables(connection: &Connection) -> Vec<(String, Option<String>)> {
-        let mut statement = connection.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        rows.map(Result::unwrap).collect()
-    }
-
     /// Somebody's patient is looked up for each message: the statement is parsed once.
     #[test]
     fn a_statement_is_planned_once_whatever_it_is_asked_with() {
@@ -328,24 +306,5 @@ mod tests {
         assert_eq!((whose(60).unwrap(), whose(70).unwrap()), (None, Some(fhir::PatientKey(70))));
         assert_eq!((file.key(1).unwrap(), file.key(2).unwrap()), (50, 70));
         assert!(file.key(3).is_err(), "nobody has it");
-    }
-
-    /// What is written anew beside the one in use is in the end as if it had been made for use; before, it is no derived state.
-    #[test]
-    fn what_is_made_anew_is_in_the_end_like_any_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let usual = open_store(&folder.path().join("usual.db"), What::Derived).unwrap();
-        let path = folder.path().join("anew.db");
-        let anew = open_anew(&path, Undoing::Not).unwrap();
-        anew.execute("INSERT INTO patient (patient, source, nhs) VALUES (1, 1, 9434765919)", []).unwrap();
-        assert!(!is_derived(&anew).unwrap() && tables(&anew) != tables(&usual));
-        finish_anew(&anew).unwrap();
-        assert!(is_derived(&anew).unwrap());
-        assert_eq!(tables(&anew), tables(&usual));
-        drop(anew);
-        let again = open_store(&path, What::Derived).unwrap();
-        let found: i64 =
-            again.query_row("SELECT patient FROM patient WHERE nhs = 9434765919", [], |row| row.get(0)).unwrap();
-        assert_eq!(found, 1);
     }
 }
