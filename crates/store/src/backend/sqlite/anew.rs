@@ -10,8 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is kept in memory while it is written.
-const CACHE_KIB: i64 = 512 << 10;
+/// What is kept in memory while it is written, at least and at most, and where it cannot be known what there is. Indexes of hashes
+/// are written all over: of fourteen million people they are 1.5 GB, and a page of them that is not kept is read again by each
+/// message.
+const CACHE_LEAST_KIB: u64 = 256 << 10;
+const CACHE_MOST_KIB: u64 = 4 << 20;
+const CACHE_KIB: u64 = 512 << 10;
+/// And of what there is one part in so many: the index of people grows beside it.
+const CACHE_ONE_IN: u64 = 4;
 /// What the mark's file is called: the database's name and this.
 pub(in crate::backend) const MARK: &str = "-anew";
 
@@ -92,10 +98,33 @@ pub(in crate::backend) fn go_on(path: &Path, undoing: Undoing, by: &str) -> Resu
 
 fn open(path: &Path, undoing: Undoing) -> Result<Connection, StoreError> {
     let kept = if undoing == Undoing::Kept { "MEMORY" } else { "OFF" };
-    let connection = open_paged(path, kept, "OFF", CACHE_KIB, PAGE_DERIVED)?;
+    let free = [of_the_machine(), of_the_group()].into_iter().flatten().min();
+    let connection = open_paged(path, kept, "OFF", cache_kib(free), PAGE_DERIVED)?;
     connection.pragma_update(None, "cache_spill", false)?;
     connection.busy_timeout(READER_PATIENCE)?;
     Ok(connection)
+}
+
+fn cache_kib(free: Option<u64>) -> i64 {
+    let cache = free.map_or(CACHE_KIB, |free| (free / CACHE_ONE_IN).clamp(CACHE_LEAST_KIB, CACHE_MOST_KIB));
+    i64::try_from(cache).unwrap_or(i64::MAX)
+}
+
+/// Memory that the machine has to give, in KiB (proc(5), meminfo).
+fn of_the_machine() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// Memory that a service or a container has left, in KiB, where it is limited (cgroups(7), version 2).
+fn of_the_group() -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let group = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let of = |what: &str| -> Option<u64> {
+        fs::read_to_string(Path::new("/sys/fs/cgroup").join(group).join(what)).ok()?.trim().parse().ok()
+    };
+    Some(of("memory.max")?.saturating_sub(of("memory.current").unwrap_or(0)) >> 10)
 }
 
 /// Everything is written: make what was left out, and have it on the disk. Only now does the file say which version wrote it.
@@ -148,6 +177,15 @@ mod tests {
         let found: i64 =
             again.query_row("SELECT patient FROM patient WHERE nhs = 9434765919", [], |row| row.get(0)).unwrap();
         assert_eq!(found, 1);
+    }
+
+    #[test]
+    fn a_small_machine_keeps_little_and_a_large_one_not_all() {
+        assert_eq!(cache_kib(None), 512 << 10);
+        assert_eq!(cache_kib(Some(512 << 10)), 256 << 10);
+        assert_eq!(cache_kib(Some(8 << 20)), 2 << 20);
+        assert_eq!(cache_kib(Some(512 << 20)), 4 << 20);
+        assert!(!cfg!(target_os = "linux") || of_the_machine().is_some_and(|free| free > 0));
     }
 
     /// Only what the same program left between two batches since the machine started is gone on with.
