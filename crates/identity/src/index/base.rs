@@ -1,6 +1,6 @@
 //! The immutable base: rows one after the other, posting lists in one array behind a table of buckets.
 
-use super::{Dictionaries, Index};
+use super::{Dictionaries, Index, crowded::Crowded};
 use crate::{
     births::Births,
     facts::PatientFacts,
@@ -261,6 +261,7 @@ impl Index {
             attributes,
             live: AtomicUsize::new(base.len()),
             base,
+            crowded: Crowded::default(),
             segments: (0..super::SEGMENTS).map(|_| OnceLock::new()).collect(),
             writer: Mutex::new(0),
         }

@@ -5,18 +5,20 @@
 //! is marked. Readers take no lock and wait for nobody; one writer at a time adds.
 
 mod base;
+mod crowded;
 mod segment;
 
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{Rule, is_filed, patient_key},
+    keys::{Rule, filed_keys as all_keys, is_filed, patient_key},
     packed::{Record, pack},
     terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
     together::Together,
 };
 use base::Base;
 pub use base::{Builder, Packed, Packer, Rows};
+use crowded::Crowded;
 use fhir::{PatientKey, PersonKey};
 use segment::Segment;
 use std::sync::{
@@ -51,6 +53,7 @@ pub struct Index {
     attributes: Vec<String>,
     base: Base,
     segments: Box<[OnceLock<Segment>]>,
+    crowded: Crowded,
     writer: Mutex<usize>,
     live: AtomicUsize,
 }
@@ -204,6 +207,18 @@ impl Index {
     pub(crate) fn find(&self, rule: Rule, key: u64, rows: &mut Vec<u32>) -> usize {
         let before = rows.len();
         let most = rule.most();
+        if most < usize::MAX && self.crowded.has(key) {
+            return most.saturating_add(1);
+        }
+        let seen = self.crowded.looking();
+        let found = self.find_anew((rule, key), most, before, rows);
+        if found > most {
+            self.crowded.put(key, seen);
+        }
+        found
+    }
+
+    fn find_anew(&self, (rule, key): (Rule, u64), most: usize, before: usize, rows: &mut Vec<u32>) -> usize {
         self.base.find(key, most.saturating_mul(ROOM), rows);
         // Where the base alone has too many, who came since makes no difference.
         let mut checked = before;
@@ -380,8 +395,8 @@ impl Index {
         }
     }
 
-    fn bury(&self, row: u32) {
-        let row = row as usize;
+    fn bury(&self, buried: u32) {
+        let row = buried as usize;
         match row.checked_sub(self.base.len()) {
             None => self.base.bury(row),
             Some(rest) => {
@@ -389,6 +404,15 @@ impl Index {
                     segment.bury(place);
                 }
             }
+        }
+        // Where one was too many, there are not any more.
+        self.crowded.gone();
+        if let Some(record) = self.row(buried) {
+            all_keys(&record, self.lexicon(), |rule, key| {
+                if rule.most() < usize::MAX {
+                    self.crowded.remove(key);
+                }
+            });
         }
         self.live.fetch_sub(1, Ordering::Relaxed);
     }
@@ -424,6 +448,7 @@ impl Index {
             + self.known.births.bytes()
             + self.known.together.bytes()
             + self.base.bytes()
+            + self.crowded.bytes()
             + segments
     }
 
@@ -492,6 +517,37 @@ mod tests {
                 assert_eq!(of(in_base), of(0), "{count} alike, {in_base} of them in the base");
             }
         }
+    }
+
+    /// That too many share a key is remembered, until one of them goes.
+    #[test]
+    fn a_block_that_was_too_large_is_found_once_enough_have_gone() {
+        let most = Rule::Names.most();
+        let mut builder = Builder::new(16, Vec::new());
+        (0..5).for_each(|number| builder.add(PatientKey(number), PersonKey(number), &facts("Ann")));
+        let index = builder.build();
+        (5..=most as u64).for_each(|number| index.put(PatientKey(number), PersonKey(number), &facts("Ann")));
+        let question = index.question(&facts("Ann"));
+        let mut asked = None;
+        crate::keys::keys(&question.record(), question.lexicon(&index), |rule, key| {
+            asked = asked.or((rule == Rule::Names).then_some(key));
+        });
+        let key = asked.expect("both names");
+        let found = || {
+            let mut rows = Vec::new();
+            (index.find(Rule::Names, key, &mut rows), rows.len())
+        };
+        for gone in [1, most as u64] {
+            assert_eq!((found(), found()), ((most + 1, 0), (most + 1, 0)));
+            // In the base, and among those who came since.
+            index.remove(PatientKey(gone));
+            assert_eq!((found(), found()), ((most, most), (most, most)));
+            index.put(PatientKey(gone), PersonKey(gone), &facts("Ann"));
+        }
+        // Somebody who is another now.
+        assert_eq!(found(), (most + 1, 0));
+        index.put(PatientKey(2), PersonKey(2), &facts("Beatrice"));
+        assert_eq!(found(), (most, most));
     }
 
     /// A name that a hundred have, and with one more hundred and one, is rare at one moment and not at the next. An index that is
