@@ -51,28 +51,47 @@ struct Chunk {
     reached: u64,
 }
 
-/// Replay the journal up to `last` into a new derived state at `target`, or on into one that was begun.
+/// What of the journal is replayed, and how.
+#[derive(Clone, Copy)]
+struct Asked {
+    last: u64,
+    /// Entries applied as one at most.
+    chunk: usize,
+    /// On from where this program stopped at another time, if it did; else all of it.
+    go_on: bool,
+}
+
+/// Replay the journal into a new derived state at `target`. `progress` is told the position reached.
 fn replay(
     folder: &Folder,
     region: &str,
     target: &Place,
-    (last, chunk): (u64, usize),
+    asked: Asked,
     progress: &mut Telling<'_>,
 ) -> Result<Replayed, StoreError> {
-    let by = program().unwrap_or_default();
-    for undoing in [Undoing::Not, Undoing::Kept] {
-        if let Some(begun) = Derived::go_on_anew(target, undoing, &named(&by, undoing))?
-            && begun.1.applied()? <= last
-        {
-            match attempt(folder, region, begun, (last, chunk), progress) {
-                Err(StoreError::NoWayBack) => break,
-                done => return done,
-            }
+    let by = program();
+    let named = |undoing| format!("{} {undoing:?}", by.as_deref().unwrap_or_default());
+    let begun = |undoing| {
+        // Nothing is gone on with where it cannot be known which program this is; and a journal that was put back to an earlier
+        // moment has not what was begun.
+        let found = match asked.go_on && by.is_some() {
+            true => Derived::go_on_anew(target, undoing, &named(undoing))?,
+            false => None,
+        };
+        match found {
+            Some((derived, writer)) if writer.applied()? <= asked.last => Ok(Some((derived, writer))),
+            _ => Ok::<_, StoreError>(None),
         }
+    };
+    if let Some(begun) = begun(Undoing::Kept)? {
+        return attempt(folder, region, begun, asked, progress);
     }
     with_a_way_back(|undoing| {
-        let begun = Derived::open_anew(target, undoing, &named(&by, undoing))?;
-        attempt(folder, region, begun, (last, chunk), progress)
+        let begun = match begun(undoing)? {
+            Some(begun) => begun,
+            None => Derived::open_anew(target, undoing, &named(undoing))?,
+        };
+        attempt(folder, region, begun, asked, progress)
     })
 }
 
@@ -81,10 +100,6 @@ fn program() -> Option<String> {
     let file = std::env::current_exe().and_then(std::fs::metadata).ok()?;
     let changed = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", file.len(), changed.as_nanos()))
-}
-
-fn named(by: &str, undoing: Undoing) -> String {
-    format!("{by} {undoing:?}")
 }
 
 /// Something made anew: without what undoes its batches, and again with it where one has to be undone.
@@ -103,7 +118,7 @@ fn attempt(
     folder: &Folder,
     region: &str,
     (derived, writer): (Derived, Writer),
-    (last, chunk): (u64, usize),
+    Asked { last, chunk, .. }: Asked,
     progress: &mut Telling<'_>,
 ) -> Result<Replayed, StoreError> {
     writer.claim_region(region)?;
@@ -173,7 +188,8 @@ pub fn verify(folder: &Folder, region: &str, told: &mut dyn FnMut(u64, u64)) -> 
         told(reached, last);
         ControlFlow::Continue(())
     };
-    let compared = replay(folder, region, &beside, (in_use.seq(), CHUNK_ENTRIES_MAX), &mut progress)
+    let asked = Asked { last: in_use.seq(), chunk: CHUNK_ENTRIES_MAX, go_on: false };
+    let compared = replay(folder, region, &beside, asked, &mut progress)
         .and_then(|replayed| Ok((replayed.reached, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
     beside.remove()?;
     let (entries, comparison) = compared?;
@@ -201,7 +217,7 @@ fn rebuild_by(chunk: usize, folder: &Folder, region: &str, progress: &mut Tellin
     let _alone = Alone::with(folder)?;
     let last = JournalReader::open(folder)?.head()?;
     let beside = folder.derived_beside("rebuild");
-    let replayed = replay(folder, region, &beside, (last, chunk), progress)?;
+    let replayed = replay(folder, region, &beside, Asked { last, chunk, go_on: true }, progress)?;
     if replayed.whole {
         beside.replace(&folder.derived())?;
     }
@@ -229,7 +245,8 @@ mod tests {
         assert!(!folder.derived_beside("rebuild").exists().unwrap());
 
         let once = folder.derived_beside("once");
-        let replayed = replay(&folder, "test", &once, (7, 100), &mut { on }).unwrap();
+        let asked = Asked { last: 7, chunk: 100, go_on: false };
+        let replayed = replay(&folder, "test", &once, asked, &mut { on }).unwrap();
         assert_eq!(replayed, Replayed { from: 0, reached: 7, whole: true });
         let frozen = |place: &Place| Frozen::hold(place).unwrap();
         let Comparison { differences, examples, rows } =
@@ -247,15 +264,15 @@ mod tests {
         let folder = Folder::hold(home.path()).unwrap();
         crate::apply::tests::journal(&folder);
         let target = folder.derived_beside("rebuild");
-        let begun = replay(&folder, "test", &target, (7, 2), &mut |reached, _| match reached {
+        let asked = Asked { last: 7, chunk: 2, go_on: true };
+        let begun = replay(&folder, "test", &target, asked, &mut |reached, _| match reached {
             0..6 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         });
         assert_eq!(begun.unwrap().reached, 6);
         let on = &mut |_, _| ControlFlow::Continue(());
-        assert_eq!(
-            replay(&folder, "test", &target, (5, 2), on).unwrap(),
-            Replayed { from: 0, reached: 5, whole: true }
-        );
+        let shorter = Asked { last: 5, ..asked };
+        let whole = Replayed { from: 0, reached: 5, whole: true };
+        assert_eq!(replay(&folder, "test", &target, shorter, on).unwrap(), whole);
     }
 }

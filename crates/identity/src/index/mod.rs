@@ -11,7 +11,7 @@ mod segment;
 use crate::{
     births::Births,
     facts::PatientFacts,
-    keys::{Rule, filed_keys as all_keys, is_filed, patient_key},
+    keys::{Rule, filed_keys, is_filed, patient_key},
     packed::{Record, pack},
     terms::{Kind, LOCAL, Lexicon, NONE, Term, Terms},
     together::Together,
@@ -205,20 +205,21 @@ impl Index {
     /// larger than the rule allows, nobody. The answer does not depend on how the index came about: rows that are dead, or
     /// share but the key's mark, make no block too large.
     pub(crate) fn find(&self, rule: Rule, key: u64, rows: &mut Vec<u32>) -> usize {
-        let before = rows.len();
         let most = rule.most();
         if most < usize::MAX && self.crowded.has(key) {
             return most.saturating_add(1);
         }
         let seen = self.crowded.looking();
-        let found = self.find_anew((rule, key), most, before, rows);
+        let found = self.count(rule, key, rows);
         if found > most {
             self.crowded.put(key, seen);
         }
         found
     }
 
-    fn find_anew(&self, (rule, key): (Rule, u64), most: usize, before: usize, rows: &mut Vec<u32>) -> usize {
+    /// The same for a key of which it is not remembered that too many have it.
+    fn count(&self, rule: Rule, key: u64, rows: &mut Vec<u32>) -> usize {
+        let (before, most) = (rows.len(), rule.most());
         self.base.find(key, most.saturating_mul(ROOM), rows);
         // Where the base alone has too many, who came since makes no difference.
         let mut checked = before;
@@ -408,7 +409,7 @@ impl Index {
         // Where one was too many, there are not any more.
         self.crowded.gone();
         if let Some(record) = self.row(buried) {
-            all_keys(&record, self.lexicon(), |rule, key| {
+            filed_keys(&record, self.lexicon(), |rule, key| {
                 if rule.most() < usize::MAX {
                     self.crowded.remove(key);
                 }
@@ -588,7 +589,7 @@ mod tests {
         let mut hidden = 0;
         for row in 0..made.rows() {
             let record = made.row(row).unwrap_or_default();
-            crate::keys::filed_keys(&record, made.lexicon(), |rule, key| {
+            filed_keys(&record, made.lexicon(), |rule, key| {
                 let mut rows = Vec::new();
                 made.base.find(key, usize::MAX, &mut rows);
                 // Of rare names somebody is found by who is rare.

@@ -54,7 +54,7 @@ pub fn rebuild(asked: &Rebuild) -> Outcome {
     let Replayed { from, reached, whole } = replayed?;
     if !whole {
         return Err(Failure::found(format!(
-            "stopped at entry {reached} of {of}; `skein rebuild` goes on from there, until the machine is started again"
+            "stopped at entry {reached} of {of}; the derived state in use is as it was, `skein rebuild` goes on from there"
         )));
     }
     let went_on = if from > 0 { format!(", going on after {from}") } else { String::new() };

@@ -144,7 +144,9 @@ async fn an_objection_of_a_source_or_a_category_withholds_that_and_says_so() {
     region.admit().await;
     let consent = json!({"resourceType": "Consent", "id": "k1", "status": "active", "patient": {"reference": "Patient/p1"},
         "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
-        "category": [{"text": "Sharing"}], "provision": {"type": "deny", "class": [{"code": "DocumentReference"}]}});
+        "category": [{"text": "Sharing"}], "provision": {"type": "deny", "class": [{"code": "DocumentReference"}],
+            // The last day of the calendar: without end.
+            "period": {"start": "2026-01-01", "end": "9999-12-31"}}});
     let doctor = region.pages.visitor("doctor").await;
     doctor.get(&region.record("/letters")).await.expect(200).says("Clinic letter of January");
     take(&region.pages.engine, "gp", &[consent]).await;
