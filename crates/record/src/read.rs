@@ -408,11 +408,23 @@ impl Records {
 
     /// As it was at `at`, without what may not leave by what is known at `known`.
     fn lone_item_known(&self, snapshot: &Snapshot, row: Row, at: u64, known: u64) -> Result<Item, StoreError> {
+        let secrets = withhold::secrets_of(snapshot, row.id.patient, known)?;
+        self.item_without(snapshot, row, at, secrets.as_ref())
+    }
+
+    /// As it was at `at`, without these secrets.
+    fn item_without(
+        &self,
+        snapshot: &Snapshot,
+        row: Row,
+        at: u64,
+        secrets: Option<&withhold::Secrets>,
+    ) -> Result<Item, StoreError> {
         let patient = row.id.patient;
-        let source: Arc<str> = snapshot.patient(patient)?.map_or_else(|| "".into(), |known| known.source.into());
+        let source: Arc<str> = snapshot.source_of(patient)?.unwrap_or_default().into();
         let survivor = snapshot.survivor(patient, at)?;
         let mut item = self.item(snapshot, row, &source, survivor)?;
-        if let Some(secrets) = withhold::secrets_of(snapshot, patient, known)? {
+        if let Some(secrets) = secrets {
             let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
             item.json = secrets.withhold_json(item.kind, &item.json)?.unwrap_or_else(nothing);
             if secrets.hides(&item.source) {

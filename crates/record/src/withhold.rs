@@ -38,7 +38,7 @@ const REDACTED: &str = "REDACTED";
 /// Whether any source marks the person behind these patients as restricted. One is enough.
 fn any_restricted(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<bool, StoreError> {
     for patient in patients {
-        if snapshot.patient(*patient)?.and_then(|row| row.facts).is_some_and(|facts| facts.restricted) {
+        if snapshot.restricted(*patient)? {
             return Ok(true);
         }
     }

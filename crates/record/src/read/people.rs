@@ -126,23 +126,25 @@ impl Records {
                     snapshot.patients_of(*person, seq)?.into_iter().for_each(|patient| choose(*person, patient));
                 }
                 Selector::Indexed(filter) => {
-                    let hits = snapshot.find_patients(filter)?;
-                    cut |= hits.len() >= filter.limit;
-                    hits.into_iter().for_each(|hit| choose(hit.person, hit.row.patient));
+                    let found = snapshot.find_keys(filter)?;
+                    cut |= found.len() >= filter.limit;
+                    found.into_iter().for_each(|(patient, person)| choose(person, patient));
                 }
             }
         }
         let mut people = Vec::with_capacity(chosen.len());
         for (person, mut patients) in chosen {
+            let of_person = snapshot.patients_of(person, seq)?;
+            let secrets = withhold::secrets(&snapshot, &of_person)?;
             if whole_people {
-                patients = snapshot.patients_of(person, seq)?;
+                patients = of_person;
             }
             let mut items = Vec::with_capacity(patients.len());
             for patient in patients {
                 if let Some(row) = snapshot.row(ResourceId::of_patient(patient), ResourceType::Patient, seq)?
                     && !row.deleted
                 {
-                    items.push(self.lone_item(&snapshot, row, seq)?);
+                    items.push(self.item_without(&snapshot, row, seq, secrets.as_ref())?);
                 }
             }
             if !items.is_empty() {

@@ -93,10 +93,16 @@ pub(crate) fn day_number(date: Date) -> i64 {
 
 pub(super) const PATIENT: &str =
     "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1";
+const FACTS: &str = "SELECT facts FROM patient WHERE patient = ?1";
 pub(super) const SURVIVOR: &str = "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
      AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
 pub(super) const MOVES: &str = "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
      AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2) ORDER BY patient, local";
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn not_facts(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(format!("patient facts: {error}"))
+}
 
 pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
     let found = connection.one(PATIENT, values![patient], |row| {
@@ -104,10 +110,7 @@ pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Resul
     })?;
     found
         .map(|(source, directory, facts)| {
-            let facts = facts
-                .map(|text| serde_json::from_str(&text))
-                .transpose()
-                .map_err(|e| StoreError::Corrupt(format!("patient facts: {e}")))?;
+            let facts = facts.map(|text| serde_json::from_str(&text)).transpose().map_err(not_facts)?;
             Ok(PatientRow { patient, source, directory, facts })
         })
         .transpose()
@@ -228,8 +231,34 @@ impl Snapshot {
         })
     }
 
-    /// Patients that match. Directories never do.
+    /// Whether the source says that it must not be told where this patient is.
+    ///
+    /// # Errors
+    /// The store's; [`StoreError::Corrupt`] where what is known of the patient cannot be read.
+    pub fn restricted(&self, patient: PatientKey) -> Result<bool, StoreError> {
+        /// This alone of [`identity::PatientFacts`]: it is asked of everybody who is shown.
+        #[derive(serde::Deserialize)]
+        struct Restricted {
+            #[serde(default)]
+            restricted: bool,
+        }
+        let facts = self.connection()?.one(FACTS, values![patient], |row| row.get::<Option<String>>(0))?.flatten();
+        let restricted = facts.map(|text| serde_json::from_str::<Restricted>(&text)).transpose();
+        restricted.map(|found| found.is_some_and(|found| found.restricted)).map_err(not_facts)
+    }
+
+    /// Patients that match, with what is known of them. Directories never do.
     pub fn find_patients(&self, filter: &PeopleFilter) -> Result<Vec<PatientHit>, StoreError> {
+        let connection = self.connection()?;
+        let mut hits = Vec::new();
+        for (patient, person) in self.find_keys(filter)? {
+            hits.extend(patient_row(connection, patient)?.map(|row| PatientHit { row, person }));
+        }
+        Ok(hits)
+    }
+
+    /// Patients that match, each with the person it is, person by person. Directories never do.
+    pub fn find_keys(&self, filter: &PeopleFilter) -> Result<Vec<(PatientKey, PersonKey)>, StoreError> {
         let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
         let birth = filter.birth.map(day_number);
         let nhs = filter.nhs_number.map(u64::cast_signed);
@@ -263,15 +292,8 @@ impl Snapshot {
             "SELECT p.patient, l.person FROM patient p JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
              WHERE p.directory = 0{tests} ORDER BY l.person, p.patient LIMIT ?1"
         );
-        let connection = self.connection()?;
-        let found: Vec<(PatientKey, i64)> = connection.all(&sql, &values, |row| Ok((row.patient(0)?, row.get(1)?)))?;
-        let mut hits = Vec::with_capacity(found.len());
-        for (patient, person) in found {
-            if let Some(row) = patient_row(connection, patient)? {
-                hits.push(PatientHit { row, person: PersonKey(person.cast_unsigned()) });
-            }
-        }
-        Ok(hits)
+        self.connection()?
+            .all(&sql, &values, |row| Ok((row.patient(0)?, PersonKey(row.get::<i64>(1)?.cast_unsigned()))))
     }
 
     /// Whether any patient has (or had) an identifier of this system. NHS numbers are known everywhere.

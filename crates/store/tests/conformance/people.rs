@@ -49,11 +49,12 @@ fn people(home: &Home, rows: &[PatientRow]) -> (store::Derived, store::Writer, u
 }
 
 fn people_are_found_by_what_is_known(home: &Home) {
-    let rows = [
+    let mut rows = [
         patient(1001, "O'Brien", "Zoë", "ab1 2cd"),
         patient(1002, "Obrian", "Zoe", "AB1 2CD"),
         patient(1003, "Zhōu", "Ann", "ZZ9 9ZZ"),
     ];
+    rows[1].facts.as_mut().unwrap().restricted = true;
     let (derived, mut writer, seq) = people(home, &rows);
     let hash = identifier_hash(ResourceType::Patient, Some("urn:x"), "1 2\u{0}");
     let id = ResourceId::of_patient(PatientKey(1003));
@@ -64,9 +65,11 @@ fn people_are_found_by_what_is_known(home: &Home) {
 
     let snapshot = derived.snapshot().unwrap();
     let find = |filter: PeopleFilter| {
-        let hits = snapshot.find_patients(&PeopleFilter { limit: 10, ..filter }).unwrap();
+        let hits = snapshot.find_patients(&PeopleFilter { limit: 10, ..filter.clone() }).unwrap();
         let mut keys: Vec<u64> = hits.iter().map(|hit| hit.row.patient.0).collect();
         assert!(hits.iter().all(|hit| hit.person == person(hit.row.patient.0)));
+        let keys_alone = snapshot.find_keys(&PeopleFilter { limit: 10, ..filter }).unwrap();
+        assert!(keys_alone.iter().map(|(patient, _)| patient.0).eq(keys.iter().copied()), "the same in the same order");
         keys.retain(|key| (1001..=1003).contains(key));
         keys.sort_unstable();
         keys
@@ -90,6 +93,8 @@ fn people_are_found_by_what_is_known(home: &Home) {
     assert_eq!(snapshot.find_identifier(hash).unwrap(), [(id, ResourceType::Patient)]);
     assert_eq!(snapshot.patient(PatientKey(1003)).unwrap(), Some(rows[2].clone()));
     assert_eq!(snapshot.source_of(PatientKey(1003)).unwrap().as_deref(), Some("pas"));
+    let restricted = [1001, 1002, 1003, 1009].map(|key| snapshot.restricted(PatientKey(key)).unwrap());
+    assert_eq!(restricted, [false, true, false, false]);
     assert!(writer.knows(PatientKey(1001)).unwrap() && !writer.knows(PatientKey(1009)).unwrap());
 }
 

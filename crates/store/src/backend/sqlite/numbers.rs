@@ -30,14 +30,6 @@ pub(super) struct Numbers {
     by_number: RefCell<HashMap<i64, i64>>,
 }
 
-fn remember(known: &RefCell<HashMap<i64, i64>>, of: i64, is: i64) {
-    let mut known = known.borrow_mut();
-    if known.len() >= REMEMBERED_MAX {
-        known.clear();
-    }
-    known.insert(of, is);
-}
-
 impl Numbers {
     /// The number of a patient; [`NOBODY`] where it has none yet.
     pub fn of(&self, connection: &Connection, key: i64) -> Result<i64, StoreError> {
@@ -49,7 +41,7 @@ impl Numbers {
             .query_row([key], |row| row.get(0))
             .optional()?;
         if let Some(number) = found {
-            remember(&self.by_key, key, number);
+            self.remember(key, number);
         }
         Ok(found.unwrap_or(NOBODY))
     }
@@ -64,7 +56,7 @@ impl Numbers {
         connection.prepare_cached("INSERT INTO arrival (patient) VALUES (?1)")?.execute([key])?;
         let number = connection.last_insert_rowid();
         self.given.set(true);
-        remember(&self.by_key, key, number);
+        self.remember(key, number);
         Ok(number)
     }
 
@@ -79,8 +71,19 @@ impl Numbers {
             .optional()?;
         let key = found
             .ok_or_else(|| StoreError::Corrupt(format!("a row is of patient number {number}, whom nobody knows")))?;
-        remember(&self.by_number, number, key);
+        self.remember(key, number);
         Ok(key)
+    }
+
+    /// Both ways: whoever is found by a number is asked about next, and a key is looked up in an index that lies by chance.
+    fn remember(&self, key: i64, number: i64) {
+        for (known, of, is) in [(&self.by_key, key, number), (&self.by_number, number, key)] {
+            let mut known = known.borrow_mut();
+            if known.len() >= REMEMBERED_MAX {
+                known.clear();
+            }
+            known.insert(of, is);
+        }
     }
 
     /// A batch begins. One that ended without a commit, whoever ended it, gave no numbers.
