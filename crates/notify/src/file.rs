@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The version of the tables. Another number means: made again from the journal.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// Reading connections kept open at most.
 const IDLE_READERS_MAX: usize = 8;
 
@@ -29,12 +29,13 @@ CREATE TABLE list (
   rule TEXT                            -- of a list by rule: what puts people on it, JSON
 );
 CREATE INDEX list_organisation ON list (organisation);
--- Who is on them: the patient, and which resource or decision says so.
+-- Who is on them: the patient, and which resource or decision says so. A list's people lie together, by person, as pages show them.
+-- A patient is on a list by one of these once, as one person.
 CREATE TABLE member (
-  list INTEGER NOT NULL, patient INTEGER NOT NULL, why TEXT NOT NULL, person INTEGER NOT NULL,
-  PRIMARY KEY (list, patient, why)
+  list INTEGER NOT NULL, person INTEGER NOT NULL, patient INTEGER NOT NULL, why TEXT NOT NULL,
+  PRIMARY KEY (list, person, patient, why)
 ) WITHOUT ROWID;
-CREATE INDEX member_person ON member (person, list);
+CREATE INDEX member_person ON member (person);
 CREATE INDEX member_why ON member (patient, why);
 -- Stays, appointments, letters and results of late, for windows and boards. What they say is read through the gate.
 CREATE TABLE item (
@@ -189,9 +190,27 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
     // After a crash it may be a little behind, never wrong: what is missing is made again from the change feed, with the
     // same numbers.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "cache_size", -(32 << 10))?;
+    keep(&connection, false)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)
+}
+
+/// What the writer keeps of the file in memory, in KiB; and while very much is taken in, part of what there is.
+const CACHE_KIB: u64 = 32 << 10;
+const CACHE_MOST_KIB: u64 = 1 << 20;
+const CACHE_ONE_IN: u64 = 4;
+
+/// Have the writer keep much of the file in memory, or as much as is usual.
+pub(crate) fn keep(connection: &Connection, much: bool) -> Result<(), Failure> {
+    let cache = match much {
+        true => store::part_of_memory_kib(CACHE_ONE_IN, (CACHE_KIB, CACHE_MOST_KIB), CACHE_KIB),
+        false => CACHE_KIB,
+    };
+    connection.pragma_update(None, "cache_size", -i64::try_from(cache).unwrap_or(i64::MAX))?;
+    if !much {
+        connection.execute_batch("PRAGMA shrink_memory")?;
+    }
+    Ok(())
 }
 
 /// Connections for reading. Clones share them.

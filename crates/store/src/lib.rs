@@ -18,6 +18,7 @@ pub mod journal;
 mod lease;
 mod read;
 mod review;
+mod room;
 pub mod truth;
 mod write;
 
@@ -35,4 +36,5 @@ pub use read::{
     Snapshot, SourceRow, StoredPatient, identifier_hash, read_facts,
 };
 pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};
+pub use room::part_of_memory_kib;
 pub use write::{Current, NewLink, NewRow, Writer};

@@ -197,9 +197,13 @@ impl Follower {
     }
 
     pub(super) fn put_on(&self, list: i64, patient: PatientKey, person: PersonKey, why: &str) -> Result<(), Failure> {
+        let row = params![list, patient.0.cast_signed(), why, person.0.cast_signed()];
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO member (list, patient, why, person) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![list, patient.0.cast_signed(), why, person.0.cast_signed()])?;
+            .prepare_cached("DELETE FROM member WHERE patient = ?2 AND why = ?3 AND list = ?1 AND person <> ?4")?
+            .execute(row)?;
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO member (list, patient, why, person) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(row)?;
         Ok(())
     }
 

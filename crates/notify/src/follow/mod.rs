@@ -33,12 +33,22 @@ use store::{Derived, FeedRow, Snapshot, StoreError, journal::JournalReader};
 use teams::TeamRules;
 use tokio::sync::{broadcast, watch};
 
-/// Entries taken in one go at most, and how long one go may take: what is written becomes visible at its end.
-const BATCH_ENTRIES_MAX: usize = 500;
-const BATCH_MILLISECONDS_MAX: u128 = 20;
-/// The same while it is further behind than one go: nobody waits for the one entry then, but for the last of very many.
-const CATCH_UP_ENTRIES_MAX: usize = 10_000;
-const CATCH_UP_MILLISECONDS_MAX: u128 = 500;
+/// How much is taken in one go: what is written becomes visible at its end.
+struct Go {
+    /// How far behind one has to be, in entries.
+    behind: u64,
+    entries_max: usize,
+    milliseconds_max: u128,
+}
+
+/// By how far it is behind, the furthest first. When somebody waits for one entry, little at a time. Else nobody waits but for the
+/// last of very many; and where a region is taken in for the first time, everybody's rows lie wherever their keys put them, so that
+/// each go writes most pages there are, and the fewer goes the better.
+const GOES: [Go; 3] = [
+    Go { behind: 500_000, entries_max: 100_000, milliseconds_max: 5_000 },
+    Go { behind: 500, entries_max: 10_000, milliseconds_max: 500 },
+    Go { behind: 0, entries_max: 500, milliseconds_max: 20 },
+];
 /// News older than this when it reaches us is history, of which nobody need be told.
 const NEWS_DAYS: i64 = 7;
 /// For so long what is over stays in windows.
@@ -79,6 +89,8 @@ pub struct Follower {
     /// Whether a subscription may have something new.
     stirred: watch::Sender<u64>,
     subscriptions: events::Subscriptions,
+    /// Whether much of the file is kept in memory: while very much is taken in.
+    keeps_much: bool,
 }
 
 /// A resource before and after an entry, as needed.
@@ -149,6 +161,7 @@ impl Follower {
             asked: BTreeSet::new(),
             stirred,
             subscriptions,
+            keeps_much: false,
         };
         Ok((follower, notices))
     }
@@ -171,11 +184,10 @@ impl Follower {
     fn follow(&mut self) -> Result<bool, Failure> {
         let snapshot = self.derived.snapshot()?;
         let from = self.reached();
-        let behind = snapshot.seq().saturating_sub(from) > BATCH_ENTRIES_MAX as u64;
-        let (entries_max, milliseconds_max) = match behind {
-            true => (CATCH_UP_ENTRIES_MAX, CATCH_UP_MILLISECONDS_MAX),
-            false => (BATCH_ENTRIES_MAX, BATCH_MILLISECONDS_MAX),
-        };
+        let behind = snapshot.seq().saturating_sub(from);
+        let [far, .., usual] = &GOES;
+        let &Go { entries_max, milliseconds_max, .. } = GOES.iter().find(|go| behind > go.behind).unwrap_or(usual);
+        self.keep(behind > far.behind)?;
         let rows = snapshot.feed_after(from, entries_max)?;
         if rows.is_empty() {
             return Ok(false);
@@ -215,6 +227,15 @@ impl Follower {
         self.reached.send_replace(last);
         self.say();
         Ok(cut || full)
+    }
+
+    /// Keep much of the file in memory, or little of it again.
+    fn keep(&mut self, much: bool) -> Result<(), Failure> {
+        if much != self.keeps_much {
+            self.keeps_much = much;
+            file::keep(&self.connection, much)?;
+        }
+        Ok(())
     }
 
     fn say(&mut self) {

@@ -138,6 +138,9 @@ fn caseload(row: &Row<'_>) -> rusqlite::Result<Caseload> {
 const CASELOAD: &str = "l.id, l.key, l.kind, l.organisation, l.name, l.rule, \
     (SELECT count(DISTINCT person) FROM member m WHERE m.list = l.id)";
 
+const MEMBERS: &str = "SELECT person, min(patient) FROM member WHERE list = ?1 AND person > ?2 GROUP BY person \
+    ORDER BY person LIMIT ?3";
+
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     let id = ResourceId {
         patient: PatientKey(row.get::<_, i64>(0)?.cast_unsigned()),
@@ -207,10 +210,7 @@ impl Notices {
     /// The file's.
     pub fn members(&self, list: i64, after: Option<PersonKey>, limit: usize) -> Result<Vec<Member>, Failure> {
         self.readers.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT person, min(patient) FROM member INDEXED BY member_person
-                 WHERE list = ?1 AND person > ?2 GROUP BY person ORDER BY person LIMIT ?3",
-            )?;
+            let mut statement = connection.prepare_cached(MEMBERS)?;
             let after = after.map_or(i64::MIN, |after| after.0.cast_signed());
             let found = statement
                 .query_map(params![list, after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
@@ -432,5 +432,27 @@ impl Notices {
                 .execute(params![user, list, mark, seq, now.as_microsecond()])?;
             Ok(Looked { mark: mark.cast_unsigned(), at })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A team of three hundred waits for three hundred rows, however many people the region has.
+    #[test]
+    fn a_caseloads_people_are_found_by_the_caseload() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = crate::file::open(&folder.path().join("notify.db")).unwrap();
+        for sql in [MEMBERS, &format!("SELECT {CASELOAD} FROM list l WHERE l.id = ?1")] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
+            let found =
+                statement.query_map(rusqlite::params_from_iter(unbound), |row| row.get::<_, String>(3)).unwrap();
+            let plan: Vec<String> = found.collect::<Result<_, _>>().unwrap();
+            let of_members = plan.iter().filter(|step| step.contains("member") || step.contains(" m "));
+            let found: Vec<_> = of_members.filter(|step| step.contains("PRIMARY KEY (list=?")).collect();
+            assert_eq!(found.len(), 1, "{plan:?}");
+        }
     }
 }

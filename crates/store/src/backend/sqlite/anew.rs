@@ -1,7 +1,7 @@
 //! A derived state that is made anew, whole, beside the one in use.
 
 use super::{File, PAGE_DERIVED, READER_PATIENCE, open_paged, schema};
-use crate::{StoreError, Undoing};
+use crate::{StoreError, Undoing, room::part_of_memory_kib};
 use rusqlite::Connection;
 use std::{
     fs,
@@ -98,33 +98,11 @@ pub(in crate::backend) fn go_on(path: &Path, undoing: Undoing, by: &str) -> Resu
 
 fn open(path: &Path, undoing: Undoing) -> Result<Connection, StoreError> {
     let kept = if undoing == Undoing::Kept { "MEMORY" } else { "OFF" };
-    let free = [of_the_machine(), of_the_group()].into_iter().flatten().min();
-    let connection = open_paged(path, kept, "OFF", cache_kib(free), PAGE_DERIVED)?;
+    let cache = part_of_memory_kib(CACHE_ONE_IN, (CACHE_LEAST_KIB, CACHE_MOST_KIB), CACHE_KIB);
+    let connection = open_paged(path, kept, "OFF", i64::try_from(cache).unwrap_or(i64::MAX), PAGE_DERIVED)?;
     connection.pragma_update(None, "cache_spill", false)?;
     connection.busy_timeout(READER_PATIENCE)?;
     Ok(connection)
-}
-
-fn cache_kib(free: Option<u64>) -> i64 {
-    let cache = free.map_or(CACHE_KIB, |free| (free / CACHE_ONE_IN).clamp(CACHE_LEAST_KIB, CACHE_MOST_KIB));
-    i64::try_from(cache).unwrap_or(i64::MAX)
-}
-
-/// Memory that the machine has to give, in KiB (proc(5), meminfo).
-fn of_the_machine() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
-}
-
-/// Memory that a service or a container has left, in KiB, where it is limited (cgroups(7), version 2).
-fn of_the_group() -> Option<u64> {
-    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let group = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let of = |what: &str| -> Option<u64> {
-        fs::read_to_string(Path::new("/sys/fs/cgroup").join(group).join(what)).ok()?.trim().parse().ok()
-    };
-    Some(of("memory.max")?.saturating_sub(of("memory.current").unwrap_or(0)) >> 10)
 }
 
 /// Everything is written: make what was left out, and have it on the disk. Only now does the file say which version wrote it.
@@ -138,10 +116,16 @@ pub(in crate::backend) fn finish(file: &File) -> Result<(), StoreError> {
         schema::DERIVED_VERSION
     ))?;
     file.pragma_update(None, "journal_mode", "WAL")?;
-    // Nothing that was written was waited for; this waits for all of the file.
-    let path = file.path().ok_or_else(|| StoreError::Unusable("a derived state without a file".into()))?;
-    let synced = fs::File::open(path).and_then(|file| file.sync_all());
-    synced.map_err(|error| StoreError::Unusable(format!("cannot write {path}: {error}")))?;
+    // Nothing that was written was waited for; a log that is put into the file has all of the file waited for. (Not by opening it
+    // once more: closing that would give up the locks of this connection.)
+    file.pragma_update(None, "synchronous", "FULL")?;
+    file.pragma_update(None, "user_version", schema::DERIVED_VERSION)?;
+    let (busy, left): (bool, bool) = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)? != row.get::<_, i64>(2)?))
+    })?;
+    if busy || left {
+        return Err(StoreError::Unusable("somebody else has what was made anew open".into()));
+    }
     file.mark.as_ref().map_or(Ok(()), Mark::remove)
 }
 
@@ -177,15 +161,6 @@ mod tests {
         let found: i64 =
             again.query_row("SELECT patient FROM patient WHERE nhs = 9434765919", [], |row| row.get(0)).unwrap();
         assert_eq!(found, 1);
-    }
-
-    #[test]
-    fn a_small_machine_keeps_little_and_a_large_one_not_all() {
-        assert_eq!(cache_kib(None), 512 << 10);
-        assert_eq!(cache_kib(Some(512 << 10)), 256 << 10);
-        assert_eq!(cache_kib(Some(8 << 20)), 2 << 20);
-        assert_eq!(cache_kib(Some(512 << 20)), 4 << 20);
-        assert!(!cfg!(target_os = "linux") || of_the_machine().is_some_and(|free| free > 0));
     }
 
     /// Only what the same program left between two batches since the machine started is gone on with.
