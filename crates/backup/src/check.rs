@@ -39,6 +39,8 @@ pub struct Checked {
     pub drafts: u64,
     /// Snapshots of settings.
     pub settings: u64,
+    /// Derived states.
+    pub derived: u64,
     /// Whether content was looked at, not files alone.
     pub opened: bool,
 }
@@ -55,15 +57,15 @@ pub fn check(path: &Path, identities: Option<&Identities>, progress: Progress<'_
     for (kind, segments) in [(Kind::Journal, &journal), (Kind::Audit, &audit)] {
         walk(kind, segments, identities, progress, |_, _| Ok(()))?;
     }
-    let mut snapshots = [0; 2];
-    for (kind, count) in [Kind::Drafts, Kind::Settings].into_iter().zip(&mut snapshots) {
+    let mut snapshots = [0; 3];
+    for (kind, count) in [Kind::Drafts, Kind::Settings, Kind::Derived].into_iter().zip(&mut snapshots) {
         for segment in folder.segments(kind)?.0 {
             of_the_same(&segment, first)?;
             snapshot(&segment, identities, |_| Ok(()))?;
             *count += 1;
         }
     }
-    let [drafts, settings] = snapshots;
+    let [drafts, settings, derived] = snapshots;
     Ok(Checked {
         region,
         series,
@@ -71,6 +73,7 @@ pub fn check(path: &Path, identities: Option<&Identities>, progress: Progress<'_
         audit: held(&audit),
         drafts,
         settings,
+        derived,
         opened: identities.is_some(),
     })
 }

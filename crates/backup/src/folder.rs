@@ -28,7 +28,7 @@ pub(crate) struct Account {
 
 const ACCOUNT: &str = "shipped.json";
 const LOCK: &str = "backup.lock";
-/// What one process at a time holds while it writes.
+/// What one process at a time holds while it writes. (A derived state is written by and by, by whoever holds its own lock.)
 const FOLDERS: [Kind; 4] = [Kind::Journal, Kind::Audit, Kind::Drafts, Kind::Settings];
 
 /// A segment in its place.
@@ -84,12 +84,7 @@ impl BackupFolder {
                 std::fs::create_dir(&folder).map_err(target(&folder))?;
                 segment::sync_folder(&self.path).map_err(target(&self.path))?;
             }
-            for name in names(&folder)? {
-                if name.starts_with(".new-") {
-                    let left = folder.join(name);
-                    std::fs::remove_file(&left).map_err(target(&left))?;
-                }
-            }
+            sweep(&folder)?;
         }
         Ok(lock)
     }
@@ -207,6 +202,17 @@ pub(crate) fn put_account(folder: &Path, name: &str, account: &Account) -> Resul
         .and_then(|()| std::fs::rename(&temporary, &path))
         .and_then(|()| segment::sync_folder(folder))
         .map_err(target(&path))
+}
+
+/// Remove what a broken-off writer left.
+pub(crate) fn sweep(folder: &Path) -> Result<(), BackupError> {
+    for name in names(folder)? {
+        if name.starts_with(".new-") {
+            let left = folder.join(name);
+            std::fs::remove_file(&left).map_err(target(&left))?;
+        }
+    }
+    Ok(())
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, BackupError> {

@@ -7,7 +7,8 @@
 //! region shows, and small segments can be made again from the store as larger ones, and must come to the same hash. So the
 //! store, too, is compared with what was shipped of it.
 //!
-//! Beside the two streams stand snapshots of what is in neither: drafts, and the region's settings with its keys.
+//! Beside the two streams stand snapshots of what is in neither: drafts, and the region's settings with its keys; and, where it is
+//! asked for, the derived state as of an entry of the journal, so that it need not all be made again.
 //!
 //! The same truth can go straight into another store, of the same or the other engine ([`copy`]).
 
@@ -29,7 +30,7 @@ pub use error::BackupError;
 pub use folder::BackupFolder;
 pub use key::{Identities, Recipients, new_identity};
 pub use mark::{Unfinished, finish, unfinished};
-pub use restore::{Restored, Until, restore};
+pub use restore::{Restored, Until, Wanted, restore};
 pub use ship::{Settings, Shipped, Shipper};
 
 /// Is told how far something is: what is being done, how much of it, of how much.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::path::{Component, Path, PathBuf};
 use store::{
-    Folder,
+    DERIVED_VERSION, Folder, StoreError,
     truth::{Field, Stream, Table, TruthRow, TruthWriter, put_drafts},
 };
 
@@ -34,6 +34,23 @@ pub enum Until {
     Time(Timestamp),
     /// Up to this entry of the journal.
     Position(u64),
+}
+
+/// What to put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The journal, up to when.
+    pub until: Until,
+    /// The audit trail up to the same moment alone: else it comes back whole, for it is evidence.
+    pub cut_audit: bool,
+    /// The derived state too, where the backup has one of then or before.
+    pub derived: bool,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Wanted { until: Until::End, cut_audit: false, derived: true }
+    }
 }
 
 /// What was asked for, to tell a restore that is gone on with from another.
@@ -65,10 +82,14 @@ pub struct Restored {
     pub resumed: bool,
     /// Bytes of the segments that were read.
     pub bytes: u64,
+    /// The entry of the journal that the derived state which was put back is as of; None: it is to be made of the journal.
+    pub derived: Option<u64>,
+    /// Why others that the backup has were left where they are.
+    pub derived_left: Vec<String>,
 }
 
-/// Put the truth back from the backup at `from` into a folder that is held. The audit trail comes back whole, for it is
-/// evidence, unless `cut_audit` wants it up to the same moment alone. The folder stays marked as unfinished until [`crate::finish`].
+/// Put the truth back from the backup at `from` into a folder that is held, and what it has of the derived state. The folder stays
+/// marked as unfinished until [`crate::finish`].
 ///
 /// # Errors
 /// [`BackupError::Refused`] when something is there already; what is wrong with the backup; the store's.
@@ -76,7 +97,7 @@ pub fn restore(
     from: &Path,
     identities: &Identities,
     folder: &Folder,
-    (until, cut_audit): (Until, bool),
+    Wanted { until, cut_audit, derived }: Wanted,
     progress: Progress<'_>,
 ) -> Result<Restored, BackupError> {
     let backup = BackupFolder::open(from)?;
@@ -133,8 +154,15 @@ pub fn restore(
         })?;
         put_drafts(folder, &rows)?;
     }
+    let mut derived_left = Vec::new();
+    let derived = match derived {
+        true => put_derived(&backup, first, to, (folder, identities), progress, &mut derived_left)?,
+        false => None,
+    };
     let last = journal.last().map_or(0, |last| last.about.to);
     Ok(Restored {
+        derived,
+        derived_left,
         region: first.about.region.clone(),
         journal: entries,
         newest: newest.and_then(|at| Timestamp::from_microsecond(at).ok()),
@@ -221,6 +249,56 @@ fn put_settings(data: &Path, segment: Option<&Segment>, identities: &Identities)
         }
         put_file(&path, &bytes)
     })
+}
+
+/// The newest derived state as of this entry of the journal or before, where there is one that can be used. One that cannot is no
+/// reason to stop: it can be made of the journal.
+fn put_derived(
+    backup: &BackupFolder,
+    first: &Segment,
+    to: u64,
+    (folder, identities): (&Folder, &Identities),
+    progress: Progress<'_>,
+    left: &mut Vec<String>,
+) -> Result<Option<u64>, BackupError> {
+    let segments = match backup.segments(Kind::Derived) {
+        Ok((segments, _)) => segments,
+        Err(error) => {
+            left.push(error.to_string());
+            return Ok(None);
+        }
+    };
+    for segment in segments.iter().rev().filter(|segment| segment.about.to <= to) {
+        if segment.about.derived != Some(DERIVED_VERSION) {
+            left.push(format!("{} is of another version of skein", segment.path.display()));
+            continue;
+        }
+        let Some(mut new) = folder.derived().put_pages()? else {
+            left.push(format!("{} is one in files, and this region is in a database", segment.path.display()));
+            return Ok(None);
+        };
+        folder.derived().remove()?;
+        let (mut done, all) = (0, segment.about.plain);
+        let put = of_the_same(segment, first)
+            .and_then(|()| {
+                snapshot(segment, Some(identities), |frame| {
+                    let Frame::Blob { bytes, .. } = frame else { return Ok(()) };
+                    done += bytes.len() as u64;
+                    progress("derived state", done, all);
+                    Ok(new.put(&bytes)?)
+                })
+            })
+            .and_then(|()| Ok(new.finish(segment.about.from)?));
+        match put {
+            Ok(()) => return Ok(Some(segment.about.from)),
+            // What is wrong with the file; not that there is no room for it here.
+            Err(error @ (BackupError::Store(StoreError::Unusable(_)) | BackupError::Target { .. })) => {
+                return Err(error);
+            }
+            Err(error) => left.push(error.to_string()),
+        }
+    }
+    Ok(None)
 }
 
 /// A name that leads nowhere else.

@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Drafts,
     /// The region's configuration and keys at one moment.
     Settings,
+    /// The derived state as of one entry of the journal, in pages of SQLite.
+    Derived,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Kind::Audit => "audit",
             Kind::Drafts => "drafts",
             Kind::Settings => "settings",
+            Kind::Derived => "derived",
         }
     }
 
@@ -58,7 +61,7 @@ impl Kind {
     pub fn file_name(self, from: u64, to: u64) -> String {
         match self {
             Kind::Journal | Kind::Audit => format!("{from:012}-{to:012}.seg"),
-            Kind::Drafts | Kind::Settings => format!("{from:012}.seg"),
+            Kind::Drafts | Kind::Settings | Kind::Derived => format!("{from:012}.seg"),
         }
     }
 }
@@ -114,6 +117,9 @@ pub(crate) struct About {
     pub policies: Vec<String>,
     /// How large its content is.
     pub plain: u64,
+    /// Of a derived state its version: another is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<i64>,
 }
 
 impl About {
@@ -136,6 +142,7 @@ impl About {
             marks_after: Marks::default(),
             policies: Vec::new(),
             plain: 0,
+            derived: None,
         }
     }
 
@@ -149,6 +156,7 @@ impl About {
         match self.kind {
             Kind::Journal | Kind::Audit => format!("{} entries {} to {}", self.kind.as_str(), self.from, self.to),
             Kind::Drafts | Kind::Settings => format!("snapshot {} of {}", self.from, self.kind.as_str()),
+            Kind::Derived => format!("the derived state as of entry {}", self.from),
         }
     }
 }

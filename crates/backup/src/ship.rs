@@ -1,6 +1,8 @@
 //! Shipping: what the store holds beyond what was shipped becomes segments, small segments become larger ones, and what is in
 //! neither stream is put beside them when it changed.
 
+mod derived;
+
 use crate::{
     BackupError, BackupFolder, Progress, Recipients,
     chain::Chain,
@@ -54,6 +56,8 @@ pub struct Shipped {
     pub segments: u64,
     /// Segments that were made one with others.
     pub merged: u64,
+    /// The entry of the journal that the newest derived state in the backup is as of; none is 0.
+    pub derived: u64,
 }
 
 /// Ships a region's truth into a folder.
@@ -70,6 +74,8 @@ pub struct Shipper {
     learnt: Marks,
     /// Whether what was shipped last was compared with the store.
     compared: bool,
+    /// A derived state of which a part is shipped.
+    growing: Option<derived::Growing>,
 }
 
 /// Where to, of several processes that may be told of one folder: whichever ships first, in the folder itself; another, which
@@ -112,6 +118,7 @@ impl Shipper {
             chain: Chain::new(key),
             learnt: Marks::default(),
             compared: false,
+            growing: None,
             folder,
             recipients,
             settings,
@@ -138,6 +145,7 @@ impl Shipper {
         }
         self.compared = true;
         self.snapshots(now, &mut shipped)?;
+        shipped.derived = self.target.segments(Kind::Derived)?.0.last().map_or(0, |last| last.about.from);
         let account = Account {
             region: self.region.clone(),
             series: self.key.series(),

@@ -27,7 +27,7 @@ pub use mapping::{
     profile::{Quiet, SourceKind},
 };
 pub use person::{Act, LinkDecision, People};
-pub use replay::{Replayed, Telling, Verdict, rebuild, verify};
+pub use replay::{Replayed, Telling, Verdict, catch_up, rebuild, verify};
 pub use store::{
     Problem, ProblemStatus, StoreError,
     journal::{Entry, EntryKind, NewEntry, Receipt},

@@ -59,6 +59,8 @@ struct Asked {
     chunk: usize,
     /// On from where this program stopped at another time, if it did; else all of it.
     go_on: bool,
+    /// Into a derived state that is made anew, and is of use only when it is whole; else into one that is.
+    anew: bool,
 }
 
 /// Replay the journal into a new derived state at `target`. `progress` is told the position reached.
@@ -118,7 +120,7 @@ fn attempt(
     folder: &Folder,
     region: &str,
     (derived, writer): (Derived, Writer),
-    Asked { last, chunk, .. }: Asked,
+    Asked { last, chunk, anew, .. }: Asked,
     progress: &mut Telling<'_>,
 ) -> Result<Replayed, StoreError> {
     writer.claim_region(region)?;
@@ -167,7 +169,7 @@ fn attempt(
         }
         Ok::<_, StoreError>(Replayed { from, reached, whole: true })
     })?;
-    if reached.whole {
+    if reached.whole && anew {
         applier.finish_anew()?;
     }
     Ok(reached)
@@ -188,7 +190,7 @@ pub fn verify(folder: &Folder, region: &str, told: &mut dyn FnMut(u64, u64)) -> 
         told(reached, last);
         ControlFlow::Continue(())
     };
-    let asked = Asked { last: in_use.seq(), chunk: CHUNK_ENTRIES_MAX, go_on: false };
+    let asked = Asked { last: in_use.seq(), chunk: CHUNK_ENTRIES_MAX, go_on: false, anew: true };
     let compared = replay(folder, region, &beside, asked, &mut progress)
         .and_then(|replayed| Ok((replayed.reached, store::compare(&in_use, &Frozen::hold(&beside)?)?)));
     beside.remove()?;
@@ -210,6 +212,15 @@ pub fn rebuild(folder: &Folder, region: &str, progress: &mut Telling<'_>) -> Res
     rebuild_by(CHUNK_ENTRIES_MAX, folder, region, progress)
 }
 
+/// Apply what the journal has beyond a derived state that was put back from a backup.
+/// The folder is held, and no process of the region applies meanwhile.
+pub fn catch_up(folder: &Folder, region: &str, progress: &mut Telling<'_>) -> Result<Replayed, StoreError> {
+    let _alone = Alone::with(folder)?;
+    let last = JournalReader::open(folder)?.head()?;
+    let asked = Asked { last, chunk: CHUNK_ENTRIES_MAX, go_on: true, anew: false };
+    attempt(folder, region, Derived::open(folder)?, asked, progress)
+}
+
 fn rebuild_by(chunk: usize, folder: &Folder, region: &str, progress: &mut Telling<'_>) -> Result<Replayed, StoreError> {
     if !folder.journal().exists()? {
         return Err(StoreError::Unusable(format!("there is no region in {}: no journal", folder.path().display())));
@@ -217,7 +228,7 @@ fn rebuild_by(chunk: usize, folder: &Folder, region: &str, progress: &mut Tellin
     let _alone = Alone::with(folder)?;
     let last = JournalReader::open(folder)?.head()?;
     let beside = folder.derived_beside("rebuild");
-    let replayed = replay(folder, region, &beside, Asked { last, chunk, go_on: true }, progress)?;
+    let replayed = replay(folder, region, &beside, Asked { last, chunk, go_on: true, anew: true }, progress)?;
     if replayed.whole {
         beside.replace(&folder.derived())?;
     }
@@ -245,7 +256,7 @@ mod tests {
         assert!(!folder.derived_beside("rebuild").exists().unwrap());
 
         let once = folder.derived_beside("once");
-        let asked = Asked { last: 7, chunk: 100, go_on: false };
+        let asked = Asked { last: 7, chunk: 100, go_on: false, anew: true };
         let replayed = replay(&folder, "test", &once, asked, &mut { on }).unwrap();
         assert_eq!(replayed, Replayed { from: 0, reached: 7, whole: true });
         let frozen = |place: &Place| Frozen::hold(place).unwrap();
@@ -264,7 +275,7 @@ mod tests {
         let folder = Folder::hold(home.path()).unwrap();
         crate::apply::tests::journal(&folder);
         let target = folder.derived_beside("rebuild");
-        let asked = Asked { last: 7, chunk: 2, go_on: true };
+        let asked = Asked { last: 7, chunk: 2, go_on: true, anew: true };
         let begun = replay(&folder, "test", &target, asked, &mut |reached, _| match reached {
             0..6 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),

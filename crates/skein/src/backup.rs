@@ -21,6 +21,11 @@ use store::Folder;
 /// How long the last shipment may take once the region is told to stop. What is not shipped then is at the next start.
 const STOP_SECONDS_MAX: u64 = 30;
 
+/// So long the derived state is shipped before what came meanwhile is.
+const DERIVED_PART: Duration = Duration::from_secs(5);
+/// After it could not be shipped: much was written for nothing, and what is tried at once would be as well.
+const DERIVED_AGAIN: Duration = Duration::from_secs(3600);
+
 /// How often a process that does not ship looks whether it is its turn.
 const TURN: Duration = Duration::from_millis(500);
 
@@ -47,12 +52,23 @@ pub struct State {
     pub failures: u64,
     /// Why the last one did.
     pub failing: Option<String>,
+    /// Why the derived state could not be shipped.
+    pub derived_failing: Option<String>,
 }
 
 impl Standing {
     /// As it is now.
     pub fn state(&self) -> State {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What became of a part of the derived state.
+    fn note_derived(&self, failed: Option<&BackupError>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = failed {
+            tracing::error!(%error, "the derived state could not be backed up; the truth is, and it is tried again in an hour");
+        }
+        state.derived_failing = failed.map(ToString::to_string);
     }
 
     fn note(&self, outcome: Result<Shipped, BackupError>, now: Timestamp) {
@@ -129,14 +145,16 @@ impl Shipping {
         turn: impl Fn() -> bool + Send + 'static,
     ) -> Outcome<Option<Self>> {
         let Some(backup) = &config.backup else { return Ok(None) };
-        let every = backup.every();
+        let (every, derived_every) = (backup.every(), backup.derived());
         let (to, region) = (config.beside(&backup.to), config.region.code.clone());
         let texts = backup.recipients.clone();
         let settings = settings(config);
         Recipients::parse(&texts)?;
         let (stop, told) = mpsc::channel();
         let work = move || {
+            let open = || Shipper::open(&region, folder.visitor(), &to, Recipients::parse(&texts)?, settings.clone());
             let mut shipper: Option<Shipper> = None;
+            let mut derived_again = Instant::now();
             loop {
                 if !turn() {
                     match told.recv_timeout(TURN) {
@@ -144,35 +162,33 @@ impl Shipping {
                         _ => return,
                     }
                 }
-                let outcome = round(
-                    &mut shipper,
-                    || Shipper::open(&region, folder.visitor(), &to, Recipients::parse(&texts)?, settings.clone()),
-                    clock(),
-                );
-                if outcome.is_err() {
+                let mut outcome = round(&mut shipper, open, clock());
+                let mut wait = every;
+                match (&mut outcome, &mut shipper, derived_every) {
                     // Opened anew next time: the folder may be another mount by then.
-                    shipper = None;
+                    (Err(_), ..) => shipper = None,
+                    (Ok(shipped), Some(shipper), Some(derived_every)) if derived_again <= Instant::now() => {
+                        match shipper.derived(derived_every, (clock(), DERIVED_PART), shipped, &mut |_, _, _| {}) {
+                            Ok(more) => {
+                                standing.note_derived(None);
+                                // What came meanwhile first, and then the next part.
+                                wait = if more { Duration::ZERO } else { every };
+                            }
+                            // Somebody does it by hand.
+                            Err(BackupError::Locked(_)) => {}
+                            Err(error) => {
+                                standing.note_derived(Some(&error));
+                                derived_again = Instant::now() + DERIVED_AGAIN;
+                            }
+                        }
+                    }
+                    _ => {}
                 }
                 standing.note(outcome, clock());
-                match told.recv_timeout(every) {
+                match told.recv_timeout(wait) {
                     Err(mpsc::RecvTimeoutError::Timeout) => {}
                     _ => {
-                        standing.note(
-                            round(
-                                &mut shipper,
-                                || {
-                                    Shipper::open(
-                                        &region,
-                                        folder.visitor(),
-                                        &to,
-                                        Recipients::parse(&texts)?,
-                                        settings.clone(),
-                                    )
-                                },
-                                clock(),
-                            ),
-                            clock(),
-                        );
+                        standing.note(round(&mut shipper, open, clock()), clock());
                         return;
                     }
                 }
@@ -212,8 +228,28 @@ fn round(
     shipper.ship(now, &mut |_, _, _| {})
 }
 
-/// Ship once, now.
-pub fn once(config: &Config, progress: ::backup::Progress<'_>) -> Outcome<Shipped> {
+/// Ship once, now. `derived`: the derived state too, however old the one in the backup is.
+pub fn once(config: &Config, derived: bool, progress: ::backup::Progress<'_>) -> Outcome<Shipped> {
+    if derived && region::server(config)?.is_some() {
+        return Err(Failure::asked(
+            "--derived is for a region in files: a database's own backups have its derived state",
+        ));
+    }
     let mut shipper = shipper(config, region::visit(config)?)??;
-    Ok(shipper.ship(edge::now(), progress)?)
+    let mut shipped = shipper.ship(edge::now(), progress)?;
+    let every = match derived {
+        true => Some(Duration::ZERO),
+        false => config.backup.as_ref().and_then(|backup| backup.derived()),
+    };
+    let Some(every) = every else { return Ok(shipped) };
+    shipper.derived(every, (edge::now(), Duration::MAX), &mut shipped, progress)?;
+    // It may be as of an entry that came since, and is of no use before that is shipped.
+    let since = shipper.ship(edge::now(), progress)?;
+    Ok(Shipped {
+        entries: shipped.entries + since.entries,
+        bytes: shipped.bytes + since.bytes,
+        segments: shipped.segments + since.segments,
+        merged: shipped.merged + since.merged,
+        ..since
+    })
 }

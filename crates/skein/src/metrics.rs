@@ -317,6 +317,20 @@ fn shipping(registry: &mut Registry, state: &Shipping) {
     let (journal, audit) = (as_number(state.shipped.journal), as_number(state.shipped.audit));
     number(registry, "backup_journal_position", "The newest entry of the journal that is in the backup", journal);
     number(registry, "backup_audit_position", "The newest entry of the audit trail that is in the backup", audit);
+    let derived = as_number(state.shipped.derived);
+    number(
+        registry,
+        "backup_derived_position",
+        "The entry that the newest derived state in the backup is as of",
+        derived,
+    );
+    let failing = f64::from(u8::from(state.derived_failing.is_some()));
+    number(
+        registry,
+        "backup_derived_failing",
+        "1 when the derived state could not be shipped; the log says why",
+        failing,
+    );
     registry.register("backup_bytes", "Bytes written to the backup since the start", ConstCounter::new(state.bytes));
     registry.register("backup_failures", "Shipments that failed since the start", ConstCounter::new(state.failures));
 }

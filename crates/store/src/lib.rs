@@ -22,7 +22,7 @@ mod room;
 pub mod truth;
 mod write;
 
-pub use backend::{Migrated, Place, Server};
+pub use backend::{DERIVED_VERSION, Migrated, NewPages, Pages, Place, Server};
 pub use bearing::{BearingRow, SaidBearing};
 pub use codec::{Body, Codec, Rendering, pack, unpack};
 pub use compare::{Comparison, Frozen, compare};

@@ -2,7 +2,7 @@
 
 use super::{Bench, database_bytes, messages, per_second};
 use crate::edge;
-use ::backup::{Identities, Recipients, Settings, Shipper, Until, new_identity};
+use ::backup::{Identities, Recipients, Settings, Shipper, Wanted, new_identity};
 use std::{
     fs::File,
     ops::ControlFlow,
@@ -31,8 +31,9 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let file = bench.folder.join("identity");
     std::fs::write(&file, identity)?;
     let identities = Identities::read(&file)?;
-    let recipients = Recipients::parse(&[recipient])?;
-    let mut shipper = Shipper::open("bench", Folder::visit(&data)?, &target, recipients, Settings::default())?;
+    let recipients = [recipient];
+    let mut shipper =
+        Shipper::open("bench", Folder::visit(&data)?, &target, Recipients::parse(&recipients)?, Settings::default())?;
 
     let begin = Instant::now();
     let shipped = shipper.ship(edge::now(), &mut |_, _, _| {})?;
@@ -52,7 +53,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let to = bench.folder.join("restored");
     let folder = Folder::hold(&to)?;
     let begin = Instant::now();
-    let restored = ::backup::restore(&target, &identities, &folder, (Until::End, false), &mut |_, _, _| {})?;
+    let restored = ::backup::restore(&target, &identities, &folder, Wanted::default(), &mut |_, _, _| {})?;
     let truth = begin.elapsed();
     let entries = usize::try_from(restored.journal + restored.audit)?;
     bench.report.figure("backup", "restore_entries_per_s", per_second(entries, truth), "entries/s, the truth alone");
@@ -62,6 +63,38 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let messages = usize::try_from(restored.journal)?;
     bench.report.figure("backup", "restore_whole_per_s", per_second(messages, whole), "messages/s, derived state too");
     bench.report.figure("backup", "restore_whole_s", whole.as_secs_f64(), "s for 206,000 messages");
+    derived(bench, folder, (&target, &recipients, &identities))
+}
+
+/// The derived state shipped, and put back with the truth.
+fn derived(
+    bench: &Bench,
+    folder: Folder,
+    (target, recipients, identities): (&Path, &[String], &Identities),
+) -> anyhow::Result<()> {
+    let path = folder.path().to_owned();
+    let bytes = database_bytes(&path, "derived.db");
+    let mut shipper =
+        Shipper::open("bench", folder.visitor(), target, Recipients::parse(recipients)?, Settings::default())?;
+    let mut shipped = shipper.ship(edge::now(), &mut |_, _, _| {})?;
+    let begin = Instant::now();
+    let wanted = (edge::now(), Duration::MAX);
+    shipper.derived(Duration::ZERO, wanted, &mut shipped, &mut |_, _, _| {})?;
+    let took = begin.elapsed();
+    anyhow::ensure!(shipped.derived > 0, "the derived state was not shipped");
+    bench.report.figure("backup", "ship_derived_mb_per_s", per_second_mb(bytes, took), "MB/s of the derived state");
+    drop((shipper, folder));
+    let folder = Folder::hold(&bench.folder.join("again"))?;
+    let begin = Instant::now();
+    let restored = ::backup::restore(target, identities, &folder, Wanted::default(), &mut |_, _, _| {})?;
+    anyhow::ensure!(restored.derived == Some(shipped.derived), "the derived state was not put back");
+    intake::catch_up(&folder, &restored.region, &mut |_, _| ControlFlow::Continue(()))?;
+    bench.report.figure(
+        "backup",
+        "restore_derived_s",
+        begin.elapsed().as_secs_f64(),
+        "s with the derived state shipped",
+    );
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 Examples:
   skein backup key --out region.age            make the key that opens backups; prints its public half
   skein backup --config /etc/skein/skein.toml  ship now what came since the last time
+  skein backup --derived --config …            and the derived state of now with it
   skein backup check /mnt/backup/region        are all segments there and whole?
   skein backup check /mnt/backup/region --identity region.age
                                                and is their content what was shipped?
@@ -24,6 +25,9 @@ pub struct Backup {
     pub command: Option<BackupCommand>,
     #[command(flatten)]
     pub region: RegionArgs,
+    /// The derived state of now too, so that a restore need not make it; of a region in files
+    #[arg(long)]
+    pub derived: bool,
     /// One JSON line
     #[arg(long)]
     pub json: bool,
@@ -60,7 +64,8 @@ Examples:
                                                into the data folder, or database, that it names
   skein restore … --until 2026-11-27T03:00:00Z as it was then
 
-Puts journal and audit trail back as they were and makes the derived state again. The target must be empty. The audit trail \
+Puts journal and audit trail back as they were, and the newest derived state that the backup has of then or before, and applies \
+what came after it; without one, makes it of the journal. The target must be empty. The audit trail \
 comes back whole also when the journal is put back to a moment, for it is evidence: --cut-audit ends it there too. Stopped \
 half-way, the same command goes on; until it is done the folder cannot be used. Then run skein verify.")]
 pub struct Restore {
@@ -85,6 +90,9 @@ pub struct Restore {
     /// End the audit trail at the same moment; without, all of it comes back
     #[arg(long)]
     pub cut_audit: bool,
+    /// Make the derived state of the journal alone, also where the backup has one
+    #[arg(long)]
+    pub anew: bool,
     /// One JSON line
     #[arg(long)]
     pub json: bool,

@@ -56,10 +56,10 @@ impl Said {
 fn ship(asked: &Backup) -> Outcome {
     let config = region::config(&asked.region)?;
     let mut said = Said::new();
-    let shipped = shipping::once(&config, &mut |what, done, of| said.show(what, done, of))?;
+    let shipped = shipping::once(&config, asked.derived, &mut |what, done, of| said.show(what, done, of))?;
     if asked.json {
         let line = json!({"journal": shipped.journal, "audit": shipped.audit, "entries": shipped.entries,
-            "segments": shipped.segments, "merged": shipped.merged, "bytes": shipped.bytes, "seconds": said.seconds()});
+            "derived": shipped.derived, "segments": shipped.segments, "merged": shipped.merged, "bytes": shipped.bytes, "seconds": said.seconds()});
         say::line(&line.to_string());
         return Ok(());
     }
@@ -72,6 +72,9 @@ fn ship(asked: &Backup) -> Outcome {
         shipped.journal,
         shipped.audit
     ));
+    if shipped.derived > 0 {
+        say::line(&format!("the newest derived state in it is as of entry {}", shipped.derived));
+    }
     Ok(())
 }
 
@@ -85,7 +88,8 @@ fn look(folder: &Path, identity: Option<&Path>, as_json: bool) -> Outcome {
                 "newest": held.newest.map(|at| at.to_string())})
         };
         let line = json!({"region": found.region, "series": found.series, "journal": held(&found.journal),
-            "audit": held(&found.audit), "drafts": found.drafts, "settings": found.settings, "opened": found.opened,
+            "audit": held(&found.audit), "drafts": found.drafts, "settings": found.settings,
+            "derived": found.derived, "opened": found.opened,
             "seconds": said.seconds()});
         say::line(&line.to_string());
         return Ok(());
@@ -103,7 +107,10 @@ fn tell(found: &Checked) {
             held.entries, held.segments, held.bytes
         ));
     }
-    say::line(&format!("beside   {} snapshots of drafts, {} of settings", found.drafts, found.settings));
+    say::line(&format!(
+        "beside   {} snapshots of drafts, {} of settings, {} derived states",
+        found.drafts, found.settings, found.derived
+    ));
     say::line(if found.opened {
         "every segment is there and whole, and holds what was shipped"
     } else {

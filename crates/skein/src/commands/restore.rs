@@ -7,7 +7,7 @@ use crate::{
     failure::{Failure, Outcome},
     region, say,
 };
-use ::backup::{Identities, Restored, Until};
+use ::backup::{Identities, Restored, Until, Wanted};
 use serde_json::json;
 use std::ops::ControlFlow;
 use store::{
@@ -32,17 +32,22 @@ pub fn run(asked: &Restore) -> Outcome {
         (None, None) => return Err(Failure::asked("where to? --to names a data folder, --config a region's file")),
     };
     let mut said = Said::new();
+    let wanted = Wanted { until, cut_audit: asked.cut_audit, derived: !asked.anew };
     let restored =
-        ::backup::restore(&asked.from, &identities, &folder, (until, asked.cut_audit), &mut |what, done, of| {
-            said.show(what, done, of)
-        })?;
+        ::backup::restore(&asked.from, &identities, &folder, wanted, &mut |what, done, of| said.show(what, done, of))?;
     let truth = said.seconds();
-    // Nothing that was begun before is of this journal.
-    folder.derived_beside("rebuild").remove()?;
-    intake::rebuild(&folder, &restored.region, &mut |done, of| {
-        said.show("derived state", done, of);
+    let mut progress = |done, of| {
+        said.show("entries applied", done, of);
         ControlFlow::Continue(())
-    })?;
+    };
+    match restored.derived {
+        Some(_) => intake::catch_up(&folder, &restored.region, &mut progress)?,
+        None => {
+            // Nothing that was begun before is of this journal.
+            folder.derived_beside("rebuild").remove()?;
+            intake::rebuild(&folder, &restored.region, &mut progress)?
+        }
+    };
     // What was put back is what was signed while it grew.
     AuditReader::open(&folder)?.verify(&Heads::read(&folder)?.heads)?;
     ::backup::finish(folder.path())?;
@@ -55,7 +60,7 @@ fn tell(asked: &Restore, restored: &Restored, truth: f64, whole: f64) {
         let line = json!({"region": restored.region, "journal": restored.journal, "left_out": restored.left_out,
             "newest": restored.newest.map(|at| at.to_string()), "audit": restored.audit,
             "audit_after": restored.audit_after, "drafts": restored.drafts, "resumed": restored.resumed,
-            "truth_seconds": truth, "seconds": whole});
+            "derived": restored.derived, "derived_left": restored.derived_left, "truth_seconds": truth, "seconds": whole});
         say::line(&line.to_string());
         return;
     }
@@ -75,6 +80,13 @@ fn tell(asked: &Restore, restored: &Restored, truth: f64, whole: f64) {
         ));
     }
     say::line(&format!("drafts   {}", restored.drafts));
-    say::line(&format!("derived  made again; {truth} s for the truth, {whole} s in all"));
+    for left in &restored.derived_left {
+        say::line(&format!("         left where it is: {left}"));
+    }
+    let derived = match restored.derived {
+        Some(at) => format!("put back as of entry {at}, {} applied since", restored.journal.saturating_sub(at)),
+        None => "made again".to_owned(),
+    };
+    say::line(&format!("derived  {derived}; {truth} s for what was put back, {whole} s in all"));
     say::line("now run skein verify; what was configured then is in restored-settings in the data folder");
 }

@@ -18,12 +18,20 @@ pub struct Backup {
     pub recipients: Vec<String>,
     /// How long after one shipment the next begins: `60s`, `5m`. That much is lost at most when the machine is.
     pub every: Option<Quiet>,
+    /// How old the derived state in the backup may become before it is shipped again: `24h`. Left out: it is not shipped, and a
+    /// restore makes it of the journal. A region in a database never ships it.
+    pub derived: Option<Quiet>,
 }
 
 impl Backup {
     /// How long after one shipment the next begins.
     pub fn every(&self) -> Duration {
         self.every.map_or(EVERY, |every| every.0.unsigned_abs())
+    }
+
+    /// How old the derived state in the backup may become; None: it is not shipped.
+    pub fn derived(&self) -> Option<Duration> {
+        self.derived.map(|derived| derived.0.unsigned_abs())
     }
 }
 

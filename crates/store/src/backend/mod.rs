@@ -14,6 +14,10 @@ use fhir::PatientKey;
 pub use place::Place;
 pub(crate) use place::What;
 pub use postgres::{Migrated, Server};
+pub use sqlite::{
+    pages::{NewPages, Pages},
+    schema::DERIVED_VERSION,
+};
 pub(crate) use value::{Bind, Column, FromColumn, Newcomer, Value, values};
 
 /// A connection to one database. It is used by one thread at a time.

@@ -5,6 +5,7 @@ use super::{
     postgres::{self, Purpose, Server, Session},
     sqlite,
 };
+use super::{NewPages, Pages};
 use crate::{StoreError, Undoing};
 use std::{
     fmt,
@@ -125,6 +126,28 @@ impl Place {
                 let session = Session::open(server, schema, Purpose::Append)?;
                 session.define(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE"))
             }
+        }
+    }
+
+    /// The pages of what is in a file, as of now; of what is in a database, none.
+    ///
+    /// # Errors
+    /// The store's; [`StoreError::Unusable`] where it is of another version.
+    pub fn pages(&self) -> Result<Option<Pages>, StoreError> {
+        match &self.at {
+            At::File(path) => Pages::hold(path).map(Some),
+            At::Schema { .. } => Ok(None),
+        }
+    }
+
+    /// Begin to put it together of its pages; None in a database, which has others.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] where it cannot be written.
+    pub fn put_pages(&self) -> Result<Option<NewPages>, StoreError> {
+        match &self.at {
+            At::File(path) => NewPages::begin(path).map(Some),
+            At::Schema { .. } => Ok(None),
         }
     }
 

@@ -3,7 +3,8 @@
 
 pub(super) mod anew;
 mod numbers;
-mod schema;
+pub(super) mod pages;
+pub(super) mod schema;
 
 use super::{Column, Row, Value, What};
 use crate::StoreError;
