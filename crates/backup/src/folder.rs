@@ -94,23 +94,7 @@ impl BackupFolder {
     /// # Errors
     /// What a file cannot say of itself.
     pub(crate) fn segments(&self, kind: Kind) -> Result<(Vec<Segment>, Vec<Segment>), BackupError> {
-        let folder = self.of(kind);
-        if !folder.is_dir() {
-            return Ok((Vec::new(), Vec::new()));
-        }
-        let mut found = Vec::new();
-        for name in names(&folder)? {
-            if name.starts_with('.') || !name.ends_with(".seg") {
-                continue;
-            }
-            let path = folder.join(name);
-            let bytes = std::fs::metadata(&path).map_err(target(&path))?.len();
-            let about = self.about(&path, bytes)?;
-            if about.kind != kind {
-                return Err(BackupError::Misplaced { path, found: about.words() });
-            }
-            found.push(Segment { path, about, bytes });
-        }
+        let mut found = self.found(kind)?.into_iter().collect::<Result<Vec<_>, _>>()?;
         found.sort_by_key(|segment| (segment.about.from, std::cmp::Reverse(segment.about.to)));
         let (mut kept, mut spare): (Vec<Segment>, _) = (Vec::new(), Vec::new());
         for segment in found {
@@ -120,6 +104,41 @@ impl BackupFolder {
             }
         }
         Ok((kept, spare))
+    }
+
+    /// The derived states that can be read, the oldest first, and what is wrong with the others: each can be done without.
+    ///
+    /// # Errors
+    /// The target's.
+    pub(crate) fn derived(&self) -> Result<(Vec<Segment>, Vec<BackupError>), BackupError> {
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        for one in self.found(Kind::Derived)? {
+            match one {
+                Ok(segment) => found.push(segment),
+                Err(error) => wrong.push(error),
+            }
+        }
+        found.sort_by_key(|segment| segment.about.from);
+        Ok((found, wrong))
+    }
+
+    /// The segments of a kind in no order, and what files cannot say of themselves.
+    fn found(&self, kind: Kind) -> Result<Vec<Result<Segment, BackupError>>, BackupError> {
+        let folder = self.of(kind);
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let names = names(&folder)?.into_iter().filter(|name| !name.starts_with('.') && name.ends_with(".seg"));
+        let one = |name: String| {
+            let path = folder.join(name);
+            let bytes = std::fs::metadata(&path).map_err(target(&path))?.len();
+            let about = self.about(&path, bytes)?;
+            if about.kind != kind {
+                return Err(BackupError::Misplaced { path, found: about.words() });
+            }
+            Ok(Segment { path, about, bytes })
+        };
+        Ok(names.map(one).collect())
     }
 
     fn about(&self, path: &Path, bytes: u64) -> Result<About, BackupError> {

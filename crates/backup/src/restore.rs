@@ -261,13 +261,8 @@ fn put_derived(
     progress: Progress<'_>,
     left: &mut Vec<String>,
 ) -> Result<Option<u64>, BackupError> {
-    let segments = match backup.segments(Kind::Derived) {
-        Ok((segments, _)) => segments,
-        Err(error) => {
-            left.push(error.to_string());
-            return Ok(None);
-        }
-    };
+    let (segments, wrong) = backup.derived()?;
+    left.extend(wrong.iter().map(ToString::to_string));
     for segment in segments.iter().rev().filter(|segment| segment.about.to <= to) {
         if segment.about.derived != Some(DERIVED_VERSION) {
             left.push(format!("{} is of another version of skein", segment.path.display()));

@@ -145,7 +145,7 @@ impl Shipper {
         }
         self.compared = true;
         self.snapshots(now, &mut shipped)?;
-        shipped.derived = self.target.segments(Kind::Derived)?.0.last().map_or(0, |last| last.about.from);
+        shipped.derived = self.target.derived()?.0.last().map_or(0, |last| last.about.from);
         let account = Account {
             region: self.region.clone(),
             series: self.key.series(),

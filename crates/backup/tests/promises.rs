@@ -326,6 +326,16 @@ fn a_derived_state_that_is_damaged_is_passed_over_and_named() {
     assert_eq!(restored.derived, Some(8));
     assert!(restored.derived_left[0].contains("000000000009.seg is damaged"), "{:?}", restored.derived_left);
     assert_eq!(derived(&to), (8, 8));
+    // Nor does one that is cut off hold up what comes after it.
+    std::fs::write(&newest, b"cut off").unwrap();
+    let to = home.folder.path().join("again");
+    let restored = home.restore(&to, Until::End, false).unwrap();
+    assert_eq!((restored.derived, restored.derived_left.len()), (Some(8), 1), "{:?}", restored.derived_left);
+    home.write(10, 1);
+    home.derive(10, 10);
+    let shipped = home.ship_derived(1_020_000).unwrap();
+    assert_eq!((shipped.journal, shipped.derived), (11, 10));
+    assert!(matches!(home.check().unwrap_err(), BackupError::CutOff(path) if path == newest), "until it is removed");
 }
 
 /// What comes in does not wait for a derived state of millions: it is shipped between two parts of it.
@@ -336,7 +346,7 @@ fn the_derived_state_is_shipped_by_and_by() {
     home.derive(10, 400_000);
     let mut shipper = home.shipper();
     let (mut shipped, mut parts) = (shipper.ship(at(1_000_000), &mut |_, _, _| {}).unwrap(), 0);
-    let mut go_on = |shipper: &mut Shipper, shipped: &mut Shipped| {
+    let go_on = |shipper: &mut Shipper, shipped: &mut Shipped| {
         shipper.derived(Duration::ZERO, (at(1_000_000), Duration::ZERO), shipped, &mut |_, _, _| {})
     };
     while go_on(&mut shipper, &mut shipped).unwrap() {

@@ -70,7 +70,7 @@ impl Shipper {
         let Growing { mut new, content, _lock, .. } = growing;
         new.about.after = content.hash();
         shipped.derived = put(new, shipped)?.about.from;
-        let (segments, _) = self.target.segments(Kind::Derived)?;
+        let (segments, _) = self.target.derived()?;
         for old in segments.iter().rev().skip(KEPT) {
             std::fs::remove_file(&old.path).map_err(target(&old.path))?;
         }
@@ -78,7 +78,7 @@ impl Shipper {
     }
 
     fn begin_derived(&self, every: Duration, now: Timestamp) -> Result<Option<Growing>, BackupError> {
-        let (segments, _) = self.target.segments(Kind::Derived)?;
+        let (segments, _) = self.target.derived()?;
         let last = segments.last().map(|last| &last.about).filter(|last| last.derived == Some(DERIVED_VERSION));
         let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
         // One of a time that is still to come was made before the clock was put right.

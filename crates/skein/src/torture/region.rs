@@ -443,6 +443,7 @@ address = "127.0.0.1:0"
 to = "{backup}"
 recipients = ["{recipient}"]
 every = "1s"
+derived = "20s"
 
 [[feed]]
 name = "adt"
