@@ -1,11 +1,10 @@
 //! Where a region's databases are.
 
 use super::{
-    Connection,
+    Connection, NewPages, Pages,
     postgres::{self, Purpose, Server, Session},
     sqlite,
 };
-use super::{NewPages, Pages};
 use crate::{StoreError, Undoing};
 use std::{
     fmt,
