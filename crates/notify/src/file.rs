@@ -268,3 +268,22 @@ pub(crate) fn set_reached(connection: &Connection, seq: u64) -> Result<(), Failu
         .execute([seq.cast_signed()])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn much_is_kept_in_memory_while_very_much_is_taken_in_and_little_again_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open(&folder.path().join("notify.db")).unwrap();
+        let kept = || -connection.pragma_query_value(None, "cache_size", |row| row.get::<_, i64>(0)).unwrap();
+        let usual = i64::try_from(CACHE_KIB).unwrap();
+        assert_eq!(kept(), usual);
+        keep(&connection, true).unwrap();
+        assert!((usual..=i64::try_from(CACHE_MOST_KIB).unwrap()).contains(&kept()), "{}", kept());
+        assert!(kept() > usual || store::part_of_memory_kib(CACHE_ONE_IN, (0, u64::MAX), 0) <= CACHE_KIB);
+        keep(&connection, false).unwrap();
+        assert_eq!(kept(), usual);
+    }
+}
