@@ -192,8 +192,15 @@ check() {
     say "$name"
     if "$@"; then count 1 0; else note_failure "$name (the command was: $*)"; fi
 }
-# closing_line: print the sum; the script's exit code says whether anything failed or nothing ran.
+# what_failed LOG: what each failed test of `cargo test` printed, cut where it is long.
+what_failed() {
+    awk '/^---- .* ----$/ { left = 60 } /^failures:$/ { left = 0 } left > 0 { print substr($0, 1, 1000); left-- }' "$1"
+}
+# Kept for the end: whoever looks there first need not search thousands of lines for it.
+reasons=''
+# closing_line: print why tests failed, and the sum; the script's exit code says whether anything failed or nothing ran.
 closing_line() {
+    [ -z "$reasons" ] || printf '\n== What failed, once more\n%s\n' "$reasons"
     printf '\n%s passed, %s failed\n' "$passed" "$failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
@@ -207,6 +214,7 @@ count_cargo() {
         END { print p + 0, f + 0 }' "$log")
     read -r p f <<<"$sums"
     count "$p" "$f"
+    [ "$f" -eq 0 ] || reasons+=$(what_failed "$log")
     i=$(grep -E '^test .* \.\.\. ignored' "$log" | grep -Evc 'ignored, (run by|measures|writes)' || true)
     [ "$i" -eq 0 ] || note_failure "$i tests are ignored without a good reason: run them, or take them out"
     if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
@@ -221,6 +229,7 @@ count_node() {
     f=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$log" | tail -n 1)
     s=$(awk '/^# (skipped|todo|cancelled) [0-9]+$/ { n += $3 } END { print n + 0 }' "$log")
     count "${p:-0}" "${f:-0}"
+    [ "${f:-0}" -eq 0 ] || reasons+=$(awk '/^ *not ok / { left = 30 } left > 0 { print substr($0, 1, 1000); left-- }' "$log")
     [ "$s" -eq 0 ] || note_failure "$s browser tests were skipped, cancelled or left to do"
     if [ "$status" -ne 0 ] && [ "${f:-0}" -eq 0 ]; then
         note_failure "the browser tests ended with $status without saying why"
