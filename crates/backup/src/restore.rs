@@ -7,7 +7,7 @@ use crate::{
     folder::Segment,
     mark::{self, Unfinished, put_file},
     segment::{Frame, Kind},
-    ship::HEADS,
+    ship::{HEADS, number_of_head},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -124,10 +124,13 @@ pub fn restore(
     let mut batch = Batch::new(&writer, Stream::Audit, upto)?;
     walk(Kind::Audit, &needed, Some(identities), progress, |frame, _| match frame {
         Frame::Row(row) => batch.row(row),
-        Frame::Blob { name, bytes } => heads.blob(&name, &bytes, upto),
+        Frame::Blob { name, bytes } => {
+            heads.blob(&name, &bytes);
+            Ok(())
+        }
     })?;
     let audit_entries = batch.finish()?;
-    heads.finish()?;
+    heads.finish(audit_entries)?;
     let needed: Vec<Segment> = journal.iter().take_while(|segment| segment.about.from <= to).cloned().collect();
     let mut batch = Batch::new(&writer, Stream::Journal, to)?;
     let (mut newest, mut key) = (None, None);
@@ -364,21 +367,17 @@ struct Heads {
 }
 
 impl Heads {
-    /// Those of entries that are put back: a head of one that is not would say that the trail was cut off.
-    fn blob(&mut self, name: &str, bytes: &[u8], upto: u64) -> Result<(), BackupError> {
-        if name != HEADS {
-            return Ok(());
+    fn blob(&mut self, name: &str, bytes: &[u8]) {
+        if name == HEADS {
+            self.text.extend_from_slice(bytes);
         }
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let number = std::str::from_utf8(line).ok().and_then(|line| line.split(' ').next()?.parse::<u64>().ok());
-            if number.is_some_and(|n| n <= upto) {
-                self.text.extend_from_slice(line);
-            }
-        }
-        Ok(())
     }
 
-    fn finish(self) -> Result<(), BackupError> {
-        if self.text.is_empty() { Ok(()) } else { put_file(&self.path, &self.text) }
+    /// Those of entries that are put back: a head of one that is not would say that the trail was cut off.
+    fn finish(self, last: u64) -> Result<(), BackupError> {
+        let lines = self.text.split_inclusive(|byte| *byte == b'\n');
+        let text: Vec<u8> =
+            lines.filter(|line| number_of_head(line).is_some_and(|n| n <= last)).flatten().copied().collect();
+        if text.is_empty() { Ok(()) } else { put_file(&self.path, &text) }
     }
 }

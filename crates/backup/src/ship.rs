@@ -307,7 +307,6 @@ impl Shipper {
                     let gone = || StoreError::Corrupt(format!("the policies of version {version} are gone"));
                     new.row(&self.reader.policy(&version)?.ok_or_else(gone)?)?;
                 }
-                new.about.marks_after.heads = self.heads(&mut new, since.heads, until.heads)?;
             }
         }
         // What entries settled comes after what was opened: it may be the same segment's.
@@ -339,12 +338,14 @@ impl Shipper {
                 new.row(&row)?;
             }
             settled.iter().try_for_each(|row| new.row(row))?;
+            new.about.marks_after.heads = self.heads(&mut new, since.heads, until.heads)?;
         }
         new.about.after = self.chain.at();
         Ok(new)
     }
 
-    /// Whole lines of the signed heads, from one byte up to another.
+    /// Whole lines of the signed heads, from one byte up to another: those of entries that are in the segment or before it. One of
+    /// an entry that came since goes with that entry, or else it would say of what is put back that its end was cut off.
     fn heads(&self, new: &mut NewSegment, from: u64, to: u64) -> Result<u64, BackupError> {
         let path = self.folder.audit_heads();
         let Ok(mut file) = File::open(&path) else { return Ok(from) };
@@ -354,7 +355,10 @@ impl Shipper {
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(from)).map_err(target(&path))?;
         file.take(to.min(size).saturating_sub(from)).read_to_end(&mut bytes).map_err(target(&path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .take_while(|line| line.ends_with(b"\n") && number_of_head(line).is_none_or(|n| n <= new.about.to));
+        let whole = whole.map(<[u8]>::len).sum();
         bytes.truncate(whole);
         if !bytes.is_empty() {
             new.blob(HEADS, &bytes)?;
@@ -441,6 +445,11 @@ impl Shipper {
         }
         Ok(())
     }
+}
+
+/// The number of the entry that a line of the signed heads is of.
+pub(crate) fn number_of_head(line: &[u8]) -> Option<u64> {
+    std::str::from_utf8(line).ok()?.split(' ').next()?.parse().ok()
 }
 
 /// Finish a segment, and count it.

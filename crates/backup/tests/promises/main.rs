@@ -179,6 +179,31 @@ fn what_is_restored_is_row_by_row_what_was_shipped() {
     assert_eq!(went_on.ship().unwrap().journal, 46);
 }
 
+/// The trail grows while it is shipped: its heads are read after its entries, and may be of one that came in between.
+#[test]
+fn a_head_of_an_entry_that_came_since_goes_with_that_entry() {
+    let home = Home::new();
+    home.write(0, 1);
+    home.look(1, None);
+    home.look(2, None);
+    // As if the third had come just before the heads were read.
+    let file = home.data().join("audit-heads.log");
+    let third = "3 2027-01-15T08:00:03Z 00 AA==\n";
+    let two = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, two.clone() + third).unwrap();
+    assert_eq!(home.ship().unwrap().audit, 2);
+    let put_back = |name: &str| {
+        let to = home.folder.path().join(name);
+        home.restore(&to, Until::End, false).unwrap();
+        std::fs::read_to_string(to.join("audit-heads.log")).unwrap()
+    };
+    assert_eq!(put_back("two"), two);
+    home.look(3, Some(1));
+    assert_eq!(home.ship().unwrap().audit, 3);
+    let three = put_back("three");
+    assert!(three.starts_with(&(two + third)) && three.lines().count() == 4, "{three}");
+}
+
 fn draft() -> DraftRow {
     DraftRow {
         id: "d1".into(),
