@@ -351,6 +351,61 @@ fn what_is_half_restored_is_not_served() {
     assert!(!fine && said.contains("not finished"), "{told}{said}");
 }
 
+/// Nor by another machine, whose data folder knows nothing of it: what is half there is in the database.
+#[test]
+fn what_is_half_restored_into_a_database_is_served_by_no_machine() {
+    let mut region = prepared(setup("1h", true));
+    region.serve();
+    let mut pas = region.sender("rcb-adt");
+    (0..30).for_each(|number| assert_eq!(pas.send(&admitted(number)).code(), "AA"));
+    assert!(region.stop().success());
+    lose(&region);
+    std::thread::scope(|scope| {
+        // So that it cannot come to its end.
+        let hindered = scope.spawn(|| {
+            region.database().sql("BEGIN; LOCK TABLE skein_journal.entry IN EXCLUSIVE MODE; SELECT pg_sleep(60)")
+        });
+        let locked =
+            "SELECT count(*) FROM pg_locks WHERE relation = 'skein_journal.entry'::regclass AND mode = 'ExclusiveLock'";
+        until("the table is locked", || region.database().sql(locked) == "1");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_skein"))
+            .args(["restore", "--from"])
+            .arg(backup(&region))
+            .arg("--identity")
+            .arg(identity(&region))
+            .arg("--config")
+            .arg(region.config())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mark = "SELECT count(*) FROM skein.handover WHERE name = 'unfinished'";
+        until("it has begun", || region.database().sql(mark) == "1");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        region.database().sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'");
+        assert!(hindered.join().is_err(), "it was ended");
+    });
+    let mut other = region.beside();
+    let ended = other.try_serve().unwrap_err();
+    let said = "a restore into PostgreSQL";
+    assert!(
+        ended.status.code() == Some(2) && ended.said.contains(said) && ended.said.contains("not finished"),
+        "{ended:?}"
+    );
+    let (fine, told, said) = other.skein(&["verify"]);
+    assert!(!fine && said.contains("not finished"), "{told}{said}");
+    let (fine, told, said) = restore(&region, &["--until-position", "3"]);
+    assert!(!fine && said.contains("ask for the same again"), "{told}{said}");
+    let (fine, told, said) = restore(&region, &[]);
+    assert!(fine && told.contains("was gone on with"), "{told}{said}");
+    other.serve();
+    assert_eq!(other.read("/Patient?identifier=1003")["entry"].as_array().unwrap().len(), 1);
+    // Now there is something, and somebody who shows it.
+    let (fine, told, said) = restore(&region, &[]);
+    assert!(!fine && said.contains("is in use by another skein process"), "{told}{said}");
+    assert!(other.stop().success());
+}
+
 /// A backup folder that is full, or gone, stops nobody: it is said once, counted, and tried again until it works.
 #[test]
 fn a_full_backup_folder_stops_nobody_and_is_told() {

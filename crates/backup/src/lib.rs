@@ -29,7 +29,7 @@ pub use copy::{Copied, compare, copy};
 pub use error::BackupError;
 pub use folder::BackupFolder;
 pub use key::{Identities, Recipients, new_identity};
-pub use mark::{Unfinished, finish, unfinished};
+pub use mark::{Unfinished, finish, unfinished, unfinished_there};
 pub use restore::{Restored, Until, Wanted, restore};
 pub use ship::{Settings, Shipped, Shipper};
 

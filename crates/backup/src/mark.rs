@@ -1,8 +1,8 @@
-//! The mark in a data folder into which something is being put: nothing is put over what is there, nobody uses what is half
-//! there, and what was broken off is gone on with by asking for the same again.
+//! The mark in a data folder into which something is being put, and in its database: nothing is put over what is there, nobody uses
+//! what is half there, and what was broken off is gone on with by asking for the same again.
 
 use crate::{BackupError, error::target};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     fs::OpenOptions,
     io::{ErrorKind, Write},
@@ -10,12 +10,13 @@ use std::{
     path::Path,
 };
 use store::{
-    Folder,
+    Folder, Server,
     truth::{Stream, TruthReader},
 };
 
 /// What was begun in a data folder and not finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unfinished {
     /// A restore out of a backup.
     Restore,
@@ -39,18 +40,42 @@ impl Unfinished {
     }
 }
 
+/// What a database says was begun in it.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Begun {
+    what: Unfinished,
+    asked: serde_json::Value,
+}
+
 /// What was begun in this folder and not finished, if anything was.
 pub fn unfinished(folder: &Path) -> Option<Unfinished> {
     Unfinished::ALL.into_iter().find(|begun| folder.join(begun.file()).exists())
 }
 
+/// What was begun in this database and not finished, by whichever machine.
+///
+/// # Errors
+/// The store's; [`BackupError::Refused`] where a later version of this program began something that this one does not know.
+pub fn unfinished_there(server: &Server) -> Result<Option<Unfinished>, BackupError> {
+    Ok(begun(server)?.map(|begun| begun.what))
+}
+
+fn begun(server: &Server) -> Result<Option<Begun>, BackupError> {
+    let not_ours =
+        |_| BackupError::Refused(format!("something was begun in {server} that this version of skein does not know"));
+    server.begun()?.map(|text| serde_json::from_str(&text).map_err(not_ours)).transpose()
+}
+
 /// What was put into this folder is whole, derived state and all: it may be used.
 ///
 /// # Errors
-/// [`BackupError::Target`].
-pub fn finish(folder: &Path) -> Result<(), BackupError> {
+/// [`BackupError::Target`]; the store's.
+pub fn finish(folder: &Folder) -> Result<(), BackupError> {
+    if let Some(server) = folder.server() {
+        server.finish()?;
+    }
     for begun in Unfinished::ALL {
-        let path = folder.join(begun.file());
+        let path = folder.path().join(begun.file());
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(target(&path)(error)),
             _ => {}
@@ -61,6 +86,26 @@ pub fn finish(folder: &Path) -> Result<(), BackupError> {
 
 /// That nothing is there but what the same, broken off, put there before. Says whether there was such a one.
 pub(crate) fn begin(folder: &Folder, what: Unfinished, asked: &impl Serialize) -> Result<bool, BackupError> {
+    let Some(server) = folder.server() else { return begin_here(folder, what, asked) };
+    let asked = serde_json::to_value(asked).map_err(|error| BackupError::damaged(folder.path(), error))?;
+    let ours = Begun { what, asked };
+    match begun(server)? {
+        // By this folder or another: what it holds beside the database is put there again.
+        Some(begun) if begun == ours => Ok(true),
+        Some(begun) => Err(BackupError::Refused(format!(
+            "a {} into {server} was begun and not finished: empty the database, or ask for the same again",
+            begun.what.as_str()
+        ))),
+        None => {
+            let resumed = begin_here(folder, what, &ours.asked)?;
+            let text = serde_json::to_string(&ours).map_err(|error| BackupError::damaged(folder.path(), error))?;
+            server.begin(&text)?;
+            Ok(resumed)
+        }
+    }
+}
+
+fn begin_here(folder: &Folder, what: Unfinished, asked: &impl Serialize) -> Result<bool, BackupError> {
     let (name, path) = (what.as_str(), folder.path().join(what.file()));
     let shown = folder.path().display();
     let asked = serde_json::to_vec(asked).map_err(|error| BackupError::damaged(&path, error))?;

@@ -88,8 +88,8 @@ pub struct Restored {
     pub derived_left: Vec<String>,
 }
 
-/// Put the truth back from the backup at `from` into a folder that is held, and what it has of the derived state. The folder stays
-/// marked as unfinished until [`crate::finish`].
+/// Put the truth back from the backup at `from` into a folder that is held, and what it has of the derived state; no process of the
+/// region applies meanwhile. The folder stays marked as unfinished until [`crate::finish`].
 ///
 /// # Errors
 /// [`BackupError::Refused`] when something is there already; what is wrong with the backup; the store's.

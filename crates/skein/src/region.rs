@@ -96,25 +96,41 @@ fn database(config: &Config, address: &str) -> Outcome<Server> {
 /// Open the region for the one process that runs the pipeline.
 pub fn hold(config: &Config) -> Outcome<Folder> {
     finished(config)?;
-    Ok(Folder::hold_with(&config.data(), server(config)?)?.called(edge::process()))
-}
-
-/// That nothing was left half done that was being put into it: whatever is written then would be in the way of the rest.
-fn finished(config: &Config) -> Outcome {
-    if let Some(begun) = backup::unfinished(&config.data()) {
-        let name = begun.as_str();
-        return Err(Failure::asked(format!(
-            "a {name} into {} was begun and not finished: run the same skein {name} again, which goes on with it",
-            config.data().display()
-        )));
-    }
-    Ok(())
+    let folder = Folder::hold_with(&config.data(), server(config)?)?.called(edge::process());
+    finished_there(&folder)?;
+    Ok(folder)
 }
 
 /// Open the region beside a running process, to look and to decide.
 pub fn visit(config: &Config) -> Outcome<Folder> {
     finished(config)?;
-    Ok(Folder::visit_with(&config.data(), server(config)?)?)
+    let folder = Folder::visit_with(&config.data(), server(config)?)?;
+    finished_there(&folder)?;
+    Ok(folder)
+}
+
+/// That nothing was left half done that was being put into it: whatever is written then would be in the way of the rest.
+fn finished(config: &Config) -> Outcome {
+    match backup::unfinished(&config.data()) {
+        None => Ok(()),
+        Some(begun) => Err(half(begun, &config.data().display())),
+    }
+}
+
+/// The same of its database, into which another machine may put something.
+fn finished_there(folder: &Folder) -> Outcome {
+    let Some(server) = folder.server() else { return Ok(()) };
+    match backup::unfinished_there(server)? {
+        None => Ok(()),
+        Some(begun) => Err(half(begun, server)),
+    }
+}
+
+fn half(begun: backup::Unfinished, there: &dyn std::fmt::Display) -> Failure {
+    let name = begun.as_str();
+    Failure::asked(format!(
+        "a {name} into {there} was begun and not finished: run the same skein {name} again, which goes on with it"
+    ))
 }
 
 /// A region's files, opened to look and to decide, whether it is being served or not.

@@ -8,6 +8,7 @@
 pub mod audit;
 mod backend;
 mod bearing;
+mod begun;
 mod codec;
 mod compare;
 mod derived;

@@ -162,7 +162,7 @@ fn what_is_restored_is_row_by_row_what_was_shipped() {
     let restored = home.restore(&to, Until::End, false).unwrap();
     assert_eq!((restored.journal, restored.audit, restored.drafts, restored.left_out), (45, 3, 1, 0));
     assert_eq!(backup::unfinished(&to), Some(backup::Unfinished::Restore));
-    backup::finish(&to).unwrap();
+    backup::finish(&Folder::visit(&to).unwrap()).unwrap();
     assert_eq!(rows(&to), rows(&home.data()));
     assert_eq!(entries(&to), entries(&home.data()));
     assert_eq!(Drafts::open(&to).unwrap().get("d1").unwrap(), Some(draft()));
@@ -236,7 +236,7 @@ fn a_moment_is_the_last_entry_that_came_by_then_and_the_audit_comes_back_whole_u
         assert_eq!((restored.journal, restored.left_out, restored.audit), (journal, 20 - journal, 3), "{name}");
         assert_eq!(restored.audit_after, 2, "{name}");
         assert_eq!(entries(&to), all[..usize::try_from(journal).unwrap()], "{name}");
-        backup::finish(&to).unwrap();
+        backup::finish(&Folder::visit(&to).unwrap()).unwrap();
         let folder = Folder::visit(&to).unwrap();
         assert_eq!(AuditReader::open(&folder).unwrap().verify(&Heads::read(&folder).unwrap().heads).unwrap(), 3);
     }
@@ -473,7 +473,7 @@ fn a_restore_that_was_broken_off_goes_on_and_nothing_is_restored_over_something(
     let restored = home.restore(&to, Until::End, false).unwrap();
     assert!(restored.resumed && restored.journal == 40, "{restored:?}");
     assert_eq!(rows(&to), rows(&home.data()));
-    backup::finish(&to).unwrap();
+    backup::finish(&Folder::visit(&to).unwrap()).unwrap();
     let over = home.restore(&to, Until::End, false).unwrap_err();
     assert!(over.to_string().contains("not empty") && over.is_askers(), "{over}");
 }
@@ -534,7 +534,7 @@ fn a_copy_is_row_by_row_what_it_was_copied_from_and_one_that_was_broken_off_goes
         assert_eq!(rows(&to), rows(&home.data()));
         compared(&home, &to).unwrap();
     }
-    backup::finish(&to).unwrap();
+    backup::finish(&Folder::visit(&to).unwrap()).unwrap();
     let over = copied(&home, &to).unwrap_err();
     assert!(over.to_string().contains("not empty: copy into a new folder") && over.is_askers(), "{over}");
     // It goes on as the source would: the same chain, the same backup.

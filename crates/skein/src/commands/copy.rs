@@ -65,7 +65,7 @@ pub fn run(asked: &Copy) -> Outcome {
             found.examples.first().map_or("unknown", String::as_str)
         )));
     }
-    ::backup::finish(target.path())?;
+    ::backup::finish(&target)?;
     let took = Took { truth, derived, compared: said.seconds() - truth - derived };
     tell(asked, code, &copied, compared.map(|found| found.rows), &took);
     Ok(())

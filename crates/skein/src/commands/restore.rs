@@ -11,7 +11,7 @@ use ::backup::{Identities, Restored, Until, Wanted};
 use serde_json::json;
 use std::ops::ControlFlow;
 use store::{
-    Folder,
+    Alone, Folder,
     audit::{AuditReader, Heads},
 };
 
@@ -31,11 +31,15 @@ pub fn run(asked: &Restore) -> Outcome {
         (None, Some(to)) => Folder::hold(to)?,
         (None, None) => return Err(Failure::asked("where to? --to names a data folder, --config a region's file")),
     };
+    // Nor is it served by a process of another machine, which would show what is half there.
+    let alone = Alone::with(&folder)?;
     let mut said = Said::new();
     let wanted = Wanted { until, cut_audit: asked.cut_audit, derived: !asked.anew };
     let restored =
         ::backup::restore(&asked.from, &identities, &folder, wanted, &mut |what, done, of| said.show(what, done, of))?;
     let truth = said.seconds();
+    // What comes now sees to that itself.
+    drop(alone);
     let mut progress = |done, of| {
         said.show("entries applied", done, of);
         ControlFlow::Continue(())
@@ -50,7 +54,7 @@ pub fn run(asked: &Restore) -> Outcome {
     };
     // What was put back is what was signed while it grew.
     AuditReader::open(&folder)?.verify(&Heads::read(&folder)?.heads)?;
-    ::backup::finish(folder.path())?;
+    ::backup::finish(&folder)?;
     tell(asked, &restored, truth, said.seconds());
     Ok(())
 }

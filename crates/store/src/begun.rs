@@ -1,0 +1,46 @@
+//! What is being put into a database and is not whole yet: every process of the region sees it, wherever its data folder is.
+
+use crate::{
+    Server, StoreError,
+    backend::{
+        postgres::{Purpose, Session},
+        values,
+    },
+};
+
+/// The row of `skein.handover` that says so.
+const NAME: &str = "unfinished";
+
+impl Server {
+    /// What was begun to be put into this database, as whoever began it called it.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`]; [`StoreError::Unusable`].
+    pub fn begun(&self) -> Result<Option<String>, StoreError> {
+        let session = Session::open(self, "skein", Purpose::Read)?;
+        let rows = session.query("SELECT body FROM skein.handover WHERE name = ?1", values![NAME])?;
+        rows.first()
+            .map(|row| row.try_get(0))
+            .transpose()
+            .map_err(|_| StoreError::Corrupt("a row of skein.handover holds another type than was written".into()))
+    }
+
+    /// Call it that, before anything is put there.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin(&self, what: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO skein.handover (name, body) VALUES (?1, ?2)
+                   ON CONFLICT (name) DO UPDATE SET body = excluded.body";
+        Session::open(self, "skein", Purpose::Append)?.execute(sql, values![NAME, what]).map(|_| ())
+    }
+
+    /// It is whole.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        let sql = "DELETE FROM skein.handover WHERE name = ?1";
+        Session::open(self, "skein", Purpose::Append)?.execute(sql, values![NAME]).map(|_| ())
+    }
+}
