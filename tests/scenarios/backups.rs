@@ -143,6 +143,8 @@ fn a_lost_region_is_there_again_from_its_backup(mut region: Region) {
         if !region.on_postgres() {
             until("and the derived state", || metric(&region, "skein_backup_derived_position") > 0.0);
         }
+        // A slow disk takes so many of them alone that somebody has come but twice.
+        until("each of the 40 has come four times", || sent.load(SeqCst) >= 160);
         done.store(true, SeqCst);
     });
     let patients: Vec<String> = (1000..1040)
