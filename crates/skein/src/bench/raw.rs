@@ -95,7 +95,7 @@ pub fn batches_per_s(folder: &Path, batch: usize) -> anyhow::Result<f64> {
     std::fs::create_dir_all(folder)?;
     let raw = Connection::open(folder.join("audit.db"))?;
     raw.execute_batch(
-        "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
          CREATE TABLE entry (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, person INTEGER, user TEXT NOT NULL,
            body TEXT NOT NULL, hash BLOB NOT NULL);
          CREATE INDEX entry_person ON entry (person, at) WHERE person IS NOT NULL;

@@ -17,12 +17,15 @@ use rusqlite::{
 use std::{borrow::Cow, ops::Deref, path::Path, time::Duration};
 
 /// A page of a file, in bytes. A message changes some ten rows of the derived state that lie far apart, and each is written with
-/// its page, twice; in the other files rows lie in the order in which they come.
+/// its page, twice; in the other files rows lie in the order in which they come. What is looked for in the audit trail, each entry's
+/// person, lies anywhere: a search that finds eleven people writes eleven pages of that index.
 const PAGE: i64 = 16 << 10;
 const PAGE_DERIVED: i64 = 8 << 10;
+const PAGE_AUDIT: i64 = 4 << 10;
 /// The log is copied into the file from this size on, in bytes. Larger than SQLite's own measure: that is done less often, and no
 /// sender waits for it longer than it must.
 const LOG: i64 = 32 << 20;
+const LOG_AUDIT: i64 = 16 << 20;
 /// How long somebody who reads waits for somebody who writes: only where it is written anew is there anything to wait for.
 const READER_PATIENCE: Duration = Duration::from_secs(300);
 
@@ -87,14 +90,15 @@ pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreErr
     };
     let (page, sql) = match what {
         What::Journal => (PAGE, schema::JOURNAL.to_owned()),
-        What::Audit => (PAGE, schema::AUDIT.to_owned()),
+        What::Audit => (PAGE_AUDIT, schema::AUDIT.to_owned()),
         What::Derived => (PAGE_DERIVED, format!("{}{}", schema::DERIVED, schema::DERIVED_FINDS)),
     };
     let connection = open_paged(path, "WAL", synchronous(full), cache_kib, page)?;
     prepare(&connection, what.as_str(), &sql, version)?;
-    if what != What::Audit {
-        connection.pragma_update(None, "wal_autocheckpoint", LOG / page)?;
-    }
+    let log = if what == What::Audit { LOG_AUDIT } else { LOG };
+    // One that was made by a former version has its pages as large as they were then.
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", log / page.max(512))?;
     Ok(connection)
 }
 
