@@ -121,10 +121,8 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if short.len() >= 4 && within_one(short, long) {
         return forename::SLIP;
     }
-    if jaro_winkler_reaches(short, long, 0.83)
-        || long.starts_with(short) && short.len() >= 3
-        || x.sound == y.sound && short.len() >= 3
-        || short.len() >= 3 && within_one(short, long)
+    if short.len() >= 3 && (long.starts_with(short) || x.sound == y.sound || within_one(short, long))
+        || jaro_winkler_reaches(short, long, 0.83)
     {
         return forename::NEAR;
     }
@@ -140,13 +138,14 @@ fn surname(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if ends_alike && x.len().min(y.len()) >= 3 && core_of(x) == core_of(y) || shares_a_part(x, y) {
         return family::PART;
     }
-    if alike(x, y, 4, 0.93) {
+    let short = x.len().min(y.len());
+    let one = short >= 3 && within_one(x, y);
+    // Who is not nearly alike is not alike either: most are neither, and are asked once.
+    let near = !(short >= 4 && one) && jaro_winkler_reaches(x, y, 0.86);
+    if short >= 4 && one || near && short > 4 && jaro_winkler_reaches(x, y, 0.93) {
         return family::SLIP;
     }
-    let short = x.len().min(y.len());
-    if jaro_winkler_reaches(x, y, 0.86)
-        || short >= 3 && (sounds || within_one(x, y) || x.starts_with(y) || y.starts_with(x))
-    {
+    if near || short >= 3 && (sounds || one || x.starts_with(y) || y.starts_with(x)) {
         return family::NEAR;
     }
     family::DIFFERENT

@@ -19,26 +19,36 @@ pub fn jaro_winkler(a: &str, b: &str) -> f64 {
 /// Whether the similarity is at least so much. Most pairs of names are told apart by their letters alone, at a tenth of the
 /// work.
 pub fn jaro_winkler_reaches(a: &str, b: &str, least: f64) -> bool {
-    if a.is_ascii() && b.is_ascii() && most(a.as_bytes(), b.as_bytes()) < least - ROUNDING {
+    if a.is_ascii() && b.is_ascii() && !may_reach(a.as_bytes(), b.as_bytes(), least - ROUNDING) {
         return false;
     }
     jaro_winkler(a, b) >= least
 }
 
-/// The similarity that two texts would have if every letter that one shares with the other stood in its place.
-fn most(a: &[u8], b: &[u8]) -> f64 {
-    let letter = |c: &u8| 1_u64 << (c & 63);
-    let letters = |text: &[u8]| text.iter().fold(0_u64, |all, c| all | letter(c));
-    let (in_a, in_b) = (letters(a), letters(b));
-    let of_a = a.iter().filter(|c| letter(c) & in_b != 0).count();
-    let of_b = b.iter().filter(|c| letter(c) & in_a != 0).count();
-    let matches = small(of_a.min(of_b));
-    if matches == 0.0 {
-        return if a.is_empty() && b.is_empty() { 1.0 } else { 0.0 };
+/// Whether two texts would be as similar if every letter that one shares with the other stood in its place.
+fn may_reach(a: &[u8], b: &[u8], least: f64) -> bool {
+    let letter = |c: u8| 1_u64 << (c & 63);
+    let in_b = b.iter().fold(0_u64, |all, c| all | letter(*c));
+    let (mut in_a, mut of_a) = (0_u64, 0_usize);
+    for c in a {
+        in_a |= letter(*c);
+        of_a += usize::from(letter(*c) & in_b != 0);
     }
-    let jaro = (matches / small(a.len()) + matches / small(b.len()) + 1.0) / 3.0;
     let shared = a.iter().zip(b).take(PREFIX_LETTERS).take_while(|(x, y)| x == y).count();
-    jaro + PREFIX_SCALE * small(shared) * (1.0 - jaro).max(0.0)
+    let most = |matches: usize| {
+        if matches == 0 {
+            return f64::from(u8::from(a.is_empty() && b.is_empty()));
+        }
+        let matches = small(matches);
+        let jaro = (matches / small(a.len()) + matches / small(b.len()) + 1.0) / 3.0;
+        jaro + PREFIX_SCALE * small(shared) * (1.0 - jaro).max(0.0)
+    };
+    // Most are told apart by the letters of the one alone.
+    if most(of_a.min(b.len())) < least {
+        return false;
+    }
+    let of_b = b.iter().filter(|c| letter(**c) & in_a != 0).count();
+    most(of_a.min(of_b)) >= least
 }
 
 fn winkler<T: PartialEq + Copy>(a: &[T], b: &[T]) -> f64 {
