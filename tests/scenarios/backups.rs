@@ -398,7 +398,14 @@ fn what_is_half_restored_into_a_database_is_served_by_no_machine() {
     assert!(!fine && said.contains("not finished"), "{told}{said}");
     let (fine, told, said) = restore(&region, &["--until-position", "3"]);
     assert!(!fine && said.contains("ask for the same again"), "{told}{said}");
-    let (fine, told, said) = restore(&region, &[]);
+    // Another machine may go on with it, but not over what it has itself.
+    std::fs::write(other.folder().join("data/audit.key"), "its own").unwrap();
+    let (from, key) = (backup(&region), identity(&region));
+    let same = ["restore", "--from", from.to_str().unwrap(), "--identity", key.to_str().unwrap()];
+    let (fine, told, said) = other.skein(&same);
+    assert!(!fine && said.contains("is not empty: restore into a new folder"), "{told}{said}");
+    std::fs::remove_file(other.folder().join("data/audit.key")).unwrap();
+    let (fine, told, said) = other.skein(&same);
     assert!(fine && told.contains("was gone on with"), "{told}{said}");
     other.serve();
     assert_eq!(other.read("/Patient?identifier=1003")["entry"].as_array().unwrap().len(), 1);

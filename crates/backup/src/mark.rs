@@ -86,26 +86,25 @@ pub fn finish(folder: &Folder) -> Result<(), BackupError> {
 
 /// That nothing is there but what the same, broken off, put there before. Says whether there was such a one.
 pub(crate) fn begin(folder: &Folder, what: Unfinished, asked: &impl Serialize) -> Result<bool, BackupError> {
-    let Some(server) = folder.server() else { return begin_here(folder, what, asked) };
     let asked = serde_json::to_value(asked).map_err(|error| BackupError::damaged(folder.path(), error))?;
     let ours = Begun { what, asked };
-    match begun(server)? {
-        // By this folder or another: what it holds beside the database is put there again.
-        Some(begun) if begun == ours => Ok(true),
-        Some(begun) => Err(BackupError::Refused(format!(
+    let there = folder.server().map(begun).transpose()?.flatten();
+    if let (Some(server), Some(other)) = (folder.server(), there.as_ref().filter(|begun| **begun != ours)) {
+        return Err(BackupError::Refused(format!(
             "a {} into {server} was begun and not finished: empty the database, or ask for the same again",
-            begun.what.as_str()
-        ))),
-        None => {
-            let resumed = begin_here(folder, what, &ours.asked)?;
-            let text = serde_json::to_string(&ours).map_err(|error| BackupError::damaged(folder.path(), error))?;
-            server.begin(&text)?;
-            Ok(resumed)
-        }
+            other.what.as_str()
+        )));
     }
+    let resumed = begin_here(folder, &ours, there.is_some())?;
+    if let (Some(server), None) = (folder.server(), &there) {
+        let text = serde_json::to_string(&ours).map_err(|error| BackupError::damaged(folder.path(), error))?;
+        server.begin(&text)?;
+    }
+    Ok(resumed || there.is_some())
 }
 
-fn begin_here(folder: &Folder, what: Unfinished, asked: &impl Serialize) -> Result<bool, BackupError> {
+/// The same of the data folder; and of its database, where that does not say that it was begun by this or another folder.
+fn begin_here(folder: &Folder, Begun { what, asked }: &Begun, begun_there: bool) -> Result<bool, BackupError> {
     let (name, path) = (what.as_str(), folder.path().join(what.file()));
     let shown = folder.path().display();
     let asked = serde_json::to_vec(asked).map_err(|error| BackupError::damaged(&path, error))?;
@@ -131,7 +130,7 @@ fn begin_here(folder: &Folder, what: Unfinished, asked: &impl Serialize) -> Resu
         }
     }
     // A new database may have its tables already.
-    if folder.journal().exists()? {
+    if !begun_there && folder.journal().exists()? {
         let reader = TruthReader::open(folder)?;
         if reader.head(Stream::Journal)? > 0 || reader.head(Stream::Audit)? > 0 {
             return Err(BackupError::Refused(format!("{} is not empty: {name} into a new database", folder.journal())));

@@ -6,6 +6,7 @@ use crate::{
         postgres::{Purpose, Session},
         values,
     },
+    lease::handed_over,
 };
 
 /// The row of `skein.handover` that says so.
@@ -17,12 +18,7 @@ impl Server {
     /// # Errors
     /// [`StoreError::Away`]; [`StoreError::Unusable`].
     pub fn begun(&self) -> Result<Option<String>, StoreError> {
-        let session = Session::open(self, "skein", Purpose::Read)?;
-        let rows = session.query("SELECT body FROM skein.handover WHERE name = ?1", values![NAME])?;
-        rows.first()
-            .map(|row| row.try_get(0))
-            .transpose()
-            .map_err(|_| StoreError::Corrupt("a row of skein.handover holds another type than was written".into()))
+        handed_over(&Session::open(self, "skein", Purpose::Read)?, NAME)
     }
 
     /// Call it that, before anything is put there.

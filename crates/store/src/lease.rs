@@ -161,12 +161,17 @@ impl Lease {
     /// # Errors
     /// The store's.
     pub fn left(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let rows = self.session.query("SELECT body FROM skein.handover WHERE name = ?1", values![name])?;
-        rows.first()
-            .map(|row| row.try_get(0))
-            .transpose()
-            .map_err(|_| StoreError::Corrupt("a row of skein.handover holds another type than was written".into()))
+        handed_over(&self.session, name)
     }
+}
+
+/// What `skein.handover` has under a name.
+pub(crate) fn handed_over(session: &Session, name: &str) -> Result<Option<String>, StoreError> {
+    let rows = session.query("SELECT body FROM skein.handover WHERE name = ?1", values![name])?;
+    rows.first()
+        .map(|row| row.try_get(0))
+        .transpose()
+        .map_err(|_| StoreError::Corrupt("a row of skein.handover holds another type than was written".into()))
 }
 
 /// Nobody applies while this is there: for work that puts another derived state in the place of the one in use.

@@ -140,9 +140,12 @@ fn surname(a: Option<&Term>, b: Option<&Term>) -> u8 {
     }
     let short = x.len().min(y.len());
     let one = short >= 3 && within_one(x, y);
+    if short >= 4 && one {
+        return family::SLIP;
+    }
     // Who is not nearly alike is not alike either: most are neither, and are asked once.
-    let near = !(short >= 4 && one) && jaro_winkler_reaches(x, y, 0.86);
-    if short >= 4 && one || near && short > 4 && jaro_winkler_reaches(x, y, 0.93) {
+    let near = jaro_winkler_reaches(x, y, 0.86);
+    if near && short > 4 && jaro_winkler_reaches(x, y, 0.93) {
         return family::SLIP;
     }
     if near || short >= 3 && (sounds || one || x.starts_with(y) || y.starts_with(x)) {
