@@ -225,6 +225,10 @@ test('a person sees their own record and nothing else', { timeout: 120_000 }, as
   const own = new URL(page.url()).pathname;
   assert.match(own, /^\/record\/\w{13}$/);
   assert.match(await page.locator('body').innerText(), /PEMBERTON/);
+  await page.goto(`${skein}${own}/who-looked`);
+  const looked = await page.locator('main').innerText();
+  assert.match(looked, /found your record, for somebody signed in with your NHS number/);
+  assert.doesNotMatch(looked, /found you in a search/, 'to sign in is nobody’s search');
   for (const path of ['/find', '/status', '/errors', '/identity', '/record/0000000000001']) {
     const answer = await page.goto(skein + path);
     assert.ok([403, 404].includes(answer.status()), `${path}: ${answer.status()}`);

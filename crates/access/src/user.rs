@@ -55,6 +55,8 @@ pub struct User {
     pub client: Option<String>,
 }
 
+const SIGN_IN: &str = "skein-sign-in";
+
 impl User {
     /// A member of staff, in one role for one organisation.
     pub fn staff(
@@ -82,6 +84,16 @@ impl User {
             client: Some(id.clone()),
             ..User::staff(id, name, ("system", "Client system"), organisation)
         }
+    }
+
+    /// What looks for a person's own record when they sign in.
+    pub fn sign_in() -> Self {
+        User::system(SIGN_IN, "Signing people in", ("", ""))
+    }
+
+    /// Whether it is that. A system that an organisation answers for is another, whatever it is called.
+    pub fn is_sign_in(&self) -> bool {
+        self.kind == UserKind::System && self.id == SIGN_IN && self.org_code.is_empty()
     }
 
     /// A person who looks at their own record.

@@ -324,6 +324,9 @@ fn on_a_list(what: &str) -> &'static str {
 /// What of an entry the person sees; None: it was no look at the record.
 fn look(entry: &AuditEntry, recorded: &Recorded) -> Option<Look> {
     let what = match recorded.action.as_str() {
+        "found" if recorded.user.is_sign_in() => {
+            "found your record, for somebody signed in with your NHS number".to_owned()
+        }
         "found" => "found you in a search".to_owned(),
         "open-page" => format!("page “{}”", recorded.page_words()),
         "read-resources" => recorded.what.clone(),

@@ -231,7 +231,7 @@ pub(in crate::pages) async fn person(
     let site = state.clone();
     let filter = PeopleFilter { nhs_number: Some(nhs_number), limit: 50, ..PeopleFilter::default() };
     let looked = crate::blocking::spawn(move || -> Result<_, PageError> {
-        let us = User::system("skein-sign-in", "Signing people in", ("", ""));
+        let us = User::sign_in();
         let action = Action::FindPeople { criteria: vec!["nhs-number".into()] };
         let permit = site.gate.find(&us, &action, site.now())?;
         Ok(site.records.find_people(&permit, &filter)?)
