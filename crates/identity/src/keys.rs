@@ -80,7 +80,18 @@ impl Rule {
             Rule::FamilyPostcode | Rule::PostcodeHouse | Rule::House => 100,
             // So many share a birthday among some 1.6 million: a conurbation then, or whoever has no practice of their own.
             Rule::BirthPlace | Rule::BirthPractice => 50,
-            _ => usize::MAX,
+            // Of usual names in a large region: whoever shares no more than this is one of too many to choose from.
+            Rule::NamesDistrict | Rule::NamesMonthDay | Rule::FamilyYearMonth => 60,
+            // Seldom so many but where a day of birth was not known, or a name is a community's.
+            Rule::BirthForename
+            | Rule::BirthFamily
+            | Rule::NamesYearMonth
+            | Rule::NamesYearDay
+            | Rule::PostcodeForename
+            | Rule::PostcodeYear
+            | Rule::BirthStreet
+            | Rule::BirthHouse => 100,
+            Rule::Patient | Rule::RareName => usize::MAX,
         }
     }
 

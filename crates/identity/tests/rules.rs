@@ -34,6 +34,28 @@ fn somebody_else_is_new() {
     assert_eq!(answer.outcome, Outcome::New);
 }
 
+/// Somebody of a usual name, born on a day that stands where none was known, in a district where many are called so. Whoever shares
+/// that and nothing more could be any of them; what is somebody's own is found all the same, and a decision has an end.
+#[test]
+fn somebody_like_six_hundred_others_is_found_by_what_is_their_own() {
+    let mohammed = |home: u64| {
+        at(person("Mohammed", "Khan", "1980-01-01", "male"), &format!("{home} Mill Lane"), &format!("OL9 {}AA", home % 10))
+    };
+    let mut known: Vec<PatientFacts> = (1..=600).map(mohammed).collect();
+    known.push(nhs(mohammed(700), NUMBER, true));
+    known.push(phone(mohammed(701), "07700 900123"));
+    let numbered = nhs(person("Mohammed", "Khan", "1980-01-01", "male"), NUMBER, true);
+    let reached = phone(mohammed(701), "07700 900123");
+    for (asked, place) in [(numbered, 600), (reached, 601)] {
+        let answer = ask(&known, &asked);
+        assert_eq!(answer.candidates[0].patient, PatientKey(1_000_000 + place));
+        assert_eq!(answer.outcome, Outcome::Link(PersonKey(1_000_000 + place)));
+    }
+    let anybody = ask(&known, &at(person("Mohammed", "Khan", "1980-01-01", "male"), "", "OL9 3ZZ"));
+    assert_eq!(anybody.outcome, Outcome::New);
+    assert!(anybody.compared < 200, "{} were compared", anybody.compared);
+}
+
 #[test]
 fn a_verified_number_with_birth_date_or_name_links() {
     let known = nhs(ann(), NUMBER, true);

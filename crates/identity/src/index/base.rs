@@ -119,8 +119,10 @@ impl Base {
         self.offsets.get(row as usize).copied().unwrap_or(0)
     }
 
+    /// The first and the last of a row's words: they lie on one cache line or two.
     pub(super) fn word_of(&self, row: u32) -> u32 {
-        self.words.get(self.offset_of(row) as usize).copied().unwrap_or(0)
+        let word = |at: u32| self.words.get(at as usize).copied().unwrap_or(0);
+        word(self.offset_of(row)) ^ word(self.offset_of(row + 1).wrapping_sub(1))
     }
 
     pub(super) fn find(&self, key: u64, most: usize, rows: &mut Vec<u32>) {
