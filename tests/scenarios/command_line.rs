@@ -40,6 +40,18 @@ fn a_wrong_flag_gets_one_line() {
 }
 
 #[test]
+fn a_bench_that_needs_something_says_what() {
+    let line = the_line(&["bench", "processes"]);
+    assert!(line.contains("--store"), "{line}");
+    let line = the_line(&["bench", "processes", "--store", "postgres://nobody@127.0.0.1/postgres"]);
+    assert!(line.contains("key=value"), "{line}");
+    let line = the_line(&["bench", "processes", "--share", "2"]);
+    assert!(line.contains("from 0.05 to 1"), "{line}");
+    let line = the_line(&["bench", "gate", "--store", "host=127.0.0.1"]);
+    assert!(line.contains("name which of them"), "{line}");
+}
+
+#[test]
 fn help_teaches_and_succeeds() {
     for arguments in [&["--help"][..], &["demo", "--help"], &["load", "--help"], &["errors", "resubmit", "--help"]] {
         let output = skein(arguments);

@@ -39,7 +39,11 @@ fn somebody_else_is_new() {
 #[test]
 fn somebody_like_six_hundred_others_is_found_by_what_is_their_own() {
     let mohammed = |home: u64| {
-        at(person("Mohammed", "Khan", "1980-01-01", "male"), &format!("{home} Mill Lane"), &format!("OL9 {}AA", home % 10))
+        at(
+            person("Mohammed", "Khan", "1980-01-01", "male"),
+            &format!("{home} Mill Lane"),
+            &format!("OL9 {}AA", home % 10),
+        )
     };
     let mut known: Vec<PatientFacts> = (1..=600).map(mohammed).collect();
     known.push(nhs(mohammed(700), NUMBER, true));

@@ -126,6 +126,13 @@ fn host_and_port(text: &str) -> Result<String, String> {
     }
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.05..=1.0).contains(&share) => Ok(share),
+        _ => Err("a share of a processor is from 0.05 to 1".to_owned()),
+    }
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=86_400.0).contains(&factor) => Ok(factor),
@@ -449,8 +456,10 @@ Examples:
                                        the same in use for an hour: memory, files, threads and latencies by the minute
   skein bench intake load open --store postgres://skein@127.0.0.1/postgres
                                        the same on PostgreSQL, in a database skein_bench that is made and thrown away
+  skein bench processes --store 'host=/run/postgresql user=skein dbname=postgres' --share 0.25
+                                       one process on one database, then two (not among \"all\")
 
-Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory, region, soak. Use a release build on an idle machine; \
+Names: intake, drain, load, open, page, identity, gate, notify, backup, disk, memory, region, soak, processes. Use a release build on an idle machine; \
 docs/benchmarks.md has \
 the figures to compare with and what each one measures.")]
 pub struct Bench {
@@ -479,9 +488,12 @@ pub struct Bench {
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub minutes: u32,
     /// Measure a region in PostgreSQL instead of files: a server's address, and a user who may make databases (intake, load, open,
-    /// page, region, soak)
+    /// page, region, soak, processes)
     #[arg(long, value_name = "ADDRESS")]
     pub store: Option<String>,
+    /// Of one processor's time, so much for each process; below 1 by control groups, which takes root (processes)
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25, value_parser = share)]
+    pub share: f64,
     /// Load the person index from a store of those people, as a start does, instead of making it from facts (identity);
     /// takes 700 bytes of disk a person
     #[arg(long)]

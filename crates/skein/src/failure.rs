@@ -1,7 +1,10 @@
 //! How a command ends when it does not succeed: one line on standard error, and an exit code that says whose turn it is.
 //! 2: the caller's (a wrong flag, a bad file, a port in use). 1: the work itself went wrong.
 
-use std::{fmt::Display, process::ExitCode};
+use std::{
+    fmt::{self, Display},
+    process::ExitCode,
+};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -36,6 +39,15 @@ impl Failure {
         ExitCode::from(code)
     }
 }
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Failure::Asked(text) | Failure::Found(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for Failure {}
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {

@@ -23,6 +23,7 @@ mod region;
 mod room;
 mod say;
 mod serve;
+mod served;
 mod sign_in;
 mod torture;
 mod traces;

@@ -39,15 +39,23 @@ async fn send(bench: &Bench) -> anyhow::Result<(Report, Duration)> {
     let to = listener.local_addr()?.to_string();
     let stop = CancellationToken::new();
     let listening = tokio::spawn(listener.run(engine.clone(), Arc::new(edge::now), stop.clone()));
+    let (report, took) = rush(&[to], TIME).await?;
+    stop.cancel();
+    listening.await?;
+    tokio::task::spawn_blocking(move || engine.stop()).await?;
+    Ok((report, took))
+}
+
+/// Sixteen senders, spread over these addresses, each waiting for every answer, for so long.
+pub async fn rush(to: &[String], time: Duration) -> anyhow::Result<(Report, Duration)> {
     let begin = Instant::now();
     let mut senders = Vec::new();
-    for number in 0..SENDERS {
-        let to = to.clone();
+    for (number, to) in to.iter().cycle().take(SENDERS).cloned().enumerate() {
         senders.push(tokio::spawn(async move {
             let sender = Sender::start(SenderConfig::new(to))?;
             let mut report = Report::default();
             let mut n = number;
-            while begin.elapsed() < TIME {
+            while begin.elapsed() < time {
                 report.count(&sender.send(&messages::message(n)).await);
                 n += SENDERS;
             }
@@ -58,11 +66,7 @@ async fn send(bench: &Bench) -> anyhow::Result<(Report, Duration)> {
     for sender in senders {
         report.merge(&sender.await??);
     }
-    let took = begin.elapsed();
-    stop.cancel();
-    listening.await?;
-    tokio::task::spawn_blocking(move || engine.stop()).await?;
-    Ok((report, took))
+    Ok((report, begin.elapsed()))
 }
 
 /// Messages a second that bare SQLite makes durable when sixteen come at a time: one fsync for sixteen rows.

@@ -13,6 +13,7 @@ mod load;
 mod messages;
 mod mix;
 mod notify;
+mod processes;
 mod raw;
 mod region;
 mod soak;
@@ -93,6 +94,8 @@ pub struct Bench {
     pub asked: Asked,
     /// The server whose databases are measured; None: files.
     pub server: Option<Server>,
+    /// Its address, as it was named.
+    pub store: Option<String>,
 }
 
 impl Bench {
@@ -146,12 +149,14 @@ pub struct Asked {
     pub keep: bool,
     /// Whether worklists are kept and looked at.
     pub lists: bool,
+    /// Of one processor's time, so much for each of several processes.
+    pub share: f64,
 }
 
 type Measure = fn(&Bench) -> anyhow::Result<()>;
 
 /// What is measured only when it is asked for by name, for it takes its time.
-pub const APART: &[(&str, Measure)] = &[("region", region::run), ("soak", soak::run)];
+pub const APART: &[(&str, Measure)] = &[("region", region::run), ("soak", soak::run), ("processes", processes::run)];
 
 /// Every other benchmark by name.
 pub const ALL: &[(&str, Measure)] = &[
@@ -205,7 +210,7 @@ pub fn run(
     json: bool,
     index: PersonIndex,
     asked: Asked,
-    server: Option<&Server>,
+    server: Option<(&Server, &str)>,
     data_dir: Option<&std::path::Path>,
 ) -> anyhow::Result<()> {
     let root = match data_dir {
@@ -220,8 +225,8 @@ pub fn run(
         let folder = if asked.keep { root.with_file_name(name) } else { root.join(name) };
         std::fs::create_dir_all(&folder)?;
         reset_rss_max();
-        let server = server.cloned();
-        let bench = Bench { folder, report: Report { json }, index, asked, server };
+        let (server, store) = server.map(|(server, address)| (server.clone(), address.to_owned())).unzip();
+        let bench = Bench { folder, report: Report { json }, index, asked, server, store };
         let outcome = measure(&bench);
         if let Some(server) = &bench.server {
             server.throw_away(SCRATCH)?;

@@ -35,12 +35,20 @@ pub fn run(asked: &Bench) -> Outcome {
             let files_only = ["drain", "identity", "gate", "notify", "backup"];
             if names.is_empty() || names.iter().any(|name| files_only.contains(&name.as_str())) {
                 return Err(Failure::asked(
-                    "--store measures intake, load, open, page, region and soak: name which of them",
+                    "--store measures intake, load, open, page, region, soak and processes: name which of them",
                 ));
             }
-            Some(Server::parse(address, None, None)?)
+            if names.iter().any(|name| name == "processes") && address.contains("://") {
+                return Err(Failure::asked(
+                    "--store: for processes give the server as key=value pairs, as in 'host=/run/postgresql user=skein'",
+                ));
+            }
+            Some((Server::parse(address, None, None)?, address.as_str()))
         }
     };
+    if server.is_none() && names.iter().any(|name| name == "processes") {
+        return Err(Failure::asked("processes measures several on one database: name its server with --store"));
+    }
     Ok(bench::run(
         &names,
         asked.json,
@@ -51,8 +59,9 @@ pub fn run(asked: &Bench) -> Outcome {
             later: asked.later,
             keep: asked.keep,
             lists: !asked.without_lists,
+            share: asked.share,
         },
-        server.as_ref(),
+        server.as_ref().map(|(server, address)| (server, *address)),
         asked.data_dir.as_deref(),
     )?)
 }

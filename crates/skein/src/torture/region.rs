@@ -1,37 +1,23 @@
 //! The region that is broken: a folder, a configuration, and the process that serves it while it runs.
 
-use crate::failure::{Failure, Outcome, io_words};
+use crate::{
+    failure::{Failure, Outcome},
+    served::{Process, START_SECONDS_MAX, found},
+};
 use std::{
-    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{Seek, SeekFrom, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use store::{Folder, Server, journal::JournalReader};
 
 /// What the practice's system shows to be let in.
 pub const TOKEN: &str = "the practice's token in a region that is tortured";
-/// How long a start may take.
-const START_SECONDS_MAX: u64 = 120;
 
 /// The database that is made for it.
 const DATABASE: &str = "skein_bench_torture";
-
-struct Running {
-    child: Child,
-    feed: SocketAddr,
-    http: SocketAddr,
-}
-
-/// A process of it: its folder, with a configuration and data of its own.
-struct Node {
-    folder: PathBuf,
-    running: Option<Running>,
-    /// libfaketime, where its clock may jump.
-    clock: Option<PathBuf>,
-}
 
 /// A database of its own.
 struct Database {
@@ -46,121 +32,7 @@ struct Database {
 pub struct Region {
     folder: PathBuf,
     database: Option<Database>,
-    nodes: Vec<Node>,
-}
-
-fn found(what: &str) -> impl FnOnce(std::io::Error) -> Failure + '_ {
-    move |error| Failure::found(format!("{what}: {}", io_words(&error)))
-}
-
-impl Node {
-    fn config(&self) -> PathBuf {
-        self.folder.join("skein.toml")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        // This very program, also when its file is replaced meanwhile.
-        let mut command = Command::new("/proc/self/exe");
-        command.args(arguments).arg("--config").arg(self.config()).stdin(Stdio::null());
-        if let Some(library) = &self.clock {
-            // The time of day jumps; the time that passes does not, as on a real machine.
-            command
-                .env("LD_PRELOAD", library)
-                .env("FAKETIME_TIMESTAMP_FILE", self.clock_file())
-                .env("FAKETIME_CACHE_DURATION", "1")
-                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        }
-        command
-    }
-
-    fn clock_file(&self) -> PathBuf {
-        self.folder.join("clock")
-    }
-
-    /// Set its clock so many seconds off.
-    fn set_clock(&self, seconds: i64) -> Outcome {
-        if self.clock.is_none() {
-            return Ok(());
-        }
-        let new = self.folder.join("clock.new");
-        std::fs::write(&new, format!("{seconds:+}s\n"))
-            .and_then(|()| std::fs::rename(&new, self.clock_file()))
-            .map_err(found("cannot set the clock"))
-    }
-
-    fn log(&self) -> Outcome<std::fs::File> {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log"));
-        log.map_err(found("cannot write the log"))
-    }
-
-    /// Serve it where it is not, and wait until it says where.
-    fn serve(&mut self) -> Outcome {
-        if let Some(running) = &mut self.running
-            && running.child.try_wait().map_err(found("cannot look after a process"))?.is_none()
-        {
-            return Ok(());
-        }
-        self.running = None;
-        let mut child = self
-            .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(self.log()?)
-            .spawn()
-            .map_err(found("cannot start skein"))?;
-        let Some(stdout) = child.stdout.take() else { return Err(Failure::found("the region has no output")) };
-        let (lines, said) = mpsc::channel();
-        std::thread::spawn(move || {
-            BufReader::new(stdout).lines().map_while(std::result::Result::ok).try_for_each(|line| lines.send(line))
-        });
-        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        let mut feed = None;
-        loop {
-            let line = said.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-            let Ok(line) = line else {
-                let _ = child.kill();
-                let _ = child.wait();
-                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-                let last = log.lines().last().unwrap_or("nothing").to_owned();
-                return Err(Failure::found(format!(
-                    "the region did not start again; it said: {last}; it is in {}",
-                    self.folder.display()
-                )));
-            };
-            if let Some(rest) = line.strip_prefix("feed adt at ") {
-                feed = rest.split(' ').next().and_then(|address| address.parse().ok());
-            } else if let Some((_, rest)) = line.split_once("://")
-                && let (Ok(http), Some(feed)) = (rest.trim_end_matches('/').parse(), feed)
-            {
-                self.running = Some(Running { child, feed, http });
-                return Ok(());
-            }
-        }
-    }
-
-    fn kill(&mut self) -> Outcome {
-        let Some(mut running) = self.running.take() else { return Ok(()) };
-        running.child.kill().map_err(found("cannot kill the region"))?;
-        running.child.wait().map_err(found("the region did not die"))?;
-        Ok(())
-    }
-
-    fn signal(&self, name: &str) -> Outcome {
-        let Some(running) = &self.running else { return Ok(()) };
-        let pid = running.child.id().to_string();
-        let told = Command::new("kill").args([&format!("-{name}"), &pid]).status().map_err(found("cannot run kill"))?;
-        if told.success() { Ok(()) } else { Err(Failure::found(format!("kill -{name} {pid} failed"))) }
-    }
-
-    fn stop(&mut self) -> Outcome {
-        self.signal("INT")?;
-        let Some(mut running) = self.running.take() else { return Ok(()) };
-        let status = running.child.wait().map_err(found("the region did not stop"))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(Failure::found(format!("told to stop, the region ended with {status}")))
-        }
-    }
+    processes: Vec<Process>,
 }
 
 impl Region {
@@ -176,20 +48,18 @@ impl Region {
         }
         let database = on.map(|(address, restart)| database(address, restart.clone())).transpose()?;
         std::fs::create_dir_all(folder.join("backup")).map_err(found("cannot make the folder"))?;
-        let mut nodes = vec![Node { folder: folder.clone(), running: None, clock: clock.clone() }];
+        let mut processes = vec![Process::new(folder.clone(), clock.clone())];
         if database.is_some() {
-            nodes.push(Node { folder: folder.join("second"), running: None, clock });
+            processes.push(Process::new(folder.join("second"), clock));
         }
-        let region = Region { folder, database, nodes };
+        let region = Region { folder, database, processes };
         let (identity, recipient) = ::backup::new_identity();
         std::fs::write(region.identity(), identity).map_err(found("cannot write the key of the backup"))?;
         let store = region.database.as_ref().map(|database| database.address.as_str());
         let backup = region.folder.join("backup");
-        for node in &region.nodes {
-            std::fs::create_dir_all(&node.folder).map_err(found("cannot make the folder"))?;
-            std::fs::write(node.config(), configuration(&recipient, &backup, store))
-                .map_err(found("cannot write the configuration"))?;
-            node.set_clock(0)?;
+        for process in &region.processes {
+            process.configure(&configuration(&recipient, &backup, store))?;
+            process.set_clock(0)?;
         }
         Ok(region)
     }
@@ -246,58 +116,57 @@ impl Region {
         self.folder.join("data")
     }
 
-    fn first(&self) -> Outcome<&Node> {
-        self.nodes.first().ok_or_else(|| Failure::found("the region has no process"))
+    fn first(&self) -> Outcome<&Process> {
+        self.processes.first().ok_or_else(|| Failure::found("the region has no process"))
     }
 
     /// Serve it, every process that is not running.
     pub fn serve(&mut self) -> Outcome {
-        self.nodes.iter_mut().try_for_each(Node::serve)
+        self.processes.iter_mut().try_for_each(Process::serve)
     }
 
     /// Where messages and bundles go, of each process.
     pub fn addresses(&self) -> Outcome<Vec<(SocketAddr, SocketAddr)>> {
-        let to: Vec<_> =
-            self.nodes.iter().filter_map(|node| node.running.as_ref()).map(|at| (at.feed, at.http)).collect();
+        let to: Vec<_> = self.processes.iter().filter_map(Process::address).collect();
         if to.is_empty() { Err(Failure::found("the region is not served")) } else { Ok(to) }
     }
 
     /// kill -9, every process.
     pub fn kill(&mut self) -> Outcome {
-        self.nodes.iter_mut().try_for_each(Node::kill)
+        self.processes.iter_mut().try_for_each(Process::kill)
     }
 
     /// kill -9, one of them.
     pub fn kill_one(&mut self, which: usize) -> Outcome {
-        self.nodes.get_mut(which).map_or(Ok(()), Node::kill)
+        self.processes.get_mut(which).map_or(Ok(()), Process::kill)
     }
 
     /// Tell every process something.
     pub fn signal(&self, name: &str) -> Outcome {
-        self.nodes.iter().try_for_each(|node| node.signal(name))
+        self.processes.iter().try_for_each(|process| process.signal(name))
     }
 
     /// Tell one of them something.
     pub fn signal_one(&self, which: usize, name: &str) -> Outcome {
-        self.nodes.get(which).map_or(Ok(()), |node| node.signal(name))
+        self.processes.get(which).map_or(Ok(()), |process| process.signal(name))
     }
 
     /// Set the clock of one of them so many seconds off, if there is that one.
     pub fn jump_clock(&self, which: usize, seconds: i64) -> Outcome {
-        self.nodes.get(which).map_or(Ok(()), |node| node.set_clock(seconds))
+        self.processes.get(which).map_or(Ok(()), |process| process.set_clock(seconds))
     }
 
     /// Stop it as an upgrade does, one process after the other.
     pub fn stop(&mut self) -> Outcome {
-        self.nodes.iter_mut().try_for_each(Node::stop)
+        self.processes.iter_mut().try_for_each(Process::stop)
     }
 
     /// Begin something and kill it after a while.
     pub fn kill_after(&self, arguments: &[&str], after: Duration) -> Outcome {
-        let node = self.first()?;
-        let mut command = node.command(arguments);
+        let process = self.first()?;
+        let mut command = process.command(arguments);
         let mut child =
-            command.stdout(Stdio::null()).stderr(node.log()?).spawn().map_err(found("cannot start skein"))?;
+            command.stdout(Stdio::null()).stderr(process.log()?).spawn().map_err(found("cannot start skein"))?;
         std::thread::sleep(after);
         let _ = child.kill();
         child.wait().map_err(found("the process did not die"))?;
@@ -382,12 +251,6 @@ impl Region {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        let _ = self.kill();
     }
 }
 
