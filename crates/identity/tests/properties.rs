@@ -146,6 +146,13 @@ proptest! {
         }
         let again = new.compacted(1);
         assert_alike(&new, &again);
+        // In the room of the one before it, who has people in its base and behind it, and dead ones in both.
+        let (all, kept, in_place) = (persons(&new), answers(&new), new.into_compacted(2));
+        prop_assert_eq!(in_place.added(), 0);
+        prop_assert_eq!(in_place.rows(), again.rows());
+        prop_assert_eq!(persons(&in_place), all);
+        prop_assert_eq!(answers(&in_place), kept);
+        assert_alike(&in_place, &again);
     }
 }
 

@@ -131,6 +131,7 @@ fn attempt(
     let region = Region::new(region);
     let mut journal = JournalReader::open(folder)?;
     let mut applier = Applier::new(region.clone(), derived.clone(), writer, JournalReader::open(folder)?)?;
+    applier.people().alone();
     let mappers = Mappers::new(region, derived)?;
     let mut profiles = applier.profiles();
     let directory_changes = AtomicU64::new(applier.directory_changes());

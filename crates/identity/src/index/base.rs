@@ -72,24 +72,47 @@ impl Base {
         }
     }
 
-    /// A base of these rows: patient, person, words; no postings yet. It takes no more room than it needs, at any time.
-    fn of<'w>(rows: impl Iterator<Item = (u64, u64, &'w [u32])> + Clone) -> Base {
-        let (count, words) = rows.clone().fold((0, 0), |(count, sum), (_, _, words)| (count + 1, sum + words.len()));
-        let mut base = Base {
-            patients: Vec::with_capacity(count),
-            persons: Vec::with_capacity(count),
-            offsets: Vec::with_capacity(count + 1),
-            words: Vec::with_capacity(words),
-            ..Base::default()
-        };
-        base.offsets.push(0);
-        for (patient, person, words) in rows {
-            base.patients.push(patient);
-            base.persons.push(AtomicU64::new(person));
-            base.words.extend_from_slice(words);
-            base.offsets.push(u32::try_from(base.words.len()).unwrap_or(u32::MAX));
+    /// Drop the postings, and whoever is dead; the others move up, in their order.
+    fn keep_living(&mut self) {
+        (self.starts, self.rows, self.marks) = Default::default();
+        if self.dead.iter().all(|bits| bits.load(Ordering::Relaxed) == 0) {
+            return;
         }
-        base
+        let (mut kept, mut end) = (0, 0);
+        for row in 0..self.patients.len() {
+            let (Some(&from), Some(&to)) = (self.offsets.get(row), self.offsets.get(row + 1)) else { break };
+            if self.is_dead(row) {
+                continue;
+            }
+            self.words.copy_within(from as usize..to as usize, end as usize);
+            self.patients.swap(kept, row);
+            self.persons.swap(kept, row);
+            end += to - from;
+            kept += 1;
+            // No row that is still to come ends before it.
+            if let Some(offset) = self.offsets.get_mut(kept) {
+                *offset = end;
+            }
+        }
+        self.patients.truncate(kept);
+        self.persons.truncate(kept);
+        self.offsets.truncate(kept + 1);
+        self.words.truncate(end as usize);
+    }
+
+    /// These rows as well, behind the others; they are not posted. It takes no more room than it needs.
+    fn extend<'w>(&mut self, rows: impl Iterator<Item = (u64, u64, &'w [u32])> + Clone) {
+        let (count, words) = rows.clone().fold((0, 0), |(count, sum), (_, _, words)| (count + 1, sum + words.len()));
+        self.patients.reserve_exact(count);
+        self.persons.reserve_exact(count);
+        self.offsets.reserve_exact(count);
+        self.words.reserve_exact(words);
+        for (patient, person, words) in rows {
+            self.patients.push(patient);
+            self.persons.push(AtomicU64::new(person));
+            self.words.extend_from_slice(words);
+            self.offsets.push(u32::try_from(self.words.len()).unwrap_or(u32::MAX));
+        }
     }
 
     /// Nobody is dead yet; everybody is posted under their keys.
@@ -277,9 +300,23 @@ impl Index {
             let (patient, person) = self.who(row)?;
             Some((patient.0, person.0, self.words(row)?))
         });
-        let mut base = Base::of(rows);
+        let mut base = Base { offsets: vec![0], ..Base::default() };
+        base.extend(rows);
         base.finish(&self.known.terms, threads);
         Index::with(self.known.clone(), self.attributes.clone(), base)
+    }
+
+    /// The same in the room of this one, which nobody else asks: two of a large region take twice the memory. Nobody is decided about
+    /// meanwhile.
+    pub fn into_compacted(self, threads: usize) -> Index {
+        let Index { known, attributes, mut base, segments, .. } = self;
+        base.keep_living();
+        // What was added goes as it is taken over.
+        for segment in segments.into_iter().map_while(OnceLock::into_inner) {
+            base.extend(segment.living());
+        }
+        base.finish(&known.terms, threads);
+        Index::with(known, attributes, base)
     }
 }
 

@@ -87,6 +87,12 @@ impl Segment {
         }
     }
 
+    /// Patient, person and words of everybody who is there, in the order in which they came.
+    pub(super) fn living(&self) -> impl Iterator<Item = (u64, u64, &[u32])> + Clone {
+        let rows = self.rows.iter().map_while(OnceLock::get).enumerate().filter(|(place, _)| !self.is_buried(*place));
+        rows.map(|(_, row)| (row.patient, row.person.load(Ordering::Acquire), &*row.words))
+    }
+
     fn head(&self, key: u64) -> Option<&AtomicU64> {
         let wanted = usize::try_from(key >> 32).unwrap_or(0) & (self.heads.len() - 1);
         self.heads.get(wanted)

@@ -19,6 +19,9 @@ const ADDED_LEAST: usize = 4096;
 /// …and they are more than one in so many of all.
 const ADDED_ONE_IN: usize = 16;
 
+/// Threads that make one while nobody decides: each makes every key, and files its part of them.
+const THREADS_MOST: usize = 2;
+
 /// Entries of the change feed taken over at a time.
 const FOLLOWED_AT_ONCE: usize = 512;
 
@@ -26,8 +29,8 @@ const FOLLOWED_AT_ONCE: usize = 512;
 ///
 /// Patients that are added, or whose facts change, lie beside the index's base, and what they replace stays there marked
 /// dead. When there are many of them a thread makes an index of the same people with everybody in its base; between two
-/// batches the applier tells it what has happened since and puts it in the place of the other. Answers do not depend on
-/// when that is.
+/// batches the applier tells it what has happened since and puts it in the place of the other. Where nobody looks for people, for all
+/// is made anew, the applier makes it in the room of the other, and goes on then. Answers do not depend on when that is.
 #[derive(Debug)]
 pub struct People {
     index: RwLock<Arc<Index>>,
@@ -36,6 +39,8 @@ pub struct People {
     changed: AtomicBool,
     /// The index that is being made.
     making: Mutex<Option<Making>>,
+    /// Whether only the applier asks.
+    alone: AtomicBool,
     added_least: usize,
 }
 
@@ -69,6 +74,7 @@ impl People {
             model: RwLock::new(Arc::new(model)),
             changed: AtomicBool::new(false),
             making: Mutex::new(None),
+            alone: AtomicBool::new(false),
             added_least: ADDED_LEAST,
         }
     }
@@ -148,6 +154,10 @@ impl People {
             if index.added() < self.added_least.max(index.len() / ADDED_ONE_IN) {
                 return;
             }
+            if self.alone.load(Ordering::Relaxed) {
+                drop(index);
+                return self.renew_in_place();
+            }
             let make = move || index.compacted(1);
             *making = std::thread::Builder::new()
                 .name("people-new".into())
@@ -155,6 +165,24 @@ impl People {
                 .ok()
                 .map(|index| Making { index, since: HashSet::new() });
         }
+    }
+
+    /// Nobody but the applier asks: the memory for a second index is spared.
+    pub(crate) fn alone(&self) {
+        self.alone.store(true, Ordering::Relaxed);
+    }
+
+    fn renew_in_place(&self) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let nobody = Arc::new(Index::new(0, Vec::new()));
+        *index = match Arc::try_unwrap(std::mem::replace(&mut *index, nobody)) {
+            Ok(own) => {
+                let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MOST);
+                Arc::new(own.into_compacted(threads))
+            }
+            // Somebody looks at it all the same: at the next batch.
+            Err(shared) => shared,
+        };
     }
 
     fn note(&self, patient: PatientKey) {
@@ -280,7 +308,10 @@ mod tests {
     #[test]
     fn decisions_do_not_depend_on_when_the_index_is_made_anew() {
         let never = live(&people(usize::MAX), 900, false);
-        let (at_leisure, at_once) = (people(50), people(50));
+        let (at_leisure, at_once, alone) = (people(50), people(50), people(50));
+        alone.alone();
+        assert_eq!(live(&alone, 900, false), never);
+        assert!(alone.index().added() < 200, "what was added is in the base: {}", alone.index().added());
         assert_eq!(live(&at_leisure, 900, false), never);
         assert_eq!(live(&at_once, 900, true), never);
         assert!(at_once.index().added() < 200, "what was added is in the base: {}", at_once.index().added());
