@@ -145,7 +145,7 @@ impl Base {
     /// The first and the last of a row's words: they lie on one cache line or two.
     pub(super) fn word_of(&self, row: u32) -> u32 {
         let word = |at: u32| self.words.get(at as usize).copied().unwrap_or(0);
-        word(self.offset_of(row)) ^ word(self.offset_of(row + 1).wrapping_sub(1))
+        word(self.offset_of(row)) ^ word(self.offset_of(row.saturating_add(1)).wrapping_sub(1))
     }
 
     pub(super) fn find(&self, key: u64, most: usize, rows: &mut Vec<u32>) {

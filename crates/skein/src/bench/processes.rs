@@ -19,15 +19,14 @@ const PERIOD: f64 = 10_000.0;
 /// Measure.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let mut alone = None;
-    for count in [1, 2] {
+    for (count, [rate, p99, left]) in [
+        (1, ["messages_per_s_one", "ack_ms_p99_one", "idle_share_one"]),
+        (2, ["messages_per_s_two", "ack_ms_p99_two", "idle_share_two"]),
+    ] {
         let (per_second, idle, ms) = measured(bench, count)?;
-        let [rate, p99] = match count {
-            1 => ["messages_per_s_one", "ack_ms_p99_one"],
-            _ => ["messages_per_s_two", "ack_ms_p99_two"],
-        };
         bench.report.figure("processes", rate, per_second, "messages/s");
         bench.report.figure("processes", p99, ms, "ms");
-        bench.report.figure("processes", if count == 1 { "idle_share_one" } else { "idle_share_two" }, idle, "");
+        bench.report.figure("processes", left, idle, "of the machine");
         match alone {
             None => alone = Some(per_second),
             Some(one) => bench.report.against("processes", "scaling", per_second / one, "times", f64::from(count)),
