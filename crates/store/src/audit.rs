@@ -58,13 +58,30 @@ pub struct AuditEntry {
 }
 
 enum Order {
-    Entry { entry: NewAuditEntry, reply: oneshot::Sender<Result<u64, StoreError>> },
-    Policy { version: String, at: Timestamp, files: String, reply: oneshot::Sender<Result<u64, StoreError>> },
+    /// One or more that are written together.
+    Entries {
+        entries: Vec<NewAuditEntry>,
+        reply: oneshot::Sender<Result<u64, StoreError>>,
+    },
+    Policy {
+        version: String,
+        at: Timestamp,
+        files: String,
+        reply: oneshot::Sender<Result<u64, StoreError>>,
+    },
 }
 
 impl Order {
+    /// How many entries it is.
+    fn len(&self) -> u64 {
+        match self {
+            Order::Entries { entries, .. } => entries.len() as u64,
+            Order::Policy { .. } => 0,
+        }
+    }
+
     fn answer(self, with: Result<u64, StoreError>) {
-        let (Order::Entry { reply, .. } | Order::Policy { reply, .. }) = self;
+        let (Order::Entries { reply, .. } | Order::Policy { reply, .. }) = self;
         let _ = reply.send(with);
     }
 }
@@ -136,9 +153,18 @@ impl Audit {
 
     /// Hand in an entry; the receiver resolves to its number once it is on disk.
     pub fn append(&self, entry: NewAuditEntry) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
-        self.granted.note(&entry);
+        self.append_together(vec![entry])
+    }
+
+    /// Hand in entries that belong together, one after the other: all of them are on disk or none, and they wait for the disk
+    /// once. The receiver resolves to the number of the last.
+    pub fn append_together(
+        &self,
+        entries: Vec<NewAuditEntry>,
+    ) -> Result<oneshot::Receiver<Result<u64, StoreError>>, StoreError> {
+        entries.iter().for_each(|entry| self.granted.note(entry));
         let (reply, answer) = oneshot::channel();
-        self.order(Order::Entry { entry, reply })?;
+        self.order(Order::Entries { entries, reply })?;
         Ok(answer)
     }
 
@@ -200,15 +226,14 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
             None => connection.transact(|connection| write(connection, &batch)),
         };
         match result {
-            Ok((first, head)) => {
+            Ok((before, head)) => {
                 if let Some(head) = &head {
                     heads.reached(head);
                 }
-                let mut n = first;
+                let mut last = before;
                 for order in batch {
-                    let is_entry = matches!(order, Order::Entry { .. });
-                    order.answer(Ok(n));
-                    n += u64::from(is_entry);
+                    last += order.len();
+                    order.answer(Ok(last));
                 }
             }
             Err(error) => {
@@ -226,17 +251,17 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
     let _ = connection.settle();
 }
 
-/// Gives the number of the first entry, and the head of the chain if it grew.
+/// Gives the number of the last entry before them, and the head of the chain if it grew.
 fn write(connection: &Connection, batch: &[Order]) -> Result<(u64, Option<Head>), StoreError> {
     let last: Option<(i64, Vec<u8>)> =
         connection
             .one("SELECT n, hash FROM entry ORDER BY n DESC LIMIT 1", &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (mut n, mut hash) = last.unwrap_or((0, GENESIS.to_vec()));
-    let first = n + 1;
+    let before = n.cast_unsigned();
     let mut head = None;
     for order in batch {
-        let entry = match order {
-            Order::Entry { entry, .. } => entry,
+        let entries = match order {
+            Order::Entries { entries, .. } => entries,
             Order::Policy { version, at, files, .. } => {
                 connection.write(
                     "INSERT INTO policy (version, at, files) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
@@ -245,24 +270,26 @@ fn write(connection: &Connection, batch: &[Order]) -> Result<(u64, Option<Head>)
                 continue;
             }
         };
-        n += 1;
-        hash = link(&hash, entry, n).to_vec();
-        connection.write(
-            "INSERT INTO entry (n, at, person, \"user\", body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            values![
-                n,
-                entry.at.as_microsecond(),
-                entry.person.map(|person| person.0.cast_signed()),
-                entry.user,
-                entry.body,
-                hash
-            ],
-        )?;
-        matter::note(connection, n, entry)?;
-        head = Some((n, entry.at));
+        for entry in entries {
+            n += 1;
+            hash = link(&hash, entry, n).to_vec();
+            connection.write(
+                "INSERT INTO entry (n, at, person, \"user\", body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                values![
+                    n,
+                    entry.at.as_microsecond(),
+                    entry.person.map(|person| person.0.cast_signed()),
+                    entry.user,
+                    entry.body,
+                    hash
+                ],
+            )?;
+            matter::note(connection, n, entry)?;
+            head = Some((n, entry.at));
+        }
     }
     let head = head.map(|(n, at)| Head { n: n.cast_unsigned(), at, hash: hex(&hash) });
-    Ok((first.cast_unsigned(), head))
+    Ok((before, head))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -249,23 +249,20 @@ impl FindPermit {
         if people.is_empty() {
             return Ok(self.seal(content));
         }
-        let keys: Vec<String> = people.iter().map(ToString::to_string).collect();
-        let mut last = None;
+        let body =
+            serde_json::json!({"action": "found", "outcome": "permitted", "user": &*self.user, "among": people.len()});
+        let body = body.to_string();
         // One entry a person, so that each person's own trail has it.
-        for person in people {
-            let body = serde_json::json!({"action": "found", "outcome": "permitted", "user": &*self.user, "among": keys.len()});
-            let (person, user, body) = (Some(*person), self.user.id.clone(), body.to_string());
-            last = Some(self.audit.append(NewAuditEntry {
-                at: self.at,
-                person,
-                user,
-                body,
-                ..NewAuditEntry::default()
-            })?);
-        }
-        // Entries are written in the order they are handed in: with the last, all are on disk.
+        let entry = |person: &PersonKey| NewAuditEntry {
+            at: self.at,
+            person: Some(*person),
+            user: self.user.id.clone(),
+            body: body.clone(),
+            ..NewAuditEntry::default()
+        };
+        let written = self.audit.append_together(people.iter().map(entry).collect())?;
         let mut sealed = self.seal(content);
-        sealed.receipts.extend(last.map(Receipt::new));
+        sealed.receipts.push(Receipt::new(written));
         Ok(sealed)
     }
 }

@@ -247,7 +247,7 @@ impl Applier {
         if !person::numbers_differ(&self.writer, pair)? {
             return Ok(None);
         }
-        let doubt = Doubt { other: survivor, kind: ReviewKind::Merge, score: 0 };
+        let doubt = Doubt { other: survivor, kind: ReviewKind::Merge, score: 0, of_a_family: false };
         person::raise(&mut self.writer, pair, loser, doubt, seq)?;
         Ok(Some(warning(
             "merge-needs-decision",

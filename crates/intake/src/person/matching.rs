@@ -138,9 +138,9 @@ impl Weighing {
             if doubts.len() >= DOUBTS_MAX || seen.contains(&candidate.person) {
                 continue;
             }
-            if let Some(kind) = self.doubt(candidate) {
+            if let Some(kind) = self.doubtful(candidate) {
                 seen.push(candidate.person);
-                doubts.push(Doubt { other: candidate.patient, kind, score: score(candidate) });
+                doubts.push(doubt(candidate, kind));
             }
         }
         doubts
@@ -149,12 +149,12 @@ impl Weighing {
     /// What speaks against the person a patient was said to be by a steward.
     pub fn against(&self, person: PersonKey) -> Option<Doubt> {
         self.answer.candidates.iter().filter(|candidate| candidate.person == person).find_map(|candidate| {
-            let kind = self.doubt(candidate).filter(|kind| kind.needs_two())?;
-            Some(Doubt { other: candidate.patient, kind, score: score(candidate) })
+            let kind = self.doubtful(candidate).filter(|kind| kind.needs_two())?;
+            Some(doubt(candidate, kind))
         })
     }
 
-    fn doubt(&self, candidate: &Scored) -> Option<ReviewKind> {
+    fn doubtful(&self, candidate: &Scored) -> Option<ReviewKind> {
         match candidate.ruling {
             Some(Ruling::NumberAlone) => Some(ReviewKind::NhsNumber),
             // Two numbers of two who look like twins are what twins have.
@@ -171,6 +171,11 @@ impl Weighing {
             None => None,
         }
     }
+}
+
+fn doubt(candidate: &Scored, kind: ReviewKind) -> Doubt {
+    let of_a_family = matches!(candidate.ruling, Some(Ruling::Twins | Ruling::ParentAndChild));
+    Doubt { other: candidate.patient, kind, score: score(candidate), of_a_family }
 }
 
 /// Evidence in hundredths of a bit: log2 of the odds.

@@ -3,6 +3,7 @@
 //!
 //! What counts, strongest first: the source's own merges; what data stewards said; the matcher.
 
+mod apart;
 mod decision;
 #[cfg(test)]
 mod following;

@@ -12,6 +12,8 @@ pub struct Doubt {
     pub kind: ReviewKind,
     /// The evidence for one person, in hundredths of a bit.
     pub score: i64,
+    /// Whether it is asked because the two look like twins, or like parent and child, by themselves and whoever else fits.
+    pub of_a_family: bool,
 }
 
 /// Bring the queue up to date with what is doubtful about a patient now. What was decided stays decided, except that two

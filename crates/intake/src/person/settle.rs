@@ -1,6 +1,7 @@
 //! Settling the link of a patient whose facts or merges changed.
 
 use super::{
+    apart::{told_apart, withdraw_told_apart},
     matching::{Weighing, weigh},
     people::People,
     review::{Doubt, note_doubts},
@@ -64,7 +65,8 @@ impl Mover<'_> {
                 break;
             }
             let before = self.writer.link(next)?.map(|(person, _)| person);
-            let answer = self.answer(next, before)?;
+            let mut answer = self.answer(next, before)?;
+            answer.doubts = self.open_doubts(next, answer.person, answer.doubts)?;
             note_doubts(self.writer, next, &answer.doubts, seq)?;
             if let Some(weighed) = &answer.weighed {
                 self.writer.put_weighed(next, seq, weighed)?;
@@ -75,6 +77,43 @@ impl Mover<'_> {
                 waiting.extend(self.writer.losers(next)?);
                 waiting.extend(same_as(self.writer, next)?);
             }
+            self.withdraw_told_apart(next, (before, answer.person))?;
+        }
+        Ok(())
+    }
+
+    /// Doubts about a patient who is this person, without those that verified numbers have answered.
+    fn open_doubts(
+        &self,
+        patient: PatientKey,
+        person: PersonKey,
+        doubts: Vec<Doubt>,
+    ) -> Result<Vec<Doubt>, StoreError> {
+        let mut open = Vec::with_capacity(doubts.len());
+        for doubt in doubts {
+            let other = if doubt.of_a_family { self.writer.link(doubt.other)? } else { None };
+            let answered = other.map(|(other, _)| told_apart(self.writer, patient, person, other)).transpose()?;
+            if answered != Some(true) {
+                open.push(doubt);
+            }
+        }
+        Ok(open)
+    }
+
+    /// What was asked of a patient, or of those whose person it has come to be, may have been answered by its coming.
+    fn withdraw_told_apart(
+        &mut self,
+        patient: PatientKey,
+        (before, person): (Option<PersonKey>, PersonKey),
+    ) -> Result<(), StoreError> {
+        let patients = match before {
+            // Somebody new, of whom nothing was asked.
+            None if person == self.region.person(patient) => return Ok(()),
+            Some(before) if before == person => vec![patient],
+            _ => self.writer.patients_of(person)?,
+        };
+        for patient in patients {
+            withdraw_told_apart(self.writer, self.people, patient, person)?;
         }
         Ok(())
     }
@@ -163,7 +202,7 @@ impl Mover<'_> {
         };
         if let Some(mate) = mate.filter(|mate| doubts.iter().all(|doubt| doubt.other != *mate)) {
             let score = weighing.as_ref().and_then(|weighing| weighing.score(mate)).unwrap_or(0);
-            doubts.push(Doubt { other: mate, kind: ReviewKind::Suspect, score });
+            doubts.push(Doubt { other: mate, kind: ReviewKind::Suspect, score, of_a_family: false });
         }
         for doubt in doubts.iter_mut().filter(|doubt| stays && Some(doubt.other) == mate) {
             doubt.kind = ReviewKind::Suspect;
@@ -244,7 +283,7 @@ fn said_otherwise(weighing: Option<&Weighing>, person: PersonKey) -> Vec<Doubt> 
     if let Some((other, patient, _)) = weighing.link().filter(|(other, _, _)| *other != person) {
         debug_assert!(other != person);
         let score = weighing.score(patient).unwrap_or(0);
-        doubts.push(Doubt { other: patient, kind: ReviewKind::Ambiguous, score });
+        doubts.push(Doubt { other: patient, kind: ReviewKind::Ambiguous, score, of_a_family: false });
     }
     doubts
 }

@@ -259,6 +259,63 @@ async fn a_decision_made_upon_less_than_was_said_does_nothing() {
     verified(desk, folder.path());
 }
 
+/// A child of a household; `nhs` is verified.
+fn child(source: &str, local: &str, nhs: Option<&str>, forename: &str) -> String {
+    let number = nhs.map_or_else(String::new, |nhs| format!("~{nhs}^^^NHS^NH"));
+    let traced = if nhs.is_some() { "NSTS01" } else { "" };
+    format!(
+        "MSH|^~\\&|PAS|{source}|SKEIN|R|20260301100000||ADT^A28|A28{local}{forename}|P|2.4\rEVN|A28|20260301100000\r\
+         PID|1||{local}^^^RXX^PI{number}||SALEH^{forename}||20190802|2|||18 Horsefair Street^^Aldermere^^WX1 7QH^^H\
+         |||||||||||||||||||||{traced}\r"
+    )
+}
+
+#[tokio::test]
+async fn twins_whom_their_numbers_tell_apart_are_no_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let (one, two) = (Some("9990000018"), Some("9990000026"));
+    // Of a twin without a number a steward is asked while nothing tells who it is.
+    desk.hear("rxx", &child("rxx", "1001", one, "FATIMA")).await;
+    desk.hear("lab", &child("lab", "7", None, "ZAINAB")).await;
+    let (fatima, zainab) = (desk.key("rxx", "1001"), desk.key("lab", "7"));
+    assert_eq!(desk.review(fatima, zainab), Some((ReviewKind::Likely, ReviewStatus::Open)));
+    // Her own number comes from another source: the question is answered, whichever of the two it was asked of.
+    desk.hear("ryy", &child("ryy", "2001", two, "ZAINAB")).await;
+    assert_eq!(desk.person(desk.key("ryy", "2001")), desk.person(zainab), "the evidence as a whole");
+    assert_eq!(desk.review(fatima, zainab), Some((ReviewKind::Likely, ReviewStatus::Withdrawn)));
+    // Nor is it asked of any later record of either.
+    desk.hear("rzz", &child("rzz", "3001", one, "FATIMA")).await;
+    desk.hear("amb", &child("amb", "9", None, "FATIMA")).await;
+    let all = [fatima, zainab, desk.key("ryy", "2001"), desk.key("rzz", "3001"), desk.key("amb", "9")];
+    let open: Vec<_> = all
+        .iter()
+        .flat_map(|a| all.iter().map(move |b| (*a, *b)))
+        .filter(|(a, b)| a < b && desk.review(*a, *b).is_some_and(|(_, status)| status.waits()))
+        .collect();
+    assert_eq!(open, [], "nobody is asked");
+    assert_ne!(desk.person(fatima), desk.person(zainab));
+    assert_eq!(desk.person(desk.key("amb", "9")), desk.person(fatima));
+    verified(desk, folder.path());
+}
+
+#[tokio::test]
+async fn twins_of_whom_one_has_no_number_of_her_own_stay_a_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    let one = Some("9990000018");
+    desk.hear("rxx", &child("rxx", "1001", one, "FATIMA")).await;
+    desk.hear("lab", &child("lab", "7", None, "ZAINAB")).await;
+    // Another of her records, without a number as well; and one of the other's. Neither says that they are two.
+    desk.hear("amb", &child("amb", "9", None, "ZAINAB")).await;
+    desk.hear("rzz", &child("rzz", "3001", one, "FATIMA")).await;
+    assert_eq!(
+        desk.review(desk.key("rxx", "1001"), desk.key("lab", "7")),
+        Some((ReviewKind::Likely, ReviewStatus::Open))
+    );
+    verified(desk, folder.path());
+}
+
 /// The journal gives all of it again, byte for byte.
 fn verified(desk: Desk, folder: &Path) {
     desk.engine.stop();

@@ -39,31 +39,31 @@ async fn send(bench: &Bench) -> anyhow::Result<(Report, Duration)> {
     let to = listener.local_addr()?.to_string();
     let stop = CancellationToken::new();
     let listening = tokio::spawn(listener.run(engine.clone(), Arc::new(edge::now), stop.clone()));
-    let (report, took) = rush(&[to], TIME).await?;
+    let (report, took) = rush(&[to], SENDERS, TIME).await?;
     stop.cancel();
     listening.await?;
     tokio::task::spawn_blocking(move || engine.stop()).await?;
     Ok((report, took))
 }
 
-/// Sixteen senders, spread over these addresses, each waiting for every answer, for so long.
-pub async fn rush(to: &[String], time: Duration) -> anyhow::Result<(Report, Duration)> {
+/// So many senders, spread over these addresses, each waiting for every answer, for so long.
+pub async fn rush(to: &[String], senders: usize, time: Duration) -> anyhow::Result<(Report, Duration)> {
     let begin = Instant::now();
-    let mut senders = Vec::new();
-    for (number, to) in to.iter().cycle().take(SENDERS).cloned().enumerate() {
-        senders.push(tokio::spawn(async move {
+    let mut sending = Vec::new();
+    for (number, to) in to.iter().cycle().take(senders).cloned().enumerate() {
+        sending.push(tokio::spawn(async move {
             let sender = Sender::start(SenderConfig::new(to))?;
             let mut report = Report::default();
             let mut n = number;
             while begin.elapsed() < time {
                 report.count(&sender.send(&messages::message(n)).await);
-                n += SENDERS;
+                n += senders;
             }
             anyhow::Ok(report)
         }));
     }
     let mut report = Report::default();
-    for sender in senders {
+    for sender in sending {
         report.merge(&sender.await??);
     }
     Ok((report, begin.elapsed()))

@@ -7,7 +7,7 @@ use super::{
 use anyhow::Context;
 use fhir::PatientKey;
 use hyper::{Method, StatusCode};
-use intake::{Engine, EntryKind};
+use intake::{Engine, EntryKind, NewEntry};
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -180,8 +180,7 @@ async fn sending(
         }
         tokio::time::sleep_until(due.into()).await;
         let n = first + n as usize;
-        let one = known.get(n * 17 % known.len()).context("nobody")?;
-        let message = entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n));
+        let message = sent(&known, n)?;
         let engine = engine.clone();
         waiting.spawn(async move {
             engine.submit(message).await?;
@@ -193,6 +192,12 @@ async fn sending(
         times.push(done??);
     }
     Ok(times)
+}
+
+/// One of a hospital's messages, about one of these people.
+pub fn sent(known: &[Known], n: usize) -> anyhow::Result<NewEntry> {
+    let one = known.get(n * 17 % known.len()).context("nobody")?;
+    Ok(entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n)))
 }
 
 /// One of a hospital's messages about somebody: an admission, or one in three a report of three results.

@@ -5,7 +5,7 @@ use super::{
     Bench, PersonIndex, database_bytes,
     http::{self, Client, everything, percentile},
     load,
-    mix::{Known, PRACTICE, PRACTICE_NAME, Rates, known, mix, search},
+    mix::{Known, PRACTICE, PRACTICE_NAME, Rates, known, mix, search, sent},
     per_second, reset_rss_max, rss_mb_max,
     worklists::Lists,
 };
@@ -44,6 +44,8 @@ const WARM: usize = 2_000;
 const KNOWN_MIN: usize = 400;
 /// How long it is busy.
 const BUSY: Duration = Duration::from_secs(30);
+/// And how often a second what then happens.
+const RATES: Rates = Rates { pages: 100, messages: 200, whole: 5, searches: 10, lists: 10 };
 
 /// Measure.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
@@ -52,9 +54,13 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let folder = bench.folder.join("region");
     if !folder.join("derived.db").is_file() {
         making(bench, &region)?;
-        loading(bench, &region, &folder)?.stop();
-    } else if bench.asked.later {
-        going_on(bench, &region, &folder)?;
+        let engine = loading(bench, &region, &folder)?;
+        sent_before(&region, &engine)?;
+        engine.stop();
+    } else if bench.asked.later && going_on(bench, &region, &folder)? {
+        let engine = bench.again(&folder, &config())?;
+        sent_before(&region, &engine)?;
+        engine.stop();
     }
     // Closed last of all: whoever closes a file of SQLite's gives up the locks that the process has on it.
     let mut held = Vec::new();
@@ -217,8 +223,22 @@ fn loading_later(bench: &Bench, region: &Region, path: &Path, engine: Engine) ->
     Ok((bench.again(path, &config())?, loaded))
 }
 
-/// Of a region that is kept: whether it was loaded whole, and where only its derived state is not yet made, make that.
-fn going_on(bench: &Bench, region: &Region, path: &Path) -> anyhow::Result<()> {
+/// What the hospital sends while it is busy, once, so that a region is the same the first time it is used as each time after it:
+/// as many people are in hospital, and on the lists of those who look after them.
+fn sent_before(region: &Region, engine: &Engine) -> anyhow::Result<()> {
+    let known = known(region)?;
+    let count = RATES.messages * usize::try_from(BUSY.as_secs())?;
+    let promises: Vec<_> =
+        (0..count).map(|n| anyhow::Ok(engine.journal().enqueue(sent(&known, n)?)?)).collect::<anyhow::Result<_>>()?;
+    for promise in promises {
+        promise.blocking_recv()??;
+    }
+    load::wait(engine)
+}
+
+/// Of a region that is kept: whether it was loaded whole, and where only its derived state is not yet made, make that. Says whether
+/// it made it.
+fn going_on(bench: &Bench, region: &Region, path: &Path) -> anyhow::Result<bool> {
     let folder = bench.folder_again(path)?;
     let head = JournalReader::open(&folder)?.head()?;
     anyhow::ensure!(
@@ -228,7 +248,11 @@ fn going_on(bench: &Bench, region: &Region, path: &Path) -> anyhow::Result<()> {
         region.people()
     );
     let applied = Derived::open_for_reading(&folder.derived())?.snapshot()?.seq();
-    if applied < region.people() { made_of_journal(bench, &folder) } else { Ok(()) }
+    if applied >= region.people() {
+        return Ok(false);
+    }
+    made_of_journal(bench, &folder)?;
+    Ok(true)
 }
 
 fn made_of_journal(bench: &Bench, folder: &Folder) -> anyhow::Result<()> {
@@ -410,8 +434,8 @@ async fn busy(
     address: SocketAddr,
     (known, pages): (Vec<Known>, Vec<String>),
 ) -> anyhow::Result<()> {
-    let lists = if pages.is_empty() { 0 } else { 10 };
-    let rates = Rates { pages: 100, messages: 200, whole: 5, searches: 10, lists };
+    let lists = if pages.is_empty() { 0 } else { RATES.lists };
+    let rates = Rates { lists, ..RATES };
     let mut took = mix(engine, address, (&Arc::new(known), &Arc::new(pages)), rates, BUSY, 0).await?;
     bench.report.figure("region", "busy_pages_per_s", per_second(took.pages.len(), took.time), "pages/s");
     bench.report.figure("region", "busy_messages_per_s", per_second(took.messages.len(), took.time), "messages/s");

@@ -97,8 +97,8 @@ impl Connection {
         }
     }
 
-    /// Say that this will be asked within this transaction that reads: where an answer takes its time, it is on its way while
-    /// others are waited for.
+    /// Say that this will be asked within this transaction, and that nothing is written in it before that would change the answer:
+    /// where an answer takes its time, it is on its way while others are waited for.
     pub fn expect(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
         match self {
             Connection::Sqlite(_) => Ok(()),

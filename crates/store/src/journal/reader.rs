@@ -20,9 +20,12 @@ pub(super) fn load_codec(connection: &Connection) -> Result<(codec::Codec, i64),
     Ok((codec, count))
 }
 
+/// What [`head`] asks.
+pub(super) const HEAD: &str = "SELECT MAX(pos) FROM entry";
+
 /// The newest position.
 pub(super) fn head(connection: &Connection) -> Result<u64, StoreError> {
-    let head: Option<i64> = connection.only("SELECT MAX(pos) FROM entry", &[], |row| row.get(0))?;
+    let head: Option<i64> = connection.only(HEAD, &[], |row| row.get(0))?;
     Ok(head.unwrap_or(0).cast_unsigned())
 }
 

@@ -1,6 +1,10 @@
 //! The journal's one thread: it stores what is waiting, together, and answers when it is durable.
 
-use super::{Append, Order, Receipt, stopped};
+use super::{
+    Append, Order, Receipt,
+    reader::{HEAD, head},
+    stopped,
+};
 use crate::{
     StoreError,
     backend::{Connection, values},
@@ -145,15 +149,22 @@ impl JournalWriter {
 
     fn write(&mut self, batch: &[Append]) -> Result<(Vec<Receipt>, Option<u64>), StoreError> {
         let (names, acknowledged) = (&self.names, self.newest);
+        let idents: Vec<Option<i64>> = batch
+            .iter()
+            .map(|append| append.entry.ident.as_deref().map(|ident| ident_hash(&append.entry.source, ident)))
+            .collect();
         let written = self.connection.transact(|connection| {
-            let head = super::reader::head(connection)?;
+            // Asked together: meanwhile no other process writes.
+            connection.expect(HEAD, &[])?;
+            let known = known(connection, idents.iter().flatten())?;
+            let head = head(connection)?;
             if head < acknowledged {
                 return Err(StoreError::Stopped(format!(
                     "the journal ends at entry {head}, and entry {acknowledged} was acknowledged: the database was put back \
                      to an earlier state"
                 )));
             }
-            store(connection, names, head, batch)
+            store(connection, names, head, (batch, &idents), known)
         })?;
         self.newest = written.newest.unwrap_or(self.newest);
         // Only now are the numbers of new names certain to be on disk.
@@ -162,12 +173,13 @@ impl JournalWriter {
     }
 }
 
-/// Store a batch after `head` within a transaction: what is there already is not stored again.
+/// Store a batch, with the entries' identities, after `head` within a transaction: what is known is there already and not stored again.
 fn store(
     connection: &Connection,
     names: &HashMap<String, i64>,
     head: u64,
-    batch: &[Append],
+    (batch, idents): (&[Append], &[Option<i64>]),
+    mut known: Known,
 ) -> Result<Written, StoreError> {
     let mut learnt: HashMap<String, i64> = HashMap::new();
     let mut number = |text: &str| match names.get(text).or_else(|| learnt.get(text)) {
@@ -178,17 +190,12 @@ fn store(
             Ok::<_, StoreError>(id)
         }
     };
-    let idents: Vec<Option<i64>> = batch
-        .iter()
-        .map(|append| append.entry.ident.as_deref().map(|ident| ident_hash(&append.entry.source, ident)))
-        .collect();
-    let mut known = known(connection, idents.iter().flatten())?;
     let mut next = head + 1;
     let first = next;
     let mut receipts = Vec::with_capacity(batch.len());
     // The answers of this batch, for repeats within it.
     let mut answers: HashMap<u64, Option<&Vec<u8>>> = HashMap::new();
-    for (append, ident) in batch.iter().zip(idents) {
+    for (append, ident) in batch.iter().zip(idents.iter().copied()) {
         let entry = &append.entry;
         let former = ident.and_then(|ident| known.get(&ident)).map(Vec::as_slice).unwrap_or_default();
         let repeat = former.iter().find(|(_, digest)| digest.is_some() && *digest == append.digest);

@@ -419,8 +419,8 @@ impl Session {
     /// See [`Connection::expect`]: it is asked at once, where the server knows the statement already.
     pub fn expect(&self, sql: &str, values: &[Value<'_>]) -> Result<(), StoreError> {
         let statement = self.statements.borrow().get(sql).cloned();
-        // Only what a transaction that looks reads now is what it will read then.
-        let Some(statement) = statement.filter(|_| self.transaction.get() == Transaction::Reading) else {
+        // Outside a transaction an answer of now is not one of then.
+        let Some(statement) = statement.filter(|_| self.transaction.get() != Transaction::None) else {
             return Ok(());
         };
         let kept: Vec<Kept> = values.iter().map(Kept::of).collect();
@@ -479,7 +479,6 @@ impl Session {
             return Ok(());
         }
         let statement = self.prepare(&client, sql, || vec![Type::INT8])?;
-        self.collect_expected()?;
         let asked: Vec<_> = numbers
             .iter()
             .map(|number| {
@@ -489,7 +488,9 @@ impl Session {
                 (early, found)
             })
             .collect();
+        // What was asked before is answered before.
         self.arrive()?;
+        self.collect_expected()?;
         for (early, found) in asked {
             let rows = early.unwrap_or_else(|| self.wait(found)).map_err(|error| failure(&error))?;
             rows.iter().try_for_each(|row| each(&Row::Postgres(row)))?;
