@@ -1,6 +1,6 @@
 //! Two people whom verified NHS numbers tell apart: what looks like twins, or like parent and child, is no question then.
 
-use super::{people::People, settle::last_survivor};
+use super::people::People;
 use fhir::{PatientKey, PersonKey};
 use identity::Ruling;
 use store::{Pair, Review, ReviewKind, ReviewStatus, StoreError, Writer};
@@ -68,11 +68,8 @@ pub fn withdraw_told_apart(
 
 /// Whether two are in the queue because they look like twins, or like parent and child.
 fn asks_for_a_family(writer: &Writer, people: &People, pair: Pair) -> Result<bool, StoreError> {
-    let facts = |of: PatientKey| -> Result<_, StoreError> {
-        let of = last_survivor(writer, of)?.unwrap_or(of);
-        Ok(writer.patient(of)?.and_then(|row| row.facts).unwrap_or_default())
-    };
-    let (a, b) = (facts(pair.a)?, facts(pair.b)?);
+    let facts = |of: PatientKey| -> Result<_, StoreError> { Ok(writer.patient(of)?.and_then(|row| row.facts)) };
+    let (Some(a), Some(b)) = (facts(pair.a)?, facts(pair.b)?) else { return Ok(false) };
     let ruling = people.ask(|matcher| matcher.compare_facts(&a, &b).0.ruling);
     Ok(matches!(ruling, Some(Ruling::Twins | Ruling::ParentAndChild)))
 }
