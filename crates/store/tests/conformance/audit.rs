@@ -6,6 +6,7 @@ use store::audit::{Audit, AuditReader, Heads, MatterKind, NewAuditEntry, NewMatt
 
 crate::on_both!(
     entries_are_chained_and_found,
+    what_belongs_together_stands_together_and_is_answered_with_its_last,
     what_is_opened_is_settled_once,
     a_changed_entry_is_found,
     policies_are_kept_once,
@@ -65,6 +66,62 @@ fn entries_are_chained_and_found(home: &Home) {
     assert!(!heads.heads.is_empty());
     let reader = AuditReader::open(&folder).unwrap();
     assert_eq!(reader.verify(&heads.heads).unwrap(), first + 50);
+}
+
+fn what_belongs_together_stands_together_and_is_answered_with_its_last(home: &Home) {
+    let folder = home.hold();
+    let audit = Audit::open(&folder).unwrap();
+    let first = audit.read(AuditReader::last).unwrap();
+    let entry = |group: u64, n: u64| NewAuditEntry {
+        at: at(n.cast_signed()),
+        person: Some(PersonKey(n)),
+        user: format!("group-{group}"),
+        body: format!("{{\"n\":{n}}}"),
+        ..Default::default()
+    };
+    let files = r#"{"b.cedar":"forbid(principal, action, resource);"}"#;
+    let version = &*store::audit::policy_version(&serde_json::from_str(files).unwrap());
+    // From several threads at once, with what is no entry among them.
+    let answers: Vec<(u64, u64)> = std::thread::scope(|scope| {
+        let groups: Vec<_> = (1..=8u64)
+            .map(|group| {
+                let audit = audit.clone();
+                scope.spawn(move || {
+                    let entries = (0..group).map(|n| entry(group, n)).collect();
+                    let written = audit.append_together(entries).unwrap();
+                    let kept = audit.keep_policy(version, at(0), files.into()).unwrap();
+                    kept.blocking_recv().unwrap().unwrap();
+                    (group, written.blocking_recv().unwrap().unwrap())
+                })
+            })
+            .collect();
+        groups.into_iter().map(|group| group.join().unwrap()).collect()
+    });
+    let nothing = audit.append_together(Vec::new()).unwrap().blocking_recv().unwrap().unwrap();
+    assert_eq!(nothing, first + 36, "no entry is no entry");
+    audit
+        .read(|audit| {
+            assert_eq!(audit.last()?, first + 36);
+            for (group, last) in &answers {
+                let entries = audit.after(last - group, usize::try_from(*group).unwrap())?;
+                for (n, entry) in entries.iter().enumerate() {
+                    let said = (entry.user.as_str(), entry.body.as_str(), entry.person);
+                    assert_eq!(
+                        said,
+                        (
+                            format!("group-{group}").as_str(),
+                            format!("{{\"n\":{n}}}").as_str(),
+                            Some(PersonKey(n as u64))
+                        )
+                    );
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    audit.close();
+    let heads = Heads::read(&folder).unwrap();
+    assert_eq!(AuditReader::open(&folder).unwrap().verify(&heads.heads).unwrap(), first + 36);
 }
 
 fn what_is_opened_is_settled_once(home: &Home) {
