@@ -376,11 +376,14 @@ async fn using(
             }
         }
         tracing::info!(round, "pages opened");
-        warm.push(pages);
+        // In the first not everything is in memory.
+        if round > 0 {
+            warm.push(pages);
+        }
     }
     put_rounds(bench, "page_warm", &mut warm);
     let (mut whole, mut searched) = (Vec::new(), Vec::new());
-    for _ in 0..=ROUNDS {
+    for round in 0..=ROUNDS {
         let (mut opened, mut found) = (Vec::new(), Vec::new());
         for one in known.iter().take(WARM) {
             let begin = Instant::now();
@@ -390,8 +393,10 @@ async fn using(
             search(&mut client, &one.person).await?;
             found.push(begin.elapsed());
         }
-        whole.push(opened);
-        searched.push(found);
+        if round > 0 {
+            whole.push(opened);
+            searched.push(found);
+        }
     }
     put_rounds(bench, "open_warm", &mut whole);
     put_rounds(bench, "search_warm", &mut searched);
@@ -400,7 +405,7 @@ async fn using(
     if bench.asked.lists {
         lists.follow(bench, engine, now).await?;
         pages = lists.pages(engine, &known, now).await?;
-        let mut rounds = vec![Vec::new()];
+        let mut rounds = Vec::new();
         for _ in 0..LIST_ROUNDS {
             let mut listed = Vec::new();
             for page in pages.iter().cycle().take(WARM) {
@@ -442,11 +447,11 @@ fn put(bench: &Bench, what: &'static str, times: &mut [Duration]) {
     }
 }
 
-/// The median of rounds, without the first, in which not everything is in memory.
+/// The median of rounds.
 fn put_rounds(bench: &Bench, what: &'static str, rounds: &mut [Vec<Duration>]) {
     let Some((p50, p99)) = figures(what) else { return };
     for (figure, share) in [(p50, 50), (p99, 99)] {
-        let mut each: Vec<f64> = rounds.iter_mut().skip(1).map(|times| percentile(times, share)).collect();
+        let mut each: Vec<f64> = rounds.iter_mut().map(|times| percentile(times, share)).collect();
         each.sort_by(f64::total_cmp);
         if let (Some(middle), Some(least), Some(most)) = (each.get(each.len() / 2), each.first(), each.last()) {
             tracing::info!(figure, least, most, "of these rounds");
