@@ -65,15 +65,24 @@ pub fn follow(
         let mut ticked: Option<Instant> = None;
         while !stop.is_cancelled() {
             let mut pause = TICK;
+            let is_time = ticked.is_none_or(|at| at.elapsed() >= TICK);
             match follower.step() {
-                Ok(true) => continue,
+                Ok(true) => {
+                    if is_time {
+                        ticked = Some(Instant::now());
+                        if let Err(failure) = follower.tick_behind() {
+                            tracing::error!(%failure, "what is due could not be told; tried again");
+                        }
+                    }
+                    continue;
+                }
                 Ok(false) => {}
                 Err(failure) => {
                     tracing::error!(%failure, reached = follower.reached(), "telling others is held up; tried again");
                     pause = AFTER_FAILURE;
                 }
             }
-            if ticked.is_none_or(|at| at.elapsed() >= TICK) {
+            if is_time {
                 ticked = Some(Instant::now());
                 if let Err(failure) = follower.tick(clock()) {
                     tracing::error!(%failure, "what is due could not be told; tried again");

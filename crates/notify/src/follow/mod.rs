@@ -91,6 +91,8 @@ pub struct Follower {
     subscriptions: events::Subscriptions,
     /// Whether much of the file is kept in memory: while very much is taken in.
     keeps_much: bool,
+    /// When the newest entry that was taken had been received.
+    known: Timestamp,
 }
 
 /// A resource before and after an entry, as needed.
@@ -162,6 +164,7 @@ impl Follower {
             stirred,
             subscriptions,
             keeps_much: false,
+            known: Timestamp::MIN,
         };
         Ok((follower, notices))
     }
@@ -225,6 +228,7 @@ impl Follower {
             return Err(failure);
         }
         self.reached.send_replace(last);
+        self.known = newest;
         self.say();
         Ok(cut || full)
     }

@@ -25,10 +25,29 @@ impl Follower {
         ticked
     }
 
+    /// Pass on what was due by the time of the newest entry that was taken: while there is more to take, this does not wait for
+    /// its end. What was acknowledged up to then is known; what was since, is not, so that nothing later is passed on yet.
+    ///
+    /// # Errors
+    /// [`Failure`]: the next call tries again.
+    pub fn tick_behind(&mut self) -> Result<(), Failure> {
+        let known = self.known;
+        self.at_once(|follower| follower.due(known))
+    }
+
     fn what_time_brings(&mut self, now: Timestamp) -> Result<(), Failure> {
         let snapshot = self.derived.snapshot()?;
+        self.at_once(|follower| {
+            follower.due(now)?;
+            follower.digests(now)?;
+            follower.daily(&snapshot, now)
+        })
+    }
+
+    /// Do it whole or not at all, and say it.
+    fn at_once(&mut self, work: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let result = self.due(now).and_then(|()| self.digests(now)).and_then(|()| self.daily(&snapshot, now));
+        let result = work(self);
         if let Err(failure) = result.and_then(|()| Ok(self.connection.execute_batch("COMMIT")?)) {
             self.waiting.clear();
             self.changed.clear();

@@ -162,6 +162,23 @@ fn what_nobody_acknowledges_is_passed_on_after_four_hours_and_once() {
 }
 
 #[test]
+fn what_is_due_is_passed_on_while_much_is_still_to_be_taken() {
+    let mut place = registered();
+    place.hl7("rxx", &stay()[0]);
+    let notice = place.inbox("practice:X81001").remove(0);
+    let due = notice.due.unwrap();
+    // Nothing that is known is so late.
+    place.follower.tick_behind().unwrap();
+    assert_eq!(place.inbox("practice:X81001")[0].escalated, None);
+    // The next entry that is taken came later than that, whatever comes behind it.
+    place.now = due + jiff::SignedDuration::from_mins(1);
+    place.fhir("x81001", &[patient("p1", NUMBER)]);
+    place.follower.tick_behind().unwrap();
+    let passed = place.inbox("practice:X81001").remove(0);
+    assert_eq!((passed.escalated, passed.due), (Some(place.now), None));
+}
+
+#[test]
 fn old_history_tells_nothing() {
     let mut place = registered();
     let old = Adt { recorded: "20250110083000", ..Adt::default() }.of("1001", NUMBER);
