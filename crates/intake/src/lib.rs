@@ -24,7 +24,7 @@ pub use engine::{
 pub use mapping::bundle;
 pub use mapping::{
     Finding, Profile, Severity,
-    profile::{Quiet, SourceKind},
+    profile::{FeedRules, Quiet, SourceKind},
 };
 pub use person::{Act, LinkDecision, People};
 pub use replay::{Replayed, Telling, Verdict, catch_up, rebuild, verify};

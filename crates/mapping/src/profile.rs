@@ -34,6 +34,10 @@ pub struct Profile {
     /// share these" from "has none". Empty: not said.
     #[serde(default)]
     pub shares: Vec<String>,
+    /// What comes on its feeds, by their names in the configuration, where each is to be missed for itself: admissions may go on
+    /// while results have stopped.
+    #[serde(default)]
+    pub feeds: BTreeMap<String, FeedRules>,
     /// How its patients are identified.
     #[serde(default)]
     pub patient: PatientRules,
@@ -52,6 +56,22 @@ pub struct Profile {
     /// Habits that differ from what most senders do.
     #[serde(default)]
     pub quirks: Quirks,
+}
+
+/// One of a source's feeds, as readers of a record are told of it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedRules {
+    /// What comes on it, as it stands in a sentence: `results`, `letters`. Empty: the feed's name.
+    #[serde(default)]
+    pub what: String,
+    /// Silence longer than this is not normal for it; nothing: its silence is never remarked on.
+    #[serde(default)]
+    pub quiet_after: Option<Quiet>,
+    /// The FHIR types that come on no other feed of the source: of these nothing new is known while it is silent. Empty: not said,
+    /// so that anything may be missing.
+    #[serde(default)]
+    pub shares: Vec<String>,
 }
 
 /// What kind of organisation a source belongs to.
@@ -328,6 +348,7 @@ impl Profile {
             acknowledgement: Acknowledgement::default(),
             quiet_after: None,
             shares: Vec::new(),
+            feeds: BTreeMap::new(),
             patient: PatientRules::default(),
             visit: VisitRules::default(),
             result: ResultRules::default(),
@@ -356,10 +377,16 @@ impl Profile {
                 self.source
             )));
         }
-        if let Some(kind) = self.shares.iter().find(|kind| kind.parse::<fhir::ResourceType>().is_err()) {
-            return Err(BadProfile(format!(
-                "shares: \"{kind}\" is no FHIR R4 type; write for instance \"Observation\""
-            )));
+        let of_feeds = self.feeds.iter().map(|(name, feed)| (format!("feeds.{name}.shares"), &feed.shares));
+        for (key, shares) in std::iter::once(("shares".to_owned(), &self.shares)).chain(of_feeds) {
+            if let Some(kind) = shares.iter().find(|kind| kind.parse::<fhir::ResourceType>().is_err()) {
+                return Err(BadProfile(format!(
+                    "{key}: \"{kind}\" is no FHIR R4 type; write for instance \"Observation\""
+                )));
+            }
+        }
+        if let Some((name, _)) = self.feeds.iter().find(|(_, feed)| feed.what.chars().any(char::is_control)) {
+            return Err(BadProfile(format!("feeds.{name}.what: write words on one line, for instance \"results\"")));
         }
         let paths =
             self.codes.keys().map(|f| ("codes", f)).chain(self.visit.number.iter().map(|f| ("visit.number", f)));
@@ -441,6 +468,12 @@ mod tests {
             ("source = \"rxx\"\ntime_zone = \"London\"", "Europe/London"),
             ("source = \"rxx\"\nquiet_after = \"soon\"", "15m"),
             ("source = \"rxx\"\nshares = [\"Allergies\"]", "no FHIR R4 type"),
+            (
+                "source = \"rxx\"\n[feeds.lims]\nshares = [\"Results\"]",
+                "feeds.lims.shares: \"Results\" is no FHIR R4 type",
+            ),
+            ("source = \"rxx\"\n[feeds.lims]\nquiet = \"2h\"", "line 3"),
+            ("source = \"rxx\"\n[feeds.lims]\nwhat = \"a\\nb\"", "feeds.lims.what"),
             ("name = \"x\"", "source"),
             ("source = \"RXX PAS\"", "lower case"),
             ("source = \"rxx\"\n[codes.PV]\nx = { display = \"y\" }", "no field"),

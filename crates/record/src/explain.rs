@@ -2,7 +2,7 @@
 //! not share it, it is withheld, the source is not answering, or is not connected (invariant 4).
 
 use crate::{
-    freshness::{Connection, SourceState},
+    freshness::{Connection, Silence, SourceState},
     item::SourceInfo,
     sections::SectionKind,
     voice::Voice,
@@ -12,7 +12,7 @@ use fhir::ResourceType;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-/// Why a source adds nothing to a section.
+/// Why a source adds nothing to a section, or may have more than it adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It shares such entries, was heard, and has none for this person.
@@ -35,11 +35,23 @@ pub enum Reason {
     },
     /// Its history is still coming in.
     Loading,
+    /// It has been silent, on these entries at least, for longer than is normal for it.
+    Silent {
+        /// Since when, on what.
+        silence: Silence,
+        /// Whether it adds something, which may not be all.
+        adds: bool,
+    },
     /// It has no feed.
     NotConnected,
 }
 
 impl Reason {
+    /// Whether the source says something here all the same.
+    pub fn adds(&self) -> bool {
+        matches!(self, Reason::Silent { adds: true, .. })
+    }
+
     /// In a few words.
     pub fn words(&self, now: Timestamp) -> String {
         match self {
@@ -52,6 +64,10 @@ impl Reason {
                 format!("not answering since {} ({why})", when::time_or_date(*since, now))
             }
             Reason::Loading => "history still being loaded".into(),
+            Reason::Silent { silence, adds } => {
+                let none = if *adds { "" } else { "none recorded, but " };
+                format!("{none}{}; normally it is not silent for so long", unheard(silence, "silent", now))
+            }
             Reason::NotConnected => "not connected".into(),
         }
     }
@@ -71,8 +87,21 @@ impl Reason {
                 format!("we have not been able to reach it since {}", when::time_or_date(*since, now))
             }
             Reason::Loading => "older entries are still coming in".into(),
+            Reason::Silent { silence, adds } => {
+                let none = if *adds { "" } else { "none on your record, but " };
+                format!("{none}{}, which is longer than usual", unheard(silence, "not heard from", now))
+            }
             Reason::NotConnected => "not part of this record yet".into(),
         }
+    }
+}
+
+/// `no results since 10:42`, or that nothing came, in the given words: `silent since 10:42`.
+fn unheard(silence: &Silence, nothing: &str, now: Timestamp) -> String {
+    let since = silence.since.map(|at| format!(" since {}", when::time_or_date(at, now)));
+    match &silence.what {
+        Some(what) => format!("no {what}{}", since.unwrap_or_else(|| " yet".into())),
+        None => format!("{nothing}{}", since.unwrap_or_default()),
     }
 }
 
@@ -117,10 +146,15 @@ impl Explanation {
             return self.headline.clone();
         }
         let what = voice.says(&self.what);
+        let Reasons { down, held, loading, silent, none } = self.by_reason();
         if !self.empty {
-            return format!("These services add no {what} here");
+            return if silent.is_empty() {
+                format!("These services add no {what} here")
+            } else {
+                let has = if silent.len() == 1 { "has" } else { "have" };
+                format!("There may be more: {} {has} sent nothing new for longer than usual", and(&silent))
+            };
         }
-        let (down, held, loading, none) = self.by_reason();
         let sentence = if !down.is_empty() {
             format!("No {what} can be shown, and we could not reach {}. There may be some.", and(&down))
         } else if !held.is_empty() {
@@ -128,6 +162,12 @@ impl Explanation {
             format!("{} may have {what} that are not shown to you. You can ask {asked} about it.", and(&held))
         } else if !loading.is_empty() {
             format!("No {what} yet. Older entries from {} are still coming in.", and(&loading))
+        } else if !silent.is_empty() {
+            let has = if silent.len() == 1 { "has" } else { "have" };
+            format!(
+                "No {what} on your record, but {} {has} sent nothing new for longer than usual. There may be some.",
+                and(&silent)
+            )
         } else if !none.is_empty() {
             let has = if none.len() == 1 { "has" } else { "have" };
             format!("{} {has} no {what} on your record.", and(&none))
@@ -141,31 +181,51 @@ impl Explanation {
         }
     }
 
-    fn by_reason(&self) -> (Vec<&str>, Vec<&str>, Vec<&str>, Vec<&str>) {
-        (
-            self.sources_where(|reason| matches!(reason, Reason::NotAnswering { .. })),
-            self.sources_where(|reason| matches!(reason, Reason::Withheld { .. })),
-            self.sources_where(|reason| matches!(reason, Reason::Loading)),
-            self.sources_where(|reason| matches!(reason, Reason::NoneRecorded)),
-        )
+    /// The sources by why they add nothing, or not all.
+    pub fn by_reason(&self) -> Reasons<'_> {
+        Reasons {
+            down: self.sources_where(|reason| matches!(reason, Reason::NotAnswering { .. })),
+            held: self.sources_where(|reason| matches!(reason, Reason::Withheld { .. })),
+            loading: self.sources_where(|reason| matches!(reason, Reason::Loading)),
+            silent: self.sources_where(|reason| matches!(reason, Reason::Silent { .. })),
+            none: self.sources_where(|reason| matches!(reason, Reason::NoneRecorded)),
+        }
     }
 
     /// Whether something may exist that is not shown, so that emptiness proves nothing.
     pub fn incomplete(&self) -> bool {
         self.per_source.iter().any(|(_, reason)| {
-            matches!(reason, Reason::Withheld { .. } | Reason::NotAnswering { .. } | Reason::Loading)
+            let unsure = matches!(reason, Reason::Withheld { .. } | Reason::NotAnswering { .. } | Reason::Loading);
+            unsure || matches!(reason, Reason::Silent { .. })
         })
     }
 }
 
-/// Why the sources that contribute nothing to `section` do so. `contributing`: ids of sources that have entries in it.
+/// Sources by name, by why they add nothing, or not all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasons<'a> {
+    /// Not answering.
+    pub down: Vec<&'a str>,
+    /// What they have is withheld.
+    pub held: Vec<&'a str>,
+    /// Their history is still coming in.
+    pub loading: Vec<&'a str>,
+    /// Silent for longer than is normal.
+    pub silent: Vec<&'a str>,
+    /// Heard, and have none.
+    pub none: Vec<&'a str>,
+}
+
+/// Why the sources that contribute nothing to `section` do so, and which of the others may have more. `contributing`: ids of
+/// sources that have entries in it.
 pub fn explain(
     section: SectionKind,
     states: &[SourceState],
     contributing: &[&str],
     withheld: &[Withheld],
+    now: Timestamp,
 ) -> Explanation {
-    explain_kinds(section.main_kinds(), what_of(section), states, contributing, withheld)
+    explain_kinds(section.main_kinds(), what_of(section), states, contributing, withheld, now)
 }
 
 /// The same of any types; `what` they are called in a sentence.
@@ -175,10 +235,17 @@ pub fn explain_kinds(
     states: &[SourceState],
     contributing: &[&str],
     withheld: &[Withheld],
+    now: Timestamp,
 ) -> Explanation {
     let mut per_source = Vec::new();
-    for state in states.iter().filter(|state| !contributing.contains(&state.source.id.as_str())) {
-        per_source.push((Arc::clone(&state.source), reason(state, kinds, withheld)));
+    for state in states {
+        let adds = contributing.contains(&state.source.id.as_str());
+        let reason = if adds {
+            state.silence_on(kinds, now).map(|silence| Reason::Silent { silence, adds })
+        } else {
+            Some(reason(state, kinds, withheld, now))
+        };
+        per_source.extend(reason.map(|reason| (Arc::clone(&state.source), reason)));
     }
     per_source.sort_by(|(a, first), (b, second)| rank(first).cmp(&rank(second)).then_with(|| a.name.cmp(&b.name)));
     let empty = contributing.is_empty();
@@ -187,7 +254,7 @@ pub fn explain_kinds(
     explanation
 }
 
-fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld]) -> Reason {
+fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld], now: Timestamp) -> Reason {
     let held = withheld.iter().find(|held| {
         held.source.as_ref().is_none_or(|source| *source == state.source.id)
             && (held.kinds.is_empty() || kinds.is_empty() || held.kinds.iter().any(|kind| kinds.contains(kind)))
@@ -203,7 +270,10 @@ fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld]) ->
             Connection::NotAnswering { since, reason } => Reason::NotAnswering { since: *since, why: reason.clone() },
             Connection::Loading => Reason::Loading,
             _ if !state.knows_person => Reason::NotKnownThere,
-            _ => Reason::NoneRecorded,
+            _ => match state.silence_on(kinds, now) {
+                Some(silence) => Reason::Silent { silence, adds: false },
+                None => Reason::NoneRecorded,
+            },
         }
     }
 }
@@ -213,25 +283,32 @@ fn rank(reason: &Reason) -> u8 {
         Reason::NotAnswering { .. } => 0,
         Reason::Withheld { .. } => 1,
         Reason::Loading => 2,
-        Reason::NoneRecorded => 3,
-        Reason::NotShared => 4,
-        Reason::NotKnownThere => 5,
-        Reason::NotConnected => 6,
+        Reason::Silent { .. } => 3,
+        Reason::NoneRecorded => 4,
+        Reason::NotShared => 5,
+        Reason::NotKnownThere => 6,
+        Reason::NotConnected => 7,
     }
 }
 
 fn headline(explanation: &Explanation) -> String {
     let Explanation { what, empty, .. } = explanation;
+    let Reasons { down, held, loading, silent, none } = explanation.by_reason();
     if !empty {
-        return format!("Sources that add no {what} here");
+        return if silent.is_empty() {
+            format!("Sources that add no {what} here")
+        } else {
+            format!("There may be more: {} silent for longer than usual", and(&silent))
+        };
     }
-    let (down, held, loading, none) = explanation.by_reason();
     if !down.is_empty() {
         format!("No {what} can be shown, and {} cannot be reached: there may be some.", and(&down))
     } else if !held.is_empty() {
         format!("No {what} can be shown: what {} holds is withheld.", and(&held))
     } else if !loading.is_empty() {
         format!("No {what} yet: the history of {} is still being loaded.", and(&loading))
+    } else if !silent.is_empty() {
+        format!("No {what} recorded, and {} silent for longer than usual: there may be some.", and(&silent))
     } else if !none.is_empty() {
         format!("No {what} recorded by {}.", and(&none))
     } else {
@@ -273,17 +350,25 @@ pub fn and(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{freshness::tests::state, item::SourceKind};
+    use crate::{
+        freshness::{FeedState, tests::state},
+        item::SourceKind,
+    };
+
+    /// Eight minutes after the sources of these tests last spoke.
+    fn now() -> Timestamp {
+        "2026-07-14T10:50:00Z".parse().expect("a time")
+    }
 
     #[test]
     fn each_way_of_being_empty_reads_differently() {
         let practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
-        let recorded = explain(SectionKind::Problems, std::slice::from_ref(&practice), &[], &[]);
+        let recorded = explain(SectionKind::Problems, std::slice::from_ref(&practice), &[], &[], now());
         assert_eq!(recorded.headline, "No problems recorded by Mill Lane Surgery.");
 
         let mut council = state("c", "Riverside Council", SourceKind::Council);
         council.shares = Some(vec![ResourceType::CarePlan]);
-        let not_shared = explain(SectionKind::Problems, std::slice::from_ref(&council), &[], &[]);
+        let not_shared = explain(SectionKind::Problems, std::slice::from_ref(&council), &[], &[], now());
         assert_eq!(not_shared.per_source[0].1, Reason::NotShared);
 
         let mut down = practice.clone();
@@ -291,7 +376,7 @@ mod tests {
             since: "2026-07-14T09:42:00Z".parse().expect("a time"),
             reason: "timeout".into(),
         };
-        let failing = explain(SectionKind::Problems, &[down], &[], &[]);
+        let failing = explain(SectionKind::Problems, &[down], &[], &[], now());
         assert_eq!(
             failing.headline,
             "No problems can be shown, and Mill Lane Surgery cannot be reached: there may be some."
@@ -300,19 +385,18 @@ mod tests {
 
         let mut stranger = practice.clone();
         stranger.knows_person = false;
-        let elsewhere = explain(SectionKind::Problems, &[stranger], &[], &[]);
+        let elsewhere = explain(SectionKind::Problems, &[stranger], &[], &[], now());
         assert_eq!(elsewhere.per_source[0].1, Reason::NotKnownThere);
 
         let held =
             Withheld { source: None, kinds: vec![ResourceType::Condition], why: Some("the person objected".into()) };
-        let withheld = explain(SectionKind::Problems, &[practice], &[], &[held]);
+        let withheld = explain(SectionKind::Problems, &[practice], &[], &[held], now());
         assert_eq!(withheld.per_source[0].1, Reason::Withheld { why: Some("the person objected".into()) });
         assert!(withheld.headline.contains("withheld"));
     }
 
     #[test]
     fn each_way_of_being_empty_reads_differently_to_the_person_too() {
-        let now = "2026-07-14T11:30:00Z".parse().expect("a time");
         let practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
         let mut down = practice.clone();
         let since = "2026-07-14T09:42:00Z".parse().expect("a time");
@@ -324,10 +408,10 @@ mod tests {
         let sealed = "sealed by its authors for their own organisation";
         let held = [Withheld { source: None, kinds: vec![], why: Some(sealed.into()) }];
         let told = |state: &SourceState, held: &[Withheld]| {
-            let one = explain(SectionKind::Medicines, std::slice::from_ref(state), &[], held);
+            let one = explain(SectionKind::Medicines, std::slice::from_ref(state), &[], held, now());
             (
                 one.told(Voice::Person),
-                one.per_source[0].1.told(Voice::Person, now),
+                one.per_source[0].1.told(Voice::Person, now()),
                 one.told(Voice::Staff),
                 one.headline,
             )
@@ -340,7 +424,55 @@ mod tests {
         let sentences: std::collections::HashSet<&str> = all.iter().map(|one| one.0.as_str()).collect();
         assert_eq!(sentences.len(), all.len(), "{all:?}");
         assert!(all.iter().all(|one| one.2 == one.3), "staff read what they always read");
-        let allergies = explain(SectionKind::Allergies, &[practice], &[], &[]);
+        let allergies = explain(SectionKind::Allergies, &[practice], &[], &[], now());
         assert!(allergies.told(Voice::Person).ends_with("This does not say that you have none."));
+    }
+    #[test]
+    fn nothing_from_a_source_that_is_silent_is_not_none() {
+        let practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
+        let later: Timestamp = "2026-07-14T11:30:00Z".parse().expect("a time");
+        let silent = explain(SectionKind::Problems, std::slice::from_ref(&practice), &[], &[], later);
+        assert_eq!(
+            silent.headline,
+            "No problems recorded, and Mill Lane Surgery silent for longer than usual: there may be some."
+        );
+        assert!(silent.incomplete());
+        let words = "none recorded, but silent since 11:42; normally it is not silent for so long";
+        assert_eq!(silent.per_source[0].1.words(later), words);
+        let plain = silent.told(Voice::Person);
+        assert!(plain.contains("Mill Lane Surgery has sent nothing new") && plain.contains("may be some"), "{plain}");
+        assert!(
+            silent.per_source[0].1.told(Voice::Person, later).starts_with("none on your record, but not heard from")
+        );
+
+        // It has some: it may have more.
+        let some = explain(SectionKind::Problems, std::slice::from_ref(&practice), &["p"], &[], later);
+        assert_eq!(some.headline, "There may be more: Mill Lane Surgery silent for longer than usual");
+        assert!(some.incomplete() && some.per_source[0].1.adds());
+        let heard = explain(SectionKind::Problems, std::slice::from_ref(&practice), &["p"], &[], now());
+        assert!(heard.per_source.is_empty(), "{heard:?}");
+
+        // Who does not know the person, or does not share such entries, is not missed for being silent.
+        let stranger = SourceState { knows_person: false, ..practice };
+        let elsewhere = explain(SectionKind::Problems, &[stranger], &[], &[], later);
+        assert_eq!(elsewhere.per_source[0].1, Reason::NotKnownThere);
+    }
+
+    #[test]
+    fn a_section_tells_of_the_feed_that_carries_it_and_no_other_does() {
+        let mut hospital = state("h", "Riverside General", SourceKind::Hospital);
+        hospital.feeds = vec![FeedState {
+            name: "rgh-lims".into(),
+            what: "results".into(),
+            shares: vec![ResourceType::Observation, ResourceType::DiagnosticReport],
+            last_heard: Some("2026-07-14T06:10:00Z".parse().expect("a time")),
+            usual_silence: jiff::SignedDuration::from_hours(2),
+        }];
+        let all = std::slice::from_ref(&hospital);
+        let results = explain(SectionKind::Results, all, &[], &[], now());
+        let words = "none recorded, but no results since 07:10; normally it is not silent for so long";
+        assert_eq!(results.per_source[0].1.words(now()), words);
+        let visits = explain(SectionKind::Visits, all, &[], &[], now());
+        assert_eq!(visits.headline, "No visits or appointments recorded by Riverside General.");
     }
 }

@@ -99,7 +99,7 @@ pub fn across(
         }
         let total = found.len();
         found.truncate(LINES_MAX);
-        Part { shown: found, total, missing: explain_kinds(&kinds, what, states, &sources, withheld) }
+        Part { shown: found, total, missing: explain_kinds(&kinds, what, states, &sources, withheld, now) }
     };
     Across {
         checks: part(&CHECKS, "measurements or scores"),

@@ -19,6 +19,8 @@ pub struct SourceState {
     pub last_heard: Option<Timestamp>,
     /// Silence longer than this is not normal for it.
     pub usual_silence: Option<SignedDuration>,
+    /// Of its feeds, those that are to be missed for themselves.
+    pub feeds: Vec<FeedState>,
     /// Whether it holds a patient linked to the person whose record is open.
     pub knows_person: bool,
     /// When it last sent something about the person whose record is open.
@@ -33,6 +35,66 @@ impl SourceState {
             Some(shared) => kinds.is_empty() || kinds.iter().any(|kind| shared.contains(kind)),
         }
     }
+
+    /// Whether nothing at all came from it for longer than is normal.
+    fn is_quiet(&self, now: Timestamp) -> bool {
+        is_over(self.last_heard, self.usual_silence, now)
+    }
+
+    /// Its feeds that are silent for longer than is normal for them, while it may speak on others.
+    fn quiet_feeds(&self, now: Timestamp) -> impl Iterator<Item = &FeedState> {
+        self.feeds.iter().filter(move |feed| feed.is_quiet(now))
+    }
+
+    /// How it is silent on these types (none: on any) for longer than is normal; None: it is not.
+    pub fn silence_on(&self, kinds: &[ResourceType], now: Timestamp) -> Option<Silence> {
+        if self.connection != Connection::Connected {
+            return None;
+        }
+        if self.is_quiet(now) {
+            return Some(Silence { since: self.last_heard, what: None });
+        }
+        let meant = |feed: &&FeedState| {
+            feed.shares.is_empty() || kinds.is_empty() || kinds.iter().any(|kind| feed.shares.contains(kind))
+        };
+        let feed = self.quiet_feeds(now).find(meant)?;
+        Some(Silence { since: feed.last_heard, what: Some(feed.what.clone()) })
+    }
+}
+
+fn is_over(last: Option<Timestamp>, usual: Option<SignedDuration>, now: Timestamp) -> bool {
+    matches!((last, usual), (Some(last), Some(usual)) if now.duration_since(last) > usual)
+}
+
+/// What we know of one of a source's feeds, which may be silent while its source speaks on others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What comes on it, as it stands in a sentence: `results`.
+    pub what: String,
+    /// The types that come on no other feed of its source; empty: not said.
+    pub shares: Vec<ResourceType>,
+    /// When anything last came on it.
+    pub last_heard: Option<Timestamp>,
+    /// Silence longer than this is not normal for it.
+    pub usual_silence: SignedDuration,
+}
+
+impl FeedState {
+    /// Whether it is missed: one on which nothing ever came is.
+    fn is_quiet(&self, now: Timestamp) -> bool {
+        self.last_heard.is_none() || is_over(self.last_heard, Some(self.usual_silence), now)
+    }
+}
+
+/// A silence that is longer than is normal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Since when; None: nothing ever came.
+    pub since: Option<Timestamp>,
+    /// What does not come, of a source that goes on sending other things; None: nothing comes.
+    pub what: Option<String>,
 }
 
 /// How we stand with a source.
@@ -60,6 +122,8 @@ pub enum Verdict {
     Normal,
     /// Its history is still coming in.
     Loading,
+    /// It speaks, but one of its feeds is silent for longer than is normal.
+    PartlyQuiet,
     /// Longer silent than is normal for it.
     Quiet,
     /// Nothing has ever come from it.
@@ -76,6 +140,7 @@ impl Verdict {
         match self {
             Verdict::Normal => "Up to date",
             Verdict::Loading => "Loading",
+            Verdict::PartlyQuiet => "Quiet in part",
             Verdict::Quiet => "Quiet",
             Verdict::Never => "Nothing yet",
             Verdict::Down => "Not answering",
@@ -88,7 +153,7 @@ impl Verdict {
         match self {
             Verdict::Normal => "normal",
             Verdict::Loading => "loading",
-            Verdict::Quiet => "quiet",
+            Verdict::PartlyQuiet | Verdict::Quiet => "quiet",
             Verdict::Never => "never",
             Verdict::Down => "down",
             Verdict::NotConnected => "not-connected",
@@ -164,6 +229,20 @@ fn plain(one: &Freshness, state: &SourceState, now: Timestamp) -> (String, Strin
         Verdict::Loading => {
             ("older entries still coming in".into(), format!("Older entries from {name} are still coming in."))
         }
+        Verdict::PartlyQuiet => {
+            let told = |feed: &FeedState| {
+                let what = &feed.what;
+                match feed.last_heard {
+                    Some(at) => format!(
+                        "{name} last sent {what} at {}, which is longer ago than usual: the newest may be missing.",
+                        when::time_or_date(at, now)
+                    ),
+                    None => format!("{name} has sent no {what} here yet. There may be some."),
+                }
+            };
+            let feeds: Vec<String> = state.quiet_feeds(now).map(told).collect();
+            (quiet_on(state, now), feeds.join(" "))
+        }
         Verdict::Quiet => (
             format!("not heard from{}", since(one.heard_at)),
             format!("{name} last sent something at {last}, which is longer ago than usual. {missing}"),
@@ -199,8 +278,7 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
     }
     let heard = state.last_heard.map(|at| when::ago(at, now));
     let usual = state.usual_silence.map(|usual| when::span(usual.as_secs()));
-    let silent = state.last_heard.map(|at| now.duration_since(at));
-    let over = matches!((silent, state.usual_silence), (Some(silent), Some(usual)) if silent > usual);
+    let over = state.is_quiet(now);
     let (verdict, sentence) = match (&state.connection, &state.last_heard) {
         (Connection::NotConnected, _) => (Verdict::NotConnected, format!("{name} is not connected to this record.")),
         (Connection::NotAnswering { since, reason }, _) => (
@@ -220,6 +298,7 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
                         "{name} last spoke at {last}; it is normally silent for no more than {usual}. Its newest entries may be missing."
                     ),
                 ),
+                _ if state.quiet_feeds(now).next().is_some() => (Verdict::PartlyQuiet, partly(state, &last, now)),
                 (_, Some(usual)) => (
                     Verdict::Normal,
                     format!("{name} last spoke at {last}, which is normal for it (at least every {usual})."),
@@ -232,6 +311,7 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let short = match verdict {
         Verdict::Normal => format!("last spoke {}", heard.clone().unwrap_or_default()),
         Verdict::Loading => "history still loading".into(),
+        Verdict::PartlyQuiet => quiet_on(state, now),
         Verdict::Quiet => format!("quiet since {}", since(state.last_heard)),
         Verdict::Never => "nothing received yet".into(),
         Verdict::Down => match &state.connection {
@@ -252,6 +332,32 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
     }
 }
 
+/// What does not come from a source that speaks, after its name: `no results since 10:42, no letters yet`.
+fn quiet_on(state: &SourceState, now: Timestamp) -> String {
+    let one = |feed: &FeedState| match feed.last_heard {
+        Some(at) => format!("no {} since {}", feed.what, when::time_or_date(at, now)),
+        None => format!("no {} yet", feed.what),
+    };
+    state.quiet_feeds(now).map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// The same in sentences, for whoever works with the record.
+fn partly(state: &SourceState, last: &str, now: Timestamp) -> String {
+    let mut sentence = format!("{} last spoke at {last}.", state.source.name);
+    for (index, feed) in state.quiet_feeds(now).enumerate() {
+        let (what, usual) = (&feed.what, when::span(feed.usual_silence.as_secs()));
+        let its = if index == 0 { "But its" } else { "Its" };
+        sentence.push_str(&match feed.last_heard {
+            Some(at) => format!(
+                " {its} {what} last came at {}, and normally come at least every {usual}: the newest may be missing.",
+                when::time_or_date(at, now)
+            ),
+            None => format!(" {its} {what} have never come: there may be some."),
+        });
+    }
+    sentence
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -264,6 +370,7 @@ pub(crate) mod tests {
             connection: Connection::Connected,
             last_heard: Some("2026-07-14T10:42:00Z".parse().expect("a time")),
             usual_silence: Some(SignedDuration::from_mins(15)),
+            feeds: Vec::new(),
             knows_person: true,
             last_about_person: None,
         }
@@ -283,6 +390,42 @@ pub(crate) mod tests {
             strip[0].sentence
         );
         assert_eq!(strip[1].verdict, Verdict::Normal);
+    }
+
+    #[test]
+    fn a_feed_that_stops_is_told_while_its_source_goes_on() {
+        let now = "2026-07-14T10:50:00Z".parse().expect("a time");
+        let mut hospital = state("h", "Riverside General", SourceKind::Hospital);
+        let feed = |what: &str, last: Option<&str>| FeedState {
+            name: format!("rgh-{what}"),
+            what: what.into(),
+            shares: vec![ResourceType::Observation],
+            last_heard: last.map(|at| at.parse().expect("a time")),
+            usual_silence: SignedDuration::from_hours(2),
+        };
+        hospital.feeds = vec![feed("admissions", Some("2026-07-14T10:42:00Z"))];
+        assert_eq!(freshness(&[hospital.clone()], now)[0].verdict, Verdict::Normal, "no longer than is usual for it");
+        hospital.feeds.push(feed("results", Some("2026-07-14T06:10:00Z")));
+        hospital.feeds.push(feed("letters", None));
+        let told = &freshness(&[hospital.clone()], now)[0];
+        assert_eq!((told.verdict, told.verdict.label()), (Verdict::PartlyQuiet, "Quiet in part"));
+        assert!(told.verdict.needs_attention());
+        assert_eq!(told.short, "no results since 07:10, no letters yet");
+        assert_eq!(
+            told.sentence,
+            "Riverside General last spoke at 11:42. But its results last came at 07:10, and normally come at least every 2 \
+             hours: the newest may be missing. Its letters have never come: there may be some."
+        );
+        let plain = &freshness_told(&[hospital.clone()], Voice::Person, now)[0];
+        assert_eq!(plain.short, told.short);
+        assert!(plain.sentence.starts_with("Riverside General last sent results at 07:10"), "{}", plain.sentence);
+        let results = hospital.silence_on(&[ResourceType::Observation], now).expect("silent on results");
+        assert_eq!(results.what.as_deref(), Some("results"));
+        assert_eq!(hospital.silence_on(&[ResourceType::Encounter], now), None, "it speaks of visits");
+        // Silent on every feed: that is said, and nothing of one of them.
+        let later = "2026-07-14T14:00:00Z".parse().expect("a time");
+        let told = &freshness(&[hospital], later)[0];
+        assert_eq!((told.verdict, told.short.as_str()), (Verdict::Quiet, "quiet since 11:42"));
     }
 
     #[test]

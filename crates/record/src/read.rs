@@ -584,7 +584,15 @@ impl Records {
 
     /// Every feed on which a source ever spoke, and the last sign of life on it.
     pub fn feeds(&self) -> Result<Vec<Feed>, StoreError> {
-        self.derived.snapshot()?.feeds()
+        let snapshot = self.derived.snapshot()?;
+        let mut feeds = snapshot.feeds()?;
+        if let Some(seq) = self.as_at {
+            // Both are by source and name, of one snapshot.
+            for (feed, (.., then)) in feeds.iter_mut().zip(snapshot.last_received_by(seq)?) {
+                feed.last_received = then;
+            }
+        }
+        Ok(feeds)
     }
 
     /// Every source, its profile and its last sign of life.
@@ -592,11 +600,10 @@ impl Records {
         let snapshot = self.derived.snapshot()?;
         let mut sources = snapshot.sources()?;
         if let Some(seq) = self.as_at {
-            let mut journal = (self.journal)()?;
+            let heard = snapshot.last_received_by(seq)?;
             for source in &mut sources {
-                // Decisions about a source are no sign of life of it.
-                let is_message = |pos| Ok(journal.entry(pos)?.is_some_and(|entry| entry.kind.is_message()));
-                source.last_received = snapshot.last_received_at(&source.name, seq, is_message)?;
+                let on = heard.iter().filter(|(of, ..)| *of == source.name);
+                source.last_received = on.filter_map(|(.., then)| *then).max();
             }
         }
         Ok(sources)

@@ -106,7 +106,7 @@ const RECENT_RESULTS: SignedDuration = SignedDuration::from_hours(24 * 92);
 
 /// Make the first screen.
 pub fn summary(items: &[ParsedItem], states: &[SourceState], withheld: &[Withheld], now: Timestamp) -> Summary {
-    let missing = |section: SectionKind| explain(section, states, &contributing(section, items), withheld);
+    let missing = |section: SectionKind| explain(section, states, &contributing(section, items), withheld, now);
     let problems = problems(items);
     let medicines = medicines(items, now);
     let alerts = alerts(items, now);

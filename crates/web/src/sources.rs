@@ -1,12 +1,12 @@
 //! How each source stands, for the freshness strip and for explaining what is missing: its profile in force and when it
-//! last spoke, from the store; whether its history is still loading, from the demonstration.
+//! last spoke, on each of its feeds that is to be missed for itself, from the store; whether its history is still loading, from the demonstration.
 
 use crate::state::Site;
 use fhir::ResourceType;
-use intake::{Profile, SourceKind as Kind};
+use intake::{FeedRules, Profile, SourceKind as Kind};
 use record::{
-    Records, SourceInfo, SourceKind, SourceRow, StoreError,
-    freshness::{Connection, SourceState},
+    Feed, Records, SourceInfo, SourceKind, SourceRow, StoreError,
+    freshness::{Connection, FeedState, SourceState},
 };
 use std::{
     collections::HashMap,
@@ -20,6 +20,8 @@ pub struct Known {
     pub info: Arc<SourceInfo>,
     usual_silence: Option<jiff::SignedDuration>,
     shares: Option<Vec<ResourceType>>,
+    /// Its feeds that are to be missed for themselves; nothing is heard of any yet.
+    feeds: Vec<FeedState>,
 }
 
 /// Profiles read once per text: they change rarely.
@@ -47,8 +49,15 @@ impl Profiles {
 
 fn known(id: &str, profile: Option<&str>) -> Known {
     let profile = profile.and_then(|text| Profile::from_toml(text).ok()).unwrap_or_else(|| Profile::unknown(id));
-    let kinds: Vec<ResourceType> = profile.shares.iter().filter_map(|kind| kind.parse().ok()).collect();
+    let read = |kinds: &[String]| kinds.iter().filter_map(|kind| kind.parse().ok()).collect();
+    let kinds: Vec<ResourceType> = read(&profile.shares);
+    let missed = |(name, rules): (&String, &FeedRules)| {
+        let what = if rules.what.is_empty() { name } else { &rules.what };
+        let (name, what, shares) = (name.clone(), what.clone(), read(&rules.shares));
+        Some(FeedState { name, what, shares, last_heard: None, usual_silence: rules.quiet_after?.0 })
+    };
     Known {
+        feeds: profile.feeds.iter().filter_map(missed).collect(),
         info: Arc::new(SourceInfo { id: id.to_owned(), name: profile.name, kind: kind(profile.kind) }),
         usual_silence: profile.quiet_after.map(|quiet| quiet.0),
         shares: (!kinds.is_empty()).then_some(kinds),
@@ -77,18 +86,28 @@ pub fn states(site: &Site, knows: &[String]) -> Result<Vec<SourceState>, StoreEr
 pub fn states_of(site: &Site, records: &Records, knows: &[String]) -> Result<Vec<SourceState>, StoreError> {
     let loading = site.loading().is_some();
     let mut states = Vec::new();
+    // Most regions have none that is to be missed for itself: read when the first is met.
+    let mut heard: Option<Vec<Feed>> = None;
     for row in records.sources()? {
         // A source without a profile and without a message is a name the store has seen only in passing.
         if row.profile.is_none() && row.messages == 0 {
             continue;
         }
         let known = site.profiles.of(&row);
+        if heard.is_none() && !known.feeds.is_empty() {
+            heard = Some(records.feeds()?);
+        }
+        let feeds = known.feeds.iter().map(|feed| {
+            let on = heard.iter().flatten().find(|on| on.source == row.name && on.name == feed.name);
+            FeedState { last_heard: on.and_then(|on| on.last_received), ..feed.clone() }
+        });
         states.push(SourceState {
             source: Arc::clone(&known.info),
             shares: known.shares.clone(),
             connection: if loading { Connection::Loading } else { Connection::Connected },
             last_heard: row.last_received,
             usual_silence: known.usual_silence,
+            feeds: feeds.collect(),
             knows_person: knows.contains(&row.name),
             last_about_person: None,
         });
@@ -103,6 +122,7 @@ pub fn states_of(site: &Site, records: &Records, knows: &[String]) -> Result<Vec
             knows_person: true,
             last_heard: None,
             usual_silence: None,
+            feeds: Vec::new(),
             ..state
         }));
     }

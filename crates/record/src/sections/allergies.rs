@@ -3,7 +3,7 @@
 
 use super::{Section, Statement, Tone, gather, mark_differences, withdrawn};
 use crate::{
-    explain::{Explanation, Reason},
+    explain::{Explanation, Reason, and},
     item::{Origin, ParsedItem, of},
     reconcile::{self, Aspect, Difference, Entry, Key, Kind, Manner, Standing, Together, displays, kind_only},
     text::{Concept, concept, list, notes, reference, text, without_tag, words},
@@ -59,7 +59,8 @@ pub enum Area {
     NoneKnown(Vec<NoneKnown>),
     /// Every source that shares allergies was heard, and none says anything.
     NotRecorded,
-    /// A source that shares allergies could not be heard, or allergies are withheld, so nothing can be concluded.
+    /// A source that shares allergies could not be heard or is silent for longer than usual, or allergies are withheld, so nothing
+    /// can be concluded.
     Unavailable(String),
 }
 
@@ -379,17 +380,20 @@ pub fn area(items: &[ParsedItem], missing: &Explanation) -> Area {
         let conflict = !none.is_empty() && contradicted();
         return Area::Known { names, conflict };
     }
-    let unheard: Vec<&str> = missing
-        .per_source
-        .iter()
-        .filter(|(_, reason)| matches!(reason, Reason::NotAnswering { .. } | Reason::Loading | Reason::Withheld { .. }))
-        .map(|(source, _)| source.name.as_str())
-        .collect();
+    let unsure =
+        |reason: &Reason| matches!(reason, Reason::NotAnswering { .. } | Reason::Loading | Reason::Withheld { .. });
+    let unheard = missing.sources_where(unsure);
     if !unheard.is_empty() {
         return Area::Unavailable(format!("not available from {}", unheard.join(", ")));
     }
     if !none.is_empty() {
         return Area::NoneKnown(none);
+    }
+    let silent = missing.by_reason().silent;
+    if !silent.is_empty() {
+        let has = if silent.len() == 1 { "has" } else { "have" };
+        let why = format!("none recorded, but {} {has} sent nothing new for longer than usual", and(&silent));
+        return Area::Unavailable(why);
     }
     if missing.per_source.iter().any(|(_, reason)| matches!(reason, Reason::NoneRecorded)) {
         Area::NotRecorded

@@ -248,6 +248,7 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ),
     // Whom an entry comes from, and how a service stands.
     ("Quiet", "Not heard from lately"),
+    ("Quiet in part", "Some things have not come lately"),
     ("Loading", "Older entries still coming in"),
     ("Nothing yet", "Nothing sent yet"),
     ("Not answering", "Cannot be reached"),

@@ -49,7 +49,13 @@ fn an_allergy_and_a_statement_of_none_are_both_shown_and_the_conflict_named() {
     );
     match allergies::area(
         &items,
-        &explain(SectionKind::Allergies, &[state(&practice()), state(&hospital())], &["mill-lane", "riverside"], &[]),
+        &explain(
+            SectionKind::Allergies,
+            &[state(&practice()), state(&hospital())],
+            &["mill-lane", "riverside"],
+            &[],
+            now(),
+        ),
     ) {
         Area::Known { names, conflict } => {
             assert!(conflict);
@@ -63,7 +69,7 @@ fn an_allergy_and_a_statement_of_none_are_both_shown_and_the_conflict_named() {
 fn the_four_states_of_the_allergy_area_are_four_different_things() {
     let states = [state(&practice())];
     let missing = |items: &[record::ParsedItem]| {
-        explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, items), &[])
+        explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, items), &[], now())
     };
     let known = [penicillin(&practice())];
     assert!(matches!(allergies::area(&known, &missing(&known)), Area::Known { conflict: false, .. }));
@@ -72,7 +78,30 @@ fn the_four_states_of_the_allergy_area_are_four_different_things() {
     assert_eq!(allergies::area(&[], &missing(&[])), Area::NotRecorded);
     let mut down = state(&practice());
     down.connection = Connection::NotAnswering { since: now(), reason: "timeout".into() };
-    assert!(matches!(allergies::area(&[], &explain(SectionKind::Allergies, &[down], &[], &[])), Area::Unavailable(_)));
+    assert!(matches!(
+        allergies::area(&[], &explain(SectionKind::Allergies, &[down], &[], &[], now())),
+        Area::Unavailable(_)
+    ));
+}
+
+#[test]
+fn no_allergy_of_a_source_that_is_silent_is_not_said_to_be_none_recorded() {
+    let mut silent = state(&practice());
+    silent.usual_silence = Some(jiff::SignedDuration::from_hours(48));
+    silent.last_heard = Some(now() - jiff::SignedDuration::from_hours(72));
+    let states = [silent];
+    let missing = |items: &[record::ParsedItem]| {
+        explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, items), &[], now())
+    };
+    match allergies::area(&[], &missing(&[])) {
+        Area::Unavailable(why) => {
+            assert_eq!(why, "none recorded, but Mill Lane Surgery has sent nothing new for longer than usual");
+        }
+        other => panic!("{other:?}"),
+    }
+    // What was stated stands, with its date.
+    let none = [none_known(&practice())];
+    assert!(matches!(allergies::area(&none, &missing(&none)), Area::NoneKnown(_)));
 }
 
 #[test]

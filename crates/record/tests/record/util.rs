@@ -59,6 +59,7 @@ pub fn state(source: &Arc<SourceInfo>) -> SourceState {
         connection: Connection::Connected,
         last_heard: Some(now()),
         usual_silence: None,
+        feeds: Vec::new(),
         knows_person: true,
         last_about_person: None,
     }

@@ -309,30 +309,23 @@ impl Snapshot {
         )
     }
 
-    /// When a source was last heard at `seq`. `is_message` tells messages from decisions by their journal position.
-    pub fn last_received_at(
-        &self,
-        source: &str,
-        seq: u64,
-        mut is_message: impl FnMut(u64) -> Result<bool, StoreError>,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let mut before = seq.cast_signed().saturating_add(1);
-        loop {
-            // Nearly always the first is one: few are asked for at a time.
-            let some: Vec<(i64, i64)> = self.connection()?.all(
-                "SELECT seq, received FROM applied WHERE source = (SELECT id FROM source WHERE name = ?1) AND seq < ?2
-                 ORDER BY seq DESC LIMIT 16",
-                values![source, before],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+    /// When anything had last come on each feed by `seq`, by source and name.
+    pub fn last_received_by(&self, seq: u64) -> Result<Vec<(String, String, Option<Timestamp>)>, StoreError> {
+        let connection = self.connection()?;
+        let feeds: Vec<(i64, String, String)> = connection.all(
+            "SELECT f.id, s.name, f.name FROM feed f JOIN source s ON s.id = f.source ORDER BY s.name, f.name",
+            &[],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let last = |(id, source, name)| {
+            let received = connection.one(
+                "SELECT received FROM applied WHERE feed = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
+                values![id, seq.cast_signed()],
+                |row| row.get(0),
             )?;
-            let Some((last, _)) = some.last() else { return Ok(None) };
-            before = *last;
-            for (seq, received) in some {
-                if is_message(seq.cast_unsigned())? {
-                    return Ok(Timestamp::from_microsecond(received).ok());
-                }
-            }
-        }
+            Ok((source, name, sign_of_life(received)))
+        };
+        feeds.into_iter().map(last).collect()
     }
 
     /// What changes with every change of a source's profile.

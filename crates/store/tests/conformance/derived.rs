@@ -302,8 +302,20 @@ fn sources_say_when_they_were_last_heard(home: &Home) {
     assert_eq!(life("oru"), (2, Some(at(3)), Some(at(30))));
     assert_eq!(writer.profiles().unwrap()["heard"], "source = \"heard\"");
     assert!(sources.is_sorted_by_key(|source| source.name.clone()), "by name");
-    assert_eq!(snapshot.last_received_at("heard", base + 3, |seq| Ok(seq < base + 3)).unwrap(), Some(at(2)));
-    assert_eq!(snapshot.last_received_at("nobody", base + 3, |_| Ok(true)).unwrap(), None);
+    // And as each stood at a former moment: a decision about a source is no sign of life of it.
+    let then = |seq: u64| {
+        let feeds = snapshot.last_received_by(seq).unwrap();
+        let of = |name: &str| {
+            let of_feed = |(source, feed, _): &&(String, String, _)| source == "heard" && feed == name;
+            feeds.iter().find(of_feed).unwrap().2
+        };
+        (of("adt"), of("oru"))
+    };
+    assert_eq!(then(base), (None, None));
+    assert_eq!(then(base + 1), (Some(at(1)), None));
+    assert_eq!(then(base + 2), (Some(at(1)), Some(at(2))));
+    assert_eq!(then(base + 3), (Some(at(1)), Some(at(3))));
+    assert_eq!(then(base + 4), (Some(at(2)), Some(at(3))));
     assert_eq!(snapshot.profiles_mark().unwrap(), (base + 1).cast_signed());
     drop((snapshot, derived, writer));
     let (_, mut again) = home.derived();

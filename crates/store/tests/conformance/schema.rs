@@ -36,7 +36,7 @@ const ACROSS: &[&str] = &[
     "FROM problem WHERE lane = $1",
     "FROM applied WHERE seq > $1",
     "FROM applied WHERE seq >= $1",
-    "FROM applied WHERE source =",
+    "FROM applied WHERE feed =",
     "count(",
     "MAX(pos)",
     "max(pos)",

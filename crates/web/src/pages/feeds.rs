@@ -19,7 +19,10 @@ use notify::{
     pace::{Hours, Pace, Silence, is_awaited, pace, together},
 };
 use record::{Feed, freshness::SourceState, when};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write as _,
+};
 
 /// How it stands with a source, or with one of its feeds.
 struct Line {
@@ -156,7 +159,7 @@ fn row(one: &SourceState, happened: Option<Timestamp>, known: &Known) -> Row {
     let mut names: BTreeSet<&str> = spoke.chain(configured).collect();
     let only = if names.len() == 1 { names.pop_first().map(str::to_owned) } else { None };
     let feeds: Vec<(String, Line)> =
-        names.into_iter().map(|name| (name.to_owned(), feed_line(id, name, heard.get(name), known))).collect();
+        names.into_iter().map(|name| (name.to_owned(), feed_line(one, name, heard.get(name), known))).collect();
     let waiting = known.waiting.iter().filter(|((source, _), _)| source == id).map(|(_, count)| count).sum();
     let mut line = line(&together(heard.values()), (one.last_heard, happened), waiting, known.now);
     if !line.silent && feeds.iter().any(|(_, feed)| feed.silent) {
@@ -173,7 +176,8 @@ fn row(one: &SourceState, happened: Option<Timestamp>, known: &Known) -> Row {
     }
 }
 
-fn feed_line(source: &str, name: &str, hours: Option<&Hours>, known: &Known) -> Line {
+fn feed_line(one: &SourceState, name: &str, hours: Option<&Hours>, known: &Known) -> Line {
+    let source = one.source.id.as_str();
     let feed = known.feeds.iter().find(|feed| feed.source == source && feed.name == name);
     let life = (feed.and_then(|feed| feed.last_received), feed.and_then(|feed| feed.last_happened));
     let waiting = known.waiting.get(&(source.to_owned(), name.to_owned())).copied().unwrap_or(0);
@@ -182,6 +186,10 @@ fn feed_line(source: &str, name: &str, hours: Option<&Hours>, known: &Known) -> 
         line.silent = false;
         line.slug = "not-connected";
         line.state = "Not in the configuration: nothing is awaited on it.".into();
+    }
+    if let Some(missed) = one.feeds.iter().find(|feed| feed.name == name) {
+        let usual = when::span(missed.usual_silence.as_secs());
+        let _ = write!(line.state, " Readers of records are told after {usual}.");
     }
     line
 }

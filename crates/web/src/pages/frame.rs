@@ -44,7 +44,7 @@ pub struct Opened {
 impl Opened {
     /// Why a section has nothing from some sources.
     pub fn missing(&self, section: SectionKind) -> Explanation {
-        explain(section, &self.states, &contributing(section, &self.items), &self.withheld)
+        explain(section, &self.states, &contributing(section, &self.items), &self.withheld, self.frame.now)
     }
 }
 
@@ -273,7 +273,8 @@ pub fn opened(
     let voice = Voice::of(own);
     let since = permit.since();
     let base = base(permit.person(), since.map(|since| since.then));
-    let missing = explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &withheld);
+    let missing =
+        explain(SectionKind::Allergies, &states, &contributing(SectionKind::Allergies, &items), &withheld, now);
     let banner = banner(&items, &missing, now);
     let frame = Frame {
         title: voice.says(&page.title).to_owned(),

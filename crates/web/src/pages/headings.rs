@@ -59,7 +59,7 @@ fn missing(heading: &Heading, opened: &frame::Opened) -> Explanation {
             sources.push(&item.source.id);
         }
     }
-    explain_kinds(heading.kinds(), heading.what, &opened.states, &sources, &opened.withheld)
+    explain_kinds(heading.kinds(), heading.what, &opened.states, &sources, &opened.withheld, opened.frame.now())
 }
 
 /// `GET /record/{person}/headings`: every heading of the standard, those with something first.

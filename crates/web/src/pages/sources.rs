@@ -1,8 +1,8 @@
 //! The sources of a record: how fresh each is, what it adds, and why its patient is this person.
 
 use super::{
-    Chrome, Here,
-    frame::{self, Frame, Page},
+    Chrome, Comparable, Here,
+    frame::{self, Frame, Opened, Page},
     html,
 };
 use crate::{error::PageError, session::SignedIn, state::AppState};
@@ -62,6 +62,7 @@ pub async fn show(
     let person = frame::person(&person)?;
     let chrome = Chrome::new(&state, &who, Here::Elsewhere);
     let (site, user) = (state.clone(), Arc::clone(&who.user));
+    let reported = way.reported == "yes";
     let work = move || {
         let now = site.page_time();
         let permit = site.open_record(&user, person, &Action::OpenPage { page: "sources".into() })?;
@@ -69,9 +70,8 @@ pub async fn show(
         let patients: HashMap<_, _> = site.records.patient_sources(&permit)?.into_iter().collect();
         let states = frame::states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
-        let sealed = site.records.read(&permit, &Filter::default())?;
-        let page = Page { title: "Sources".into(), section: None, audit: String::new() };
-        let sealed = sealed.map(|items| {
+        let read = site.records.read(&permit, &Filter::default())?;
+        let page = read.and(links, |items, links| {
             // How much each source says, and when it last said something about this person.
             let mut said: HashMap<String, (usize, jiff::Timestamp)> = HashMap::new();
             for item in &items {
@@ -79,16 +79,27 @@ pub async fn show(
                 *entry = (entry.0 + 1, entry.1.max(item.recorded));
             }
             let kept: Vec<_> = items.into_iter().filter(|item| frame::BANNER_KINDS.contains(&item.kind)).collect();
-            Ok::<_, PageError>((frame::opened(&kept, states, page, &permit, waiting, now)?, said))
+            let page = Page { title: "Sources".into(), section: None, audit: String::new() };
+            let opened = frame::opened(&kept, states, page, &permit, waiting, now)?;
+            let name = |id: &str| crate::sources::info(&opened.states, id).name.clone();
+            let links = links.iter().map(|link| line(link, patients.get(&link.patient).map(|id| name(id)))).collect();
+            let (rows, sentences) = lines(&opened, &said, now);
+            let several = patients.len() > 1;
+            html(&SourcesPage { chrome, frame: opened.frame, rows, sentences, links, reported, several })
         });
-        Ok::<_, PageError>((sealed, links, patients, now))
+        page.ok_or_else(|| PageError::Fault("what was read under one permit is under two".into()))
     };
-    let (sealed, links, patients, now) =
-        crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
-    let (opened, said) = sealed.release().await??;
-    let links = links.release().await?;
-    let mut rows = Vec::new();
-    let mut sentences = Vec::new();
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    sealed.release_as(|page| page.as_ref().ok().and_then(Comparable::hash)).await?
+}
+
+/// The sources that know the person, and how fresh all are in sentences. `said`: how many entries each has, and since when the newest.
+fn lines(
+    opened: &Opened,
+    said: &HashMap<String, (usize, jiff::Timestamp)>,
+    now: jiff::Timestamp,
+) -> (Vec<SourceLine>, Vec<String>) {
+    let (mut rows, mut sentences) = (Vec::new(), Vec::new());
     let strip = freshness_told(&opened.states, opened.frame.voice, now);
     for one in &strip {
         let mine = said.get(&one.source.id);
@@ -118,10 +129,7 @@ pub async fn show(
             Voice::Person => format!("These services have no record of you here: {}.", others.join(", ")),
         });
     }
-    let name = |id: &str| crate::sources::info(&opened.states, id).name.clone();
-    let links = links.iter().map(|link| line(link, patients.get(&link.patient).map(|id| name(id)))).collect();
-    let (reported, several) = (way.reported == "yes", patients.len() > 1);
-    html(&SourcesPage { chrome, frame: opened.frame, rows, sentences, links, reported, several })
+    (rows, sentences)
 }
 
 fn hidden(source: &str) -> bool {

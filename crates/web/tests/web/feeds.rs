@@ -1,6 +1,6 @@
 //! The page of feeds: how much comes, and whose silence is unusual.
 
-use crate::governed::Governed as Region;
+use crate::governed::{Governed as Region, NHS};
 use intake::{EntryKind, NewEntry};
 use jiff::{SignedDuration, Timestamp};
 
@@ -109,4 +109,73 @@ async fn feeds_are_for_those_who_look_after_systems() {
     let engineer = region.pages.visitor("engineer").await;
     engineer.get("/errors").await.expect(200).says("Feeds: who speaks");
     engineer.get("/feeds").await.expect(200).says("Last whole hour").says("Everything received is processed");
+}
+
+/// The hospital says something about Ann on a feed, so many hours ago.
+async fn tell(region: &Region, feed: &str, hours: i64, event: &str, more: &str) {
+    let entry = NewEntry {
+        kind: EntryKind::Hl7v2,
+        source: "rxx".into(),
+        feed: feed.into(),
+        received: Timestamp::now() - SignedDuration::from_hours(hours),
+        ident: None,
+        about: None,
+        body: format!(
+            "MSH|^~\\&|PAS|XWA|SKEIN|REG|20260301120000||{event}|{feed}{hours}|P|2.4\r\
+             PID|1||1001^^^XWA^PI~{NHS}^^^NHS^NH||SMITH^ANN||19500102|F{}|NSTS01\r{more}",
+            "|".repeat(23),
+        )
+        .into_bytes(),
+        ack: None,
+    };
+    let intake::Receipt::Stored { pos, .. } = region.pages.engine.submit(entry).await.expect("taken") else {
+        panic!("not stored")
+    };
+    region.pages.engine.wait_applied(pos).await.expect("processed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
+    let feeds = "quiet_after = \"2h\"\n\
+         [feeds.rxx-adt]\nwhat = \"admissions\"\nquiet_after = \"2h\"\nshares = [\"Encounter\"]\n\
+         [feeds.rxx-lims]\nwhat = \"results\"\nquiet_after = \"2h\"\nshares = [\"DiagnosticReport\", \"Observation\"]\n";
+    let region = Region::with_profile(feeds).await;
+    let result = |number: &str, hour: &str, value: &str| {
+        format!(
+            "OBR|1|{number}|{number}|U^Urea and electrolytes|||20260301{hour}0000\r\
+             OBX|1|NM|K^Potassium||{value}|mmol/L|3.5-5.3||||F|||20260301{hour}0000\r"
+        )
+    };
+    let visit = "PV1|1|I|W3^B1^1^XWA||||||||||||||||V1|||||||||||||||||||||||||20260301100000\r";
+    tell(&region, "rxx-lims", 5, "ORU^R01", &result("L1", "08", "4.1")).await;
+    tell(&region, "rxx-adt", 0, "ADT^A01", &format!("EVN|A01|20260301100000\r{visit}")).await;
+
+    let doctor = region.pages.visitor("doctor").await;
+    let results = doctor.get(&region.record("/results")).await.expect(200);
+    results.says("rxx of the region no results since").says("its results last came at");
+    results.says("Potassium").says("There may be more: rxx of the region silent for longer than usual");
+    let visits = doctor.get(&region.record("/visits")).await.expect(200);
+    visits.says("no results since").says_not("There may be more");
+    doctor.get(&region.record("")).await.expect(200).says("rxx of the region silent for longer than usual");
+    let sources = doctor.get(&region.record("/sources")).await.expect(200);
+    sources.says("Quiet in part");
+    let engineer = region.pages.visitor("engineer").await;
+    engineer.get("/feeds").await.expect(200).says("Readers of records are told after 2 hours.");
+
+    // The results come again, and nothing is missed. What was shown before says what it said.
+    tell(&region, "rxx-lims", 0, "ORU^R01", &result("L2", "13", "4.4")).await;
+    let results = doctor.get(&region.record("/results")).await.expect(200);
+    results.says_not("no results since").says_not("There may be more").says("4.4");
+    let officer = region.pages.visitor("officer").await;
+    let entries = officer.get(&format!("/privacy/person/{}", region.person)).await.expect(200).links("/privacy/entry/");
+    let mut told = 0;
+    for entry in &entries {
+        let page = officer.get(entry).await.expect(200);
+        if page.body.contains(&format!("{entry}/shown")) {
+            let again = officer.get(&format!("{entry}/shown")).await.expect(200);
+            assert!(again.body.contains("It is the same as what was sent"), "{entry}: {}", again.body);
+            told += usize::from(again.body.contains("results last came at"));
+        }
+    }
+    assert_eq!(told, 4, "results, visits, the first screen and the sources said so: {entries:?}");
 }

@@ -95,6 +95,11 @@ impl Governed {
         Self::under(None).await
     }
 
+    /// With more in the profile of the hospital rxx.
+    pub async fn with_profile(more: &str) -> Governed {
+        Self::made(None, web::Named::default(), more).await
+    }
+
     /// With feeds in its configuration: names, and their sources.
     pub async fn fed(feeds: &[(&str, &str)]) -> Governed {
         let listed = |(name, source): &(&str, &str)| web::Listed {
@@ -102,19 +107,19 @@ impl Governed {
             name: (*source).into(),
             ..web::Listed::default()
         };
-        Self::made(None, web::Named { feeds: feeds.iter().map(listed).collect(), ..web::Named::default() }).await
+        Self::made(None, web::Named { feeds: feeds.iter().map(listed).collect(), ..web::Named::default() }, "").await
     }
 
     /// Under other policies than those that come with Skein.
     pub async fn under(policies: Option<PolicyFiles>) -> Governed {
-        Self::made(policies, web::Named::default()).await
+        Self::made(policies, web::Named::default(), "").await
     }
 
-    async fn made(policies: Option<PolicyFiles>, named: web::Named) -> Governed {
+    async fn made(policies: Option<PolicyFiles>, named: web::Named, of_rxx: &str) -> Governed {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let profiles = vec![
-            profile("rxx", "hospital", "XWA"),
+            profile("rxx", "hospital", "XWA") + of_rxx,
             profile("ryy", "hospital", "XWB"),
             profile("gp", "gp", "X81001"),
             profile("gp2", "gp", "X81002"),

@@ -170,7 +170,7 @@ CREATE TABLE applied (
   seq BIGINT PRIMARY KEY, received BIGINT NOT NULL, source BIGINT NOT NULL, feed BIGINT,
   decision SMALLINT NOT NULL DEFAULT 0, patients BYTEA, touched BYTEA
 );
-CREATE INDEX applied_source ON applied (source, seq);
+CREATE INDEX applied_feed ON applied (feed, seq);
 CREATE TABLE problem (
   pos BIGINT PRIMARY KEY, source BIGINT NOT NULL, received BIGINT NOT NULL, lane BIGINT, resolved_by BIGINT,
   status SMALLINT NOT NULL, feed TEXT COLLATE "C" NOT NULL, findings TEXT NOT NULL, title TEXT NOT NULL

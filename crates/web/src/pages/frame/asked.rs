@@ -114,9 +114,10 @@ impl Frame {
         (other, repeats)
     }
 
-    /// An explanation source by source, in words, when there is more than one source to speak of.
+    /// An explanation source by source, in words, when there is more than one source to speak of, or since when one is silent.
     pub fn told(&self, explanation: &Explanation) -> Vec<(String, String)> {
-        if explanation.per_source.len() < 2 && explanation.is_of_nothing() {
+        let said_all = explanation.is_of_nothing() && explanation.by_reason().silent.is_empty();
+        if explanation.per_source.len() < 2 && said_all {
             return Vec::new();
         }
         let told = explanation.per_source.iter();
