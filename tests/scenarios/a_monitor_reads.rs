@@ -3,9 +3,10 @@
 use crate::harness::{Region, Setup, http, say};
 use std::{collections::BTreeSet, net::SocketAddr, path::Path};
 
-/// With a backup, for there are numbers of it.
+/// With a backup and a source of a usual silence, for there are numbers of them.
 const METRICS: &str = "[metrics]\naddress = \"127.0.0.1:0\"\n[backup]\nto = \".\"\nrecipients = \
-    [\"age1fsqm0ldjq2xr4fnydsz4qe9c7m7dz7qu9awnsfuzklsxvrfsfguqr8m5lc\"]\n";
+    [\"age1fsqm0ldjq2xr4fnydsz4qe9c7m7dz7qu9awnsfuzklsxvrfsfguqr8m5lc\"]\n\
+    [[source]]\nsource = \"rzz\"\nquiet_after = \"30m\"\n[source.feeds.rzz-lims]\nwhat = \"results\"\nquiet_after = \"2h\"\n";
 
 fn region() -> (Region, SocketAddr) {
     let mut region = Region::prepared(Setup { more: METRICS.into(), ..Setup::default() });
@@ -44,8 +45,8 @@ fn every_number_of_the_alert_rules_and_the_dashboard_is_measured() {
     http::request(region.http(), "GET", "/record/none", &[], b"");
     let text = scrape(metrics);
     let there = names(&text);
-    // There only when it happens: somebody subscribed; a source with a usual silence.
-    let seldom = ["skein_subscriptions", "skein_source_quiet_after_seconds"];
+    // There only when it happens: somebody subscribed.
+    let seldom = ["skein_subscriptions"];
     for file in ["alerts.yml", "grafana.json"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-it/monitoring").join(file);
         let rules = std::fs::read_to_string(path).unwrap();
@@ -76,6 +77,10 @@ fn each_feed_of_a_source_is_measured_for_itself() {
     assert_eq!(of("skein_feed_messages_total", "rcb-adt"), Some(1.0), "{text}");
     assert!(of("skein_feed_last_message_timestamp_seconds", "rcb-adt").unwrap_or(0.0) > 1.7e9, "{text}");
     assert_eq!(of("skein_feed_silent", "rcb-adt"), Some(0.0), "{text}");
+    // What its profile says, before anything came.
+    assert_eq!(value(&text, "skein_source_quiet_after_seconds{source=\"rzz\"}"), Some(1800.0), "{text}");
+    let told = value(&text, "skein_feed_quiet_after_seconds{source=\"rzz\",feed=\"rzz-lims\"}");
+    assert_eq!(told, Some(7200.0), "{text}");
     assert_eq!(value(&text, "skein_telling_held_up_seconds"), Some(0.0));
     assert_eq!(value(&text, "skein_deliveries_failing"), Some(0.0));
 }

@@ -46,14 +46,25 @@ pub fn run(asked: &Explain) -> Outcome {
             line.comparison, line.weight, line.frequency, line.shared, sum, line.level
         ));
     }
+    say::line(&format!(
+        "{:<20} {:>8.2} bits, probability {:.6}",
+        "these two alone",
+        explanation.bits,
+        odds(explanation.bits)
+    ));
     let ruling = explanation
         .ruling
         .and_then(|ruling| serde_json::to_value(ruling).ok())
-        .and_then(|word| word.as_str().map(|word| format!(", rule: {word}")))
+        .and_then(|word| word.as_str().map(|word| format!(", rule {word}")))
         .unwrap_or_default();
     say::line(&format!(
-        "probability {:.6} ({:.2} bits{ruling}), model '{}' version {}",
-        explanation.probability, explanation.bits, explanation.model, explanation.version
+        "beside all others    probability {:.6}{ruling}; model '{}' version {}",
+        explanation.probability, explanation.model, explanation.version
     ));
     Ok(())
+}
+
+/// The probability that odds of so many bits are.
+fn odds(bits: f64) -> f64 {
+    1.0 / (1.0 + (-bits).exp2())
 }
