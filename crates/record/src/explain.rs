@@ -105,6 +105,12 @@ fn unheard(silence: &Silence, nothing: &str, now: Timestamp) -> String {
     }
 }
 
+/// `Riverside General (no results since 10:42)`, for whoever works with the record and for the person.
+fn silent_one(name: &str, silence: &Silence, now: Timestamp) -> (String, String) {
+    let with = |nothing: &str| format!("{name} ({})", unheard(silence, nothing, now));
+    (with("silent"), with("nothing new"))
+}
+
 /// Something `access` withholds from the open record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withheld {
@@ -127,6 +133,8 @@ pub struct Explanation {
     what: String,
     /// Whether nothing at all is there.
     empty: bool,
+    /// Sources that are silent, on such entries at least, and since when: for whoever works with the record, and for the person.
+    silent: Vec<(String, String)>,
 }
 
 impl Explanation {
@@ -140,21 +148,27 @@ impl Explanation {
         self.empty
     }
 
+    /// Sources that are silent, on such entries at least, for longer than is normal, as this voice names them: `Riverside General
+    /// (no results since 10:42)`.
+    pub fn silent(&self, voice: Voice) -> Vec<&str> {
+        self.silent.iter().map(|(staff, person)| if voice.is_person() { person } else { staff }.as_str()).collect()
+    }
+
     /// The one sentence, as this voice says it.
     pub fn told(&self, voice: Voice) -> String {
         if !voice.is_person() {
             return self.headline.clone();
         }
         let what = voice.says(&self.what);
-        let Reasons { down, held, loading, silent, none } = self.by_reason();
+        let silent = self.silent(voice);
         if !self.empty {
             return if silent.is_empty() {
                 format!("These services add no {what} here")
             } else {
-                let has = if silent.len() == 1 { "has" } else { "have" };
-                format!("There may be more: {} {has} sent nothing new for longer than usual", and(&silent))
+                format!("There may be more from {}", and(&silent))
             };
         }
+        let Reasons { down, held, loading, none } = self.by_reason();
         let sentence = if !down.is_empty() {
             format!("No {what} can be shown, and we could not reach {}. There may be some.", and(&down))
         } else if !held.is_empty() {
@@ -163,11 +177,7 @@ impl Explanation {
         } else if !loading.is_empty() {
             format!("No {what} yet. Older entries from {} are still coming in.", and(&loading))
         } else if !silent.is_empty() {
-            let has = if silent.len() == 1 { "has" } else { "have" };
-            format!(
-                "No {what} on your record, but {} {has} sent nothing new for longer than usual. There may be some.",
-                and(&silent)
-            )
+            format!("No {what} on your record. There may be some from {}.", and(&silent))
         } else if !none.is_empty() {
             let has = if none.len() == 1 { "has" } else { "have" };
             format!("{} {has} no {what} on your record.", and(&none))
@@ -187,7 +197,6 @@ impl Explanation {
             down: self.sources_where(|reason| matches!(reason, Reason::NotAnswering { .. })),
             held: self.sources_where(|reason| matches!(reason, Reason::Withheld { .. })),
             loading: self.sources_where(|reason| matches!(reason, Reason::Loading)),
-            silent: self.sources_where(|reason| matches!(reason, Reason::Silent { .. })),
             none: self.sources_where(|reason| matches!(reason, Reason::NoneRecorded)),
         }
     }
@@ -210,8 +219,6 @@ pub struct Reasons<'a> {
     pub held: Vec<&'a str>,
     /// Their history is still coming in.
     pub loading: Vec<&'a str>,
-    /// Silent for longer than is normal.
-    pub silent: Vec<&'a str>,
     /// Heard, and have none.
     pub none: Vec<&'a str>,
 }
@@ -249,7 +256,12 @@ pub fn explain_kinds(
     }
     per_source.sort_by(|(a, first), (b, second)| rank(first).cmp(&rank(second)).then_with(|| a.name.cmp(&b.name)));
     let empty = contributing.is_empty();
-    let mut explanation = Explanation { headline: String::new(), per_source, what: what.to_owned(), empty };
+    let silent = per_source.iter().filter_map(|(source, reason)| match reason {
+        Reason::Silent { silence, .. } => Some(silent_one(&source.name, silence, now)),
+        _ => None,
+    });
+    let silent = silent.collect();
+    let mut explanation = Explanation { headline: String::new(), per_source, what: what.to_owned(), empty, silent };
     explanation.headline = headline(&explanation);
     explanation
 }
@@ -293,14 +305,15 @@ fn rank(reason: &Reason) -> u8 {
 
 fn headline(explanation: &Explanation) -> String {
     let Explanation { what, empty, .. } = explanation;
-    let Reasons { down, held, loading, silent, none } = explanation.by_reason();
+    let silent = explanation.silent(Voice::Staff);
     if !empty {
         return if silent.is_empty() {
             format!("Sources that add no {what} here")
         } else {
-            format!("There may be more: {} silent for longer than usual", and(&silent))
+            format!("There may be more at {}", and(&silent))
         };
     }
+    let Reasons { down, held, loading, none } = explanation.by_reason();
     if !down.is_empty() {
         format!("No {what} can be shown, and {} cannot be reached: there may be some.", and(&down))
     } else if !held.is_empty() {
@@ -308,7 +321,7 @@ fn headline(explanation: &Explanation) -> String {
     } else if !loading.is_empty() {
         format!("No {what} yet: the history of {} is still being loaded.", and(&loading))
     } else if !silent.is_empty() {
-        format!("No {what} recorded, and {} silent for longer than usual: there may be some.", and(&silent))
+        format!("No {what} recorded. There may be some at {}.", and(&silent))
     } else if !none.is_empty() {
         format!("No {what} recorded by {}.", and(&none))
     } else {
@@ -432,22 +445,21 @@ mod tests {
         let practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
         let later: Timestamp = "2026-07-14T11:30:00Z".parse().expect("a time");
         let silent = explain(SectionKind::Problems, std::slice::from_ref(&practice), &[], &[], later);
-        assert_eq!(
-            silent.headline,
-            "No problems recorded, and Mill Lane Surgery silent for longer than usual: there may be some."
-        );
+        let headline = "No problems recorded. There may be some at Mill Lane Surgery (silent since 11:42).";
+        assert_eq!(silent.headline, headline);
         assert!(silent.incomplete());
         let words = "none recorded, but silent since 11:42; normally it is not silent for so long";
         assert_eq!(silent.per_source[0].1.words(later), words);
         let plain = silent.told(Voice::Person);
-        assert!(plain.contains("Mill Lane Surgery has sent nothing new") && plain.contains("may be some"), "{plain}");
+        let said = "No conditions on your record. There may be some from Mill Lane Surgery (nothing new since 11:42).";
+        assert_eq!(plain, said);
         assert!(
             silent.per_source[0].1.told(Voice::Person, later).starts_with("none on your record, but not heard from")
         );
 
         // It has some: it may have more.
         let some = explain(SectionKind::Problems, std::slice::from_ref(&practice), &["p"], &[], later);
-        assert_eq!(some.headline, "There may be more: Mill Lane Surgery silent for longer than usual");
+        assert_eq!(some.headline, "There may be more at Mill Lane Surgery (silent since 11:42)");
         assert!(some.incomplete() && some.per_source[0].1.adds());
         let heard = explain(SectionKind::Problems, std::slice::from_ref(&practice), &["p"], &[], now());
         assert!(heard.per_source.is_empty(), "{heard:?}");

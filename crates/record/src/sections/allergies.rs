@@ -7,6 +7,7 @@ use crate::{
     item::{Origin, ParsedItem, of},
     reconcile::{self, Aspect, Difference, Entry, Key, Kind, Manner, Standing, Together, displays, kind_only},
     text::{Concept, concept, list, notes, reference, text, without_tag, words},
+    voice::Voice,
     when::When,
 };
 use fhir::{ResourceId, ResourceType};
@@ -389,11 +390,9 @@ pub fn area(items: &[ParsedItem], missing: &Explanation) -> Area {
     if !none.is_empty() {
         return Area::NoneKnown(none);
     }
-    let silent = missing.by_reason().silent;
+    let silent = missing.silent(Voice::Staff);
     if !silent.is_empty() {
-        let has = if silent.len() == 1 { "has" } else { "have" };
-        let why = format!("none recorded, but {} {has} sent nothing new for longer than usual", and(&silent));
-        return Area::Unavailable(why);
+        return Area::Unavailable(format!("none recorded; there may be some at {}", and(&silent)));
     }
     if missing.per_source.iter().any(|(_, reason)| matches!(reason, Reason::NoneRecorded)) {
         Area::NotRecorded

@@ -95,7 +95,7 @@ fn no_allergy_of_a_source_that_is_silent_is_not_said_to_be_none_recorded() {
     };
     match allergies::area(&[], &missing(&[])) {
         Area::Unavailable(why) => {
-            assert_eq!(why, "none recorded, but Mill Lane Surgery has sent nothing new for longer than usual");
+            assert!(why.starts_with("none recorded; there may be some at Mill Lane Surgery (silent since "), "{why}");
         }
         other => panic!("{other:?}"),
     }

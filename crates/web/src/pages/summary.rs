@@ -85,7 +85,8 @@ impl SummaryPage {
 
 /// What may exist and is not shown, beside a card that shows something: what is read as complete must be.
 pub(super) fn lacking(what: &Explanation, voice: Voice) -> Option<String> {
-    let Reasons { down, held, loading, silent, .. } = what.by_reason();
+    let Reasons { down, held, loading, .. } = what.by_reason();
+    let silent = what.silent(voice);
     if voice.is_person() {
         let mut parts = Vec::new();
         parts.extend((!down.is_empty()).then(|| format!("We cannot reach {} now.", and(&down))));
@@ -93,16 +94,14 @@ pub(super) fn lacking(what: &Explanation, voice: Voice) -> Option<String> {
         parts.extend(
             (!loading.is_empty()).then(|| format!("Older entries from {} are still coming in.", and(&loading))),
         );
-        let has = if silent.len() == 1 { "has" } else { "have" };
-        let nothing_new = || format!("{} {has} sent nothing new for longer than usual.", and(&silent));
-        parts.extend((!silent.is_empty()).then(nothing_new));
+        parts.extend((!silent.is_empty()).then(|| format!("Not heard from as usual: {}.", and(&silent))));
         return (!parts.is_empty()).then(|| format!("There may be more. {}", parts.join(" ")));
     }
     let mut parts = Vec::new();
     parts.extend((!down.is_empty()).then(|| format!("{} not answering", and(&down))));
     parts.extend((!held.is_empty()).then(|| format!("some of {} withheld", and(&held))));
     parts.extend((!loading.is_empty()).then(|| format!("{} still loading", and(&loading))));
-    parts.extend((!silent.is_empty()).then(|| format!("{} silent for longer than usual", and(&silent))));
+    parts.extend((!silent.is_empty()).then(|| and(&silent)));
     (!parts.is_empty()).then(|| format!("There may be more: {}.", parts.join("; ")))
 }
 

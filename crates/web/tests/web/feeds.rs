@@ -153,10 +153,10 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
     let doctor = region.pages.visitor("doctor").await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
     results.says("rxx of the region no results since").says("its results last came at");
-    results.says("Potassium").says("There may be more: rxx of the region silent for longer than usual");
+    results.says("Potassium").says("There may be more at rxx of the region (no results since");
     let visits = doctor.get(&region.record("/visits")).await.expect(200);
     visits.says("no results since").says_not("There may be more");
-    doctor.get(&region.record("")).await.expect(200).says("rxx of the region silent for longer than usual");
+    doctor.get(&region.record("")).await.expect(200).says("There may be more: rxx of the region (no results since");
     let sources = doctor.get(&region.record("/sources")).await.expect(200);
     sources.says("Quiet in part");
     let engineer = region.pages.visitor("engineer").await;

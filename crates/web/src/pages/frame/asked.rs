@@ -116,7 +116,7 @@ impl Frame {
 
     /// An explanation source by source, in words, when there is more than one source to speak of, or since when one is silent.
     pub fn told(&self, explanation: &Explanation) -> Vec<(String, String)> {
-        let said_all = explanation.is_of_nothing() && explanation.by_reason().silent.is_empty();
+        let said_all = explanation.is_of_nothing() && explanation.silent(self.voice).is_empty();
         if explanation.per_source.len() < 2 && said_all {
             return Vec::new();
         }
