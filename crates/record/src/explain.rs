@@ -66,7 +66,7 @@ impl Reason {
             Reason::Loading => "history still being loaded".into(),
             Reason::Silent { silence, adds } => {
                 let none = if *adds { "" } else { "none recorded, but " };
-                format!("{none}{}; normally it is not silent for so long", unheard(silence, "silent", now))
+                format!("{none}{}; normally it is not silent for so long", silence.words("silent", now))
             }
             Reason::NotConnected => "not connected".into(),
         }
@@ -89,25 +89,16 @@ impl Reason {
             Reason::Loading => "older entries are still coming in".into(),
             Reason::Silent { silence, adds } => {
                 let none = if *adds { "" } else { "none on your record, but " };
-                format!("{none}{}, which is longer than usual", unheard(silence, "not heard from", now))
+                format!("{none}{}, which is longer than usual", silence.words("not heard from", now))
             }
             Reason::NotConnected => "not part of this record yet".into(),
         }
     }
 }
 
-/// `no results since 10:42`, or that nothing came, in the given words: `silent since 10:42`.
-fn unheard(silence: &Silence, nothing: &str, now: Timestamp) -> String {
-    let since = silence.since.map(|at| format!(" since {}", when::time_or_date(at, now)));
-    match &silence.what {
-        Some(what) => format!("no {what}{}", since.unwrap_or_else(|| " yet".into())),
-        None => format!("{nothing}{}", since.unwrap_or_default()),
-    }
-}
-
 /// `Riverside General (no results since 10:42)`, for whoever works with the record and for the person.
 fn silent_one(name: &str, silence: &Silence, now: Timestamp) -> (String, String) {
-    let with = |nothing: &str| format!("{name} ({})", unheard(silence, nothing, now));
+    let with = |nothing: &str| format!("{name} ({})", silence.words(nothing, now));
     (with("silent"), with("nothing new"))
 }
 

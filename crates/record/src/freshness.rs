@@ -52,13 +52,14 @@ impl SourceState {
             return None;
         }
         if self.is_quiet(now) {
-            return Some(Silence { since: self.last_heard, what: None });
+            return Some(Silence { since: self.last_heard, feeds: Vec::new() });
         }
         let meant = |feed: &&FeedState| {
             feed.shares.is_empty() || kinds.is_empty() || kinds.iter().any(|kind| feed.shares.contains(kind))
         };
-        let feed = self.quiet_feeds(now).find(meant)?;
-        Some(Silence { since: feed.last_heard, what: Some(feed.what.clone()) })
+        let feeds: Vec<_> =
+            self.quiet_feeds(now).filter(meant).map(|feed| (feed.what.clone(), feed.last_heard)).collect();
+        (!feeds.is_empty()).then(|| Silence { since: self.last_heard, feeds })
     }
 }
 
@@ -91,10 +92,24 @@ impl FeedState {
 /// A silence that is longer than is normal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
-    /// Since when; None: nothing ever came.
+    /// When the source last spoke; None: never.
     pub since: Option<Timestamp>,
-    /// What does not come, of a source that goes on sending other things; None: nothing comes.
-    pub what: Option<String>,
+    /// What does not come of a source that goes on sending other things, and when it last came; empty: nothing comes.
+    pub feeds: Vec<(String, Option<Timestamp>)>,
+}
+
+impl Silence {
+    /// After the source's name: `no results since 10:42, no letters yet`; where nothing comes, the given word: `silent since 10:42`.
+    pub fn words(&self, nothing: &str, now: Timestamp) -> String {
+        let since = |at: Timestamp| format!(" since {}", when::time_or_date(at, now));
+        if self.feeds.is_empty() {
+            return format!("{nothing}{}", self.since.map(since).unwrap_or_default());
+        }
+        let feed = |(what, last): &(String, Option<Timestamp>)| {
+            format!("no {what}{}", last.map_or_else(|| " yet".into(), since))
+        };
+        self.feeds.iter().map(feed).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// How we stand with a source.
@@ -241,7 +256,7 @@ fn plain(one: &Freshness, state: &SourceState, now: Timestamp) -> (String, Strin
                 }
             };
             let feeds: Vec<String> = state.quiet_feeds(now).map(told).collect();
-            (quiet_on(state, now), feeds.join(" "))
+            (one.short.clone(), feeds.join(" "))
         }
         Verdict::Quiet => (
             format!("not heard from{}", since(one.heard_at)),
@@ -311,7 +326,7 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let short = match verdict {
         Verdict::Normal => format!("last spoke {}", heard.clone().unwrap_or_default()),
         Verdict::Loading => "history still loading".into(),
-        Verdict::PartlyQuiet => quiet_on(state, now),
+        Verdict::PartlyQuiet => state.silence_on(&[], now).map(|silence| silence.words("", now)).unwrap_or_default(),
         Verdict::Quiet => format!("quiet since {}", since(state.last_heard)),
         Verdict::Never => "nothing received yet".into(),
         Verdict::Down => match &state.connection {
@@ -332,16 +347,7 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
     }
 }
 
-/// What does not come from a source that speaks, after its name: `no results since 10:42, no letters yet`.
-fn quiet_on(state: &SourceState, now: Timestamp) -> String {
-    let one = |feed: &FeedState| match feed.last_heard {
-        Some(at) => format!("no {} since {}", feed.what, when::time_or_date(at, now)),
-        None => format!("no {} yet", feed.what),
-    };
-    state.quiet_feeds(now).map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// The same in sentences, for whoever works with the record.
+/// Of a source that speaks, and does not on every feed, in sentences for whoever works with the record.
 fn partly(state: &SourceState, last: &str, now: Timestamp) -> String {
     let mut sentence = format!("{} last spoke at {last}.", state.source.name);
     for (index, feed) in state.quiet_feeds(now).enumerate() {
@@ -420,7 +426,7 @@ pub(crate) mod tests {
         assert_eq!(plain.short, told.short);
         assert!(plain.sentence.starts_with("Riverside General last sent results at 07:10"), "{}", plain.sentence);
         let results = hospital.silence_on(&[ResourceType::Observation], now).expect("silent on results");
-        assert_eq!(results.what.as_deref(), Some("results"));
+        assert_eq!(results.words("silent", now), told.short);
         assert_eq!(hospital.silence_on(&[ResourceType::Encounter], now), None, "it speaks of visits");
         // Silent on every feed: that is said, and nothing of one of them.
         let later = "2026-07-14T14:00:00Z".parse().expect("a time");

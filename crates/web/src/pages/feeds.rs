@@ -19,10 +19,7 @@ use notify::{
     pace::{Hours, Pace, Silence, is_awaited, pace, together},
 };
 use record::{Feed, freshness::SourceState, when};
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt::Write as _,
-};
+use std::collections::{BTreeSet, HashMap};
 
 /// How it stands with a source, or with one of its feeds.
 struct Line {
@@ -153,10 +150,12 @@ fn row(one: &SourceState, happened: Option<Timestamp>, known: &Known) -> Row {
     let id = &one.source.id;
     let none = Heard::new();
     let heard = known.heard.get(id).unwrap_or(&none);
-    // Those that spoke, and those that are configured and have not spoken yet.
+    // Those that spoke, those that are configured and have not spoken yet.
     let spoke = known.feeds.iter().filter(|feed| feed.source == *id).map(|feed| feed.name.as_str());
     let configured = known.configured.iter().filter(|(source, _)| source == id).map(|(_, name)| name.as_str());
-    let mut names: BTreeSet<&str> = spoke.chain(configured).collect();
+    // And those that the profile says are missed, where a name is written wrongly: readers are told that nothing comes on them.
+    let missed = one.feeds.iter().map(|feed| feed.name.as_str());
+    let mut names: BTreeSet<&str> = spoke.chain(configured).chain(missed).collect();
     let only = if names.len() == 1 { names.pop_first().map(str::to_owned) } else { None };
     let feeds: Vec<(String, Line)> =
         names.into_iter().map(|name| (name.to_owned(), feed_line(one, name, heard.get(name), known))).collect();
@@ -165,6 +164,9 @@ fn row(one: &SourceState, happened: Option<Timestamp>, known: &Known) -> Row {
     if !line.silent && feeds.iter().any(|(_, feed)| feed.silent) {
         line.slug = "quiet";
         line.state = "Speaks, but not on every feed.".into();
+    }
+    if let Some(only) = &only {
+        line.state.push_str(&told(one, only));
     }
     Row {
         name: one.source.name.clone(),
@@ -182,16 +184,25 @@ fn feed_line(one: &SourceState, name: &str, hours: Option<&Hours>, known: &Known
     let life = (feed.and_then(|feed| feed.last_received), feed.and_then(|feed| feed.last_happened));
     let waiting = known.waiting.get(&(source.to_owned(), name.to_owned())).copied().unwrap_or(0);
     let mut line = line(hours.unwrap_or(&Hours::new()), life, waiting, known.now);
+    let told = told(one, name);
     if !is_awaited(name, &known.names, known.one_of_several) {
         line.silent = false;
-        line.slug = "not-connected";
-        line.state = "Not in the configuration: nothing is awaited on it.".into();
+        (line.slug, line.state) = if told.is_empty() {
+            ("not-connected", "Not in the configuration: nothing is awaited on it.".into())
+        } else {
+            ("quiet", "Not in the configuration, but in the source’s profile.".into())
+        };
     }
-    if let Some(missed) = one.feeds.iter().find(|feed| feed.name == name) {
-        let usual = when::span(missed.usual_silence.as_secs());
-        let _ = write!(line.state, " Readers of records are told after {usual}.");
-    }
+    line.state.push_str(&told);
     line
+}
+
+/// When readers of records are told that nothing comes on a feed, where the source's profile says so.
+fn told(one: &SourceState, name: &str) -> String {
+    let missed = one.feeds.iter().find(|feed| feed.name == name);
+    missed.map_or_else(String::new, |missed| {
+        format!(" Readers of records are told after {} without.", when::span(missed.usual_silence.as_secs()))
+    })
 }
 
 /// How it stands with what spoke in these hours. `life`: when the newest came, and when what it spoke of happened.

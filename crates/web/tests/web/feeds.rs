@@ -138,6 +138,7 @@ async fn tell(region: &Region, feed: &str, hours: i64, event: &str, more: &str) 
 async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
     let feeds = "quiet_after = \"2h\"\n\
          [feeds.rxx-adt]\nwhat = \"admissions\"\nquiet_after = \"2h\"\nshares = [\"Encounter\"]\n\
+         [feeds.rxx-limbs]\nwhat = \"scans\"\nquiet_after = \"1d\"\nshares = [\"ImagingStudy\"]\n\
          [feeds.rxx-lims]\nwhat = \"results\"\nquiet_after = \"2h\"\nshares = [\"DiagnosticReport\", \"Observation\"]\n";
     let region = Region::with_profile(feeds).await;
     let result = |number: &str, hour: &str, value: &str| {
@@ -152,20 +153,26 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
 
     let doctor = region.pages.visitor("doctor").await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
-    results.says("rxx of the region no results since").says("its results last came at");
-    results.says("Potassium").says("There may be more at rxx of the region (no results since");
+    results.says("no results since").says("results last came at");
+    results.says("Potassium").says("There may be more at rxx of the region (").says("no results since");
     let visits = doctor.get(&region.record("/visits")).await.expect(200);
     visits.says("no results since").says_not("There may be more");
-    doctor.get(&region.record("")).await.expect(200).says("There may be more: rxx of the region (no results since");
+    doctor.get(&region.record("")).await.expect(200).says("There may be more: rxx of the region (no ");
     let sources = doctor.get(&region.record("/sources")).await.expect(200);
     sources.says("Quiet in part");
     let engineer = region.pages.visitor("engineer").await;
-    engineer.get("/feeds").await.expect(200).says("Readers of records are told after 2 hours.");
+    let page = engineer.get("/feeds").await.expect(200);
+    let (adt, typed_wrongly) = (row(&page.body, "Feed rxx-adt"), row(&page.body, "Feed rxx-limbs"));
+    assert!(adt.contains("Readers of records are told after 2 hours without."), "{adt}");
+    assert!(
+        typed_wrongly.contains("Not in the configuration, but in the source’s profile. Readers"),
+        "{typed_wrongly}"
+    );
 
     // The results come again, and nothing is missed. What was shown before says what it said.
     tell(&region, "rxx-lims", 0, "ORU^R01", &result("L2", "13", "4.4")).await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
-    results.says_not("no results since").says_not("There may be more").says("4.4");
+    results.says("no scans yet").says_not("no results since").says_not("There may be more").says("4.4");
     let officer = region.pages.visitor("officer").await;
     let entries = officer.get(&format!("/privacy/person/{}", region.person)).await.expect(200).links("/privacy/entry/");
     let mut told = 0;
