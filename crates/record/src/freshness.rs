@@ -59,7 +59,7 @@ impl SourceState {
         };
         let feeds: Vec<_> =
             self.quiet_feeds(now).filter(meant).map(|feed| (feed.what.clone(), feed.last_heard)).collect();
-        (!feeds.is_empty()).then(|| Silence { since: self.last_heard, feeds })
+        (!feeds.is_empty()).then_some(Silence { since: self.last_heard, feeds })
     }
 }
 
