@@ -1,5 +1,6 @@
 //! How each source stands, for the freshness strip and for explaining what is missing: its profile in force and when it
-//! last spoke, on each of its feeds that is to be missed for itself, from the store; whether its history is still loading, from the demonstration.
+//! last spoke, on each of its feeds that is to be missed for itself, from the store; whether its history is still loading, from
+//! the demonstration.
 
 use crate::state::Site;
 use fhir::ResourceType;

@@ -312,15 +312,16 @@ impl Snapshot {
     /// When anything had last come on each feed by `seq`, by source and name.
     pub fn last_received_by(&self, seq: u64) -> Result<Vec<(String, String, Option<Timestamp>)>, StoreError> {
         let connection = self.connection()?;
-        let feeds: Vec<(i64, String, String)> = connection.all(
-            "SELECT f.id, s.name, f.name FROM feed f JOIN source s ON s.id = f.source ORDER BY s.name, f.name",
+        let feeds: Vec<((i64, i64), String, String)> = connection.all(
+            "SELECT f.id, s.id, s.name, f.name FROM feed f JOIN source s ON s.id = f.source ORDER BY s.name, f.name",
             &[],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?, row.get(3)?)),
         )?;
-        let last = |(id, source, name)| {
+        // The source tells nothing more: a derived state of before may have an index by it and none by the feed.
+        let last = |((feed, of), source, name)| {
             let received = connection.one(
-                "SELECT received FROM applied WHERE feed = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
-                values![id, seq.cast_signed()],
+                "SELECT received FROM applied WHERE feed = ?1 AND source = ?2 AND seq <= ?3 ORDER BY seq DESC LIMIT 1",
+                values![feed, of, seq.cast_signed()],
                 |row| row.get(0),
             )?;
             Ok((source, name, sign_of_life(received)))

@@ -178,8 +178,8 @@ CREATE INDEX IF NOT EXISTS problem_lane ON problem (lane, pos) WHERE lane IS NOT
 CREATE TABLE IF NOT EXISTS lane (patient INTEGER PRIMARY KEY, pos INTEGER NOT NULL) WITHOUT ROWID;
 ";
 
-/// What only people who look for somebody need, or for what was known of a feed at a former moment: made last where everything is written anew, for it is made of all rows at once
-/// then, in order.
+/// What only people who look for somebody need, or for when a feed was last heard by a former moment: made last where everything
+/// is written anew, for it is made of all rows at once then, in order.
 pub(super) const DERIVED_FINDS: &str = "
 CREATE INDEX IF NOT EXISTS patient_nhs ON patient (nhs) WHERE nhs IS NOT NULL;
 CREATE INDEX IF NOT EXISTS patient_birth ON patient (birth, family) WHERE birth IS NOT NULL;
