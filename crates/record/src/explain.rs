@@ -47,11 +47,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether the source says something here all the same.
-    pub fn adds(&self) -> bool {
-        matches!(self, Reason::Silent { adds: true, .. })
-    }
-
     /// In a few words.
     pub fn words(&self, now: Timestamp) -> String {
         match self {
@@ -195,8 +190,8 @@ impl Explanation {
     /// Whether something may exist that is not shown, so that emptiness proves nothing.
     pub fn incomplete(&self) -> bool {
         self.per_source.iter().any(|(_, reason)| {
-            let unsure = matches!(reason, Reason::Withheld { .. } | Reason::NotAnswering { .. } | Reason::Loading);
-            unsure || matches!(reason, Reason::Silent { .. })
+            use Reason::{Loading, NotAnswering, Silent, Withheld};
+            matches!(reason, Withheld { .. } | NotAnswering { .. } | Loading | Silent { .. })
         })
     }
 }
@@ -451,7 +446,8 @@ mod tests {
         // It has some: it may have more.
         let some = explain(SectionKind::Problems, std::slice::from_ref(&practice), &["p"], &[], later);
         assert_eq!(some.headline, "There may be more at Mill Lane Surgery (silent since 11:42)");
-        assert!(some.incomplete() && some.per_source[0].1.adds());
+        assert!(some.incomplete());
+        assert!(matches!(some.per_source[0].1, Reason::Silent { adds: true, .. }), "{some:?}");
         let heard = explain(SectionKind::Problems, std::slice::from_ref(&practice), &["p"], &[], now());
         assert!(heard.per_source.is_empty(), "{heard:?}");
 

@@ -158,6 +158,7 @@ impl Measured {
         let silent = Family::<Labels, Number>::default();
         let none = Heard::new();
         let (heard, quiet) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
+        let feed_quiet = Family::<Labels, Number>::default();
         for source in snapshot.sources()? {
             let labels = vec![("source", source.name.clone())];
             messages.get_or_create(&labels).inc_by(source.messages);
@@ -167,8 +168,15 @@ impl Measured {
             let hours = together(spoke.get(&source.name).unwrap_or(&none).values());
             silent.get_or_create(&labels).set(unusual(&hours, source.last_received));
             let profile = source.profile.as_deref().and_then(|text| Profile::from_toml(text).ok());
-            if let Some(after) = profile.and_then(|profile| profile.quiet_after) {
+            let Some(profile) = profile else { continue };
+            if let Some(after) = profile.quiet_after {
                 quiet.get_or_create(&labels).set(after.0.as_secs_f64());
+            }
+            for (name, rules) in profile.feeds {
+                if let Some(after) = rules.quiet_after {
+                    let labels = vec![("source", source.name.clone()), ("feed", name)];
+                    feed_quiet.get_or_create(&labels).set(after.0.as_secs_f64());
+                }
             }
         }
         registry.register("source_messages", "Messages processed of each source", messages);
@@ -178,6 +186,8 @@ impl Measured {
         registry.register("source_silent", silent_of, silent);
         let quiet_of = "Silence that is no longer usual for a source, where its profile says (quiet_after)";
         registry.register("source_quiet_after_seconds", quiet_of, quiet);
+        let quiet_of = "Silence that is no longer usual for a feed, where its source’s profile says (feeds, quiet_after): readers are told";
+        registry.register("feed_quiet_after_seconds", quiet_of, feed_quiet);
         Ok(())
     }
 
@@ -190,16 +200,6 @@ impl Measured {
     ) -> Result<(), StoreError> {
         let messages = Family::<Labels, Counter>::default();
         let (heard, silent) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
-        let quiet = Family::<Labels, Number>::default();
-        for source in snapshot.sources()? {
-            let profile = source.profile.as_deref().and_then(|text| Profile::from_toml(text).ok());
-            for (name, rules) in profile.into_iter().flat_map(|profile| profile.feeds) {
-                if let Some(after) = rules.quiet_after {
-                    let labels = vec![("source", source.name.clone()), ("feed", name)];
-                    quiet.get_or_create(&labels).set(after.0.as_secs_f64());
-                }
-            }
-        }
         let none = Hours::new();
         for feed in snapshot.feeds()? {
             let hours = spoke.get(&feed.source).and_then(|feeds| feeds.get(&feed.name)).unwrap_or(&none);
@@ -217,8 +217,6 @@ impl Measured {
         let silent_of = "1 while a feed is silent for longer than chance explains at such hours of the week, whatever comes on \
                          others of its source";
         registry.register("feed_silent", silent_of, silent);
-        let quiet_of = "Silence that is no longer usual for a feed, where its source’s profile says (feeds, quiet_after): readers are told";
-        registry.register("feed_quiet_after_seconds", quiet_of, quiet);
         Ok(())
     }
 
