@@ -481,6 +481,9 @@ pub struct Bench {
     /// Keep the region in --data-dir, and use the one that an earlier run kept there (region, in files)
     #[arg(long, requires = "data_dir", conflicts_with = "store")]
     pub keep: bool,
+    /// Only make it: how `region` runs itself
+    #[arg(long, requires = "keep", hide = true)]
+    pub only_make: bool,
     /// Leave worklists out: to put millions on their lists for the first time takes its time (region)
     #[arg(long)]
     pub without_lists: bool,

@@ -147,6 +147,8 @@ pub struct Asked {
     pub later: bool,
     /// Whether it stays where it is, and is used again if it is there.
     pub keep: bool,
+    /// Whether it is made alone, for a process that uses it.
+    pub only_make: bool,
     /// Whether worklists are kept and looked at.
     pub lists: bool,
     /// Of one processor's time, so much for each of several processes.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::edge;
 use access::User;
+use anyhow::Context as _;
 use hyper::{Method, StatusCode};
 use intake::{Engine, EngineConfig, EntryKind, NewEntry, ProblemStatus};
 use jiff::{SignedDuration, civil::date};
@@ -19,6 +20,7 @@ use std::{
     net::SocketAddr,
     ops::ControlFlow,
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -56,15 +58,13 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let PersonIndex { people, .. } = bench.index;
     let region = Region::new(1, people as u64, date(2026, 6, 1));
     let folder = bench.folder.join("region");
-    if !folder.join("derived.db").is_file() {
-        making(bench, &region)?;
-        let engine = loading(bench, &region, &folder)?;
-        sent_before(&region, &engine)?;
-        engine.stop();
-    } else if bench.asked.later && going_on(bench, &region, &folder)? {
-        let engine = bench.again(&folder, &config())?;
-        sent_before(&region, &engine)?;
-        engine.stop();
+    if bench.asked.only_make {
+        return make(bench, &region, &folder);
+    }
+    if bench.server.is_some() {
+        make(bench, &region, &folder)?;
+    } else if bench.asked.later || !folder.join("derived.db").is_file() {
+        make_apart(bench)?;
     }
     // Closed last of all: whoever closes a file of SQLite's gives up the locks that the process has on it.
     let mut held = Vec::new();
@@ -80,6 +80,34 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     bench.report.figure("region", "rss_mb_max", rss_mb_max(), "MB at most while it is used");
     engine.stop();
     used
+}
+
+/// Load everybody, where that is not done.
+fn make(bench: &Bench, region: &Region, folder: &Path) -> anyhow::Result<()> {
+    let engine = if !folder.join("derived.db").is_file() {
+        making(bench, region)?;
+        loading(bench, region, folder)?
+    } else if bench.asked.later && going_on(bench, region, folder)? {
+        bench.again(folder, &config())?
+    } else {
+        return Ok(());
+    };
+    sent_before(region, &engine)?;
+    engine.stop();
+    Ok(())
+}
+
+/// The same in a process of its own, as `skein load` and `skein rebuild` are: what the allocator keeps after it is no part of what a
+/// region in use takes.
+fn make_apart(bench: &Bench) -> anyhow::Result<()> {
+    let beside = bench.folder.parent().context("the folder of what is measured lies in none")?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bench", "region", "--keep", "--only-make", "--data-dir"]).arg(beside);
+    command.args(["--people", &bench.index.people.to_string(), "--resources", &bench.asked.resources.to_string()]);
+    command.args(bench.asked.later.then_some("--later")).args(bench.report.json.then_some("--json"));
+    let ended = command.status()?;
+    anyhow::ensure!(ended.success(), "the region was not made: the process that makes it ended with {ended}");
+    Ok(())
 }
 
 pub(super) fn config() -> EngineConfig {

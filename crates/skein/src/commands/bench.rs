@@ -58,6 +58,7 @@ pub fn run(asked: &Bench) -> Outcome {
             minutes: asked.minutes,
             later: asked.later,
             keep: asked.keep,
+            only_make: asked.only_make,
             lists: !asked.without_lists,
             share: asked.share,
         },
