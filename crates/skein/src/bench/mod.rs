@@ -20,6 +20,7 @@ mod soak;
 mod worklists;
 
 use ::intake::{Engine, EngineConfig};
+use anyhow::Context as _;
 use serde::Serialize;
 use std::{path::PathBuf, time::Duration};
 use store::{Folder, Server};
@@ -225,7 +226,7 @@ pub fn run(
             continue;
         }
         let folder = if asked.keep { root.with_file_name(name) } else { root.join(name) };
-        std::fs::create_dir_all(&folder)?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         reset_rss_max();
         let (server, store) = server.map(|(server, address)| (server.clone(), address.to_owned())).unzip();
         let bench = Bench { folder, report: Report { json }, index, asked, server, store };
