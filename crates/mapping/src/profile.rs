@@ -27,6 +27,10 @@ pub struct Profile {
     /// How its messages are acknowledged.
     #[serde(default)]
     pub acknowledgement: Acknowledgement,
+    /// Whether it sends. An organisation that does not yet, or no longer, is *not connected* on every page that explains what is
+    /// missing, and nobody awaits anything from it.
+    #[serde(default = "yes")]
+    pub connected: bool,
     /// Silence longer than this is not normal for it; nothing: silence is never remarked on.
     #[serde(default)]
     pub quiet_after: Option<Quiet>,
@@ -346,6 +350,7 @@ impl Profile {
             ods: None,
             time_zone: Zone::default(),
             acknowledgement: Acknowledgement::default(),
+            connected: true,
             quiet_after: None,
             shares: Vec::new(),
             feeds: BTreeMap::new(),
@@ -434,6 +439,10 @@ impl Profile {
         }
         self.codes.get(field)?.get(code)
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `PV1-19`, `ZPD-4.2`: three letters or digits, a dash, a number.

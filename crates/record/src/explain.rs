@@ -1,12 +1,11 @@
 //! Why something is not there. A panel is never blank: it says, per source, whether nothing is recorded, the source does
-//! not share it, it is withheld, the source is not answering, or is not connected (invariant 4).
+//! not share it, it is withheld, the source is silent since when, or is not connected (invariant 4).
 
 use crate::{
     freshness::{Connection, Silence, SourceState},
     item::SourceInfo,
     sections::SectionKind,
     voice::Voice,
-    when,
 };
 use fhir::ResourceType;
 use jiff::Timestamp;
@@ -26,13 +25,6 @@ pub enum Reason {
         /// Why, where that may be said.
         why: Option<String>,
     },
-    /// It is not answering.
-    NotAnswering {
-        /// Since when.
-        since: Timestamp,
-        /// In a word or two.
-        why: String,
-    },
     /// Its history is still coming in.
     Loading,
     /// It has been silent, on these entries at least, for longer than is normal for it.
@@ -43,7 +35,10 @@ pub enum Reason {
         adds: bool,
     },
     /// It has no feed.
-    NotConnected,
+    NotConnected {
+        /// Whether it had: it holds a patient linked to this person, and what it recorded since is not here.
+        left: bool,
+    },
 }
 
 impl Reason {
@@ -55,15 +50,13 @@ impl Reason {
             Reason::NotShared => "does not share these".into(),
             Reason::Withheld { why: Some(why) } => format!("withheld: {why}"),
             Reason::Withheld { why: None } => "withheld".into(),
-            Reason::NotAnswering { since, why } => {
-                format!("not answering since {} ({why})", when::time_or_date(*since, now))
-            }
             Reason::Loading => "history still being loaded".into(),
             Reason::Silent { silence, adds } => {
                 let none = if *adds { "" } else { "none recorded, but " };
                 format!("{none}{}; normally it is not silent for so long", silence.words("silent", now))
             }
-            Reason::NotConnected => "not connected".into(),
+            Reason::NotConnected { left: false } => "not connected".into(),
+            Reason::NotConnected { left: true } => "none recorded, but no longer connected".into(),
         }
     }
 
@@ -78,15 +71,13 @@ impl Reason {
             Reason::NotShared => "does not share these here".into(),
             Reason::Withheld { why: Some(why) } => format!("some may not be shown to you: {}", voice.says(why)),
             Reason::Withheld { why: None } => "some may not be shown to you. You can ask them about it".into(),
-            Reason::NotAnswering { since, .. } => {
-                format!("we have not been able to reach it since {}", when::time_or_date(*since, now))
-            }
             Reason::Loading => "older entries are still coming in".into(),
             Reason::Silent { silence, adds } => {
                 let none = if *adds { "" } else { "none on your record, but " };
                 format!("{none}{}, which is longer than usual", silence.words("not heard from", now))
             }
-            Reason::NotConnected => "not part of this record yet".into(),
+            Reason::NotConnected { left: false } => "not part of this record".into(),
+            Reason::NotConnected { left: true } => "none on your record, but no longer part of it".into(),
         }
     }
 }
@@ -154,10 +145,8 @@ impl Explanation {
                 format!("There may be more from {}", and(&silent))
             };
         }
-        let Reasons { down, held, loading, none } = self.by_reason();
-        let sentence = if !down.is_empty() {
-            format!("No {what} can be shown, and we could not reach {}. There may be some.", and(&down))
-        } else if !held.is_empty() {
+        let Reasons { held, loading, none } = self.by_reason();
+        let sentence = if !held.is_empty() {
             let asked = if held.len() == 1 { "that service" } else { "these services" };
             format!("{} may have {what} that are not shown to you. You can ask {asked} about it.", and(&held))
         } else if !loading.is_empty() {
@@ -180,7 +169,6 @@ impl Explanation {
     /// The sources by why they add nothing, or not all.
     pub fn by_reason(&self) -> Reasons<'_> {
         Reasons {
-            down: self.sources_where(|reason| matches!(reason, Reason::NotAnswering { .. })),
             held: self.sources_where(|reason| matches!(reason, Reason::Withheld { .. })),
             loading: self.sources_where(|reason| matches!(reason, Reason::Loading)),
             none: self.sources_where(|reason| matches!(reason, Reason::NoneRecorded)),
@@ -190,8 +178,8 @@ impl Explanation {
     /// Whether something may exist that is not shown, so that emptiness proves nothing.
     pub fn incomplete(&self) -> bool {
         self.per_source.iter().any(|(_, reason)| {
-            use Reason::{Loading, NotAnswering, Silent, Withheld};
-            matches!(reason, Withheld { .. } | NotAnswering { .. } | Loading | Silent { .. })
+            use Reason::{Loading, NotConnected, Silent, Withheld};
+            matches!(reason, Withheld { .. } | Loading | Silent { .. } | NotConnected { left: true })
         })
     }
 }
@@ -199,8 +187,6 @@ impl Explanation {
 /// Sources by name, by why they add nothing, or not all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reasons<'a> {
-    /// Not answering.
-    pub down: Vec<&'a str>,
     /// What they have is withheld.
     pub held: Vec<&'a str>,
     /// Their history is still coming in.
@@ -244,6 +230,10 @@ pub fn explain_kinds(
     let empty = contributing.is_empty();
     let silent = per_source.iter().filter_map(|(source, reason)| match reason {
         Reason::Silent { silence, .. } => Some(silent_one(&source.name, silence, now)),
+        Reason::NotConnected { left: true } => {
+            let with = |left: &str| format!("{} ({left})", source.name);
+            Some((with("no longer connected"), with("no longer part of this record")))
+        }
         _ => None,
     });
     let silent = silent.collect();
@@ -258,14 +248,13 @@ fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld], no
             && (held.kinds.is_empty() || kinds.is_empty() || held.kinds.iter().any(|kind| kinds.contains(kind)))
     });
     if state.connection == Connection::NotConnected {
-        Reason::NotConnected
+        Reason::NotConnected { left: state.knows_person && state.shares_any(kinds) }
     } else if !state.shares_any(kinds) {
         Reason::NotShared
     } else if let Some(held) = held {
         Reason::Withheld { why: held.why.clone() }
     } else {
         match &state.connection {
-            Connection::NotAnswering { since, reason } => Reason::NotAnswering { since: *since, why: reason.clone() },
             Connection::Loading => Reason::Loading,
             _ if !state.knows_person => Reason::NotKnownThere,
             _ => match state.silence_on(kinds, now) {
@@ -278,14 +267,14 @@ fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld], no
 
 fn rank(reason: &Reason) -> u8 {
     match reason {
-        Reason::NotAnswering { .. } => 0,
-        Reason::Withheld { .. } => 1,
-        Reason::Loading => 2,
-        Reason::Silent { .. } => 3,
+        Reason::Withheld { .. } => 0,
+        Reason::Loading => 1,
+        Reason::Silent { .. } => 2,
+        Reason::NotConnected { left: true } => 3,
         Reason::NoneRecorded => 4,
         Reason::NotShared => 5,
         Reason::NotKnownThere => 6,
-        Reason::NotConnected => 7,
+        Reason::NotConnected { left: false } => 7,
     }
 }
 
@@ -299,10 +288,8 @@ fn headline(explanation: &Explanation) -> String {
             format!("There may be more at {}", and(&silent))
         };
     }
-    let Reasons { down, held, loading, none } = explanation.by_reason();
-    if !down.is_empty() {
-        format!("No {what} can be shown, and {} cannot be reached: there may be some.", and(&down))
-    } else if !held.is_empty() {
+    let Reasons { held, loading, none } = explanation.by_reason();
+    if !held.is_empty() {
         format!("No {what} can be shown: what {} holds is withheld.", and(&held))
     } else if !loading.is_empty() {
         format!("No {what} yet: the history of {} is still being loaded.", and(&loading))
@@ -370,17 +357,19 @@ mod tests {
         let not_shared = explain(SectionKind::Problems, std::slice::from_ref(&council), &[], &[], now());
         assert_eq!(not_shared.per_source[0].1, Reason::NotShared);
 
-        let mut down = practice.clone();
-        down.connection = Connection::NotAnswering {
-            since: "2026-07-14T09:42:00Z".parse().expect("a time"),
-            reason: "timeout".into(),
-        };
-        let failing = explain(SectionKind::Problems, &[down], &[], &[], now());
-        assert_eq!(
-            failing.headline,
-            "No problems can be shown, and Mill Lane Surgery cannot be reached: there may be some."
-        );
-        assert!(failing.incomplete());
+        let mut left = practice.clone();
+        left.connection = Connection::NotConnected;
+        let gone = explain(SectionKind::Problems, std::slice::from_ref(&left), &[], &[], now());
+        let headline = "No problems recorded. There may be some at Mill Lane Surgery (no longer connected).";
+        assert_eq!(gone.headline, headline);
+        assert!(gone.incomplete());
+        assert_eq!(gone.per_source[0].1.words(now()), "none recorded, but no longer connected");
+        // Who was never connected, or does not share such entries, is not missed.
+        left.knows_person = false;
+        let never = explain(SectionKind::Problems, &[practice.clone(), left.clone()], &[], &[], now());
+        assert_eq!(never.headline, "No problems recorded by Mill Lane Surgery.");
+        assert_eq!(never.per_source[1].1, Reason::NotConnected { left: false });
+        assert!(!never.incomplete());
 
         let mut stranger = practice.clone();
         stranger.knows_person = false;
@@ -397,9 +386,8 @@ mod tests {
     #[test]
     fn each_way_of_being_empty_reads_differently_to_the_person_too() {
         let practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
-        let mut down = practice.clone();
-        let since = "2026-07-14T09:42:00Z".parse().expect("a time");
-        down.connection = Connection::NotAnswering { since, reason: "connection refused".into() };
+        let mut left = practice.clone();
+        left.connection = Connection::NotConnected;
         let mut stranger = practice.clone();
         stranger.knows_person = false;
         let mut loading = practice.clone();
@@ -416,9 +404,9 @@ mod tests {
             )
         };
         let all =
-            [told(&practice, &[]), told(&down, &[]), told(&stranger, &[]), told(&loading, &[]), told(&practice, &held)];
+            [told(&practice, &[]), told(&left, &[]), told(&stranger, &[]), told(&loading, &[]), told(&practice, &held)];
         assert_eq!(all[0].0, "Mill Lane Surgery has no medicines on your record.");
-        assert_eq!(all[1].1, "we have not been able to reach it since 10:42", "and no words of the machine's");
+        assert_eq!(all[1].1, "none on your record, but no longer part of it");
         assert!(all[4].0.contains("You can ask") && !all[4].1.contains("sealed"), "{:?}", all[4]);
         let sentences: std::collections::HashSet<&str> = all.iter().map(|one| one.0.as_str()).collect();
         assert_eq!(sentences.len(), all.len(), "{all:?}");

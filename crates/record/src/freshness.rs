@@ -119,14 +119,7 @@ pub enum Connection {
     Connected,
     /// Its history is being loaded.
     Loading,
-    /// It could not be reached or stopped answering.
-    NotAnswering {
-        /// Since when.
-        since: Timestamp,
-        /// In a word or two: `timeout`, `connection refused`.
-        reason: String,
-    },
-    /// It is known to the region but has no feed.
+    /// It is known to the region but has no feed: not yet, or no longer.
     NotConnected,
 }
 
@@ -143,8 +136,6 @@ pub enum Verdict {
     Quiet,
     /// Nothing has ever come from it.
     Never,
-    /// It is not answering.
-    Down,
     /// It has no feed.
     NotConnected,
 }
@@ -158,7 +149,6 @@ impl Verdict {
             Verdict::PartlyQuiet => "Quiet in part",
             Verdict::Quiet => "Quiet",
             Verdict::Never => "Nothing yet",
-            Verdict::Down => "Not answering",
             Verdict::NotConnected => "Not connected",
         }
     }
@@ -170,7 +160,6 @@ impl Verdict {
             Verdict::Loading => "loading",
             Verdict::PartlyQuiet | Verdict::Quiet => "quiet",
             Verdict::Never => "never",
-            Verdict::Down => "down",
             Verdict::NotConnected => "not-connected",
         }
     }
@@ -265,14 +254,11 @@ fn plain(one: &Freshness, state: &SourceState, now: Timestamp) -> (String, Strin
         Verdict::Never => {
             ("has sent nothing yet".into(), format!("{name} is part of this record, but has sent nothing yet."))
         }
-        Verdict::Down => {
-            let at = match &state.connection {
-                Connection::NotAnswering { since: at, .. } => since(Some(*at)),
-                _ => String::new(),
-            };
-            (format!("cannot be reached{at}"), format!("We have not been able to reach {name}{at}. {missing}"))
-        }
-        Verdict::NotConnected => ("not part of this record".into(), format!("{name} is not part of this record yet.")),
+        Verdict::NotConnected if one.heard_at.is_some() => (
+            "no longer part of this record".into(),
+            format!("{name} is no longer part of this record. What it sent until {last} is shown."),
+        ),
+        Verdict::NotConnected => ("not part of this record".into(), format!("{name} is not part of this record.")),
     }
 }
 
@@ -295,11 +281,12 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
     let usual = state.usual_silence.map(|usual| when::span(usual.as_secs()));
     let over = state.is_quiet(now);
     let (verdict, sentence) = match (&state.connection, &state.last_heard) {
-        (Connection::NotConnected, _) => (Verdict::NotConnected, format!("{name} is not connected to this record.")),
-        (Connection::NotAnswering { since, reason }, _) => (
-            Verdict::Down,
-            format!("{name} has not been available since {} ({reason}).", when::time_or_date(*since, now)),
-        ),
+        (Connection::NotConnected, None) => (Verdict::NotConnected, format!("{name} is not connected to this record.")),
+        (Connection::NotConnected, Some(at)) => {
+            let last = when::time_or_date(*at, now);
+            let sentence = format!("{name} is no longer connected to this record. What it sent until {last} is shown.");
+            (Verdict::NotConnected, sentence)
+        }
         (Connection::Loading, _) => (Verdict::Loading, format!("{name}’s history is still being loaded.")),
         (Connection::Connected, None) => {
             (Verdict::Never, format!("{name} is connected but has not sent anything yet."))
@@ -329,10 +316,9 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
         Verdict::PartlyQuiet => state.silence_on(&[], now).map(|silence| silence.words("", now)).unwrap_or_default(),
         Verdict::Quiet => format!("quiet since {}", since(state.last_heard)),
         Verdict::Never => "nothing received yet".into(),
-        Verdict::Down => match &state.connection {
-            Connection::NotAnswering { since: at, .. } => format!("not available since {}", since(Some(*at))),
-            _ => "not available".into(),
-        },
+        Verdict::NotConnected if state.last_heard.is_some() => {
+            format!("not connected since {}", since(state.last_heard))
+        }
         Verdict::NotConnected => "not connected".into(),
     };
     Freshness {
@@ -435,18 +421,21 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_source_that_fails_says_since_when_and_why() {
+    fn a_source_that_is_not_connected_says_so_and_is_not_missed() {
         let now = "2026-07-14T11:30:00Z".parse().expect("a time");
         let mut practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
-        practice.connection = Connection::NotAnswering {
-            since: "2026-07-14T09:42:00Z".parse().expect("a time"),
-            reason: "timeout".into(),
-        };
+        practice.connection = Connection::NotConnected;
         let strip = freshness(std::slice::from_ref(&practice), now);
-        assert_eq!(strip[0].sentence, "Mill Lane Surgery has not been available since 10:42 (timeout).");
+        assert_eq!((strip[0].verdict, strip[0].short.as_str()), (Verdict::NotConnected, "not connected since 11:42"));
+        let sentence = "Mill Lane Surgery is no longer connected to this record. What it sent until 11:42 is shown.";
+        assert_eq!(strip[0].sentence, sentence);
+        assert_eq!(practice.silence_on(&[], now), None, "nothing is awaited from it");
         let told = freshness_told(&[practice.clone()], Voice::Person, now);
-        let plain = "We have not been able to reach Mill Lane Surgery since 10:42. Its newest entries may be missing.";
-        assert_eq!(told[0].sentence, plain);
+        assert!(told[0].sentence.starts_with("Mill Lane Surgery is no longer part of this record. "), "{told:?}");
+
+        practice.last_heard = None;
+        let strip = freshness(std::slice::from_ref(&practice), now);
+        assert_eq!(strip[0].sentence, "Mill Lane Surgery is not connected to this record.");
         assert_eq!(freshness_told(&[practice], Voice::Staff, now), strip);
     }
 }

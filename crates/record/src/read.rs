@@ -154,7 +154,8 @@ impl Records {
         Records { derived, journal: Arc::new(journal), times: Arc::default(), as_at: None }
     }
 
-    /// The read side as it was at `seq`: sources were last heard then, and what was mended since still waited.
+    /// The read side as it was at `seq`: sources had the profiles of then and were last heard then, and what was mended since
+    /// still waited.
     pub fn as_at(&self, seq: u64) -> Self {
         Records { as_at: Some(seq), ..self.clone() }
     }
@@ -595,7 +596,7 @@ impl Records {
         Ok(feeds)
     }
 
-    /// Every source, its profile and its last sign of life.
+    /// Every source, its profile and its last sign of life. By a former moment, one of which nothing had come then has no messages.
     pub fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let mut sources = snapshot.sources()?;
@@ -604,6 +605,16 @@ impl Records {
             for source in &mut sources {
                 let on = heard.iter().filter(|(of, ..)| *of == source.name);
                 source.last_received = on.filter_map(|(.., then)| *then).max();
+                if source.last_received.is_none() {
+                    source.messages = 0;
+                }
+            }
+            // Profiles change rarely: the journal is asked only where one did.
+            if u64::try_from(snapshot.profiles_mark()?).is_ok_and(|newest| newest > seq) {
+                let mut then: HashMap<String, String> = self.open_journal()?.profiles_by(seq)?.into_iter().collect();
+                for source in &mut sources {
+                    source.profile = then.remove(&source.name);
+                }
             }
         }
         Ok(sources)

@@ -442,6 +442,10 @@ mod tests {
             ("[[source]]\nsource = \"a\"\nkind = \"hospitol\"", "c.toml line 7 (kind)"),
             (&format!("{source}{source}"), "two sources have the name \"a\""),
             (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\""), "needs either mllp"),
+            (
+                &format!("{source}connected = false\n[[feed]]\nname = \"f\"\nsource = \"a\"\nmllp=\"127.0.0.1:9\""),
+                "feed \"f\": source \"a\" is said not to be connected (connected = false in its profile)",
+            ),
             (&format!("{source}[[feed]]\nname = \"f\"\nsource = \"a\"\ntoken_hash = \"sesame\""), "skein hash token"),
             (
                 &format!(

@@ -30,7 +30,13 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
-use std::{collections::HashMap, net::SocketAddr, path::Path, sync::atomic::AtomicU64, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    path::Path,
+    sync::atomic::AtomicU64,
+    time::Instant,
+};
 use store::Snapshot;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -102,8 +108,8 @@ impl Measured {
         self.flow(&mut registry);
         let snapshot = self.engine.derived().snapshot()?;
         let heard = self.notices.heard().map_err(unusable)?;
-        self.sources(&mut registry, &snapshot, &heard)?;
-        self.feeds(&mut registry, &snapshot, &heard)?;
+        let not_connected = self.sources(&mut registry, &snapshot, &heard)?;
+        self.feeds(&mut registry, &snapshot, &heard, &not_connected)?;
         self.desk(&mut registry)?;
         self.telling(&mut registry);
         self.outward(&mut registry);
@@ -148,13 +154,15 @@ impl Measured {
         number(registry, "processing_stopped", "1 when processing has stopped; the log says why", stopped);
     }
 
+    /// Gives the sources that are not connected, as their profiles say: of these nothing is awaited.
     fn sources(
         &self,
         registry: &mut Registry,
         snapshot: &Snapshot,
         spoke: &HashMap<String, Heard>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<HashSet<String>, StoreError> {
         let messages = Family::<Labels, Counter>::default();
+        let mut not_connected = HashSet::new();
         let silent = Family::<Labels, Number>::default();
         let none = Heard::new();
         let (heard, quiet) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
@@ -165,9 +173,14 @@ impl Measured {
             if let Some(at) = source.last_received {
                 heard.get_or_create(&labels).set(as_seconds(at.as_millisecond()));
             }
+            let profile = source.profile.as_deref().and_then(|text| Profile::from_toml(text).ok());
+            if profile.as_ref().is_some_and(|profile| !profile.connected) {
+                silent.get_or_create(&labels).set(0.0);
+                not_connected.insert(source.name);
+                continue;
+            }
             let hours = together(spoke.get(&source.name).unwrap_or(&none).values());
             silent.get_or_create(&labels).set(unusual(&hours, source.last_received));
-            let profile = source.profile.as_deref().and_then(|text| Profile::from_toml(text).ok());
             let Some(profile) = profile else { continue };
             if let Some(after) = profile.quiet_after {
                 quiet.get_or_create(&labels).set(after.0.as_secs_f64());
@@ -188,7 +201,7 @@ impl Measured {
         registry.register("source_quiet_after_seconds", quiet_of, quiet);
         let quiet_of = "Silence that is no longer usual for a feed, where its source’s profile says (feeds, quiet_after): readers are told";
         registry.register("feed_quiet_after_seconds", quiet_of, feed_quiet);
-        Ok(())
+        Ok(not_connected)
     }
 
     /// The same of each feed: of a source that goes on, one may be silent.
@@ -197,13 +210,15 @@ impl Measured {
         registry: &mut Registry,
         snapshot: &Snapshot,
         spoke: &HashMap<String, Heard>,
+        not_connected: &HashSet<String>,
     ) -> Result<(), StoreError> {
         let messages = Family::<Labels, Counter>::default();
         let (heard, silent) = (Family::<Labels, Number>::default(), Family::<Labels, Number>::default());
         let none = Hours::new();
         for feed in snapshot.feeds()? {
             let hours = spoke.get(&feed.source).and_then(|feeds| feeds.get(&feed.name)).unwrap_or(&none);
-            let awaited = is_awaited(&feed.name, &self.feeds, self.engine.is_one_of_several());
+            let named = is_awaited(&feed.name, &self.feeds, self.engine.is_one_of_several());
+            let awaited = named && !not_connected.contains(&feed.source);
             let labels = vec![("source", feed.source), ("feed", feed.name)];
             messages.get_or_create(&labels).inc_by(feed.messages);
             if let Some(at) = feed.last_received {

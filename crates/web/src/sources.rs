@@ -19,6 +19,7 @@ use std::{
 pub struct Known {
     /// Who it is.
     pub info: Arc<SourceInfo>,
+    connected: bool,
     usual_silence: Option<jiff::SignedDuration>,
     shares: Option<Vec<ResourceType>>,
     /// Its feeds that are to be missed for themselves; nothing is heard of any yet.
@@ -60,6 +61,7 @@ fn known(id: &str, profile: Option<&str>) -> Known {
     Known {
         feeds: profile.feeds.iter().filter_map(missed).collect(),
         info: Arc::new(SourceInfo { id: id.to_owned(), name: profile.name, kind: kind(profile.kind) }),
+        connected: profile.connected,
         usual_silence: profile.quiet_after.map(|quiet| quiet.0),
         shares: (!kinds.is_empty()).then_some(kinds),
     }
@@ -105,7 +107,11 @@ pub fn states_of(site: &Site, records: &Records, knows: &[String]) -> Result<Vec
         states.push(SourceState {
             source: Arc::clone(&known.info),
             shares: known.shares.clone(),
-            connection: if loading { Connection::Loading } else { Connection::Connected },
+            connection: match (known.connected, loading) {
+                (false, _) => Connection::NotConnected,
+                (true, true) => Connection::Loading,
+                (true, false) => Connection::Connected,
+            },
             last_heard: row.last_received,
             usual_silence: known.usual_silence,
             feeds: feeds.collect(),

@@ -381,8 +381,7 @@ pub fn area(items: &[ParsedItem], missing: &Explanation) -> Area {
         let conflict = !none.is_empty() && contradicted();
         return Area::Known { names, conflict };
     }
-    let unsure =
-        |reason: &Reason| matches!(reason, Reason::NotAnswering { .. } | Reason::Loading | Reason::Withheld { .. });
+    let unsure = |reason: &Reason| matches!(reason, Reason::Loading | Reason::Withheld { .. });
     let unheard = missing.sources_where(unsure);
     if !unheard.is_empty() {
         return Area::Unavailable(format!("not available from {}", unheard.join(", ")));

@@ -251,7 +251,6 @@ pub(super) const WORDS: &[(&str, &str)] = &[
     ("Quiet in part", "Some things have not come lately"),
     ("Loading", "Older entries still coming in"),
     ("Nothing yet", "Nothing sent yet"),
-    ("Not answering", "Cannot be reached"),
     ("Not connected", "Not part of this record"),
     (
         "no source that shares allergies holds a record of this person",

@@ -76,12 +76,13 @@ fn the_four_states_of_the_allergy_area_are_four_different_things() {
     let none = [none_known(&practice())];
     assert!(matches!(allergies::area(&none, &missing(&none)), Area::NoneKnown(_)));
     assert_eq!(allergies::area(&[], &missing(&[])), Area::NotRecorded);
-    let mut down = state(&practice());
-    down.connection = Connection::NotAnswering { since: now(), reason: "timeout".into() };
-    assert!(matches!(
-        allergies::area(&[], &explain(SectionKind::Allergies, &[down], &[], &[], now())),
-        Area::Unavailable(_)
-    ));
+    let mut left = state(&practice());
+    left.connection = Connection::NotConnected;
+    let left = explain(SectionKind::Allergies, &[left], &[], &[], now());
+    let why = "none recorded; there may be some at Mill Lane Surgery (no longer connected)";
+    assert_eq!(allergies::area(&[], &left), Area::Unavailable(why.into()));
+    // What was stated stands, with its date.
+    assert!(matches!(allergies::area(&none, &left), Area::NoneKnown(_)));
 }
 
 #[test]

@@ -154,6 +154,12 @@ fn check_one<'a>(
     if !sources.contains_key(feed.source.as_str()) {
         return Err(format!("feed \"{name}\" names source \"{}\", which no [[source]] describes", feed.source));
     }
+    if config.sources.iter().any(|source| source.source == feed.source && !source.connected) {
+        return say(&format!(
+            "source \"{}\" is said not to be connected (connected = false in its profile)",
+            feed.source
+        ));
+    }
     let senders = feed.senders();
     match (feed.mllp, &feed.token_hash) {
         (Some(address), None) => {

@@ -19,6 +19,12 @@ use store::Folder;
 /// The password of every account of the demonstration.
 pub const PASSWORD: &str = "demo";
 
+/// An organisation of the region that sends nothing: whatever explains what is missing names it.
+const NOT_CONNECTED: (&str, &str) = (
+    "wexmoor-hospice",
+    "source = \"wexmoor-hospice\"\nname = \"Wexmoor Hospice\"\nkind = \"other\"\nods = \"XWH\"\nconnected = false\n",
+);
+
 /// The accounts: who, what for.
 pub const ACCOUNTS: &[(&str, &str, &str, &str, &str, &str, &str)] = &[
     (
@@ -231,6 +237,10 @@ impl Home {
                 }
             };
         }
+        let (id, profile) = NOT_CONNECTED;
+        let file = sources.join(format!("{id}.toml"));
+        std::fs::write(&file, profile).map_err(|error| cannot(&file, &error))?;
+        let _ = writeln!(toml, "    \"sources/{id}.toml\",");
         toml.push_str(HTTP);
         toml.push_str(&feeds);
         let hash = hash_password(PASSWORD).map_err(Failure::found)?;

@@ -162,9 +162,14 @@ impl JournalReader {
 
     /// The newest profile of every source, as TOML.
     pub fn profiles(&mut self) -> Result<Vec<(String, String)>, StoreError> {
+        self.profiles_by(i64::MAX.cast_unsigned())
+    }
+
+    /// The profile of every source that had one by `seq`, the newest of then, as TOML.
+    pub fn profiles_by(&mut self, seq: u64) -> Result<Vec<(String, String)>, StoreError> {
         let positions: Vec<i64> = self.connection.all(
-            "SELECT max(pos) FROM entry WHERE kind = 3 AND kind > 2 GROUP BY source ORDER BY 1",
-            &[],
+            "SELECT max(pos) FROM entry WHERE kind = 3 AND kind > 2 AND pos <= ?1 GROUP BY source ORDER BY 1",
+            values![seq.cast_signed()],
             |row| row.get(0),
         )?;
         let mut profiles = Vec::new();

@@ -139,9 +139,10 @@ fn decisions_are_found_by_their_kind(home: &Home) {
     let journal = Journal::open(&folder).unwrap();
     let put = |kind, source: &str, body: &str| {
         let entry = NewEntry { kind, source: source.into(), ..entry(None, body.as_bytes()) };
-        journal.append_blocking(entry).unwrap();
+        let Receipt::Stored { pos, .. } = journal.append_blocking(entry).unwrap() else { panic!("not stored") };
+        pos
     };
-    put(EntryKind::Profile, "one", "old");
+    let first = put(EntryKind::Profile, "one", "old");
     put(EntryKind::Profile, "two", "of two");
     put(EntryKind::Model, "skein", "first");
     put(EntryKind::Profile, "one", "new");
@@ -151,4 +152,6 @@ fn decisions_are_found_by_their_kind(home: &Home) {
     assert_eq!(reader.model().unwrap().as_deref(), Some("second"));
     let wanted = [("two".to_owned(), "of two".to_owned()), ("one".to_owned(), "new".to_owned())];
     assert_eq!(reader.profiles().unwrap(), wanted);
+    assert_eq!(reader.profiles_by(first).unwrap(), [("one".to_owned(), "old".to_owned())]);
+    assert_eq!(reader.profiles_by(first - 1).unwrap(), []);
 }

@@ -18,7 +18,11 @@ use notify::{
     Heard,
     pace::{Hours, Pace, Silence, is_awaited, pace, together},
 };
-use record::{Feed, freshness::SourceState, when};
+use record::{
+    Feed,
+    freshness::{Connection, SourceState},
+    when,
+};
 use std::collections::{BTreeSet, HashMap};
 
 /// How it stands with a source, or with one of its feeds.
@@ -161,7 +165,11 @@ fn row(one: &SourceState, happened: Option<Timestamp>, known: &Known) -> Row {
         names.into_iter().map(|name| (name.to_owned(), feed_line(one, name, heard.get(name), known))).collect();
     let waiting = known.waiting.iter().filter(|((source, _), _)| source == id).map(|(_, count)| count).sum();
     let mut line = line(&together(heard.values()), (one.last_heard, happened), waiting, known.now);
-    if !line.silent && feeds.iter().any(|(_, feed)| feed.silent) {
+    if one.connection == Connection::NotConnected {
+        line.silent = false;
+        (line.slug, line.state) =
+            ("not-connected", "Not connected, as its profile says: nothing is awaited from it.".into());
+    } else if !line.silent && feeds.iter().any(|(_, feed)| feed.silent) {
         line.slug = "quiet";
         line.state = "Speaks, but not on every feed.".into();
     }
@@ -185,7 +193,8 @@ fn feed_line(one: &SourceState, name: &str, hours: Option<&Hours>, known: &Known
     let waiting = known.waiting.get(&(source.to_owned(), name.to_owned())).copied().unwrap_or(0);
     let mut line = line(hours.unwrap_or(&Hours::new()), life, waiting, known.now);
     let told = told(one, name);
-    if !is_awaited(name, &known.names, known.one_of_several) {
+    let connected = one.connection != Connection::NotConnected;
+    if !connected || !is_awaited(name, &known.names, known.one_of_several) {
         line.silent = false;
         (line.slug, line.state) = if told.is_empty() {
             ("not-connected", "Not in the configuration: nothing is awaited on it.".into())
@@ -199,7 +208,7 @@ fn feed_line(one: &SourceState, name: &str, hours: Option<&Hours>, known: &Known
 
 /// When readers of records are told that nothing comes on a feed, where the source's profile says so.
 fn told(one: &SourceState, name: &str) -> String {
-    let missed = one.feeds.iter().find(|feed| feed.name == name);
+    let missed = one.feeds.iter().find(|feed| feed.name == name && one.connection != Connection::NotConnected);
     missed.map_or_else(String::new, |missed| {
         format!(" Readers of records are told after {} without.", when::span(missed.usual_silence.as_secs()))
     })

@@ -383,11 +383,7 @@ fn strip(states: &[SourceState], voice: Voice, now: Timestamp) -> Strip {
     let all: Vec<Freshness> = freshness_told(states, voice, now).into_iter().filter(|one| one.knows_person).collect();
     let attention: Vec<Freshness> = all.iter().filter(|one| one.verdict.needs_attention()).cloned().collect();
     let loading = !all.is_empty() && all.iter().all(|one| one.verdict == Verdict::Loading);
-    let class = match attention.iter().map(|one| one.verdict).max() {
-        None => "",
-        Some(verdict) if verdict >= Verdict::Down => " strip--down",
-        Some(_) => " strip--attention",
-    };
+    let class = if attention.is_empty() { "" } else { " strip--attention" };
     let total = all.len();
     let sources = if total == 1 { "source" } else { "sources" };
     let headline = if voice.is_person() {

@@ -12,7 +12,12 @@ use axum::{
     extract::{Path, Query, State},
     response::Html,
 };
-use record::{Filter, LinkRow, freshness::freshness_told, origin::why_linked, voice::Voice};
+use record::{
+    Filter, LinkRow,
+    freshness::{Freshness, Verdict, freshness_told},
+    origin::why_linked,
+    voice::Voice,
+};
 use serde::Deserialize;
 use std::{collections::HashMap, sync::Arc};
 
@@ -122,11 +127,20 @@ fn lines(
         sentences.push(one.sentence.clone());
     }
     // Naming the practices that do not know a restricted person would tell the one that does.
-    let others: Vec<&str> = strip.iter().filter(|one| !one.knows_person).map(|one| one.source.name.as_str()).collect();
+    let others = strip.iter().filter(|one| !one.knows_person);
+    let (apart, others): (Vec<_>, Vec<_>) = others.partition(|one| one.verdict == Verdict::NotConnected);
+    let names = |of: Vec<&Freshness>| of.iter().map(|one| one.source.name.as_str()).collect::<Vec<_>>().join(", ");
+    let voice = opened.frame.voice;
     if !others.is_empty() {
-        sentences.push(match opened.frame.voice {
-            Voice::Staff => format!("No patient linked to this person at: {}.", others.join(", ")),
-            Voice::Person => format!("These services have no record of you here: {}.", others.join(", ")),
+        sentences.push(match voice {
+            Voice::Staff => format!("No patient linked to this person at: {}.", names(others)),
+            Voice::Person => format!("These services have no record of you here: {}.", names(others)),
+        });
+    }
+    if !apart.is_empty() {
+        sentences.push(match voice {
+            Voice::Staff => format!("Not connected to this record: {}.", names(apart)),
+            Voice::Person => format!("These services are not part of this record: {}.", names(apart)),
         });
     }
     (rows, sentences)

@@ -85,11 +85,10 @@ impl SummaryPage {
 
 /// What may exist and is not shown, beside a card that shows something: what is read as complete must be.
 pub(super) fn lacking(what: &Explanation, voice: Voice) -> Option<String> {
-    let Reasons { down, held, loading, .. } = what.by_reason();
+    let Reasons { held, loading, .. } = what.by_reason();
     let silent = what.silent(voice);
     if voice.is_person() {
         let mut parts = Vec::new();
-        parts.extend((!down.is_empty()).then(|| format!("We cannot reach {} now.", and(&down))));
         parts.extend((!held.is_empty()).then(|| format!("Some from {} may not be shown to you.", and(&held))));
         parts.extend(
             (!loading.is_empty()).then(|| format!("Older entries from {} are still coming in.", and(&loading))),
@@ -98,7 +97,6 @@ pub(super) fn lacking(what: &Explanation, voice: Voice) -> Option<String> {
         return (!parts.is_empty()).then(|| format!("There may be more. {}", parts.join(" ")));
     }
     let mut parts = Vec::new();
-    parts.extend((!down.is_empty()).then(|| format!("{} not answering", and(&down))));
     parts.extend((!held.is_empty()).then(|| format!("some of {} withheld", and(&held))));
     parts.extend((!loading.is_empty()).then(|| format!("{} still loading", and(&loading))));
     parts.extend((!silent.is_empty()).then(|| and(&silent)));

@@ -173,6 +173,79 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
     tell(&region, "rxx-lims", 0, "ORU^R01", &result("L2", "13", "4.4")).await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
     results.says("no scans yet").says_not("no results since").says_not("There may be more").says("4.4");
+    shown_again(&region, 4).await;
+
+    // Nor does it say anything else once the profile has changed: what was then is made with the profile of then.
+    let renamed = "source = \"rxx\"\nname = \"Renamed\"\nkind = \"hospital\"\nods = \"XWA\"\nquiet_after = \"30d\"\n";
+    profile_becomes(&region, renamed).await;
+    let results = doctor.get(&region.record("/results")).await.expect(200);
+    results.says("Renamed").says_not("no scans yet").says_not("rxx of the region");
+    shown_again(&region, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_not_connected_any_more_is_not_awaited_and_pages_say_what_may_be_there() {
+    let region = Region::with_profile("quiet_after = \"2h\"\nshares = [\"Encounter\", \"Observation\"]\n").await;
+    let visit = "PV1|1|I|W3^B1^1^XWA||||||||||||||||V1|||||||||||||||||||||||||20260301100000\r";
+    tell(&region, "rxx-adt", 5, "ADT^A01", &format!("EVN|A01|20260301100000\r{visit}")).await;
+    let doctor = region.pages.visitor("doctor").await;
+    doctor
+        .get(&region.record("/results"))
+        .await
+        .expect(200)
+        .says("There may be more at rxx of the region (silent since");
+
+    let left = "source = \"rxx\"\nname = \"Old Infirmary\"\nkind = \"hospital\"\nods = \"XWA\"\nconnected = false\n\
+                quiet_after = \"2h\"\nshares = [\"Encounter\", \"Observation\"]\n";
+    profile_becomes(&region, left).await;
+    let results = doctor.get(&region.record("/results")).await.expect(200);
+    results.says("There may be more at Old Infirmary (no longer connected)").says("not connected since");
+    results.says("none recorded, but no longer connected").says_not("silent since");
+    // What it has of a kind is all there is: nothing more is awaited. What it never shared is not there.
+    let visits = doctor.get(&region.record("/visits")).await.expect(200);
+    visits.says_not("There may be more").says("Old Infirmary");
+    doctor.get(&region.record("/problems")).await.expect(200).says_not("Old Infirmary (no longer");
+    let sources = doctor.get(&region.record("/sources")).await.expect(200);
+    sources.says("Not connected").says("Old Infirmary is no longer connected to this record. What it sent until");
+    // One that is not connected and knows nobody is not said to have no patient of this person.
+    let never = "source = \"new\"\nname = \"Hospice\"\nkind = \"other\"\nconnected = false\n";
+    profile_becomes_of("new", &region, never).await;
+    let sources = doctor.get(&region.record("/sources")).await.expect(200);
+    sources
+        .says("Not connected to this record: Hospice.")
+        .says("council of the region, ryy of the region, gp2 of the region.");
+    let engineer = region.pages.visitor("engineer").await;
+    let page = engineer.get("/feeds").await.expect(200);
+    let row = row(&page.body, "Old Infirmary");
+    assert!(row.contains("Not connected, as its profile says: nothing is awaited from it."), "{row}");
+    shown_again(&region, 0).await;
+}
+
+/// The hospital's profile changes.
+async fn profile_becomes(region: &Region, toml: &str) {
+    profile_becomes_of("rxx", region, toml).await;
+}
+
+/// A source's profile changes.
+async fn profile_becomes_of(source: &str, region: &Region, toml: &str) {
+    let entry = NewEntry {
+        kind: EntryKind::Profile,
+        source: source.into(),
+        feed: "configuration".into(),
+        received: Timestamp::now(),
+        ident: None,
+        about: None,
+        body: toml.into(),
+        ack: None,
+    };
+    let intake::Receipt::Stored { pos, .. } = region.pages.engine.submit(entry).await.expect("taken") else {
+        panic!("not stored")
+    };
+    region.pages.engine.wait_applied(pos).await.expect("processed");
+}
+
+/// Every page of the record that was sent is the same when it is shown again; so many say when results last came.
+async fn shown_again(region: &Region, wanted: usize) {
     let officer = region.pages.visitor("officer").await;
     let entries = officer.get(&format!("/privacy/person/{}", region.person)).await.expect(200).links("/privacy/entry/");
     let mut told = 0;
@@ -184,5 +257,5 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
             told += usize::from(again.body.contains("results last came at"));
         }
     }
-    assert_eq!(told, 4, "results, visits, the first screen and the sources said so: {entries:?}");
+    assert_eq!(told, wanted, "results, visits, the first screen and the sources said so: {entries:?}");
 }
