@@ -1,6 +1,10 @@
 //! Reading leaves a trace that cannot be changed unseen; the log holds none of what was read.
 
-use crate::harness::{Region, Setup, http, region::READER_TOKEN, say::Adt};
+use crate::harness::{
+    Region, Setup, http,
+    region::READER_TOKEN,
+    say::{Adt, SECRETS},
+};
 use rusqlite::Connection;
 
 fn entries(region: &Region) -> Vec<String> {
@@ -120,19 +124,10 @@ fn nothing_about_a_person_is_logged() {
     let (_, _, said) = region.skein(&["errors", "show", "999999"]);
     let log = region.log().to_lowercase();
     assert!(log.lines().count() > 3, "it does log: {log}");
-    for secret in [
-        "zwickyname",
-        "quilla",
-        "9434765919",
-        "943 476 5919",
-        "01904 777777",
-        "1904777777",
-        "local77",
-        "1952-03-14",
-        "19520314",
-    ] {
-        assert!(!log.contains(secret), "{secret} is in the log: {:?}", log.lines().find(|line| line.contains(secret)));
-        assert!(!said.contains(secret));
+    for secret in SECRETS {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret} is in the log: {line:?}");
+        assert!(!said.to_lowercase().contains(secret), "{said}");
     }
 }
 
@@ -156,19 +151,7 @@ fn whereabouts_of_a_restricted_person_leave_through_no_output() {
         "/Patient?family=BAXTER&birthdate=1952-03-14".to_owned(),
     ] {
         let answer = region.fhir(READER_TOKEN, "GET", &path, b"").text();
-        for secret in [
-            "West Avenue",
-            "YO32",
-            "01904 7",
-            "019047",
-            "01904 8",
-            "019048",
-            "QUIETHAVEN",
-            "Y06601",
-            "Townley",
-            "HIDDENKIN",
-            "SECRET LANE",
-        ] {
+        for secret in ["West Avenue", "YO32", "01904", "QUIETHAVEN", "Y06601", "Townley", "HIDDENKIN", "SECRET LANE"] {
             assert!(!answer.contains(secret), "{secret} in {path}: {answer}");
         }
     }

@@ -1,5 +1,9 @@
 //! Messages as the stories' hospital writes them. Only what a story is about is given; the rest is ordinary.
 
+/// What tells of whom the stories of logs and traces call ZWICKYNAME^QUILLA: neither holds any of it.
+pub const SECRETS: [&str; 8] =
+    ["zwicky", "quilla", "9434765919", "943 476 5919", "01904", "local77", "1952-03-14", "19520314"];
+
 /// A hospital's message about one of its patients.
 #[derive(Clone)]
 pub struct Adt {
