@@ -247,14 +247,15 @@ fn reason(state: &SourceState, kinds: &[ResourceType], withheld: &[Withheld], no
         held.source.as_ref().is_none_or(|source| *source == state.source.id)
             && (held.kinds.is_empty() || kinds.is_empty() || held.kinds.iter().any(|kind| kinds.contains(kind)))
     });
-    if state.connection == Connection::NotConnected {
-        Reason::NotConnected { left: state.knows_person && state.shares_any(kinds) }
+    if state.connection == Connection::NotConnected && !state.knows_person {
+        Reason::NotConnected { left: false }
     } else if !state.shares_any(kinds) {
         Reason::NotShared
     } else if let Some(held) = held {
         Reason::Withheld { why: held.why.clone() }
     } else {
         match &state.connection {
+            Connection::NotConnected => Reason::NotConnected { left: true },
             Connection::Loading => Reason::Loading,
             _ if !state.knows_person => Reason::NotKnownThere,
             _ => match state.silence_on(kinds, now) {
@@ -364,7 +365,15 @@ mod tests {
         assert_eq!(gone.headline, headline);
         assert!(gone.incomplete());
         assert_eq!(gone.per_source[0].1.words(now()), "none recorded, but no longer connected");
+        // What is withheld of it is withheld, not none.
+        let held = Withheld { source: Some("p".into()), kinds: vec![ResourceType::Condition], why: None };
+        let sealed = explain(SectionKind::Problems, std::slice::from_ref(&left), &[], &[held], now());
+        assert_eq!(sealed.per_source[0].1, Reason::Withheld { why: None });
         // Who was never connected, or does not share such entries, is not missed.
+        let unshared = SourceState { shares: Some(vec![ResourceType::CarePlan]), ..left.clone() };
+        let unshared = explain(SectionKind::Problems, &[unshared], &[], &[], now());
+        assert_eq!(unshared.per_source[0].1, Reason::NotShared);
+        assert!(!unshared.incomplete());
         left.knows_person = false;
         let never = explain(SectionKind::Problems, &[practice.clone(), left.clone()], &[], &[], now());
         assert_eq!(never.headline, "No problems recorded by Mill Lane Surgery.");

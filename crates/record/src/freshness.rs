@@ -316,9 +316,7 @@ fn one(state: &SourceState, now: Timestamp) -> Freshness {
         Verdict::PartlyQuiet => state.silence_on(&[], now).map(|silence| silence.words("", now)).unwrap_or_default(),
         Verdict::Quiet => format!("quiet since {}", since(state.last_heard)),
         Verdict::Never => "nothing received yet".into(),
-        Verdict::NotConnected if state.last_heard.is_some() => {
-            format!("not connected since {}", since(state.last_heard))
-        }
+        Verdict::NotConnected if state.last_heard.is_some() => "no longer connected".into(),
         Verdict::NotConnected => "not connected".into(),
     };
     Freshness {
@@ -426,7 +424,7 @@ pub(crate) mod tests {
         let mut practice = state("p", "Mill Lane Surgery", SourceKind::Gp);
         practice.connection = Connection::NotConnected;
         let strip = freshness(std::slice::from_ref(&practice), now);
-        assert_eq!((strip[0].verdict, strip[0].short.as_str()), (Verdict::NotConnected, "not connected since 11:42"));
+        assert_eq!((strip[0].verdict, strip[0].short.as_str()), (Verdict::NotConnected, "no longer connected"));
         let sentence = "Mill Lane Surgery is no longer connected to this record. What it sent until 11:42 is shown.";
         assert_eq!(strip[0].sentence, sentence);
         assert_eq!(practice.silence_on(&[], now), None, "nothing is awaited from it");

@@ -122,7 +122,8 @@ pub fn states_of(site: &Site, records: &Records, knows: &[String]) -> Result<Vec
     if knows.iter().any(|id| id == record::withhold::WITHHELD) {
         // A restricted person: one practice without a name stands for all, so that none is told by being left out.
         let of_practice = |state: &SourceState| state.source.kind == SourceKind::Gp;
-        let model = states.iter().find(|state| of_practice(state)).cloned();
+        let connected = |state: &&SourceState| of_practice(state) && state.connection != Connection::NotConnected;
+        let model = states.iter().find(connected).or_else(|| states.iter().find(|state| of_practice(state))).cloned();
         states.retain(|state| !of_practice(state));
         states.extend(model.map(|state| SourceState {
             source: withheld(),

@@ -111,6 +111,10 @@ async fn feeds_are_for_those_who_look_after_systems() {
     engineer.get("/feeds").await.expect(200).says("Last whole hour").says("Everything received is processed");
 }
 
+/// Ann is in hospital.
+const ADMITTED: &str = "EVN|A01|20260301100000\r\
+                        PV1|1|I|W3^B1^1^XWA||||||||||||||||V1|||||||||||||||||||||||||20260301100000\r";
+
 /// The hospital says something about Ann on a feed, so many hours ago.
 async fn tell(region: &Region, feed: &str, hours: i64, event: &str, more: &str) {
     let entry = NewEntry {
@@ -147,9 +151,8 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
              OBX|1|NM|K^Potassium||{value}|mmol/L|3.5-5.3||||F|||20260301{hour}0000\r"
         )
     };
-    let visit = "PV1|1|I|W3^B1^1^XWA||||||||||||||||V1|||||||||||||||||||||||||20260301100000\r";
     tell(&region, "rxx-lims", 5, "ORU^R01", &result("L1", "08", "4.1")).await;
-    tell(&region, "rxx-adt", 0, "ADT^A01", &format!("EVN|A01|20260301100000\r{visit}")).await;
+    tell(&region, "rxx-adt", 0, "ADT^A01", ADMITTED).await;
 
     let doctor = region.pages.visitor("doctor").await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
@@ -186,8 +189,7 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_is_not_connected_any_more_is_not_awaited_and_pages_say_what_may_be_there() {
     let region = Region::with_profile("quiet_after = \"2h\"\nshares = [\"Encounter\", \"Observation\"]\n").await;
-    let visit = "PV1|1|I|W3^B1^1^XWA||||||||||||||||V1|||||||||||||||||||||||||20260301100000\r";
-    tell(&region, "rxx-adt", 5, "ADT^A01", &format!("EVN|A01|20260301100000\r{visit}")).await;
+    tell(&region, "rxx-adt", 5, "ADT^A01", ADMITTED).await;
     let doctor = region.pages.visitor("doctor").await;
     doctor
         .get(&region.record("/results"))
@@ -199,7 +201,7 @@ async fn a_source_that_is_not_connected_any_more_is_not_awaited_and_pages_say_wh
                 quiet_after = \"2h\"\nshares = [\"Encounter\", \"Observation\"]\n";
     profile_becomes(&region, left).await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
-    results.says("There may be more at Old Infirmary (no longer connected)").says("not connected since");
+    results.says("There may be more at Old Infirmary (no longer connected)").says("1 of 2 sources as fresh as usual");
     results.says("none recorded, but no longer connected").says_not("silent since");
     // What it has of a kind is all there is: nothing more is awaited. What it never shared is not there.
     let visits = doctor.get(&region.record("/visits")).await.expect(200);
@@ -219,6 +221,21 @@ async fn a_source_that_is_not_connected_any_more_is_not_awaited_and_pages_say_wh
     let row = row(&page.body, "Old Infirmary");
     assert!(row.contains("Not connected, as its profile says: nothing is awaited from it."), "{row}");
     shown_again(&region, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_that_left_is_not_the_one_whose_name_is_withheld() {
+    let region = Region::new().await;
+    tell(&region, "rxx-adt", 0, "ADT^A01", ADMITTED).await;
+    region.pages.restrict("gp", "g1", NHS).await;
+    // The first by name.
+    let left = "source = \"aaa\"\nname = \"Old Practice\"\nkind = \"gp\"\nconnected = false\n";
+    profile_becomes_of("aaa", &region, left).await;
+    let doctor = region.pages.visitor("doctor").await;
+    for page in ["/vaccinations", "/sources"] {
+        let page = doctor.get(&region.record(page)).await.expect(200);
+        page.says("name withheld").says_not("no longer connected").says_not("Old Practice");
+    }
 }
 
 /// The hospital's profile changes.
@@ -248,14 +265,16 @@ async fn profile_becomes_of(source: &str, region: &Region, toml: &str) {
 async fn shown_again(region: &Region, wanted: usize) {
     let officer = region.pages.visitor("officer").await;
     let entries = officer.get(&format!("/privacy/person/{}", region.person)).await.expect(200).links("/privacy/entry/");
-    let mut told = 0;
+    let (mut told, mut compared) = (0, 0);
     for entry in &entries {
         let page = officer.get(entry).await.expect(200);
         if page.body.contains(&format!("{entry}/shown")) {
             let again = officer.get(&format!("{entry}/shown")).await.expect(200);
             assert!(again.body.contains("It is the same as what was sent"), "{entry}: {}", again.body);
             told += usize::from(again.body.contains("results last came at"));
+            compared += 1;
         }
     }
+    assert!(compared > 3, "few pages can be shown again: {entries:?}");
     assert_eq!(told, wanted, "results, visits, the first screen and the sources said so: {entries:?}");
 }
