@@ -250,10 +250,11 @@ impl<'a> Matcher<'a> {
         keys::keys(&record, lexicon, |rule, key| all.push((rule, key)));
         let own = all.len();
         keys::further(&record, lexicon, |rule, key| all.push((rule, key)));
-        self.index.fetch_keys(all);
+        let mut view = self.index.view();
+        self.index.fetch_keys(&view, all);
         for (number, (rule, key)) in all.iter().copied().enumerate() {
             rows.clear();
-            let size = self.index.find(rule, key, rows);
+            let size = self.index.find(&mut view, rule, key, rows);
             if number < own
                 && rule.counts().is_some()
                 && let Some(word) = words.next()

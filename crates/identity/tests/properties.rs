@@ -140,12 +140,22 @@ proptest! {
             (0..300).map(|who| index.row_of(PatientKey(who)).and_then(|row| index.who(row))).collect()
         };
         prop_assert_eq!(persons(&old), persons(&new));
-        // The dictionary is shared, so from here on only the new one lives.
-        for step in after {
+        // The dictionary is shared, so from here on only the new one lives. What comes is taken in, in two goes.
+        let half = after.len() / 2;
+        for (number, step) in after.into_iter().enumerate() {
             happen(&new, step);
+            if number == half {
+                new.take_in();
+                prop_assert_eq!(new.waiting(), 0);
+            }
         }
         let again = new.compacted(1);
         assert_alike(&new, &again);
+        let before = (persons(&new), answers(&new), new.len(), new.rows());
+        new.take_in();
+        new.take_in();
+        prop_assert_eq!(new.waiting(), 0);
+        prop_assert_eq!(before, (persons(&new), answers(&new), new.len(), new.rows()));
         // In the room of the one before it, who has people in its base and behind it, and dead ones in both.
         let (all, kept, in_place) = (persons(&new), answers(&new), new.into_compacted(2));
         prop_assert_eq!(in_place.added(), 0);

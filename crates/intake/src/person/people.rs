@@ -14,9 +14,9 @@ use std::{
 };
 use store::{Snapshot, StoreError, Writer};
 
-/// The index is made anew, beside the one in use, when so many patients were added to it since…
+/// Whoever was added is taken in when they are so many…
 const ADDED_LEAST: usize = 4096;
-/// …and they are more than one in so many of all.
+/// …and more than one in so many of all.
 const ADDED_ONE_IN: usize = 16;
 
 /// Threads that make one while nobody decides: each makes every key, and files its part of them.
@@ -28,16 +28,17 @@ const FOLLOWED_AT_ONCE: usize = 512;
 /// The index of people. Readers wait for nobody.
 ///
 /// Patients that are added, or whose facts change, lie beside the index's base, and what they replace stays there marked
-/// dead. When there are many of them a thread makes an index of the same people with everybody in its base; between two
-/// batches the applier tells it what has happened since and puts it in the place of the other. Where nobody looks for people, for all
-/// is made anew, the applier makes it in the room of the other, and goes on then. Answers do not depend on when that is.
+/// dead. When there are many of them a thread has the index take them in. Once there are more than the base was made of, a thread
+/// makes an index of the same people with everybody in its base; between two batches the applier tells it what has happened since and
+/// puts it in the place of the other. Where nobody looks for people, for all is made anew, the applier does either itself, makes
+/// another index in the room of the one before it, and goes on then. Answers do not depend on when that is.
 #[derive(Debug)]
 pub struct People {
     index: RwLock<Arc<Index>>,
     model: RwLock<Arc<Model>>,
     /// Whether the index was changed since the running batch began.
     changed: AtomicBool,
-    /// The index that is being made.
+    /// The index that is being made, or taking in whoever was added.
     making: Mutex<Option<Making>>,
     /// Whether only the applier asks.
     alone: AtomicBool,
@@ -46,9 +47,10 @@ pub struct People {
 
 #[derive(Debug)]
 struct Making {
-    index: JoinHandle<Index>,
-    /// Who was put or linked since it was begun.
-    since: HashSet<PatientKey>,
+    /// The index, if another is made.
+    index: JoinHandle<Option<Index>>,
+    /// Who was put or linked since that was begun; of no interest where none is.
+    since: Option<HashSet<PatientKey>>,
 }
 
 impl People {
@@ -141,9 +143,9 @@ impl People {
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = making.take_if(|making| making.index.is_finished()) {
             // If making it failed the one in use serves on.
-            let Ok(made) = done.index.join() else { return };
+            let Ok(Some(made)) = done.index.join() else { return };
             let old = self.index();
-            for patient in done.since {
+            for patient in done.since.into_iter().flatten() {
                 made.catch_up(&old, patient);
             }
             *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(made);
@@ -151,19 +153,29 @@ impl People {
             drop(std::thread::Builder::new().name("people-old".into()).spawn(move || drop(old)));
         } else if making.is_none() {
             let index = self.index();
-            if index.added() < self.added_least.max(index.len() / ADDED_ONE_IN) {
+            if index.waiting() < self.added_least.max(index.len() / ADDED_ONE_IN) {
                 return;
             }
+            let outgrown = index.outgrown();
             if self.alone.load(Ordering::Relaxed) {
+                if !outgrown {
+                    return index.take_in();
+                }
                 drop(index);
                 return self.renew_in_place();
             }
-            let make = move || index.compacted(1);
+            let make = move || match outgrown {
+                true => Some(index.compacted(1)),
+                false => {
+                    index.take_in();
+                    None
+                }
+            };
             *making = std::thread::Builder::new()
                 .name("people-new".into())
                 .spawn(make)
                 .ok()
-                .map(|index| Making { index, since: HashSet::new() });
+                .map(|index| Making { index, since: outgrown.then(HashSet::new) });
         }
     }
 
@@ -187,8 +199,10 @@ impl People {
 
     fn note(&self, patient: PatientKey) {
         self.changed.store(true, Ordering::Relaxed);
-        if let Some(making) = self.making.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            making.since.insert(patient);
+        if let Some(since) =
+            self.making.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|making| making.since.as_mut())
+        {
+            since.insert(patient);
         }
     }
 
@@ -311,9 +325,12 @@ mod tests {
         let (at_leisure, at_once, alone) = (people(50), people(50), people(50));
         alone.alone();
         assert_eq!(live(&alone, 900, false), never);
-        assert!(alone.index().added() < 200, "what was added is in the base: {}", alone.index().added());
         assert_eq!(live(&at_leisure, 900, false), never);
         assert_eq!(live(&at_once, 900, true), never);
-        assert!(at_once.index().added() < 200, "what was added is in the base: {}", at_once.index().added());
+        for index in [alone.index(), at_once.index()] {
+            assert!(index.waiting() < 200, "what was added is posted: {}", index.waiting());
+            assert!(index.added() > index.waiting(), "and was taken in: {}", index.added());
+            assert!(!index.outgrown(), "into an index that was made anew before: {}", index.added());
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `identity`: decisions of the person index, against so many people (`--people`).
 
 use super::{
-    Bench,
+    Bench, identity_adding,
     identity_people::{asked, person},
     identity_store, per_second,
 };
@@ -88,6 +88,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
     });
     let rate: f64 = done.iter().map(|(count, took)| per_second(*count, *took)).sum();
     bench.report.figure("identity", "decisions_per_s", rate, "decisions/s");
+    identity_adding::measure(bench, &index, people);
     Ok(())
 }
 

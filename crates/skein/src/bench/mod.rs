@@ -6,6 +6,7 @@ mod drain;
 mod gate;
 mod http;
 mod identity;
+mod identity_adding;
 mod identity_people;
 mod identity_store;
 mod intake;
@@ -183,10 +184,19 @@ pub fn per_second(count: usize, took: Duration) -> f64 {
 
 /// Peak resident memory since the last reset, in megabytes (10^6 bytes).
 pub fn rss_mb_max() -> f64 {
+    status_mb("VmHWM:")
+}
+
+/// Resident memory, in megabytes (10^6 bytes).
+pub fn rss_mb() -> f64 {
+    status_mb("VmRSS:")
+}
+
+fn status_mb(line: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib: f64 = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .find_map(|known| known.strip_prefix(line))
         .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
         .unwrap_or(0.0);
     kib * 1024.0 / 1e6

@@ -3,7 +3,7 @@
 use super::{
     Bench, http,
     mix::{self, Rates, known, mix},
-    region,
+    region, rss_mb,
     worklists::Lists,
 };
 use access::User;
@@ -111,12 +111,6 @@ fn slope(minutes: &[Minute]) -> f64 {
     let (x, y) = (mean(|(x, _)| *x), mean(|(_, y)| *y));
     let spread: f64 = points.iter().map(|(at, _)| (at - x).powi(2)).sum();
     points.iter().map(|(at, value)| (at - x) * (value - y)).sum::<f64>() / spread.max(1e-9)
-}
-
-fn rss_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    kib.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).unwrap_or(0.0) * 1024.0 / 1e6
 }
 
 fn count(folder: &str) -> f64 {
