@@ -17,6 +17,8 @@ use synth::{Person, Region};
 
 /// People whose records are opened: of the practice of whoever opens them.
 const LOOKED_AT: usize = 2_000;
+/// A prime step from one person to the next, so that they lie apart on the disk.
+const APART: u64 = 7_368_787;
 /// Browsers' connections.
 const CLIENTS: usize = 24;
 
@@ -57,10 +59,9 @@ pub struct Known {
 pub fn known(region: &Region) -> anyhow::Result<Vec<Known>> {
     let keys = fhir::Region::new("bench");
     let mut found = Vec::new();
-    // A prime step, so that they lie apart on the disk.
     let mut index = 0;
     for _ in 0..region.people() {
-        index = (index + 7_368_787) % region.people();
+        index = (index + APART) % region.people();
         let Some(person) = region.person(index) else { continue };
         let (source, ods, local) = region.registered_as(&person);
         if ods != PRACTICE || person.restricted {
@@ -94,14 +95,14 @@ enum Act {
     List,
 }
 
-/// Use it for so long. `first`: how many messages were sent before.
+/// Use it for so long; `send` gives the hospital's messages by their numbers.
 pub async fn mix(
     engine: &Engine,
     address: SocketAddr,
     (known, pages): (&Arc<Vec<Known>>, &Arc<Vec<String>>),
     rates: Rates,
     time: Duration,
-    first: usize,
+    send: impl Fn(usize) -> anyhow::Result<NewEntry> + Send + 'static,
 ) -> anyhow::Result<Took> {
     let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel::<(Instant, Act, usize)>();
     let inbox = Arc::new(tokio::sync::Mutex::new(inbox));
@@ -128,8 +129,7 @@ pub async fn mix(
         }));
     }
     let begin = Instant::now();
-    let sent = (rates.messages, time, first);
-    let messages = tokio::spawn(sending(engine.clone(), known.clone(), begin, sent));
+    let messages = tokio::spawn(sending(engine.clone(), begin, (rates.messages, time), send));
     let mut plan: Vec<(Duration, Act)> = Vec::new();
     for (act, rate) in
         [(Act::Page, rates.pages), (Act::Whole, rates.whole), (Act::Search, rates.searches), (Act::List, rates.lists)]
@@ -165,12 +165,12 @@ fn every(rate: usize) -> Duration {
     Duration::from_micros(1_000_000 / (rate as u64).max(1))
 }
 
-/// A hospital's messages about these people; how long each took to be on disk, from its moment.
+/// Send messages; how long each took to be on disk, from its moment.
 async fn sending(
     engine: Engine,
-    known: Arc<Vec<Known>>,
     begin: Instant,
-    (rate, time, first): (usize, Duration, usize),
+    (rate, time): (usize, Duration),
+    send: impl Fn(usize) -> anyhow::Result<NewEntry>,
 ) -> anyhow::Result<Vec<Duration>> {
     let mut waiting = tokio::task::JoinSet::new();
     for n in 0.. {
@@ -179,8 +179,7 @@ async fn sending(
             break;
         }
         tokio::time::sleep_until(due.into()).await;
-        let n = first + n as usize;
-        let message = sent(&known, n)?;
+        let message = send(n as usize)?;
         let engine = engine.clone();
         waiting.spawn(async move {
             engine.submit(message).await?;
@@ -197,12 +196,33 @@ async fn sending(
 /// One of a hospital's messages, about one of these people.
 pub fn sent(known: &[Known], n: usize) -> anyhow::Result<NewEntry> {
     let one = known.get(n * 17 % known.len()).context("nobody")?;
-    Ok(entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n)))
+    Ok(entry(EntryKind::Hl7v2, HOSPITAL, message(&one.person, n, &Stay { number: n, over: false })))
 }
 
-/// One of a hospital's messages about somebody: an admission, or one in three a report of three results.
-fn message(person: &Person, n: usize) -> Vec<u8> {
-    let at = format!("2026060109{:02}{:02}", n / 60 % 60, n % 60);
+/// People of all practices whom a hospital knows.
+const PATIENTS: u64 = 15_000;
+
+/// One of a hospital's messages, about those it knows in turn: they come, and go the next time.
+pub fn sent_in_turn(region: &Region, n: usize) -> anyhow::Result<NewEntry> {
+    let (round, which) = (n as u64 / PATIENTS, n as u64 % PATIENTS);
+    let person = region.person(which * APART % region.people()).context("nobody")?;
+    let stay = Stay { number: usize::try_from(round / 2 * PATIENTS + which)?, over: round % 2 == 1 };
+    Ok(entry(EntryKind::Hl7v2, HOSPITAL, message(&person, n, &stay)))
+}
+
+/// A stay in hospital that a message tells of.
+struct Stay {
+    number: usize,
+    over: bool,
+}
+
+/// One of a hospital's messages about somebody: an admission or a discharge, or one in three a report of three results.
+fn message(person: &Person, n: usize, stay: &Stay) -> Vec<u8> {
+    let hour = if stay.over { "10" } else { "09" };
+    let at = format!("20260601{hour}{:02}{:02}", n / 60 % 60, n % 60);
+    // PV1-45 is when it ended.
+    let (event, end) = if stay.over { ("A03", format!("{}{at}", "|".repeat(26))) } else { ("A01", String::new()) };
+    let visit = stay.number;
     let sex = if person.sex == synth::Sex::Female { "F" } else { "M" };
     let pid = format!(
         "PID|1||B{:09}^^^XWA^PI~{}^^^NHS^NH||{}^{}||{}|{sex}|||||||||||||||||||||||NSTS01",
@@ -222,7 +242,7 @@ fn message(person: &Person, n: usize) -> Vec<u8> {
         )
     } else {
         format!(
-            "MSH|^~\\&|PAS|XWA|SKEIN|REG|{at}||ADT^A01|A{n}|P|2.4\rEVN|A01|{at}||||{at}\r{pid}\rPV1|1|I|W{}^^{}||||C123^SMITH^A||||||||||||V{n}^^^XWA^VN\r",
+            "MSH|^~\\&|PAS|XWA|SKEIN|REG|{at}||ADT^{event}|A{n}|P|2.4\rEVN|{event}|{at}||||{at}\r{pid}\rPV1|1|I|W{}^^{}||||C123^SMITH^A||||||||||||V{visit}^^^XWA^VN{end}\r",
             n % 30,
             n % 6
         )

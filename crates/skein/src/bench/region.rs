@@ -497,7 +497,9 @@ async fn busy(
 ) -> anyhow::Result<()> {
     let lists = if pages.is_empty() { 0 } else { RATES.lists };
     let rates = Rates { lists, ..RATES };
-    let mut took = mix(engine, address, (&Arc::new(known), &Arc::new(pages)), rates, BUSY, 0).await?;
+    let known = Arc::new(known);
+    let about = known.clone();
+    let mut took = mix(engine, address, (&known, &Arc::new(pages)), rates, BUSY, move |n| sent(&about, n)).await?;
     bench.report.figure("region", "busy_pages_per_s", per_second(took.pages.len(), took.time), "pages/s");
     bench.report.figure("region", "busy_messages_per_s", per_second(took.messages.len(), took.time), "messages/s");
     put(bench, "page_busy", &mut took.pages);

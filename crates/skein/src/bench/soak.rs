@@ -19,7 +19,7 @@ const WARMING: usize = 5;
 
 /// Measure.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
-    let region = Region::new(1, bench.index.people as u64, date(2026, 6, 1));
+    let region = Arc::new(Region::new(1, bench.index.people as u64, date(2026, 6, 1)));
     let folder = bench.folder.join("soak");
     let engine = region::loading(bench, &region, &folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -35,7 +35,10 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         let mut minutes = Vec::new();
         let mut sent = 0;
         for minute in 1..=bench.asked.minutes {
-            let mut took = mix(&engine, address, (&known, &pages), RATES, Duration::from_secs(60), sent).await?;
+            let (first, about) = (sent, region.clone());
+            // About more people than are looked at: else each record grows by more than a message a minute.
+            let send = move |n| mix::sent_in_turn(&about, first + n);
+            let mut took = mix(&engine, address, (&known, &pages), RATES, Duration::from_secs(60), send).await?;
             sent += took.messages.len();
             let one = Minute {
                 rss_mb: rss_mb(),
