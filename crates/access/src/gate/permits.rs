@@ -108,12 +108,13 @@ pub struct Sealed<T> {
     content: T,
     /// The permit's entry first, then what was written under it.
     receipts: Vec<Arc<Receipt>>,
-    sight: Option<Arc<Sight>>,
+    /// What is seen under each permit of a record.
+    sights: Vec<Arc<Sight>>,
 }
 
 impl<T> Sealed<T> {
     fn under(content: T, receipt: &Arc<Receipt>) -> Self {
-        Sealed { content, receipts: vec![Arc::clone(receipt)], sight: None }
+        Sealed { content, receipts: vec![Arc::clone(receipt)], sights: Vec::new() }
     }
 
     /// The content, once what was shown of a record, and that it was shown, is on disk.
@@ -123,11 +124,12 @@ impl<T> Sealed<T> {
 
     /// As [`Sealed::release`]; `content` gives the hash of what the reader gets, so that showing it again can be compared.
     pub async fn release_as(self, content: impl FnOnce(&T) -> Option<[u8; 32]>) -> Result<T, Refusal> {
-        if let Some(sight) = &self.sight
-            && let Some(pending) = sight.shown(content(&self.content))?
-        {
-            // Entries are written in the order they are handed in: when this one is on disk, so is the permit's.
-            Receipt::new(pending).wait().await?;
+        let hash = if self.sights.is_empty() { None } else { content(&self.content) };
+        for sight in &self.sights {
+            if let Some(pending) = sight.shown(hash)? {
+                // Entries are written in the order they are handed in: when this one is on disk, so is the permit's.
+                Receipt::new(pending).wait().await?;
+            }
         }
         for receipt in &self.receipts {
             receipt.wait().await?;
@@ -138,15 +140,27 @@ impl<T> Sealed<T> {
     /// Put two things read under one permit together, still under its seal. None for two permits: each has its own entry to
     /// wait for.
     pub fn and<V, U>(self, other: Sealed<V>, work: impl FnOnce(T, V) -> U) -> Option<Sealed<U>> {
-        let Sealed { content, mut receipts, sight } = self;
+        let Sealed { content, mut receipts, sights } = self;
         let one = receipts.first().zip(other.receipts.first()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
         receipts.extend(other.receipts.into_iter().skip(1));
-        one.then(|| Sealed { content: work(content, other.content), receipts, sight: sight.or(other.sight) })
+        let sights = if sights.is_empty() { other.sights } else { sights };
+        one.then(|| Sealed { content: work(content, other.content), receipts, sights })
     }
 
     /// Work on the content without letting it out.
     pub fn map<U>(self, work: impl FnOnce(T) -> U) -> Sealed<U> {
-        Sealed { content: work(self.content), receipts: self.receipts, sight: self.sight }
+        Sealed { content: work(self.content), receipts: self.receipts, sights: self.sights }
+    }
+}
+
+impl<T> Sealed<Sealed<T>> {
+    /// What was read under a further permit, of which what was read under the first told what to ask for: under both seals. What each
+    /// showed is written down, with the hash of the whole.
+    pub fn flat(self) -> Sealed<T> {
+        let Sealed { content: Sealed { content, receipts: further, sights: seen }, mut receipts, mut sights } = self;
+        receipts.extend(further);
+        sights.extend(seen);
+        Sealed { content, receipts, sights }
     }
 }
 
@@ -184,7 +198,7 @@ impl Permit {
 
     /// Put something read under this permit under seal.
     pub fn seal<T>(&self, content: T) -> Sealed<T> {
-        Sealed { content, receipts: vec![self.receipt.clone()], sight: Some(self.sight.clone()) }
+        Sealed { content, receipts: vec![self.receipt.clone()], sights: vec![self.sight.clone()] }
     }
 
     /// The number of the audit entry, once it is on disk.

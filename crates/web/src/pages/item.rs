@@ -1,7 +1,7 @@
 //! Where an item came from: its source, its times, its versions, and the message itself with the place marked.
 
 use super::{
-    Chrome, Here,
+    Chrome, Comparable, Here,
     frame::{self, BANNER_KINDS, Frame, Page},
     html,
 };
@@ -15,13 +15,33 @@ use axum::{
 use fhir::{ResourceId, ResourceType};
 use intake::EntryKind;
 use record::{
-    Entry, Filter, Item, ParsedItem,
+    Entry, Filter, Item, ParsedItem, SourceInfo,
     origin::{self, Message, Row},
     sections::{SectionKind, events::spaced},
     text, when,
 };
 use serde::Deserialize;
 use std::sync::Arc;
+
+/// Where resources say when it was that they tell of, the first that has it.
+const HAPPENED: [&str; 16] = [
+    "/effectiveDateTime",
+    "/effectivePeriod/start",
+    "/onsetDateTime",
+    "/occurrenceDateTime",
+    "/performedDateTime",
+    "/performedPeriod/start",
+    "/period/start",
+    "/start",
+    "/date",
+    "/authoredOn",
+    "/recordedDate",
+    "/issued",
+    "/created",
+    "/authored",
+    "/dateTime",
+    "/dateAsserted",
+];
 
 enum Original {
     Withheld,
@@ -91,82 +111,67 @@ pub async fn show(
         let around = site.records.read(&permit, &Filter { kinds: BANNER_KINDS.to_vec(), ..Filter::default() })?;
         let states = frame::states(&site, &permit)?;
         let waiting = site.records.waiting(&permit)?.len();
-        Ok::<_, PageError>((permit, history, around, states, waiting, now))
+        let read = history.and(around, |history, around| {
+            let newest = history.first().map(|item| item.version).ok_or(PageError::NotFound)?;
+            let wanted = which.version.unwrap_or(newest);
+            let chosen = history.iter().find(|item| item.version == wanted).ok_or(PageError::NotFound)?;
+            // Opening the message itself is a second entry in the audit: it holds more than the item.
+            let further = site.open_record(&user, person, &Action::OpenOrigin { message: chosen.message })?;
+            let entry = site.records.origin(&further, chosen)?;
+            let section = Some(section_of(kind));
+            let page = Page { title: "Where this came from".into(), section, audit: String::new() };
+            let source = sources::info(&states, &chosen.source);
+            let opened = frame::opened(&around, states, page, &permit, waiting, now)?;
+            Ok::<_, PageError>(entry.map(|entry| page_of(chrome, opened.frame, source, (&history, chosen), entry)))
+        });
+        let read = read.ok_or_else(|| PageError::Fault("what was read under one permit is under two".into()))?;
+        Ok::<_, PageError>(read.map(|page| page.unwrap_or_else(|error| permit.seal(Err(error)))).flat())
     };
-    let (permit, history, around, states, waiting, now) =
-        crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
-    let history = history.release().await?;
-    let around = around.release().await?;
-    let newest = history.first().map(|item| item.version).ok_or(PageError::NotFound)?;
-    let wanted = which.version.unwrap_or(newest);
-    let chosen = history.iter().find(|item| item.version == wanted).ok_or(PageError::NotFound)?.clone();
-    // Opening the message itself is a second entry in the audit: it holds more than the item.
-    let entry = {
-        let (site, user, chosen) = (state.clone(), Arc::clone(&who.user), chosen.clone());
-        let work = move || {
-            let action = Action::OpenOrigin { message: chosen.message };
-            let permit = site.open_record(&user, person, &action)?;
-            Ok::<_, PageError>(site.records.origin(&permit, &chosen)?)
-        };
-        let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
-        sealed.release().await?
-    };
-    let section = section_of(kind);
-    let page = Page { title: "Where this came from".into(), section: Some(section), audit: String::new() };
-    let source = sources::info(&states, &chosen.source);
-    let opened = frame::opened(&around, states, page, &permit, waiting, now)?;
-    let parsed = ParsedItem::of(&chosen, |_| Arc::clone(&source))?;
-    let rows = versions(&history)?;
-    let happened = text::when(
-        &parsed.resource,
-        &[
-            "/effectiveDateTime",
-            "/effectivePeriod/start",
-            "/onsetDateTime",
-            "/occurrenceDateTime",
-            "/performedDateTime",
-            "/performedPeriod/start",
-            "/period/start",
-            "/start",
-            "/date",
-            "/authoredOn",
-            "/recordedDate",
-            "/issued",
-            "/created",
-            "/authored",
-            "/dateTime",
-            "/dateAsserted",
-        ],
-    );
-    let (feed, original) = original(entry, &parsed, opened.frame.banner.restricted);
-    let page = ItemPage {
+    let sealed = crate::blocking::spawn(work).await.map_err(|error| PageError::Fault(error.to_string()))??;
+    sealed.release_as(|page| page.as_ref().ok().and_then(Comparable::hash)).await?
+}
+
+/// The page of one of an entry's versions, newest first, with what its message is.
+fn page_of(
+    chrome: Chrome,
+    frame: Frame,
+    source: Arc<SourceInfo>,
+    (history, chosen): (&[Item], &Item),
+    entry: Option<Entry>,
+) -> Result<Html<String>, PageError> {
+    let (kind, section) = (chosen.kind, section_of(chosen.kind));
+    let newest = history.first().map_or(chosen.version, |item| item.version);
+    let parsed = ParsedItem::of(chosen, |_| Arc::clone(&source))?;
+    let restricted = frame.banner.restricted;
+    let happened = text::when(&parsed.resource, &HAPPENED);
+    let (feed, original) = original(entry, &parsed, restricted);
+    html(&ItemPage {
         chrome,
         back: (section.slug(), section.title()),
         name: name(&parsed),
         kind_words: spaced(kind.as_str()),
-        href: opened.frame.item(&parsed.origin()),
+        href: frame.item(&parsed.origin()),
         deleted: chosen.deleted,
-        not_newest: (wanted != newest).then_some(wanted),
+        not_newest: (chosen.version != newest).then_some(chosen.version),
         source: source.name.clone(),
         source_kind: source.kind.label(),
         happened: happened.map(|when| when.text),
         received: when::date_time(chosen.recorded),
-        received_ago: opened.frame.ago(&chosen.recorded),
+        received_ago: frame.ago(&chosen.recorded),
         version: chosen.version,
-        versions: rows,
+        versions: versions(history)?,
         seq: super::thousands(chosen.seq),
         message: super::thousands(chosen.message),
-        identifiers: if opened.frame.banner.restricted { Vec::new() } else { identifiers(&parsed) },
+        identifiers: if restricted { Vec::new() } else { identifiers(&parsed) },
         feed,
         original,
         fhir: if kind == ResourceType::Patient || kind == ResourceType::RelatedPerson {
-            restricted_json(&parsed, opened.frame.banner.restricted)
+            restricted_json(&parsed, restricted)
         } else {
             origin::indented(&parsed.resource)
         },
-        frame: opened.frame,
-    };
-    html(&page)
+        frame,
+    })
 }
 
 fn versions(history: &[Item]) -> Result<Vec<VersionRow>, PageError> {

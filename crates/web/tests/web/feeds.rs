@@ -158,6 +158,8 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
     let results = doctor.get(&region.record("/results")).await.expect(200);
     results.says("no results since").says("results last came at");
     results.says("Potassium").says("There may be more at rxx of the region (").says("no results since");
+    let [origin, ..] = &results.links(&region.record("/item/Observation/"))[..] else { panic!("{}", results.text()) };
+    doctor.get(origin).await.expect(200).says("Where this came from").says("no results since");
     let visits = doctor.get(&region.record("/visits")).await.expect(200);
     visits.says("no results since").says_not("There may be more");
     doctor.get(&region.record("")).await.expect(200).says("There may be more: rxx of the region (no ");
@@ -176,14 +178,14 @@ async fn a_record_says_which_feed_has_stopped_and_says_it_when_shown_again() {
     tell(&region, "rxx-lims", 0, "ORU^R01", &result("L2", "13", "4.4")).await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
     results.says("no scans yet").says_not("no results since").says_not("There may be more").says("4.4");
-    shown_again(&region, 4).await;
+    shown_again(&region, 6).await;
 
     // Nor does it say anything else once the profile has changed: what was then is made with the profile of then.
     let renamed = "source = \"rxx\"\nname = \"Renamed\"\nkind = \"hospital\"\nods = \"XWA\"\nquiet_after = \"30d\"\n";
     profile_becomes(&region, renamed).await;
     let results = doctor.get(&region.record("/results")).await.expect(200);
     results.says("Renamed").says_not("no scans yet").says_not("rxx of the region");
-    shown_again(&region, 4).await;
+    shown_again(&region, 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -276,5 +278,8 @@ async fn shown_again(region: &Region, wanted: usize) {
         }
     }
     assert!(compared > 3, "few pages can be shown again: {entries:?}");
-    assert_eq!(told, wanted, "results, visits, the first screen and the sources said so: {entries:?}");
+    assert_eq!(
+        told, wanted,
+        "results, where one came from (an entry for it and one for its message), visits, the first screen and the sources said so: {entries:?}"
+    );
 }
