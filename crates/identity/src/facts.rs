@@ -1,6 +1,9 @@
 //! What identity looks at in a Patient resource.
 
-use crate::fold::{fold_name, fold_words, postcode_key};
+use crate::{
+    fold::{fold_name, fold_words, postcode_key},
+    text::within_one,
+};
 use fhir::{json::Node, nhs::NhsNumber};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -269,7 +272,11 @@ pub fn is_newborn(given: &str) -> bool {
             matches!(which, "one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3")
         }),
         "boy" | "girl" => second.is_none_or(|word| matches!(word, "twin" | "baby")),
-        _ => false,
+        // Mistyped, it would be a name that hardly anybody else has.
+        _ => {
+            let stands = ["baby", "babie", "infant", "newborn"].iter().any(|word| within_one(word, first));
+            stands && second.is_some_and(|word| matches!(word, "boy" | "girl" | "of" | "male" | "female" | "twin"))
+        }
     }
 }
 
@@ -331,6 +338,16 @@ fn is_restricted(patient: Node<'_>) -> bool {
 mod tests {
     use super::*;
     use fhir::json::Document;
+
+    #[test]
+    fn a_newborn_without_a_name_is_known_however_it_is_typed() {
+        for given in ["Baby", "Baby of Ann", "BABIE BOY", "Bby Girl", "Infant male", "Twin 2", "boy"] {
+            assert!(is_newborn(given), "{given}");
+        }
+        for given in ["Abby", "Gaby", "Boyd", "Bobby", "Babs", "Gaby Ann"] {
+            assert!(!is_newborn(given), "{given}");
+        }
+    }
 
     #[test]
     fn the_usual_name_and_the_verified_number_win() {

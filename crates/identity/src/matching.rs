@@ -460,6 +460,20 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
     let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, apart] = weighed.classes;
     let (one, twins) = (one_a + one_b + one_c + one_d, twins + apart);
+    // Two numbers, one household, and more than a slip between the forenames: that a number is another's by mistake is rarer than
+    // twins, or a parent and child, of a like name.
+    let unlike = {
+        use level::forename::{DIFFERENT, NEAR, VARIANT};
+        matches!(pattern.level(at::FORENAME), VARIANT | NEAR | DIFFERENT)
+    };
+    if number == nhs::DIFFERENT && !own && pattern.one_household() {
+        if birth_level == birth::SAME && unlike {
+            return Some(Ruling::Twins);
+        }
+        if pattern.looks_like_parent_and_child() {
+            return Some(Ruling::ParentAndChild);
+        }
+    }
     if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
         return Some(Ruling::Twins);
     }

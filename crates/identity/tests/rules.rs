@@ -9,6 +9,7 @@ use identity::{Answer, Matcher, Model, Outcome, PatientFacts, Ruling, Scratch};
 const CROWD: u64 = 3000;
 const NUMBER: u64 = 9_990_000_018;
 const OTHER: u64 = 9_990_000_026;
+const FAR: u64 = 9_994_571_318;
 
 fn ask(known: &[PatientFacts], asked: &PatientFacts) -> Answer {
     let (index, model) = (index_of(CROWD, known), Model::builtin());
@@ -98,6 +99,39 @@ fn twins_never_link() {
     let answer = ask(&[child], &other);
     assert!(!matches!(answer.outcome, Outcome::Link(_)), "{:?}", answer.outcome);
     assert!(!matches!(ask(&[ann()], &twin).outcome, Outcome::Link(_)));
+}
+
+/// Not even of a like name, where each has a number of their own.
+#[test]
+fn two_numbers_in_one_household_are_two_people_of_like_names() {
+    let born = |given: &str, year: &str, number: u64| {
+        let mut child = ann();
+        (child.givens, child.birth) = (vec![given.into()], format!("{year}-03-12").parse().ok());
+        nhs(child, number, false)
+    };
+    let known = born("Charles", "2014", NUMBER);
+    let twin = ask(std::slice::from_ref(&known), &born("Charlie", "2014", FAR));
+    assert!(!matches!(twin.outcome, Outcome::Link(_)), "{:?}", twin.outcome);
+    assert_eq!(twin.candidates[0].ruling, Some(Ruling::Twins));
+    let father = ask(std::slice::from_ref(&known), &born("Charles", "1984", FAR));
+    assert!(!matches!(father.outcome, Outcome::Link(_)), "{:?}", father.outcome);
+    assert!(linked(std::slice::from_ref(&known), &born("Charlie", "2014", NUMBER)));
+    assert!(linked(&[known], &born("Charlie", "2014", OTHER)), "a slip of the keyboard");
+}
+
+/// What is one name for one clerk is a name and a further one for another.
+#[test]
+fn a_forename_written_apart_is_one_forename() {
+    let wing = |given: &str| at(person(given, "Cheung", "1990-06-02", "female"), "12 Mill Lane", "OL9 6AA");
+    for (known, asked) in [("Wing Yan", "Wingyan"), ("Wingyan", "Wing Yan"), ("Wing Yan", "Wing-Yan")] {
+        let answer = ask(&[wing(known)], &wing(asked));
+        assert_eq!(answer.outcome, Outcome::Link(PersonKey(1_000_000)), "{known}, {asked}");
+        assert!(answer.candidates[0].probability > 0.999, "{known}, {asked}: {}", answer.candidates[0].probability);
+    }
+    let twin = ask(&[wing("Wing Yan")], &wing("Wing Kei"));
+    assert!(!matches!(twin.outcome, Outcome::Link(_)), "brothers and sisters share a syllable: {:?}", twin.outcome);
+    let english = |given: &str| at(person(given, "Lee", "1990-06-02", "female"), "12 Mill Lane", "OL9 6AA");
+    assert!(linked(&[english("Ann Mary")], &english("Ann Margaret")), "a second name matters less");
 }
 
 #[test]

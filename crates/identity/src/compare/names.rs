@@ -4,7 +4,7 @@ use super::{Context, MISSING, Pattern, at, level};
 use crate::{
     packed::Record,
     terms::{Term, core_of},
-    text::{jaro_winkler_reaches, within_one},
+    text::{chinese, jaro_winkler_reaches, within_one},
 };
 use level::{family, forename, middle};
 
@@ -30,7 +30,15 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         }
     }
     let mut by_middle = false;
-    if matches!(first, forename::DIFFERENT | forename::NEAR) {
+    if first != MISSING && first > forename::VARIANT && (joined(a, b, context) || joined(b, a, context)) {
+        // What was the further name here is part of the first there: one event, reckoned once.
+        by_middle = true;
+        (first, first_share) = (forename::VARIANT, 0.0);
+    }
+    if first == forename::SAME && generation_name_alone(a, b, context) {
+        (first, first_share, by_middle) = (forename::DIFFERENT, 0.0, true);
+    }
+    if !by_middle && matches!(first, forename::DIFFERENT | forename::NEAR) {
         let across = |x: &Record<'_>, y: &Record<'_>| {
             let known = y
                 .middles
@@ -93,6 +101,30 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         }
     }
     pattern.set(at::MIDDLE, further, further_share);
+}
+
+/// `Wing Yan` and `Wing Kei`: of a Chinese forename of two syllables brothers and sisters share the first, so that alone it is no name.
+fn generation_name_alone(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> bool {
+    let get = |ids: &[u32]| ids.first().and_then(|id| context.lexicon.get(*id));
+    let (Some(x), Some(y)) = (get(a.middles), get(b.middles)) else { return false };
+    let family = |record: &Record<'_>| get(record.families).is_some_and(|name| chinese::is_family(&name.text));
+    let syllables = [Some(x), Some(y), get(a.givens)];
+    (family(a) || family(b))
+        && a.givens.len() == 1
+        && b.givens.len() == 1
+        && syllables.iter().all(|name| name.is_some_and(|name| name.text.len() > 1 && chinese::is_given(&name.text)))
+        && given(Some(x), Some(y)) == forename::DIFFERENT
+}
+
+/// `Wing Yan` here and `Wingyan` there.
+fn joined(apart: &Record<'_>, whole: &Record<'_>, context: &Context<'_>) -> bool {
+    let text = |ids: &[u32]| ids.first().and_then(|id| context.lexicon.get(*id)).map(|term| &*term.text);
+    let (Some(first), Some(further), Some(whole)) = (text(apart.givens), text(apart.middles), text(whole.givens))
+    else {
+        return false;
+    };
+    let rest = whole.strip_prefix(first).map(|rest| rest.strip_prefix('-').unwrap_or(rest));
+    further.len() > 1 && rest == Some(further)
 }
 
 fn single(record: &Record<'_>, context: &Context<'_>) -> bool {

@@ -45,7 +45,8 @@ const COLUMNS: &str = "\
 Files: CSV (commas, semicolons, tabs or bars; UTF-8 or Windows-1252) or Parquet, one person a row, with a column of ids.
 Columns are known by their usual names, however written: rec_id, given_name, surname, date_of_birth, sex, nhs_number,
 street_number, address_1, suburb, state, postcode, phone, email, practice, … Others take part as they stand, unless
-ignored. Ethnicity, religion, language and nationality never take part.
+ignored, or where people of one household share their values. How each was understood is said on standard error.
+Ethnicity, religion, language and nationality never take part.
   --columns given_name=First,family_name=Last,birth_date=Born,ignore=Notes
 Fields: id, name, given_name, known_as, middle_name, family_name, former_family_name, birth_date, sex, nhs_number,
 nhs_number_status (01: verified), house_number, address, address_2, place, region, postcode, phone, email, practice,
@@ -94,8 +95,8 @@ pub struct Match {
     /// Where the pairs go
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// True pairs (CSV: id in --index, id in --incoming): prints how often the decisions were right, overall and by age,
-    /// sex, ethnicity and missing fields. Nothing is learnt from them
+    /// True pairs (CSV: id in --index, id in --incoming, or in any order under headings with 'index' and 'incoming'): prints how often
+    /// the decisions were right, overall and by age, sex, ethnicity and missing fields. Nothing is learnt from them
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
     /// The report as one JSON object a line

@@ -1,5 +1,6 @@
-//! What the columns of a file mean: by their usual names, or as the caller says.
+//! What the columns of a file mean: by their usual names, by the words of which their names are made, or as the caller says.
 
+use super::wording::{by_words, words};
 use std::collections::BTreeSet;
 
 /// What a column holds.
@@ -53,6 +54,30 @@ pub enum Field {
     Plain,
     /// Takes no part.
     Ignored,
+}
+
+impl Field {
+    /// What `--columns` calls it.
+    pub fn word(self) -> &'static str {
+        SAYABLE.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether a person has one of it.
+    fn is_one(self) -> bool {
+        !matches!(
+            self,
+            Field::KnownAs
+                | Field::Middle
+                | Field::FormerFamily
+                | Field::Address
+                | Field::FurtherLine
+                | Field::Place
+                | Field::Phone
+                | Field::Email
+                | Field::Plain
+                | Field::Ignored
+        )
+    }
 }
 
 /// Names that are recognised, letters and digits only, lower case.
@@ -256,8 +281,12 @@ impl Said {
         for (_, column) in &self.fields {
             let has = |columns: &&&Columns| columns.names.iter().any(|name| folded(name) == folded(column));
             if !files.iter().any(|columns| has(&columns)) {
-                let names: Vec<&str> =
-                    files.iter().flat_map(|columns| columns.names.iter().map(String::as_str)).collect();
+                let mut names: Vec<&str> = Vec::new();
+                for name in files.iter().flat_map(|columns| &columns.names) {
+                    if !names.contains(&name.as_str()) {
+                        names.push(name);
+                    }
+                }
                 return Err(format!("no file has a column '{column}' (--columns): there are {}", names.join(", ")));
             }
         }
@@ -292,6 +321,19 @@ impl Columns {
                 chosen.or_else(|| usual(&own)).or_else(|| usual(stem).filter(many)).unwrap_or(Field::Plain)
             })
             .collect();
+        for (at, name) in names.iter().enumerate() {
+            if fields.get(at) != Some(&Field::Plain) || said.fields.iter().any(|(_, own)| folded(own) == folded(name)) {
+                continue;
+            }
+            // A second column of what there is one of says it in another way (the sound of a surname, the name of a practice
+            // beside its code), and is no other evidence.
+            let found = by_words(&words(name));
+            let found =
+                found.map(|field| if field.is_one() && fields.contains(&field) { Field::Ignored } else { field });
+            if let (Some(found), Some(field)) = (found, fields.get_mut(at)) {
+                *field = found;
+            }
+        }
         for (_, column) in said.fields.iter().filter(|_| !said.kindly) {
             if !names.iter().any(|name| folded(name) == folded(column)) {
                 return Err(format!("{file} has no column '{column}' (--columns): it has {}", names.join(", ")));
@@ -337,10 +379,14 @@ impl Columns {
 
     /// What was recognised, in words.
     pub fn recognised(&self) -> String {
-        let word = |field: Field| SAYABLE.iter().find(|(_, known)| *known == field).map_or("", |(name, _)| name);
         let known: Vec<String> =
-            self.names.iter().zip(&self.fields).map(|(name, field)| format!("{name} as {}", word(*field))).collect();
+            self.names.iter().zip(&self.fields).map(|(name, field)| format!("{name} as {}", field.word())).collect();
         if known.is_empty() { "nothing".into() } else { known.join(", ") }
+    }
+
+    /// Its columns' names, as they are compared with another file's.
+    pub fn folded(&self) -> impl Iterator<Item = String> {
+        self.names.iter().map(|name| folded(name))
     }
 
     /// Names of the columns that take part as they stand.
@@ -382,6 +428,80 @@ mod tests {
                 Field::Ethnicity
             ]
         );
+    }
+
+    /// As suppliers write them. One that is not recognised would take part as it stands, and a house's would speak for everybody
+    /// in it.
+    #[test]
+    fn names_that_are_not_usual_are_recognised_by_their_words() {
+        for (name, field) in [
+            ("gp_code", Field::Practice),
+            ("Registered GP Practice", Field::Practice),
+            ("GPPracticeCode", Field::Practice),
+            ("practice_postcode", Field::Ignored),
+            ("Mobile Tel No", Field::Phone),
+            ("Telephone (Home)", Field::Phone),
+            ("homePhone", Field::Phone),
+            ("contact_number_mobile", Field::Phone),
+            ("E-mail", Field::Email),
+            ("Patient Email Address", Field::Email),
+            ("patient_dob", Field::Birth),
+            ("Date Of Birth (dd/mm/yyyy)", Field::Birth),
+            ("country_of_birth", Field::Plain),
+            ("birth_weight", Field::Plain),
+            ("NHS No.", Field::Nhs),
+            ("patient_nhs_number", Field::Nhs),
+            ("nhs_number_trace_status_code", Field::NhsStatus),
+            ("mother_nhs_number", Field::Ignored),
+            ("Next Of Kin Phone", Field::Ignored),
+            ("patient_surname", Field::Family),
+            ("Surname at birth", Field::FormerFamily),
+            ("previous_last_name", Field::FormerFamily),
+            ("Legal First Name", Field::Given),
+            ("preferred_first_name", Field::KnownAs),
+            ("Forename 2", Field::Middle),
+            ("Gender Code", Field::Sex),
+            ("sexual_orientation", Field::Ignored),
+            ("usual_address_postcode", Field::Postcode),
+            ("usual_address_line_1", Field::Address),
+            ("usual_address_line_3", Field::FurtherLine),
+            ("home_town", Field::Place),
+            ("previous_address", Field::Ignored),
+            ("uprn", Field::Ignored),
+            ("ethnic_category_code", Field::Ethnicity),
+            ("main_language", Field::Ignored),
+            ("gp_practice_date_joined", Field::Ignored),
+            ("nhs_trust_id", Field::Plain),
+            ("dob_estimated_flag", Field::Ignored),
+            ("sex_at_birth", Field::Sex),
+            ("registration_date", Field::Ignored),
+            ("LastUpdated", Field::Ignored),
+            ("hospital_number", Field::Plain),
+            ("blood_group", Field::Plain),
+        ] {
+            let header = names(&["id", "colour", name]);
+            let found = Columns::recognise(
+                [header, names(&["postal_region", "father_name"])].concat(),
+                &Said::parse(Some("name=colour")).unwrap(),
+                "people.csv",
+            );
+            assert_eq!(found.unwrap_or_else(|error| panic!("{name}: {error}")).fields.get(2), Some(&field), "{name}");
+        }
+    }
+
+    /// A second column of what there is one of is the same evidence again.
+    #[test]
+    fn what_a_column_says_again_takes_no_part() {
+        let header =
+            names(&["id", "surname", "forename", "surname_soundex", "gp_code", "gp_name", "dob", "mobile", "tel_2"]);
+        let columns = Columns::recognise(header, &Said::default(), "people.csv").unwrap();
+        assert_eq!(columns.fields.get(3), Some(&Field::Ignored));
+        assert_eq!(columns.fields.get(4..6), Some(&[Field::Practice, Field::Ignored][..]));
+        assert_eq!(columns.fields.get(7..), Some(&[Field::Phone, Field::Phone][..]));
+        let said = Said::parse(Some("plain=surname_soundex")).unwrap();
+        let header = names(&["id", "surname", "dob", "surname_soundex"]);
+        let columns = Columns::recognise(header, &said, "people.csv").unwrap();
+        assert_eq!(columns.fields.get(3), Some(&Field::Plain), "whoever says it has it");
     }
 
     #[test]

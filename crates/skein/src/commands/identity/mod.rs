@@ -3,6 +3,7 @@
 
 mod columns;
 mod explain;
+mod households;
 mod learn;
 mod model;
 mod output;
@@ -12,6 +13,7 @@ mod report;
 mod rows;
 mod table;
 mod whole;
+mod wording;
 
 use crate::{
     cli::identity::{Identity, IdentityCommand},

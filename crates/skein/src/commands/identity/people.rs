@@ -1,10 +1,12 @@
 //! A file's people: read once, packed at once, the ids kept beside.
 
 use super::{
-    columns::{Columns, Said},
+    columns::{Columns, Field, Said},
+    households::Households,
     rows::{self, Plain, Values},
     table::{self, Table},
 };
+use crate::say;
 use fhir::{PatientKey, PersonKey};
 use identity::{Builder, Index, Packed, PatientFacts, Question};
 use std::{
@@ -43,11 +45,18 @@ impl Opened {
         Ok(Opened { path: path.to_owned(), table, columns, first })
     }
 
-    /// How the plain columns named take part: nearly all values different, an identifier; else an attribute.
+    /// How the plain columns named take part: nearly all values different, an identifier; else an attribute. What people of one
+    /// household share takes no part.
     pub fn judge(&self, wanted: &BTreeSet<String>) -> Plain {
         let mut how = Plain::default();
+        let mut households = None;
         for (place, name) in self.columns.plain_places() {
             if !wanted.contains(&name) {
+                continue;
+            }
+            let households = households.get_or_insert_with(|| Households::of(&self.columns, &self.first));
+            if households.share(place, &self.first) {
+                how.of_households.push(name);
                 continue;
             }
             let values = self.first.iter().filter_map(|row| row.get(place)).filter(|value| !value.is_empty());
@@ -68,6 +77,27 @@ impl Opened {
         how
     }
 
+    /// Say how its columns are understood: one that is taken for another decides about people.
+    pub fn tell(&self, wanted: &BTreeSet<String>, how: &Plain) {
+        let (mut parts, mut unused) = (Vec::new(), Vec::new());
+        for (name, (field, own)) in self.columns.names.iter().zip(self.columns.fields.iter().zip(self.columns.folded()))
+        {
+            match field {
+                Field::Ignored => unused.push(name.clone()),
+                Field::Plain if how.of_households.contains(&own) => {
+                    unused.push(format!("{name} (people of one household share it)"));
+                }
+                Field::Plain if !wanted.contains(&own) => unused.push(format!("{name} (the other file has none)")),
+                Field::Plain if how.identifiers.contains(&own) => parts.push(format!("{name} as an identifier")),
+                Field::Plain if how.attributes.contains(&own) => parts.push(format!("{name} as it stands")),
+                Field::Plain => unused.push(name.clone()),
+                _ => parts.push(format!("{name} as {}", field.word())),
+            }
+        }
+        let unused = if unused.is_empty() { String::new() } else { format!("; takes no part: {}", unused.join(", ")) };
+        say::complain(&format!("skein: {}: {}{unused}", self.path.display(), parts.join(", ")));
+    }
+
     fn next(&mut self, most: usize) -> Result<Vec<Values>, String> {
         if !self.first.is_empty() {
             return Ok(std::mem::take(&mut self.first));
@@ -76,7 +106,7 @@ impl Opened {
     }
 
     fn id_place(&self) -> usize {
-        self.columns.fields.iter().position(|field| *field == super::columns::Field::Id).unwrap_or(0)
+        self.columns.fields.iter().position(|field| *field == Field::Id).unwrap_or(0)
     }
 
     /// Rows whose number of values was not that of the columns.
@@ -205,7 +235,7 @@ pub struct Asked {
 pub fn asked(mut file: Opened, how: &Plain, threads: usize, progress: &dyn Fn(usize)) -> Result<Asked, String> {
     let plain = file.columns.plain_places();
     let place = file.id_place();
-    let ethnicity = file.columns.fields.iter().position(|field| *field == super::columns::Field::Ethnicity);
+    let ethnicity = file.columns.fields.iter().position(|field| *field == Field::Ethnicity);
     let mut asked = Asked { ids: Ids::default(), facts: Vec::new(), ragged: 0, ethnicities: Vec::new() };
     loop {
         let rows = file.next(PIECE * threads)?;

@@ -9,13 +9,35 @@ use identity::{Pair, PatientFacts};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// True pairs: what is right for each of the incoming.
-pub struct Truth(HashMap<String, String>);
+pub struct Truth {
+    path: PathBuf,
+    pairs: HashMap<String, String>,
+}
 
 impl Truth {
+    /// Whether it speaks of these files: of ids that neither has, every figure would be nought.
+    ///
+    /// # Errors
+    /// One line that says which ids are not there.
+    pub fn check(&self, index: &Ids, incoming: &Ids) -> Result<(), String> {
+        let (known, asked) = (index.places(), incoming.places());
+        let wrong =
+            self.pairs.iter().filter(|(b, a)| !known.contains_key(a.as_str()) || !asked.contains_key(b.as_str()));
+        let (count, first) =
+            wrong.fold((0_usize, None), |(count, first), pair| (count + 1, first.min(Some(pair)).or(Some(pair))));
+        let Some((b, a)) = first.filter(|_| count * 2 > self.pairs.len()) else { return Ok(()) };
+        Err(format!(
+            "{}: {count} of {} pairs name ids that the files have not (the index '{a}', the incoming '{b}'): columns are id_a, of \
+             the index, and id_b, of the incoming, or are called index and incoming",
+            self.path.display(),
+            self.pairs.len()
+        ))
+    }
+
     /// Read them: the first column is the id in the index, the second the id of the incoming.
     ///
     /// # Errors
@@ -31,7 +53,7 @@ impl Truth {
         loop {
             let rows = table.next(10_000)?;
             if rows.is_empty() {
-                return Ok(Truth(pairs));
+                return Ok(Truth { path: path.to_owned(), pairs });
             }
             for row in rows {
                 if let (Some(a), Some(b)) = (row.get(index), row.get(incoming)) {
@@ -79,7 +101,7 @@ pub fn print(truth: &Truth, pairs: &[Pair], ids: &Ids, people: &Asked, json: boo
     let latest = people.facts.iter().filter_map(|facts| facts.birth).map(|birth| birth.year()).max().unwrap_or(0);
     let mut lines: BTreeMap<(String, String), Line> = BTreeMap::new();
     for (row, facts) in (0_u32..).zip(&people.facts) {
-        let right = truth.0.get(people.ids.get(row));
+        let right = truth.pairs.get(people.ids.get(row));
         let said = linked.get(&row).map_or(&[][..], Vec::as_slice);
         let hit = right.is_some_and(|right| said.contains(&right.as_str()));
         let ethnicity = people.ethnicities.get(row as usize).filter(|value| !value.is_empty());

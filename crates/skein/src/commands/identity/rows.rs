@@ -11,6 +11,8 @@ pub struct Plain {
     pub identifiers: Vec<String>,
     /// Folded names of columns whose values many share.
     pub attributes: Vec<String>,
+    /// Folded names of columns that take no part, for people of one household share the value.
+    pub of_households: Vec<String>,
 }
 
 /// A row: the values by the places of the columns. Missing ones are empty.
@@ -105,7 +107,9 @@ fn sex(value: &str) -> Option<&'static str> {
     match value.to_lowercase().as_str() {
         "m" | "male" | "1" | "man" | "boy" => Some("male"),
         "f" | "female" | "2" | "woman" | "girl" => Some("female"),
-        "o" | "other" | "indeterminate" | "9" => Some("other"),
+        // 9 is "not specified" in one of the NHS's lists and "indeterminate" in another (NHS Data Dictionary, PERSON GENDER CODE and
+        // PERSON STATED GENDER CODE): it says nothing that another record could contradict.
+        "o" | "other" | "indeterminate" => Some("other"),
         _ => None,
     }
 }
