@@ -17,7 +17,7 @@ pub fn run(asked: &Explain) -> Outcome {
     let Some(input) = &asked.input else { return Err(Failure::asked("name a file of people with --input")) };
     let said = Said::parse(asked.files.columns.as_deref()).map_err(Failure::asked)?;
     let file = Opened::open(input, &said).map_err(Failure::asked)?;
-    let how = file.judge(&file.columns.plain());
+    let how = file.alone();
     let bar = output::counter("reading");
     let read = people::index(file, &how, learn::threads(&asked.files), &|count| bar.set_position(count as u64));
     bar.finish_and_clear();

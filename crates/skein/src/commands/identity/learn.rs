@@ -89,9 +89,7 @@ pub fn run(asked: &Train) -> Outcome {
     let Some(input) = &asked.input else { return Err(Failure::asked("name a file of people with --input")) };
     let said = Said::parse(asked.files.columns.as_deref()).map_err(Failure::asked)?;
     let file = Opened::open(input, &said).map_err(Failure::asked)?;
-    let wanted = file.columns.plain();
-    let how = file.judge(&wanted);
-    file.tell(&wanted, &how);
+    let how = file.alone();
     let bar = output::counter("reading");
     let (index, _, _) = people::index(file, &how, threads(&asked.files), &|count| bar.set_position(count as u64))
         .map_err(Failure::asked)?;

@@ -77,6 +77,14 @@ impl Opened {
         how
     }
 
+    /// How its plain columns take part where there is no other file; says how all are understood.
+    pub fn alone(&self) -> Plain {
+        let wanted = self.columns.plain();
+        let how = self.judge(&wanted);
+        self.tell(&wanted, &how);
+        how
+    }
+
     /// Say how its columns are understood: one that is taken for another decides about people.
     pub fn tell(&self, wanted: &BTreeSet<String>, how: &Plain) {
         let (mut parts, mut unused) = (Vec::new(), Vec::new());

@@ -112,9 +112,7 @@ pub fn dedupe(asked: &Dedupe) -> Outcome {
     let file = Opened::open(&asked.input, &said).map_err(Failure::asked)?;
     let chosen = learn::chosen(&asked.files)?;
     apart(&asked.out, &[&asked.input])?;
-    let wanted = file.columns.plain();
-    let how = file.judge(&wanted);
-    file.tell(&wanted, &how);
+    let how = file.alone();
     let bar = output::counter("reading");
     let (index, ids, ragged) =
         people::index(file, &how, threads, &|count| bar.set_position(count as u64)).map_err(Failure::asked)?;
