@@ -45,7 +45,8 @@ const COLUMNS: &str = "\
 Files: CSV (commas, semicolons, tabs or bars; UTF-8 or Windows-1252) or Parquet, one person a row, with a column of ids.
 Columns are known by their usual names, however written: rec_id, given_name, surname, date_of_birth, sex, nhs_number,
 street_number, address_1, suburb, state, postcode, phone, email, practice, … Others take part as they stand, unless
-ignored, or where people of one household share their values. How each was understood is said on standard error.
+ignored, or where people of one household share their values (plain=… has them all the same). How each was understood
+is said on standard error.
 Ethnicity, religion, language and nationality never take part.
   --columns given_name=First,family_name=Last,birth_date=Born,ignore=Notes
 Fields: id, name, given_name, known_as, middle_name, family_name, former_family_name, birth_date, sex, nhs_number,

@@ -301,6 +301,8 @@ pub struct Columns {
     pub names: Vec<String>,
     /// What each holds.
     pub fields: Vec<Field>,
+    /// Folded names of those of which the caller said it.
+    said: BTreeSet<String>,
 }
 
 impl Columns {
@@ -351,7 +353,8 @@ impl Columns {
             }
             *field = Field::Id;
         }
-        let columns = Columns { names, fields };
+        let said = said.fields.iter().map(|(_, column)| folded(column)).collect();
+        let columns = Columns { names, fields, said };
         columns.check(file)?;
         Ok(columns)
     }
@@ -387,6 +390,11 @@ impl Columns {
     /// Its columns' names, as they are compared with another file's.
     pub fn folded(&self) -> impl Iterator<Item = String> {
         self.names.iter().map(|name| folded(name))
+    }
+
+    /// Whether the caller said what a column of this folded name holds.
+    pub fn is_said(&self, folded: &str) -> bool {
+        self.said.contains(folded)
     }
 
     /// Names of the columns that take part as they stand.
@@ -476,6 +484,7 @@ mod tests {
             ("sex_at_birth", Field::Sex),
             ("registration_date", Field::Ignored),
             ("LastUpdated", Field::Ignored),
+            ("name_suffix", Field::Ignored),
             ("hospital_number", Field::Plain),
             ("blood_group", Field::Plain),
         ] {

@@ -46,7 +46,7 @@ impl Opened {
     }
 
     /// How the plain columns named take part: nearly all values different, an identifier; else an attribute. What people of one
-    /// household share takes no part.
+    /// household share takes no part, unless the caller said that it does.
     pub fn judge(&self, wanted: &BTreeSet<String>) -> Plain {
         let mut how = Plain::default();
         let mut households = None;
@@ -55,7 +55,7 @@ impl Opened {
                 continue;
             }
             let households = households.get_or_insert_with(|| Households::of(&self.columns, &self.first));
-            if households.share(place, &self.first) {
+            if !self.columns.is_said(&name) && households.share(place, &self.first) {
                 how.of_households.push(name);
                 continue;
             }

@@ -239,6 +239,22 @@ mod tests {
         assert!(linked.iter().all(|(a, b)| a.trim_start_matches('h') == b.trim_start_matches('i')));
     }
 
+    /// Whoever says that a column takes part has it, though it be a household's.
+    #[test]
+    fn what_the_caller_says_of_a_column_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let (index, _) = region(folder.path());
+        let judged = |columns: Option<&str>| {
+            let file = Opened::open(&index, &Said::parse(columns).unwrap()).unwrap();
+            let how = file.alone();
+            ([how.attributes, how.identifiers].concat(), how.of_households)
+        };
+        let two = || vec!["round".to_owned(), "beat".to_owned()];
+        let (used, left) = judged(None);
+        assert!(used.is_empty() && left.len() == 2, "{used:?} {left:?}");
+        assert_eq!(judged(Some("plain=round,plain=beat")), (two(), Vec::new()));
+    }
+
     #[test]
     fn a_file_that_is_read_is_not_written_over_and_a_truth_of_other_files_is_refused() {
         let folder = tempfile::tempdir().unwrap();

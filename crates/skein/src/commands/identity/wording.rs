@@ -49,7 +49,7 @@ pub fn by_words(words: &[String]) -> Option<Field> {
     if has(&["ethnicity", "ethnic", "race"]) {
         return Some(Field::Ethnicity);
     }
-    if has(&["religion", "language", "nationality", "orientation"]) {
+    if has(&["religion", "language", "nationality", "orientation", "title", "prefix", "suffix", "salutation"]) {
         return Some(Field::Ignored);
     }
     // How sure a value is, and where it is from, is not the value.
