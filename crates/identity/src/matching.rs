@@ -22,6 +22,8 @@ const KEPT_PROBABILITY: f64 = 1e-4;
 pub const GUARDED_MOST: f64 = 0.49;
 /// Twins, and parent and child of one name, are guarded where they are at least so likely against one person.
 const GUARD_SHARE: f64 = 0.7;
+/// Between parent and child there are so many years at least.
+const GENERATION_YEARS: u16 = 15;
 /// A region has at least so many people, though it begin with none.
 pub const REGION_LEAST: usize = 50_000;
 /// What a deterministic rule makes of a pair, at least.
@@ -458,26 +460,23 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         || pattern.level(at::IDENTIFIER) == level::plain::SAME
         || pattern.level(at::IDENTIFIER) == level::plain::SLIP;
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
-    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, apart] = weighed.classes;
-    let (one, twins) = (one_a + one_b + one_c + one_d, twins + apart);
-    // Two numbers, one household, and more than a slip between the forenames: that a number is another's by mistake is rarer than
+    let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, twins_apart] = weighed.classes;
+    let (one, twins) = (one_a + one_b + one_c + one_d, twins + twins_apart);
+    // Two numbers in one household, and more than a slip between the forenames: that a number is another's by mistake is rarer than
     // twins, or a parent and child, of a like name.
+    let two = number == nhs::DIFFERENT && pattern.one_household();
     let unlike = {
         use level::forename::{DIFFERENT, NEAR, VARIANT};
         matches!(pattern.level(at::FORENAME), VARIANT | NEAR | DIFFERENT)
     };
-    if number == nhs::DIFFERENT && !own && pattern.one_household() {
-        if birth_level == birth::SAME && unlike {
-            return Some(Ruling::Twins);
-        }
-        if pattern.looks_like_parent_and_child() {
-            return Some(Ruling::ParentAndChild);
-        }
-    }
-    if !own && pattern.looks_like_twins() && twins > one * GUARD_SHARE {
+    let like_twins = pattern.looks_like_twins() && twins > one * GUARD_SHARE;
+    if !own && (like_twins || two && birth_level == birth::SAME && unlike) {
         return Some(Ruling::Twins);
     }
-    if !own && pattern.looks_like_parent_and_child() && namesakes > one * GUARD_SHARE {
+    // Born on one day of the year they look like one birthday with a year mistyped.
+    let apart = pattern.looks_like_parent_and_child() || name && pattern.years_apart >= GENERATION_YEARS;
+    let like_parent = pattern.looks_like_parent_and_child() && namesakes > one * GUARD_SHARE;
+    if !own && (like_parent || two && apart) {
         return Some(Ruling::ParentAndChild);
     }
     None

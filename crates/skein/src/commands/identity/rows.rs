@@ -184,6 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sex_that_is_not_told_is_not_another() {
+        for (text, said) in [("F", Some("female")), ("1", Some("male")), ("Indeterminate", Some("other"))] {
+            assert_eq!(sex(text), said, "{text}");
+        }
+        for text in ["9", "0", "X", "Not known", "not specified"] {
+            assert_eq!(sex(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn whole_names_come_apart() {
         let mut facts = PatientFacts::default();
         whole_name("Ann Mary Smith", &mut facts);

@@ -12,8 +12,7 @@ use std::{
 
 /// What is kept in memory while it is written, at least and at most, and where it cannot be known what there is. Indexes of hashes
 /// are written all over, of fourteen million people 1.5 GB of them; but what is not kept here the system keeps, as far as nobody needs
-/// the memory more, and to have a page from there takes some microseconds of a message's three hundred. The index of people needs it
-/// more: it grows beside it to four gigabytes.
+/// the memory more. The index of people does: it grows beside it to gigabytes. docs/benchmarks.md says what it costs.
 const CACHE_LEAST_KIB: u64 = 128 << 10;
 const CACHE_MOST_KIB: u64 = 512 << 10;
 const CACHE_KIB: u64 = 256 << 10;
