@@ -1,12 +1,12 @@
 //! One decision: who, among all in the index, is this?
 
 use crate::{
-    compare::{Context, MISSING, Pattern, at, compare, level},
+    compare::{BothNames, Context, MISSING, Pattern, at, compare, level},
     explain::{Explanation, explanation},
     facts::PatientFacts,
     index::{Index, Question},
     keys,
-    model::{Model, Scorer, Thresholds, Weighed},
+    model::{Model, Scorer, Thresholds, Weighed, reasons},
     packed::Record,
 };
 use fhir::{PatientKey, PersonKey};
@@ -462,6 +462,14 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
     let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, twins_apart] = weighed.classes;
     let (one, twins) = (one_a + one_b + one_c + one_d, twins + twins_apart);
+    // That a name of honour stands alone, or an initial fits, is no reason to think that two children of one day are one.
+    let twins = match pattern.both_names {
+        Some(both @ (BothNames::Honour | BothNames::Initial)) => {
+            let (for_one, for_two) = reasons(both);
+            twins * for_one / for_two
+        }
+        _ => twins,
+    };
     // Two numbers in one household, and more than a slip between the forenames: that a number is another's by mistake is rarer than
     // twins, or a parent and child, of a like name.
     let two = number == nhs::DIFFERENT && pattern.one_household();

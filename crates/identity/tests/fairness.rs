@@ -5,7 +5,7 @@ mod common;
 
 use common::{at, crowd_member, index_of, nhs, person, phone};
 use fhir::{PatientKey, PersonKey};
-use identity::{Answer, Builder, Matcher, Model, Outcome, PatientFacts, Ruling, Scratch};
+use identity::{Answer, Builder, Matcher, Model, Outcome, PatientFacts, Ruling, Scratch, compare::BothNames};
 
 const CROWD: u64 = 3000;
 const KNOWN: Outcome = Outcome::Link(PersonKey(1_000_000));
@@ -60,10 +60,37 @@ fn names_of_two_languages_weigh_more_than_two_of_one() {
     let english = ask(&known, &home(person("Matthew", "Lam", "1980-05-15", "male")));
     let chinese = ask(&known, &home(person("Wing Fai", "Lam", "1980-05-15", "male")));
     assert!(weight(&english) > weight(&chinese), "{} {}", weight(&english), weight(&chinese));
-    assert!(english.candidates[0].pattern.adopted && !chinese.candidates[0].pattern.adopted);
+    let reason = |answer: &Answer| answer.candidates[0].pattern.both_names;
+    assert_eq!((reason(&english), reason(&chinese)), (Some(BothNames::Adopted), None));
     let smith = home(person("Ka Ho", "Smith", "1980-05-15", "male"));
     let other = ask(&smith, &home(person("Matthew", "Smith", "1980-05-15", "male")));
-    assert!(!other.candidates[0].pattern.adopted, "no Chinese family name");
+    assert_eq!(reason(&other), None, "no Chinese family name");
+}
+
+#[test]
+fn a_name_of_honour_alone_weighs_less_against_the_name_that_is_used() {
+    let known = phone(home(person("Hamza", "Mahmood", "1980-05-15", "male")), "07700 900123");
+    let asked = |given: &str| ask(&known, &phone(home(person(given, "Mahmood", "1980-05-15", "male")), "07700 900123"));
+    let weight = |answer: &Answer| answer.candidates[0].weighed.probability();
+    let (honour, another) = (asked("Mohammed"), asked("Tariq"));
+    assert_eq!(honour.candidates[0].pattern.both_names, Some(BothNames::Honour));
+    assert!(weight(&honour) > weight(&another), "{} {}", weight(&honour), weight(&another));
+    // With a further name of his own he would be called by that one, which is not Hamza.
+    assert_eq!(asked("Mohammed Bilal").candidates[0].pattern.both_names, None);
+    // Two boys of one day and home may be twins, of whom one has the name of honour alone.
+    let child = |facts: &PatientFacts| PatientFacts { birth: "2023-05-15".parse().ok(), ..facts.clone() };
+    let boy = child(&phone(home(person("Mohammed", "Mahmood", "2023-05-15", "male")), "07700 900123"));
+    assert!(!matches!(ask(&child(&known), &boy).outcome, Outcome::Link(_)));
+}
+
+#[test]
+fn an_initial_of_a_further_name_that_is_the_others_forename_weighs_less_against_it() {
+    let known = home(person("George", "Ravensley", "1980-05-15", "male"));
+    let asked = |given: &str| ask(&known, &home(person(given, "Ravensley", "1980-05-15", "male")));
+    let weight = |answer: &Answer| answer.candidates[0].weighed.probability();
+    let (his, another) = (asked("Kevin G"), asked("Kevin D"));
+    assert_eq!(his.candidates[0].pattern.both_names, Some(BothNames::Initial));
+    assert!(weight(&his) > weight(&another), "{} {}", weight(&his), weight(&another));
 }
 
 #[test]

@@ -32,6 +32,16 @@ pub fn level(a: u32, b: u32) -> u8 {
         return birth::SAME;
     }
     let ((ya, ma, da), (yb, mb, db)) = (unpack_birth(a), unpack_birth(b));
+    let apart = ya.abs_diff(yb);
+    if (ma, da) == (1, 1) && (mb, db) == (1, 1) {
+        // Neither day may be known: that they are the same says nothing, and the years have to speak alone.
+        return match apart {
+            1 => birth::FIRST_OF_JANUARY,
+            _ if digits_slip(ya, yb, 4) => birth::FIRST_OF_JANUARY,
+            15.. => birth::GENERATION,
+            _ => birth::DIFFERENT,
+        };
+    }
     if ya == yb && ma == db && da == mb {
         return birth::SWAPPED;
     }
@@ -45,7 +55,7 @@ pub fn level(a: u32, b: u32) -> u8 {
         return birth::FIRST_OF_JANUARY;
     }
     let first = (ma, da) == (1, 1) || (mb, db) == (1, 1);
-    match ya.abs_diff(yb) {
+    match apart {
         0 | 1 if first => birth::FIRST_OF_JANUARY,
         0 => birth::YEAR,
         15.. => birth::GENERATION,
@@ -57,6 +67,23 @@ pub fn level(a: u32, b: u32) -> u8 {
 mod tests {
     use super::*;
     use crate::packed::pack_birth;
+
+    #[test]
+    fn of_two_first_days_of_january_only_the_years_speak() {
+        let day = |year| pack_birth(year, 1, 1);
+        for (year, expected) in [
+            (1946, birth::SAME),
+            (1947, birth::FIRST_OF_JANUARY),
+            (1964, birth::FIRST_OF_JANUARY),
+            (1976, birth::FIRST_OF_JANUARY),
+            (1953, birth::DIFFERENT),
+            (1935, birth::DIFFERENT),
+            (1979, birth::GENERATION),
+        ] {
+            assert_eq!(level(day(1946), day(year)), expected, "{year}");
+            assert_eq!(level(day(year), day(1946)), expected, "{year} the other way");
+        }
+    }
 
     #[test]
     fn every_way_of_mistyping_has_its_level() {

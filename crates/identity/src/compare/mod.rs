@@ -152,6 +152,17 @@ impl Context<'_> {
     }
 }
 
+/// Why one person may stand under two forenames that have nothing in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BothNames {
+    /// One is Chinese and the other is not, beside a Chinese family name: many bear both.
+    Adopted,
+    /// One is a name of honour alone (Mohammed, Syed): it comes first in many names, and the one after it is used.
+    Honour,
+    /// One record's further name begins as the other's forename does, and of one of the two no more than the initial is written.
+    Initial,
+}
+
 /// The outcome of comparing two rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pattern {
@@ -163,8 +174,10 @@ pub struct Pattern {
     pub company: f32,
     /// How many others of the index there should be, by chance, of these names and this day of birth.
     pub doubles: f32,
-    /// Whether one forename is Chinese and the other is not, beside a Chinese family name: many bear both.
-    pub adopted: bool,
+    /// Why two different forenames may yet be one person's.
+    pub both_names: Option<BothNames>,
+    /// Whether both are women, or both are men; nothing where the two differ or one is not stated.
+    pub woman: Option<bool>,
     /// Whether the telephone number that they share is a mobile's.
     pub mobile: bool,
     /// Years between the dates of birth, where both are known.
@@ -180,7 +193,8 @@ impl Default for Pattern {
             shares: [0.0; COMPARISONS_MAX],
             company: 1.0,
             doubles: 0.0,
-            adopted: false,
+            both_names: None,
+            woman: None,
             mobile: false,
             years_apart: 0,
             birth_year: 0,
@@ -242,6 +256,11 @@ pub fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Pattern
     if a.sex() != 0 && b.sex() != 0 {
         let level = if a.sex() == b.sex() { level::yes::SAME } else { level::yes::DIFFERENT };
         pattern.set(at::SEX, level, 0.0);
+        pattern.woman = match (a.sex(), b.sex()) {
+            (2, 2) => Some(true),
+            (1, 1) => Some(false),
+            _ => None,
+        };
     }
     numbers::compare(a, b, context, &mut pattern);
     address::compare(a, b, context, &mut pattern);

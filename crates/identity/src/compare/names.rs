@@ -4,12 +4,16 @@ use super::{Context, MISSING, Pattern, at, level};
 use crate::{
     packed::Record,
     terms::{Term, core_of},
-    text::{chinese, jaro_winkler_reaches, within_one},
+    text::{chinese, forms_of, jaro_winkler_reaches, within_one},
 };
 use level::{family, forename, middle};
 
 /// Stronger agreement first: of several names the best counts.
 const FORENAME_RANK: [u8; 8] = [0, 1, 2, 5, 6, 3, 4, 7];
+/// Shorter forms of a name are a slip away from too many others.
+const FORM_LEAST: usize = 4;
+/// What is mistyped is rarer than what was meant by more than this.
+const MORE_USUAL: u32 = 100;
 const FAMILY_RANK: [u8; 6] = [0, 1, 2, 3, 4, 5];
 
 fn better(rank: &[u8], new: u8, old: u8) -> bool {
@@ -40,11 +44,10 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     }
     if !by_middle && matches!(first, forename::DIFFERENT | forename::NEAR) {
         let across = |x: &Record<'_>, y: &Record<'_>| {
-            let known = y
-                .middles
-                .iter()
-                .find(|middle| x.givens.iter().any(|given| given == *middle || variants(get(given), get(middle))));
-            known.copied()
+            let one = |a: &u32, b: &u32| {
+                a == b || matches!(given(get(a), get(b)), forename::SAME | forename::VARIANT | forename::SLIP)
+            };
+            y.middles.iter().find(|middle| x.givens.iter().any(|given| one(given, middle))).copied()
         };
         let shared = across(a, b).into_iter().chain(across(b, a)).map(|id| context.term(id)).reduce(f32::max);
         if let Some(share) = shared {
@@ -147,7 +150,7 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if short.chars().count() == 1 {
         return if long.starts_with(short) { forename::INITIAL } else { forename::DIFFERENT };
     }
-    if variants(a, b) || shares_a_part(short, long) {
+    if variants(a, b) || shares_a_part(short, long) || long.strip_prefix(short).is_some_and(is_respectful) {
         return forename::VARIANT;
     }
     if short.len() >= 4 && within_one(short, long) {
@@ -155,10 +158,29 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     }
     if short.len() >= 3 && (long.starts_with(short) || x.sound == y.sound || within_one(short, long))
         || jaro_winkler_reaches(short, long, 0.83)
+        || mistyped_form(x, y)
+        || mistyped_form(y, x)
     {
         return forename::NEAR;
     }
     forename::DIFFERENT
+}
+
+/// What Gujarati and other Indian names have behind them out of respect: sister, brother, prince (Usha, Ushaben).
+fn is_respectful(suffix: &str) -> bool {
+    matches!(suffix, "ben" | "bhai" | "behn" | "bahen" | "kumar" | "kumari")
+}
+
+/// Whether what hardly anybody is called is a slip of the keyboard away from another form of a usual name (`bead` of `brad`, which
+/// stands for Bradley).
+fn mistyped_form(name: &Term, rare: &Term) -> bool {
+    let text = &*rare.text;
+    let slip = |form: &str| {
+        form.len() >= FORM_LEAST && form.as_bytes().first() == text.as_bytes().first() && within_one(form, text)
+    };
+    text.len() >= FORM_LEAST
+        && name.count() > rare.count().saturating_mul(MORE_USUAL)
+        && name.groups.iter().filter(|group| **group != 0).any(|group| forms_of(*group).any(slip))
 }
 
 /// Two family names that are not the same.
@@ -202,9 +224,10 @@ fn shares_a_part(a: &str, b: &str) -> bool {
 }
 
 /// A given name typed where the family name belongs: alone, or with further given names; of a family name of several words,
-/// the first is in the given name's place.
+/// the first is in the given name's place; of the family name's field no more than the initial.
 fn stands_for(given: &str, family: &str) -> bool {
     given == family
+        || family.len() == 1 && given.starts_with(family)
         || alike(given, family, 4, 0.93)
         || family.contains('-') && family.split('-').any(|part| part == given)
 }
@@ -222,6 +245,10 @@ fn swapped(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<f32>
     };
     let (a_given, b_family) = crossed(a.givens, b.families)?;
     let (b_given, a_family) = crossed(b.givens, a.families)?;
+    let initial = |id: u32| context.lexicon.get(id).is_some_and(|term| term.text.len() == 1);
+    if initial(a_family) && initial(b_family) {
+        return None;
+    }
     let both = |given: u32, family: u32| context.term(given) * context.term(family);
     Some(both(a_given, a_family).max(both(b_given, b_family)))
 }

@@ -1,7 +1,11 @@
 //! How many others there should be of two names, and of two names and a birthday: what strangers share by chance.
 
-use super::{Context, Pattern, at, level};
-use crate::{packed::Record, terms::Term, text::chinese};
+use super::{BothNames, Context, Pattern, at, level};
+use crate::{
+    packed::Record,
+    terms::Term,
+    text::{chinese, honour},
+};
 use level::{birth, family, forename};
 
 /// How much is known of two names before anybody is counted: so many patients who have them as if they kept no company.
@@ -17,10 +21,9 @@ const COMPANY_MOST: f32 = 3000.0;
 
 pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pattern: &mut Pattern) {
     let (first, last) = (pattern.level(at::FORENAME), pattern.level(at::FAMILY));
-    pattern.adopted = first == forename::DIFFERENT
-        && last < family::DIFFERENT
-        && pattern.level(at::BIRTH) <= birth::PART
-        && adopted(a, b, context);
+    if first == forename::DIFFERENT && last < family::DIFFERENT && pattern.level(at::BIRTH) <= birth::PART {
+        pattern.both_names = both_names(a, b, context);
+    }
     if first >= forename::DIFFERENT || last >= family::DIFFERENT {
         return;
     }
@@ -35,6 +38,34 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         return;
     }
     pattern.doubles = doubles(a, context).max(doubles(b, context));
+}
+
+fn both_names(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<BothNames> {
+    if adopted(a, b, context) {
+        return Some(BothNames::Adopted);
+    }
+    let (x, y) = (names(a, context)?.0, names(b, context)?.0);
+    // With a further name beside it, that one is what would be used: and the other's forename is not it.
+    let alone = |record: &Record<'_>| record.givens.len() == 1 && record.middles.is_empty();
+    let honour = |record: &Record<'_>, name: &Term| alone(record) && honour::is_of_honour(&name.text);
+    let named = |name: &Term| name.text.chars().count() > 1 && !honour::is_of_honour(&name.text);
+    if honour(a, x) && named(y) || honour(b, y) && named(x) {
+        return Some(BothNames::Honour);
+    }
+    let initial = |record: &Record<'_>, other: &Term| {
+        let further = |id: &u32| {
+            context
+                .lexicon
+                .get(*id)
+                .is_some_and(|name| is_initial_of(&name.text, &other.text) || is_initial_of(&other.text, &name.text))
+        };
+        record.middles.iter().any(further)
+    };
+    (initial(a, y) || initial(b, x)).then_some(BothNames::Initial)
+}
+
+fn is_initial_of(initial: &str, name: &str) -> bool {
+    initial.chars().count() == 1 && name.len() > initial.len() && name.starts_with(initial)
 }
 
 /// Whether one forename is Chinese and the other of another language, beside a Chinese family name. Chinese is what can be

@@ -9,6 +9,7 @@
 pub mod builtin;
 mod score;
 
+pub(crate) use score::reasons;
 pub use score::{CLASSES, Class, GROWN_UP, Line, ONE_PERSON, Scorer, Weighed};
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,10 @@
 //! The weight of a pattern: the odds that two records are of one person.
 
 use super::{Comparison, Level, Model};
-use crate::compare::{COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at, level::plain};
+use crate::compare::{
+    BothNames, COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at,
+    level::{plain, postcode},
+};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -17,11 +20,25 @@ const PHONE_SLIP_LEAST: f64 = 1e-3;
 const MOBILE_SHARED: f64 = 0.05;
 /// From this age on a mobile is one's own.
 const OWN_MOBILE_AGE: u32 = 18;
-/// One person under a Chinese forename here and an English one there, against one person under two forenames of any kind:
-/// in Britain many with a Chinese name use an English one beside it.
-const ADOPTED_ONE: f64 = 2.5;
-/// Two people of one Chinese family name, one under a Chinese forename and the other not, against two of any names.
-const ADOPTED_TWO: f64 = 0.4;
+/// From this age on whoever takes another family name nearly always is a woman; children of both sexes take one with a parent.
+const MARRIED_AGE: u32 = 18;
+/// Of grown-up women and men, so many times as many take another family name as of all.
+const RENAMED_WOMEN: f64 = 1.7;
+const RENAMED_MEN: f64 = 0.3;
+/// Where there is a reason for two forenames: how much more usual it is for one person than two forenames for none, and for two
+/// people than any two names. In Britain many with a Chinese name use an English one beside it; of the men whose name of honour comes
+/// first nearly all use the next, and few sets of twins have one who is called by that name alone; of the initials of a further
+/// name one in a dozen is that of another's forename by chance.
+pub fn reasons(both: BothNames) -> (f64, f64) {
+    match both {
+        BothNames::Adopted => (2.5, 0.4),
+        BothNames::Honour => (4.0, 0.25),
+        BothNames::Initial => (3.0, 0.4),
+    }
+}
+/// Of those of one postcode district, so many at most are of one town, or county, and so many have one practice.
+const TOWN_OF_AREA: f64 = 0.95;
+const PRACTICE_OF_AREA: f64 = 0.5;
 /// How many [`Class`]es there are.
 pub const CLASSES: usize = 11;
 /// How many of them are one person.
@@ -122,6 +139,15 @@ impl Weighed {
 }
 
 type Shares = [f64; CLASSES];
+
+/// An area that both records name.
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    /// The share of strangers who live in one such area.
+    by_chance: f64,
+    /// The comparison that tells it.
+    known_by: usize,
+}
 
 /// A model made ready for scoring against so many people.
 #[derive(Clone, Debug)]
@@ -290,25 +316,45 @@ impl Scorer {
             *apart *= share;
         }
         *doubles += self.chance * f64::from(pattern.doubles);
+        if let Some(woman) = pattern.woman.filter(|_| self.both_older(pattern, MARRIED_AGE)) {
+            let [_, _, renamed, both, ..] = &mut priors;
+            let times = if woman { RENAMED_WOMEN } else { RENAMED_MEN };
+            *renamed *= times;
+            *both *= times;
+        }
         priors
     }
 
     /// Whether they share a mobile, and both are grown up.
     fn own_mobile(&self, pattern: &Pattern) -> bool {
+        pattern.mobile && self.both_older(pattern, OWN_MOBILE_AGE)
+    }
+
+    /// Whether both are at least so old.
+    fn both_older(&self, pattern: &Pattern, age: u32) -> bool {
         let younger = u32::from(pattern.birth_year) + u32::from(pattern.years_apart);
-        pattern.mobile && pattern.birth_year != 0 && younger + OWN_MOBILE_AGE <= self.latest_year
+        pattern.birth_year != 0 && younger + age <= self.latest_year
     }
 
     /// For each comparison that was made: its place, its level, its shares as the model has them and for the value agreed on.
     fn made<'p>(&'p self, pattern: &'p Pattern) -> impl Iterator<Item = (usize, u8, Shares, Shares)> + use<'p> {
-        pattern.levels.iter().zip(&pattern.shares).enumerate().filter_map(|(comparison, (&level, &share))| {
+        let area = self.area(pattern);
+        pattern.levels.iter().zip(&pattern.shares).enumerate().filter_map(move |(comparison, (&level, &share))| {
             let row = self.of(comparison, level)?;
             // Names keep company: given the family name, the forename is so many times as usual.
             let company = if comparison == at::FORENAME { pattern.company } else { 1.0 };
             let mut shares = self.with_frequency(row, share, company);
-            if comparison == at::FORENAME && pattern.adopted {
+            if let Some(area) = area
+                && level == 0
+                && matches!(comparison, at::PLACE | at::REGION | at::PRACTICE)
+            {
+                self.within(&mut shares, row, comparison, area);
+            }
+            if comparison == at::FORENAME
+                && let Some((one, two)) = pattern.both_names.map(reasons)
+            {
                 for (at, share) in shares.iter_mut().enumerate() {
-                    *share *= if at < ONE_PERSON { ADOPTED_ONE } else { ADOPTED_TWO };
+                    *share *= if at < ONE_PERSON { one } else { two };
                 }
             }
             if comparison == at::PHONE && level == plain::SAME && self.own_mobile(pattern) {
@@ -319,6 +365,37 @@ impl Scorer {
             }
             Some((comparison, level, row.shares, shares))
         })
+    }
+
+    /// The share of strangers who live in the area that both records name: the postcode's district, else the place.
+    fn area(&self, pattern: &Pattern) -> Option<Area> {
+        if pattern.level(at::POSTCODE) <= postcode::DISTRICT {
+            let row = self.of(at::POSTCODE, postcode::DISTRICT)?;
+            let [_, _, _, _, by_chance, ..] = row.shares;
+            return Some(Area { by_chance, known_by: at::POSTCODE });
+        }
+        let share = pattern.shares.get(at::PLACE).copied().unwrap_or(0.0);
+        (pattern.level(at::PLACE) == plain::SAME && share > 0.0)
+            .then(|| Area { by_chance: f64::from(share), known_by: at::PLACE })
+    }
+
+    /// Who lives in one area has its town, county and practices in common: what is known by it already says nothing more.
+    fn within(&self, shares: &mut Shares, row: &Row, comparison: usize, area: Area) {
+        if area.known_by == comparison {
+            return;
+        }
+        let [_, _, _, _, by_chance, ..] = *shares;
+        let most = if comparison == at::PRACTICE { PRACTICE_OF_AREA } else { TOWN_OF_AREA };
+        let among = (by_chance / area.by_chance).clamp(by_chance, most.max(by_chance));
+        for (own, chance) in shares.iter_mut().zip(row.by_chance) {
+            if chance {
+                *own = among;
+            }
+        }
+        let [_, moved, _, both, ..] = shares;
+        let kept = if comparison == at::PRACTICE { moved.sqrt() } else { TOWN_OF_AREA };
+        *moved = moved.max(kept);
+        *both = both.max(kept);
     }
 
     /// Weigh a pattern.
@@ -382,7 +459,7 @@ impl Scorer {
             let [_, _, _, _, average, ..] = plain;
             let [_, _, _, _, by_chance, ..] = adjusted;
             lines.push(Line {
-                weight: mean_log2(&one, &plain) - average.log2(),
+                weight: mean_log2(&one, &adjusted) - average.log2(),
                 frequency: (average / by_chance).log2(),
                 shared: by_chance.log2() - mean_log2(&two, &adjusted),
                 ..plain_line(name, level, 0.0)
@@ -437,4 +514,61 @@ fn mean_log2(portions: &Shares, shares: &Shares) -> f64 {
 fn likeliest(portions: &Shares) -> &'static str {
     let best = Class::ALL.iter().zip(portions).max_by(|(_, a), (_, b)| a.total_cmp(b));
     best.map_or("", |(class, _)| class.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::level::yes;
+
+    const TOWN: f32 = 0.03;
+    const PRACTICE: f32 = 0.0005;
+
+    /// Two records of one name and birthday with other homes; of a district, a town and a practice where asked for.
+    fn moved(district: bool, town: bool, practice: bool) -> Pattern {
+        let mut pattern = Pattern::default();
+        for comparison in [at::FORENAME, at::BIRTH, at::FAMILY] {
+            pattern.set(comparison, 0, 0.001);
+        }
+        pattern.set(at::POSTCODE, if district { postcode::DISTRICT } else { postcode::DIFFERENT }, 0.0);
+        pattern.set(at::PLACE, if town { plain::SAME } else { plain::DIFFERENT }, if town { TOWN } else { 0.0 });
+        if practice {
+            pattern.set(at::PRACTICE, yes::SAME, PRACTICE);
+        }
+        pattern
+    }
+
+    #[test]
+    fn a_grown_up_woman_changes_her_family_name_more_often_than_a_man_and_a_child_as_its_parents_do() {
+        let model = Model::builtin();
+        let scorer = Scorer::new(&model, 1_000_000, &[], 2020);
+        let renamed = |woman, birth_year| {
+            let mut pattern = moved(true, true, true);
+            pattern.set(at::FAMILY, crate::compare::level::family::DIFFERENT, 0.0);
+            (pattern.woman, pattern.birth_year) = (woman, birth_year);
+            scorer.weigh(&pattern).probability()
+        };
+        let [woman, nobody, man] = [Some(true), None, Some(false)].map(|woman| renamed(woman, 1985));
+        assert!(woman > nobody && nobody > man, "{woman} {nobody} {man}");
+        assert!((renamed(Some(true), 2015) - renamed(Some(false), 2015)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_the_district_says_is_not_said_again_by_town_and_practice() {
+        let model = Model::builtin();
+        let scorer = Scorer::new(&model, 1_000_000, &[], 2020);
+        let bits = |pattern: &Pattern, comparison: &str| {
+            let lines = scorer.lines(&model, &[], pattern);
+            let sum: f64 = lines.iter().map(|line| line.weight + line.frequency + line.shared).sum();
+            let odds = (scorer.weigh(pattern).factor * scorer.prior_odds()).log2();
+            assert!((sum - odds).abs() < 1e-9, "{sum} {odds}");
+            let line = lines.into_iter().find(|line| line.comparison == comparison).unwrap();
+            line.weight + line.frequency + line.shared
+        };
+        let town = |district| bits(&moved(district, true, false), "place");
+        assert!(town(true).abs() < 0.1 && town(false) > 3.0, "{} {}", town(true), town(false));
+        let practice = |district, town| bits(&moved(district, town, true), "practice");
+        let (here, town, anywhere) = (practice(true, true), practice(false, true), practice(false, false));
+        assert!(0.0 < here && here < town && town < anywhere, "{here} {town} {anywhere}");
+    }
 }

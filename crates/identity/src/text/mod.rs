@@ -2,11 +2,12 @@
 
 pub(crate) mod chinese;
 mod distance;
+pub(crate) mod honour;
 mod jaro;
 mod nicknames;
 mod phonetic;
 
 pub use distance::{digits_slip, osa_distance, within_one};
 pub use jaro::{jaro_winkler, jaro_winkler_reaches};
-pub use nicknames::{GROUPS_MAX, groups_of};
+pub use nicknames::{GROUPS_MAX, forms_of, groups_of};
 pub use phonetic::sound;

@@ -5,10 +5,15 @@ use std::{collections::HashMap, sync::LazyLock};
 /// A name belongs to at most so many groups; further ones are left out.
 pub const GROUPS_MAX: usize = 6;
 
+/// The lines of the list: a group is the number of its line, from 1.
+static LINES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let lines = include_str!("nicknames.txt").lines();
+    lines.filter(|line| !line.starts_with('#') && !line.trim().is_empty()).collect()
+});
+
 static TABLE: LazyLock<HashMap<&'static str, [u16; GROUPS_MAX]>> = LazyLock::new(|| {
     let mut table: HashMap<&'static str, [u16; GROUPS_MAX]> = HashMap::new();
-    let lines = include_str!("nicknames.txt").lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
-    for (number, line) in (1_u16..).zip(lines) {
+    for (number, line) in (1_u16..).zip(LINES.iter()) {
         for name in line.split_whitespace() {
             let groups = table.entry(name).or_default();
             if groups.contains(&number) {
@@ -32,6 +37,12 @@ static TABLE: LazyLock<HashMap<&'static str, [u16; GROUPS_MAX]>> = LazyLock::new
 /// The groups of a folded given name, the main one first; 0 where there is none.
 pub fn groups_of(name: &str) -> [u16; GROUPS_MAX] {
     TABLE.get(name).copied().unwrap_or_default()
+}
+
+/// All names of a group.
+pub fn forms_of(group: u16) -> impl Iterator<Item = &'static str> {
+    let line = usize::from(group).checked_sub(1).and_then(|line| LINES.get(line)).copied();
+    line.unwrap_or_default().split_whitespace()
 }
 
 #[cfg(test)]
