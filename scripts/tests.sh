@@ -52,7 +52,7 @@ browser_tests() {
     else
         # Pictures are made all together, and their index with them.
         if [ -n "${SKEIN_SCREENS:-}" ]; then rm -f "$SKEIN_SCREENS"/*.webp "$SKEIN_SCREENS/README.md"; fi
-        SKEIN_URL="$url" SKEIN_DEMO_OUT="$home/out" SKEIN_BIN="$TARGET/debug/skein" SKEIN_CHROMIUM="$SKEIN_CHROMIUM" timeout 900 node --test --test-reporter=tap --test-concurrency=1 --test-timeout=300000 \
+        SKEIN_URL="$url" SKEIN_DEMO_OUT="$home/out" SKEIN_BIN="$TARGET/debug/skein" SKEIN_CHROMIUM="$SKEIN_CHROMIUM" timeout 1800 node --test --test-reporter=tap --test-concurrency=1 --test-timeout=300000 \
             tests/browser/*.test.mjs 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
         count_node "$log" "$status"
     fi
