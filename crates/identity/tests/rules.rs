@@ -141,6 +141,36 @@ fn a_forename_written_apart_is_one_forename() {
     assert!(linked(&[english("Ann Mary")], &english("Ann Margaret")), "a second name matters less");
 }
 
+/// What clerks make of a forename, and what two people's forenames are not: the level reached among people of the usual names.
+#[test]
+fn each_way_of_writing_a_forename_has_its_level() {
+    use identity::compare::{at::FORENAME, level::forename::*};
+    // So many Bradleys that what hardly anybody is called may be a slip of the short form.
+    let mut known: Vec<PatientFacts> = (0..150).map(|_| person("Bradley", "Smith", "1970-02-03", "male")).collect();
+    known.extend([person("Brud", "Smith", "1970-02-03", "male"), person("Mohammed", "Malik", "1970-02-03", "male")]);
+    let (index, model) = (index_of(CROWD, &known), Model::builtin());
+    let matcher = Matcher::new(&index, &model);
+    let whole = |(given, family): (&str, &str)| person(given, family, "1980-05-15", "male");
+    for (a, b, level) in [
+        (("Usha", "Patel"), ("Ushaben", "Patel"), VARIANT),
+        (("Reu", "Patel"), ("Reuban", "Patel"), NEAR),
+        (("Bradley", "Smith"), ("Bard", "Smith"), NEAR),
+        (("Bradley", "Smith"), ("Brud", "Smith"), NEAR),
+        (("Bradley", "Smith"), ("Bill", "Smith"), DIFFERENT),
+        (("Reggei Dean", "Haimburn"), ("Dean Reggie", "Haimburn"), MIDDLE),
+        (("Dean", "Haimburn"), ("Reggie Daen", "Haimburn"), MIDDLE),
+        (("Dean", "Haimburn"), ("Reggie Paul", "Haimburn"), DIFFERENT),
+        (("Weigang", "Zhou"), ("Z", "Weigang"), DIFFERENT),
+        (("Zhou", "Weigang"), ("Weigang", "Z"), SWAPPED),
+        (("Zhou", "Weigang"), ("Weigang", "K"), DIFFERENT),
+        (("J", "S"), ("S", "J"), DIFFERENT),
+    ] {
+        let level_of = |a, b| matcher.compare_facts(&whole(a), &whole(b)).0.pattern.level(FORENAME);
+        assert_eq!(level_of(a, b), level, "{a:?} {b:?}");
+        assert_eq!(level_of(b, a), level, "{b:?} {a:?}");
+    }
+}
+
 #[test]
 fn the_twin_that_is_known_is_found_among_two() {
     let mut ann = ann();
