@@ -29,7 +29,7 @@ const RENAMED_MEN: f64 = 0.3;
 /// people than any two names. In Britain many with a Chinese name use an English one beside it; of the men whose name of honour comes
 /// first nearly all use the next, and few sets of twins have one who is called by that name alone; of the initials of a further
 /// name one in a dozen is that of another's forename by chance.
-pub fn reasons(both: BothNames) -> (f64, f64) {
+pub(crate) fn reasons(both: BothNames) -> (f64, f64) {
     match both {
         BothNames::Adopted => (2.5, 0.4),
         BothNames::Honour => (4.0, 0.25),
@@ -345,7 +345,7 @@ impl Scorer {
             let company = if comparison == at::FORENAME { pattern.company } else { 1.0 };
             let mut shares = self.with_frequency(row, share, company);
             if let Some(area) = area
-                && level == 0
+                && level == plain::SAME
                 && matches!(comparison, at::PLACE | at::REGION | at::PRACTICE)
             {
                 self.within(&mut shares, row, comparison, area);
