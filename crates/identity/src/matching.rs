@@ -470,6 +470,8 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         }
         _ => twins,
     };
+    // Nor is a further name that both have: it is often the family's, or their father's.
+    let twins = twins * weighed.further.max(1.0);
     // Two numbers in one household, and more than a slip between the forenames: that a number is another's by mistake is rarer than
     // twins, or a parent and child, of a like name.
     let two = number == nhs::DIFFERENT && pattern.one_household();

@@ -101,6 +101,22 @@ fn twins_never_link() {
     assert!(!matches!(ask(&[ann()], &twin).outcome, Outcome::Link(_)));
 }
 
+/// Brothers and sisters share a further name where it is their father's (Idil Egal Mukhtar, Hodan Egal Mukhtar), so that it says
+/// little of which of them is meant.
+#[test]
+fn twins_who_share_a_further_name_never_link() {
+    let child = |given: &str, further: &str| {
+        let mut child = person(given, "Mukhtar", "2017-08-28", "female");
+        child.middles = vec![further.into()];
+        phone(at(child, "13 South Way", "LE4 1QD"), "07803 076251")
+    };
+    let twin = ask(&[child("Hodan", "Egal")], &child("Idil", "Egal"));
+    assert_eq!((twin.outcome, twin.candidates[0].ruling), (Outcome::Review, Some(Ruling::Twins)));
+    let initial = ask(&[child("Hodan", "Egal")], &child("Idil", "E"));
+    assert_eq!((initial.outcome, initial.candidates[0].ruling), (Outcome::Review, Some(Ruling::Twins)));
+    assert!(linked(&[child("Hodan", "Egal")], &child("Hodan", "Egal")));
+}
+
 /// Not even of a like name, where each has a number of their own.
 #[test]
 fn two_numbers_in_one_household_are_two_people_of_like_names() {
@@ -166,6 +182,14 @@ fn each_way_of_writing_a_forename_has_its_level() {
         (("Zhou", "Weigang"), ("Weigang", "Z"), SWAPPED),
         (("Zhou", "Weigang"), ("Weigang", "K"), DIFFERENT),
         (("J", "S"), ("S", "J"), DIFFERENT),
+        (("Skelbourne", "Art"), ("Arthur", "Skelbourne"), SWAPPED),
+        // One name in two words, also when it is mistyped; half of it is another name.
+        (("Kul Deep", "Singh"), ("Kuldeep", "Singh"), SAME),
+        (("Kool Deep", "Singh"), ("Kooldeap", "Singh"), SLIP),
+        (("Kul Jit", "Singh"), ("Kuldeep", "Singh"), NEAR),
+        // What somebody is called whose name ends so.
+        (("Preet", "Kaur"), ("Harpreet", "Kaur"), VARIANT),
+        (("Arpreet", "Kaur"), ("Harjit", "Kaur"), DIFFERENT),
     ] {
         let level_of = |a, b| matcher.compare_facts(&whole(a), &whole(b)).0.pattern.level(FORENAME);
         assert_eq!(level_of(a, b), level, "{a:?} {b:?}");

@@ -34,10 +34,13 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         }
     }
     let mut by_middle = false;
-    if first != MISSING && first > forename::VARIANT && (joined(a, b, context) || joined(b, a, context)) {
+    if first != MISSING
+        && first > forename::SLIP
+        && let Some((level, share)) = joined(a, b, context).or_else(|| joined(b, a, context))
+    {
         // What was the further name here is part of the first there: one event, reckoned once.
         by_middle = true;
-        (first, first_share) = (forename::VARIANT, 0.0);
+        (first, first_share) = (level, share);
     }
     if first == forename::SAME && generation_name_alone(a, b, context) {
         (first, first_share, by_middle) = (forename::DIFFERENT, 0.0, true);
@@ -119,15 +122,21 @@ fn generation_name_alone(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) 
         && given(Some(x), Some(y)) == forename::DIFFERENT
 }
 
-/// `Wing Yan` here and `Wingyan` there.
-fn joined(apart: &Record<'_>, whole: &Record<'_>, context: &Context<'_>) -> bool {
+/// `Wing Yan` here and `Wingyan` there, which is one name, or `Kool Deep` and `Kuldeep`, a slip away from it: the level, and the
+/// share of people who have it.
+fn joined(apart: &Record<'_>, whole: &Record<'_>, context: &Context<'_>) -> Option<(u8, f32)> {
     let text = |ids: &[u32]| ids.first().and_then(|id| context.lexicon.get(*id)).map(|term| &*term.text);
-    let (Some(first), Some(further), Some(whole)) = (text(apart.givens), text(apart.middles), text(whole.givens))
-    else {
-        return false;
-    };
+    let (first, further) = (text(apart.givens)?, text(apart.middles)?);
+    let (id, whole) = (*whole.givens.first()?, text(whole.givens)?);
+    if further.len() < 2 || whole.len() <= first.len().max(further.len()) {
+        return None;
+    }
     let rest = whole.strip_prefix(first).map(|rest| rest.strip_prefix('-').unwrap_or(rest));
-    further.len() > 1 && rest == Some(further)
+    if rest == Some(further) {
+        return Some((forename::SAME, context.term(id)));
+    }
+    (first.len() > 1 && whole.len() > FORM_LEAST && within_one(&format!("{first}{further}"), whole))
+        .then_some((forename::SLIP, 0.0))
 }
 
 fn single(record: &Record<'_>, context: &Context<'_>) -> bool {
@@ -150,7 +159,11 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
     if short.chars().count() == 1 {
         return if long.starts_with(short) { forename::INITIAL } else { forename::DIFFERENT };
     }
-    if variants(a, b) || shares_a_part(short, long) || long.strip_prefix(short).is_some_and(is_respectful) {
+    if variants(a, b)
+        || shares_a_part(short, long)
+        || long.strip_prefix(short).is_some_and(is_respectful)
+        || is_latter_half(short) && long.ends_with(short)
+    {
         return forename::VARIANT;
     }
     if short.len() >= 4 && within_one(short, long) {
@@ -169,6 +182,11 @@ fn given(a: Option<&Term>, b: Option<&Term>) -> u8 {
 /// What Gujarati and other Indian names have behind them out of respect: sister, brother, prince (Usha, Ushaben).
 fn is_respectful(suffix: &str) -> bool {
     matches!(suffix, "ben" | "bhai" | "behn" | "bahen" | "kumar" | "kumari")
+}
+
+/// Second halves of Punjabi names by which their bearers are called (Harpreet, Gurpreet: Preet).
+fn is_latter_half(name: &str) -> bool {
+    matches!(name, "preet" | "deep" | "jeet" | "jit" | "inder")
 }
 
 /// Whether what hardly anybody is called is a slip of the keyboard away from another form of a usual name (`bead` of `brad`, which
@@ -228,6 +246,7 @@ fn shares_a_part(a: &str, b: &str) -> bool {
 fn stands_for(given: &str, family: &str) -> bool {
     given == family
         || family.len() == 1 && given.starts_with(family)
+        || family.len() >= 3 && given.starts_with(family)
         || alike(given, family, 4, 0.93)
         || family.contains('-') && family.split('-').any(|part| part == given)
 }

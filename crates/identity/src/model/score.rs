@@ -127,6 +127,8 @@ pub struct Weighed {
     pub factor: f64,
     /// The likelihood under each class, prior shares of the class included.
     pub classes: [f64; CLASSES],
+    /// How much more likely the further names are for one person than for twins: 1 where they were not compared.
+    pub further: f64,
 }
 
 impl Weighed {
@@ -400,15 +402,19 @@ impl Scorer {
 
     /// Weigh a pattern.
     pub fn weigh(&self, pattern: &Pattern) -> Weighed {
-        let mut classes = self.priors_of(pattern);
-        for (_, _, _, shares) in self.made(pattern) {
+        let (mut classes, mut further) = (self.priors_of(pattern), 1.0);
+        for (comparison, _, _, shares) in self.made(pattern) {
+            if comparison == at::MIDDLE {
+                let [one, _, _, _, _, _, twins, ..] = shares;
+                further = one / twins;
+            }
             for (class, share) in classes.iter_mut().zip(shares) {
                 *class *= share;
             }
         }
         let [a, b, c, d, rest @ ..] = classes;
         let factor = (a + b + c + d) / rest.iter().sum::<f64>().max(f64::MIN_POSITIVE) / self.prior_odds();
-        Weighed { factor, classes }
+        Weighed { factor, classes, further }
     }
 
     /// Of several patterns, for each comparison the outcome that speaks most for one person: what a cluster knows as a
