@@ -1,6 +1,9 @@
 //! What the columns of a file mean: by their usual names, by the words of which their names are made, or as the caller says.
 
-use super::wording::{by_words, words};
+use super::{
+    dates::Order,
+    wording::{by_words, is_organisation, words},
+};
 use std::collections::BTreeSet;
 
 /// What a column holds.
@@ -22,12 +25,22 @@ pub enum Field {
     FormerFamily,
     /// Date of birth.
     Birth,
+    /// Year of birth, where the date has a column for each of its parts.
+    BirthYear,
+    /// Month of birth, likewise.
+    BirthMonth,
+    /// Day of birth, likewise.
+    BirthDay,
     /// Sex or gender.
     Sex,
     /// NHS number.
     Nhs,
     /// How far the NHS number was traced.
     NhsStatus,
+    /// The number that a hospital or another organisation knows the person by.
+    LocalNumber,
+    /// Whose number that is.
+    LocalSource,
     /// House number.
     Number,
     /// A line of the address, or all of it.
@@ -127,6 +140,7 @@ const USUAL: &[(&str, Field)] = &[
     ("dob", Field::Birth),
     ("birthdate", Field::Birth),
     ("born", Field::Birth),
+    ("yob", Field::BirthYear),
     ("sex", Field::Sex),
     ("gender", Field::Sex),
     ("administrativegender", Field::Sex),
@@ -215,9 +229,14 @@ const SAYABLE: &[(&str, Field)] = &[
     ("family_name", Field::Family),
     ("former_family_name", Field::FormerFamily),
     ("birth_date", Field::Birth),
+    ("birth_year", Field::BirthYear),
+    ("birth_month", Field::BirthMonth),
+    ("birth_day", Field::BirthDay),
     ("sex", Field::Sex),
     ("nhs_number", Field::Nhs),
     ("nhs_number_status", Field::NhsStatus),
+    ("local_number", Field::LocalNumber),
+    ("local_number_of", Field::LocalSource),
     ("house_number", Field::Number),
     ("address", Field::Address),
     ("address_2", Field::FurtherLine),
@@ -301,6 +320,8 @@ pub struct Columns {
     pub names: Vec<String>,
     /// What each holds.
     pub fields: Vec<Field>,
+    /// In which order its dates are written, where they are numbers.
+    pub order: Order,
     /// Folded names of those of which the caller said it.
     said: BTreeSet<String>,
 }
@@ -345,7 +366,7 @@ impl Columns {
             && let Some(first) = fields.iter().position(|field| *field != Field::Ignored).filter(|at| *at == 0)
             && let Some(field) = fields.get_mut(first)
         {
-            if *field != Field::Plain {
+            if !matches!(field, Field::Plain | Field::LocalNumber) {
                 return Err(format!(
                     "{file} has no column of ids (rec_id, id, record_id, or --columns id=…): it has {}",
                     names.join(", ")
@@ -353,8 +374,24 @@ impl Columns {
             }
             *field = Field::Id;
         }
+        birth_in_parts(&mut fields);
+        if fields.contains(&Field::LocalNumber) && !fields.contains(&Field::LocalSource) {
+            let free = |at: &usize, name: &str| {
+                matches!(fields.get(*at), Some(Field::Plain | Field::Ignored))
+                    && is_organisation(&words(name))
+                    && !said.fields.iter().any(|(_, own)| folded(own) == folded(name))
+            };
+            let found: Vec<usize> =
+                names.iter().enumerate().filter(|(at, name)| free(at, name)).map(|(at, _)| at).collect();
+            // Of several it is not known whose number it is.
+            if let [one] = found.as_slice()
+                && let Some(field) = fields.get_mut(*one)
+            {
+                *field = Field::LocalSource;
+            }
+        }
         let said = said.fields.iter().map(|(_, column)| folded(column)).collect();
-        let columns = Columns { names, fields, said };
+        let columns = Columns { names, fields, order: Order::default(), said };
         columns.check(file)?;
         Ok(columns)
     }
@@ -365,8 +402,17 @@ impl Columns {
         if !has(&[Field::Given, Field::Family, Field::Name]) {
             missing.push("names (given_name, family_name)");
         }
-        let second =
-            [Field::Birth, Field::Postcode, Field::Address, Field::Nhs, Field::Phone, Field::Email, Field::Plain];
+        let second = [
+            Field::Birth,
+            Field::BirthYear,
+            Field::Postcode,
+            Field::Address,
+            Field::Nhs,
+            Field::LocalNumber,
+            Field::Phone,
+            Field::Email,
+            Field::Plain,
+        ];
         if !has(&second) {
             missing.push("anything beside names (birth_date, postcode, address, nhs_number, phone, email)");
         }
@@ -385,6 +431,12 @@ impl Columns {
         let known: Vec<String> =
             self.names.iter().zip(&self.fields).map(|(name, field)| format!("{name} as {}", field.word())).collect();
         if known.is_empty() { "nothing".into() } else { known.join(", ") }
+    }
+
+    /// The place and the name of the column that holds this.
+    pub fn place(&self, field: Field) -> Option<(usize, &str)> {
+        let at = self.fields.iter().position(|own| *own == field)?;
+        Some((at, self.names.get(at)?))
     }
 
     /// Its columns' names, as they are compared with another file's.
@@ -407,6 +459,14 @@ impl Columns {
     pub fn plain_places(&self) -> Vec<(usize, String)> {
         let plain = self.names.iter().zip(&self.fields).enumerate().filter(|(_, (_, field))| **field == Field::Plain);
         plain.map(|(at, (name, _))| (at, folded(name))).collect()
+    }
+}
+
+/// Year, month and day make a date where all three are there, and none has it whole; else they say nothing.
+fn birth_in_parts(fields: &mut [Field]) {
+    const PARTS: [Field; 3] = [Field::BirthYear, Field::BirthMonth, Field::BirthDay];
+    if fields.contains(&Field::Birth) || !PARTS.iter().all(|part| fields.contains(part)) {
+        fields.iter_mut().filter(|field| PARTS.contains(field)).for_each(|field| *field = Field::Ignored);
     }
 }
 
@@ -485,7 +545,15 @@ mod tests {
             ("registration_date", Field::Ignored),
             ("LastUpdated", Field::Ignored),
             ("name_suffix", Field::Ignored),
-            ("hospital_number", Field::Plain),
+            ("hospital_number", Field::LocalNumber),
+            ("LocalHospitalNo", Field::LocalNumber),
+            ("PAS_NO", Field::LocalNumber),
+            ("mrn", Field::LocalNumber),
+            ("local_patient_identifier", Field::LocalNumber),
+            ("local_authority_number", Field::Plain),
+            ("unit_number", Field::Plain),
+            ("hospital_id", Field::Plain),
+            ("prev_family_name", Field::FormerFamily),
             ("blood_group", Field::Plain),
         ] {
             let header = names(&["id", "colour", name]);
@@ -496,6 +564,44 @@ mod tests {
             );
             assert_eq!(found.unwrap_or_else(|error| panic!("{name}: {error}")).fields.get(2), Some(&field), "{name}");
         }
+    }
+
+    /// A number of a hospital's own is somebody's beside whose it is alone, where the file says whose.
+    #[test]
+    fn a_local_number_is_known_and_whose_it_is() {
+        let fields = |header: &[&str], said: &str| {
+            let columns = Columns::recognise(names(header), &Said::parse(Some(said)).unwrap(), "people.csv").unwrap();
+            columns.fields.get(2..).unwrap_or_default().to_vec()
+        };
+        let both = [Field::LocalSource, Field::LocalNumber];
+        assert_eq!(fields(&["id", "name", "PAS_TRUST", "PAS_NO"], ""), both);
+        assert_eq!(fields(&["id", "name", "SourceOrg", "LocalHospitalNo"], ""), both);
+        assert_eq!(fields(&["id", "name", "PAS_TRUST", "PAS_NO"], "plain=PAS_TRUST"), [Field::Plain, both[1]]);
+        assert_eq!(
+            fields(&["id", "name", "trust", "site", "mrn"], ""),
+            [Field::Plain, Field::Plain, Field::LocalNumber],
+            "of two it is not known which"
+        );
+        assert_eq!(fields(&["id", "name", "trust", "dob"], ""), [Field::Plain, Field::Birth], "no number, nobody's");
+        let first = Columns::recognise(names(&["hospital_number", "name", "dob"]), &Said::default(), "people.csv");
+        assert_eq!(first.unwrap().fields.first(), Some(&Field::Id), "the only name that a row has");
+    }
+
+    /// Three columns make a date of birth, unless one has it whole, or one of them is missing.
+    #[test]
+    fn a_date_of_birth_in_parts_is_one_date() {
+        let fields = |header: &[&str]| {
+            let columns = Columns::recognise(names(header), &Said::default(), "people.csv").unwrap();
+            columns.fields.get(2..).unwrap_or_default().to_vec()
+        };
+        let parts = [Field::BirthYear, Field::BirthMonth, Field::BirthDay];
+        assert_eq!(fields(&["id", "name", "birth_year", "birth_month", "birth_day"]), parts);
+        assert_eq!(fields(&["id", "name", "Year of Birth", "MonthOfBirth", "dob_day"]), parts);
+        let whole = [Field::Birth, Field::Ignored, Field::Ignored, Field::Ignored];
+        assert_eq!(fields(&["id", "name", "dob", "dob_year", "dob_month", "dob_day"]), whole);
+        let lacking = [Field::Postcode, Field::Ignored, Field::Ignored];
+        assert_eq!(fields(&["id", "name", "postcode", "yob", "birth_month"]), lacking);
+        assert_eq!(fields(&["id", "name", "dob_day_month_year"]), [Field::Birth]);
     }
 
     /// A second column of what there is one of is the same evidence again.

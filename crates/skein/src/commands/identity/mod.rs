@@ -2,6 +2,7 @@
 //! their own data.
 
 mod columns;
+mod dates;
 mod explain;
 mod households;
 mod learn;
@@ -12,6 +13,7 @@ mod region;
 mod report;
 mod rows;
 mod table;
+mod unread;
 mod whole;
 mod wording;
 

@@ -2,9 +2,11 @@
 
 use super::{
     columns::{Columns, Field, Said},
+    dates::Order,
     households::Households,
     rows::{self, Plain, Values},
     table::{self, Table},
+    unread::Unread,
 };
 use crate::say;
 use fhir::{PatientKey, PersonKey};
@@ -37,11 +39,19 @@ impl Opened {
     /// One line that says what is wrong with it.
     pub fn open(path: &Path, said: &Said) -> Result<Opened, String> {
         let mut table = table::open(path)?;
-        let columns = Columns::recognise(table.names.clone(), said, &path.display().to_string())?;
+        let mut columns = Columns::recognise(table.names.clone(), said, &path.display().to_string())?;
         let first = table.next(JUDGED)?;
         if first.is_empty() {
             return Err(format!("{} has a header and no rows", path.display()));
         }
+        if let Some((place, _)) = columns.place(Field::Birth) {
+            columns.order = Order::of(first.iter().filter_map(|row| row.get(place)).map(String::as_str));
+        }
+        let mut unread = Unread::default();
+        for (row, values) in first.iter().enumerate() {
+            unread.add(&columns, row, values, &rows::facts(&columns, &[], &Plain::default(), values));
+        }
+        unread.check(&columns, path)?;
         Ok(Opened { path: path.to_owned(), table, columns, first })
     }
 
@@ -80,7 +90,8 @@ impl Opened {
     /// How its plain columns take part where there is no other file; says how all are understood.
     pub fn alone(&self) -> Plain {
         let wanted = self.columns.plain();
-        let how = self.judge(&wanted);
+        let mut how = self.judge(&wanted);
+        how.local_sources = self.columns.place(Field::LocalSource).is_some();
         self.tell(&wanted, &how);
         how
     }
@@ -99,6 +110,10 @@ impl Opened {
                 Field::Plain if how.identifiers.contains(&own) => parts.push(format!("{name} as an identifier")),
                 Field::Plain if how.attributes.contains(&own) => parts.push(format!("{name} as it stands")),
                 Field::Plain => unused.push(name.clone()),
+                Field::LocalSource if !how.local_sources => unused.push(format!("{name} (the other file has none)")),
+                Field::Birth if self.columns.order == Order::MonthFirst => {
+                    parts.push(format!("{name} as {}, the month before the day", field.word()));
+                }
                 _ => parts.push(format!("{name} as {}", field.word())),
             }
         }
@@ -180,6 +195,7 @@ pub fn index(
     let place = file.id_place();
     let mut ids = Ids::default();
     let mut builder = Builder::new(2_000_000, how.attributes.clone());
+    let mut unread = Unread::default();
     loop {
         let mut piles: Vec<Vec<Values>> = Vec::new();
         while piles.len() < threads {
@@ -201,25 +217,28 @@ pub fn index(
             })
             .collect();
         let pack = |rows: &[Values], start: usize| {
-            let mut pile = Packed::default();
-            for (row, values) in (start as u64..).zip(rows) {
+            let (mut pile, mut unread) = (Packed::default(), Unread::default());
+            for (row, values) in (start..).zip(rows) {
                 let facts = rows::facts(&file.columns, &plain, how, values);
-                builder.pack(&mut pile, PatientKey(row), PersonKey(row), &facts);
+                unread.add(&file.columns, row, values, &facts);
+                builder.pack(&mut pile, PatientKey(row as u64), PersonKey(row as u64), &facts);
             }
-            pile
+            (pile, unread)
         };
-        let packed: Vec<Packed> = std::thread::scope(|scope| {
+        let packed: Vec<(Packed, Unread)> = std::thread::scope(|scope| {
             let pack = &pack;
             let running: Vec<_> =
                 piles.iter().zip(starts).map(|(rows, start)| scope.spawn(move || pack(rows, start))).collect();
             running.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
         });
-        for pile in packed {
+        for (pile, unread_here) in packed {
             builder.append(pile);
+            unread.merge(&unread_here);
         }
         progress(ids.len());
     }
     ids.check(&file.path)?;
+    unread.tell(&file.columns, &file.path);
     let ragged = file.ragged();
     Ok((builder.build_with(threads), ids, ragged))
 }
@@ -245,23 +264,30 @@ pub fn asked(mut file: Opened, how: &Plain, threads: usize, progress: &dyn Fn(us
     let place = file.id_place();
     let ethnicity = file.columns.fields.iter().position(|field| *field == Field::Ethnicity);
     let mut asked = Asked { ids: Ids::default(), facts: Vec::new(), ragged: 0, ethnicities: Vec::new() };
+    let mut unread = Unread::default();
     loop {
         let rows = file.next(PIECE * threads)?;
         if rows.is_empty() {
             break;
         }
+        let start = asked.ids.len();
         asked.ids.take(&rows, place);
         let columns = &file.columns;
         let read = |rows: &[Values]| -> Vec<PatientFacts> {
             rows.iter().map(|values| rows::facts(columns, &plain, how, values)).collect()
         };
-        asked.facts.extend(on_threads(&rows, threads, &read));
+        let facts = on_threads(&rows, threads, &read);
+        for (row, (values, facts)) in (start..).zip(rows.iter().zip(&facts)) {
+            unread.add(columns, row, values, facts);
+        }
+        asked.facts.extend(facts);
         if let Some(ethnicity) = ethnicity {
             asked.ethnicities.extend(rows.iter().map(|values| values.get(ethnicity).cloned().unwrap_or_default()));
         }
         progress(asked.ids.len());
     }
     asked.ids.check(&file.path)?;
+    unread.tell(&file.columns, &file.path);
     asked.ragged = file.ragged();
     Ok(asked)
 }

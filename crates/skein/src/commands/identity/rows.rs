@@ -1,8 +1,10 @@
 //! A row of a file as facts about a person.
 
-use super::columns::{Columns, Field};
+use super::{
+    columns::{Columns, Field},
+    dates::{self, date},
+};
 use identity::{AddressFacts, IdentifierFacts, PatientFacts, ten_digits};
-use jiff::civil::Date;
 
 /// How the plain columns take part: some as identifiers, some as attributes.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +15,8 @@ pub struct Plain {
     pub attributes: Vec<String>,
     /// Folded names of columns that take no part, for people of one household share the value.
     pub of_households: Vec<String>,
+    /// Whether every file says whose its local numbers are: then each is of that one, else all are of one kind.
+    pub local_sources: bool,
 }
 
 /// A row: the values by the places of the columns. Missing ones are empty.
@@ -24,9 +28,11 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
     let mut address = AddressFacts::default();
     let (mut number, mut lines, mut further): (&str, Vec<&str>, Vec<&str>) = ("", Vec::new(), Vec::new());
     let mut status = None;
+    let (mut year, mut month, mut day) = ("", "", "");
+    let (mut local, mut source) = ("", "");
     for (field, value) in columns.fields.iter().zip(values) {
         let value = value.trim();
-        if value.is_empty() || matches!(value, "NULL" | "null" | "NaN" | "nan" | "N/A" | "None" | "\\N") {
+        if is_nothing(value) {
             continue;
         }
         match field {
@@ -36,12 +42,17 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
             Field::Middle => facts.middles.push(value.to_owned()),
             Field::Family => facts.families.insert(0, value.to_owned()),
             Field::FormerFamily => facts.families.push(value.to_owned()),
-            Field::Birth => facts.birth = date(value),
+            Field::Birth => facts.birth = date(value, columns.order),
+            Field::BirthYear => year = value,
+            Field::BirthMonth => month = value,
+            Field::BirthDay => day = value,
             Field::Sex => facts.gender = sex(value).map(str::to_owned),
             Field::Nhs => nhs_number(value, &mut facts),
             Field::NhsStatus => {
                 status = Some(matches!(value.trim_start_matches('0'), "1" | "true" | "TRUE" | "yes" | "verified"))
             }
+            Field::LocalNumber => local = value,
+            Field::LocalSource => source = value,
             Field::Number => number = value,
             Field::Address => lines.push(value),
             Field::FurtherLine => further.push(value),
@@ -51,9 +62,12 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
             Field::Phone => facts.phones.push(value.to_owned()),
             Field::Email => facts.emails.push(value.to_owned()),
             Field::Practice => facts.practice = Some(value.to_owned()),
-            Field::Death => facts.death = date(value),
+            Field::Death => facts.death = date(value, columns.order),
             Field::Id | Field::Ethnicity | Field::Plain | Field::Ignored => {}
         }
+    }
+    if !year.is_empty() {
+        facts.birth = dates::of_parts(year, month, day);
     }
     let numbered = columns.fields.contains(&Field::Number);
     if numbered {
@@ -70,6 +84,12 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
     if address != AddressFacts::default() {
         facts.addresses.push(address);
     }
+    let somebodys = !how.local_sources || !source.is_empty();
+    if !local.is_empty() && somebodys {
+        let source = if how.local_sources { source } else { "" };
+        let system = format!("local number of {}", source.to_lowercase());
+        facts.identifiers.push(IdentifierFacts { system, value: local.to_owned() });
+    }
     for (place, name) in plain {
         let Some(value) = values.get(*place).map(|value| value.trim()).filter(|value| !value.is_empty()) else {
             continue;
@@ -82,6 +102,11 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
     }
     facts.newborn = facts.givens.first().is_some_and(|given| identity::is_newborn(given));
     facts
+}
+
+/// Whether a value says that there is none.
+pub fn is_nothing(value: &str) -> bool {
+    value.is_empty() || matches!(value, "NULL" | "null" | "NaN" | "nan" | "N/A" | "None" | "\\N")
 }
 
 /// `Ann Mary Smith`, or `Smith, Ann Mary`.
@@ -114,74 +139,9 @@ fn sex(value: &str) -> Option<&'static str> {
     }
 }
 
-/// A date as files write it: 19650412, 1965-04-12, 12/04/1965, 12.4.1965, 12-Apr-1965. Day before month, unless that
-/// cannot be.
-pub fn date(text: &str) -> Option<Date> {
-    let text = text
-        .split(['T', 't'])
-        .next()
-        .filter(|date| date.len() >= 6 && !date.contains(char::is_alphabetic))
-        .unwrap_or(text);
-    let parts: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).collect();
-    let number = |part: &str| part.parse::<i16>().ok();
-    let (year, month, day) = match parts.as_slice() {
-        [digits] if digits.len() == 8 && digits.is_ascii() => {
-            let whole = (number(digits.get(..4)?)?, number(digits.get(4..6)?)?, number(digits.get(6..)?)?);
-            if (1850..=2100).contains(&whole.0) {
-                whole
-            } else {
-                (number(digits.get(4..)?)?, number(digits.get(2..4)?)?, number(digits.get(..2)?)?)
-            }
-        }
-        [year, month, day, ..] if year.len() == 4 => (number(year)?, month_of(month)?, number(day)?),
-        [day, month, year, ..] if year.len() == 4 => (number(year)?, month_of(month)?, number(day)?),
-        [day, month, year] if year.len() == 2 => {
-            let year = number(year)?;
-            (if year > 30 { 1900 + year } else { 2000 + year }, month_of(month)?, number(day)?)
-        }
-        _ => return None,
-    };
-    let (month, day) = if month > 12 && day <= 12 { (day, month) } else { (month, day) };
-    let made = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok();
-    // The 31st of a month of thirty days: the day is wrong, the rest is not.
-    made.or_else(|| Date::new(year, i8::try_from(month).ok()?, 28).ok().filter(|_| (29..=31).contains(&day)))
-        .filter(|date| (1850..=2100).contains(&date.year()))
-}
-
-fn month_of(text: &str) -> Option<i16> {
-    const NAMES: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    let short: String = text.chars().take(3).flat_map(char::to_lowercase).collect();
-    NAMES.iter().position(|name| *name == short).and_then(|at| i16::try_from(at + 1).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates_as_files_write_them() {
-        let born = jiff::civil::date(1965, 4, 12);
-        for text in [
-            "19650412",
-            "1965-04-12",
-            "1965-04-12T00:00:00Z",
-            "12/04/1965",
-            "12.4.1965",
-            "12-Apr-1965",
-            "1965/4/12",
-            "12/04/65",
-            "12041965",
-        ] {
-            assert_eq!(date(text), Some(born), "{text}");
-        }
-        assert_eq!(date("04/13/1965"), Some(jiff::civil::date(1965, 4, 13)));
-        for text in ["", "unknown", "99999999", "1965", "0/0/0000"] {
-            assert_eq!(date(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_sex_that_is_not_told_is_not_another() {
@@ -191,6 +151,21 @@ mod tests {
         for text in ["9", "0", "X", "Not known", "not specified"] {
             assert_eq!(sex(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_local_number_is_of_whose_it_is_where_all_files_say_so() {
+        let names = ["id", "surname", "trust", "pas_no"].map(str::to_owned).to_vec();
+        let columns = Columns::recognise(names, &super::super::columns::Said::default(), "people.csv").unwrap();
+        let systems = |local_sources: bool, trust: &str| {
+            let values = ["1", "Hall", trust, "K1"].map(str::to_owned);
+            let found = facts(&columns, &[], &Plain { local_sources, ..Plain::default() }, &values);
+            found.identifiers.into_iter().map(|found| found.system).collect::<Vec<_>>()
+        };
+        assert_eq!(systems(true, "RX1"), systems(true, "rx1"));
+        assert_ne!(systems(true, "RX1"), systems(true, "RX2"), "another hospital's number is another number");
+        assert_eq!(systems(false, "RX1"), systems(false, "RX2"));
+        assert!(systems(true, "").is_empty(), "nobody's number");
     }
 
     #[test]

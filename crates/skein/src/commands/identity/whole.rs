@@ -1,7 +1,7 @@
 //! `skein identity match` and `skein identity dedupe`: whole files.
 
 use super::{
-    columns::Said,
+    columns::{Field, Said},
     learn, output,
     people::{self, Opened},
     report,
@@ -43,7 +43,8 @@ pub fn link(asked: &Match) -> Outcome {
     let chosen = learn::chosen(&asked.files)?;
     apart(&asked.out, &[&asked.index, &asked.incoming])?;
     let wanted = known.columns.plain().intersection(&incoming.columns.plain()).cloned().collect();
-    let how = known.judge(&wanted);
+    let mut how = known.judge(&wanted);
+    how.local_sources = [&known, &incoming].iter().all(|file| file.columns.place(Field::LocalSource).is_some());
     known.tell(&wanted, &how);
     incoming.tell(&wanted, &how);
     let bar = output::counter("reading");

@@ -37,7 +37,7 @@ pub fn by_words(words: &[String]) -> Option<Field> {
     let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
     let named = || has(&["name", "names"]);
     let numbered = words.iter().rev().find_map(|word| word.parse::<u8>().ok());
-    let former = has(&["previous", "former", "maiden", "birth", "old", "prior", "earlier"]);
+    let former = has(&["previous", "prev", "former", "maiden", "nee", "birth", "old", "prior", "earlier"]);
     if has(&OTHERS) || has(&["uprn", "usrn", "household"]) {
         return Some(Field::Ignored);
     }
@@ -63,6 +63,13 @@ pub fn by_words(words: &[String]) -> Option<Field> {
     if about {
         return Some(Field::Ignored);
     }
+    let number = has(&["number", "no", "num", "nbr", "identifier"]);
+    if has(&["mrn", "casenote", "casenotes"])
+        || has(&["hospital", "pas"]) && number
+        || has(&["local"]) && (number || has(&["id"])) && !has(&["authority", "area", "office"])
+    {
+        return Some(Field::LocalNumber);
+    }
     if has(&["surname", "lastname", "familyname"]) || has(&["family", "last"]) && named() {
         return Some(if former { Field::FormerFamily } else { Field::Family });
     }
@@ -78,6 +85,15 @@ pub fn by_words(words: &[String]) -> Option<Field> {
         return Some(Field::Given);
     }
     let day = has(&["date", "dt"]);
+    if has(&["dob", "birth"]) && !day {
+        let part = |word: &str| has(&[word]);
+        match (part("year"), part("month"), part("day")) {
+            (true, false, false) => return Some(Field::BirthYear),
+            (false, true, false) => return Some(Field::BirthMonth),
+            (false, false, true) => return Some(Field::BirthDay),
+            _ => {}
+        }
+    }
     if has(&["dob", "birthdate", "dateofbirth"]) || has(&["birth"]) && day {
         return Some(Field::Birth);
     }
@@ -111,6 +127,26 @@ pub fn by_words(words: &[String]) -> Option<Field> {
         return None;
     };
     Some(if elsewhere { Field::Ignored } else { found })
+}
+
+/// Whether a column of these words says which organisation a row, or a number in it, is of.
+pub fn is_organisation(words: &[String]) -> bool {
+    let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
+    has(&["trust", "org", "organisation", "organization", "provider", "facility", "hospital", "site"])
+        && !has(&OTHERS)
+        && !has(&[
+            "gp",
+            "practice",
+            "date",
+            "type",
+            "status",
+            "postcode",
+            "address",
+            "phone",
+            "email",
+            "web",
+            "admission",
+        ])
 }
 
 /// Whose it is, if not the patient's.
