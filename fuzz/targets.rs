@@ -9,7 +9,7 @@ use std::convert::Infallible;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     ("hl7_message", hl7_message),
     ("mllp_frames", mllp_frames),
     ("hl7_mapping", hl7_mapping),
@@ -19,6 +19,7 @@ pub const ALL: [Target; 9] = [
     ("policy_inputs", policy_inputs),
     ("letters", letters),
     ("typed_search", typed_search),
+    ("session_cookies", session_cookies),
 ];
 
 /// A message gives back its bytes, and each of its parts can be asked for; answering it cannot fail.
@@ -200,4 +201,37 @@ pub fn typed_search(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let typed = identity::Typed::read(text, jiff::civil::date(2026, 6, 1));
     let _ = (typed.enough(), typed.asked());
+}
+
+/// Whatever a browser sends as its cookies, nobody is signed in by it but whoever holds a session's token; and who holds one is,
+/// whatever stands beside it.
+pub fn session_cookies(data: &[u8]) {
+    use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
+    use std::sync::OnceLock;
+    static BEGUN: OnceLock<Option<(web::Sessions, String)>> = OnceLock::new();
+    let begun = BEGUN.get_or_init(|| {
+        let sessions = web::Sessions::default();
+        let user = access::User::staff("fuzz", "Fuzz", ("R8000", "Doctor"), ("RXX", "Hospital"));
+        let token = sessions.begin(web::Beginner { users: vec![user], by: None }, received())?;
+        Some((sessions, token))
+    });
+    let Some((sessions, token)) = begun else { return };
+    let signed_in = |cookies: &[u8], secure: bool| {
+        let Ok(value) = HeaderValue::from_bytes(cookies) else { return false };
+        web::user_of(sessions, &HeaderMap::from_iter([(COOKIE, value)]), secure, received()).is_some()
+    };
+    let text = String::from_utf8_lossy(data);
+    // A header of other letters is none, and what is written in per cent may be our cookie's name as well.
+    let harmless = data.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'%');
+    for (secure, name) in [(true, "__Host-skein"), (false, "skein")] {
+        assert!(
+            !signed_in(data, secure) || text.contains(token.as_str()),
+            "signed in by cookies that somebody made up"
+        );
+        let beside = [format!("{name}={token}; ").as_bytes(), data].concat();
+        if harmless && !text.contains("skein") {
+            assert!(signed_in(&beside, secure), "no longer signed in, with other cookies beside");
+            assert!(!signed_in(&beside, !secure), "signed in by the cookie of another kind of line");
+        }
+    }
 }

@@ -22,6 +22,7 @@ fn good() -> Vec<Vec<u8>> {
         b"R8000\nX81001\ngp\n{\"resourceType\":\"Condition\",\"meta\":{\"security\":[{\"code\":\"R\"}]},\"code\":{\"coding\":[{\"code\":\"1\"}]}}".to_vec(),
         b"{\\rtf1\\ansi\\uc1 Dear \\u8217? Mrs {\\*\\x y}Smith\\par \\'e9}".to_vec(),
         b"<html><body><p>Dear &amp; &#8217; <script>x</script></p></body></html>".to_vec(),
+        b"skein=abcd; theme=dark; __Host-skein=\"x\"; %73kein=y; a=b=c".to_vec(),
         "margaret o\u{2019}neil 14 jul 1945 LS1 4AP 999 000 0018".as_bytes().to_vec(),
     ];
     let framed: Vec<u8> = good.iter().take(2).flat_map(|message| hl7v2::mllp::encode(message)).collect();

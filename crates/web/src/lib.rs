@@ -24,7 +24,7 @@ mod via;
 pub use forwarded::Proxies;
 pub use pages::{Channels, Listed, Named, Receiver, Update};
 pub use peer::Peer;
-pub use session::SessionLimits;
+pub use session::{Beginner, SessionLimits, Sessions, user_of};
 pub use state::{AppState, Demo, DemoAccount, Loading, SiteConfig};
 pub use throttle::Searches;
 

@@ -396,7 +396,11 @@ impl SignedIn {
 
 /// The name of the session cookie. `__Host-` binds it to this host and to TLS.
 pub fn cookie_name(state: &AppState) -> &'static str {
-    if state.secure_cookies { "__Host-skein" } else { "skein" }
+    name_of(state.secure_cookies)
+}
+
+fn name_of(secure: bool) -> &'static str {
+    if secure { "__Host-skein" } else { "skein" }
 }
 
 /// A cookie of ours.
@@ -411,7 +415,20 @@ pub fn cookie(state: &AppState, name: &'static str, value: String) -> Cookie<'st
 
 /// The session token of a request.
 pub fn token(state: &AppState, headers: &HeaderMap) -> Option<String> {
-    CookieJar::from_headers(headers).get(cookie_name(state)).map(|cookie| cookie.value().to_owned())
+    token_in(headers, state.secure_cookies)
+}
+
+fn token_in(headers: &HeaderMap, secure: bool) -> Option<String> {
+    CookieJar::from_headers(headers).get(name_of(secure)).map(|cookie| cookie.value().to_owned())
+}
+
+/// Who is signed in by a request's cookies (`secure`: over TLS), whatever else these hold; counts as somebody being there.
+pub fn user_of(sessions: &Sessions, headers: &HeaderMap, secure: bool, now: Timestamp) -> Option<Arc<User>> {
+    session_of(sessions, headers, secure, now).map(|who| who.user)
+}
+
+fn session_of(sessions: &Sessions, headers: &HeaderMap, secure: bool, now: Timestamp) -> Option<SignedIn> {
+    token_in(headers, secure).and_then(|token| sessions.resume(&token, now))
 }
 
 /// Browsers say where a request comes from; a form sent from another site is refused whatever it carries.
@@ -434,7 +451,7 @@ fn within_reach(user: &User, path: &str) -> bool {
 /// Whether whoever sends these cookies is signed in as a person with a record of their own.
 pub fn of_a_person(state: &AppState, cookies: HeaderValue) -> bool {
     let headers = HeaderMap::from_iter([(header::COOKIE, cookies)]);
-    let session = token(state, &headers).and_then(|token| state.sessions.resume(&token, state.steady_now()));
+    let session = session_of(&state.sessions, &headers, state.secure_cookies, state.steady_now());
     session.is_some_and(|who| who.user.kind == UserKind::Person)
 }
 
@@ -446,7 +463,7 @@ impl FromRequestParts<AppState> for SignedIn {
         if !reading && from_elsewhere(&parts.headers) {
             return Err(PageError::StaleForm);
         }
-        let session = token(state, &parts.headers).and_then(|token| state.sessions.resume(&token, state.steady_now()));
+        let session = session_of(&state.sessions, &parts.headers, state.secure_cookies, state.steady_now());
         let session = session.map(|signed_in| signed_in.by(crate::via::of(parts)));
         if let Some(who) = &session
             && !within_reach(&who.user, crate::via::path(parts))
