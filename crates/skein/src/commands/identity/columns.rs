@@ -252,7 +252,8 @@ const SAYABLE: &[(&str, Field)] = &[
     ("ignore", Field::Ignored),
 ];
 
-fn folded(name: &str) -> String {
+/// A name as it is compared with others: letters and digits in lower case.
+pub fn folded(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -437,6 +438,12 @@ impl Columns {
     pub fn place(&self, field: Field) -> Option<(usize, &str)> {
         let at = self.fields.iter().position(|own| *own == field)?;
         Some((at, self.names.get(at)?))
+    }
+
+    /// What was taken for local numbers is none.
+    pub fn no_local_number(&mut self) {
+        let local = |field: &&mut Field| matches!(field, Field::LocalNumber | Field::LocalSource);
+        self.fields.iter_mut().filter(local).for_each(|field| *field = Field::Plain);
     }
 
     /// Its columns' names, as they are compared with another file's.

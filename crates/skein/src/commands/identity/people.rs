@@ -1,7 +1,7 @@
 //! A file's people: read once, packed at once, the ids kept beside.
 
 use super::{
-    columns::{Columns, Field, Said},
+    columns::{Columns, Field, Said, folded},
     dates::Order,
     households::Households,
     rows::{self, Plain, Values},
@@ -47,6 +47,13 @@ impl Opened {
         if let Some((place, _)) = columns.place(Field::Birth) {
             columns.order = Order::of(first.iter().filter_map(|row| row.get(place)).map(String::as_str));
         }
+        if let Some((place, name)) = columns.place(Field::LocalNumber) {
+            let (seen, all) = differing(&first, place);
+            // A hospital's number, not one of its patients': it takes part as any other column does.
+            if !each_its_own(seen, all) && !columns.is_said(&folded(name)) {
+                columns.no_local_number();
+            }
+        }
         let mut unread = Unread::default();
         for (row, values) in first.iter().enumerate() {
             unread.add(&columns, row, values, &rows::facts(&columns, &[], &Plain::default(), values));
@@ -69,17 +76,10 @@ impl Opened {
                 how.of_households.push(name);
                 continue;
             }
-            let values = self.first.iter().filter_map(|row| row.get(place)).filter(|value| !value.is_empty());
-            let mut seen = HashSet::new();
-            let mut all = 0_usize;
-            for value in values {
-                seen.insert(value.as_str());
-                all += 1;
-            }
-            // A file of duplicates has each value a few times; a county or a ward has each many times.
-            if seen.len() * 8 >= all && all > 0 && seen.len() > 20 {
+            let (seen, all) = differing(&self.first, place);
+            if each_its_own(seen, all) && seen > 20 {
                 how.identifiers.push(name);
-            } else if seen.len() > 1 && how.attributes.len() < ATTRIBUTES_MAX {
+            } else if seen > 1 && how.attributes.len() < ATTRIBUTES_MAX {
                 how.attributes.push(name);
             }
         }
@@ -136,6 +136,22 @@ impl Opened {
     pub fn ragged(&self) -> usize {
         self.table.ragged
     }
+}
+
+/// How many different values a column has, and how many.
+fn differing(rows: &[Values], place: usize) -> (usize, usize) {
+    let values = rows.iter().filter_map(|row| row.get(place)).filter(|value| !value.is_empty());
+    let (mut seen, mut all) = (HashSet::new(), 0);
+    for value in values {
+        seen.insert(value.as_str());
+        all += 1;
+    }
+    (seen.len(), all)
+}
+
+/// A file of duplicates has each person's own value a few times; a county or a ward has each many times.
+fn each_its_own(seen: usize, all: usize) -> bool {
+    seen * 8 >= all
 }
 
 /// Ids of a file's rows, in order.

@@ -256,6 +256,23 @@ mod tests {
         assert_eq!(judged(Some("plain=round,plain=beat")), (two(), Vec::new()));
     }
 
+    /// A column that says which hospital, not which of its patients, is nobody's own number.
+    #[test]
+    fn a_local_number_that_many_have_is_no_number_of_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |number: fn(usize) -> usize| {
+            let mut rows = "id,forename,surname,trust,hospital_number\n".to_owned();
+            for row in 0..400 {
+                let _ = writeln!(rows, "{row},Ann,Hall,T{},{}", row % 3, number(row));
+            }
+            let path = folder.path().join("people.csv");
+            fs::write(&path, rows).unwrap();
+            Opened::open(&path, &Said::default()).unwrap().columns.place(Field::LocalNumber).is_some()
+        };
+        assert!(read(|row| row + 1000));
+        assert!(!read(|row| row % 3));
+    }
+
     #[test]
     fn a_file_that_is_read_is_not_written_over_and_a_truth_of_other_files_is_refused() {
         let folder = tempfile::tempdir().unwrap();
