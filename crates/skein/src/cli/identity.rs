@@ -43,20 +43,23 @@ pub enum IdentityCommand {
 
 const COLUMNS: &str = "\
 Files: CSV (commas, semicolons, tabs or bars; UTF-8 or Windows-1252) or Parquet, one person a row, with a column of ids.
-Columns are known by their usual names, however written: rec_id, given_name, surname, date_of_birth, sex, nhs_number,
-street_number, address_1, suburb, state, postcode, phone, email, practice, … Others take part as they stand, unless
-ignored, or where people of one household share their values (plain=… has them all the same). How each was understood
-is said on standard error.
-Ethnicity, religion, language and nationality never take part.
-  --columns given_name=First,family_name=Last,birth_date=Born,ignore=Notes
-Fields: id, name, given_name, known_as, middle_name, family_name, former_family_name, birth_date, birth_year, birth_month,
-birth_day, sex, nhs_number, nhs_number_status (01: verified), local_number (a hospital's own), local_number_of (which
-hospital's), house_number, address, address_2, place, region, postcode, phone, email, practice, death_date, ethnicity,
-plain, ignore.
-Dates are 1965-04-12, 19650412, 12/04/1965 (the day first, unless most of a file say otherwise) or 12-Apr-1965. How many could
-not be read, and in which row the first is, is said too.
 
-Output: CSV id_a,id_b,probability,decision, a row for each pair at a probability of 0.01 or more; decision is 'link',
+Columns are known by their usual names, however written: rec_id, given_name, surname, date_of_birth, sex, nhs_number, \
+street_number, address_1, suburb, state, postcode, phone, email, practice, … Others take part as they stand, unless \
+ignored, or where people of one household share their values (plain=… has them all the same). How each was understood \
+is said on standard error. Ethnicity, religion, language and nationality never take part.
+
+  --columns given_name=First,family_name=Last,birth_date=Born,ignore=Notes
+
+Fields: id, name, given_name, known_as, middle_name, family_name, former_family_name, birth_date, birth_year, birth_month, \
+birth_day, sex, nhs_number, nhs_number_status (01: verified), local_number (a hospital's own), local_number_of (which \
+hospital's), house_number, address, address_2, place, region, postcode, phone, email, practice, death_date, ethnicity, \
+plain, ignore.
+
+Dates: 1965-04-12, 19650412, 12-Apr-1965, 12/04/1965 (the day first, unless most of a file say otherwise). How many could \
+not be read is said too, and in which row the first is.
+
+Output: CSV id_a,id_b,probability,decision, a row for each pair at a probability of 0.01 or more; decision is 'link', \
 'review' (somebody should look), or empty.";
 
 /// How files are read and weighed.
