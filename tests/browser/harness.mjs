@@ -114,6 +114,9 @@ async function showsFocus(page, what, { forced = false } = {}) {
   const lost = await page.evaluate((forced) => {
     const before = document.activeElement;
     const [x, y] = [window.scrollX, window.scrollY];
+    // A table keeps how far it was moved, and what is half under its first column afterwards is half a target.
+    const moved = [...document.querySelectorAll('*')].filter((element) => element.scrollWidth > element.clientWidth)
+      .map((element) => [element, element.scrollLeft, element.scrollTop]);
     // A line around it, or a shadow, of its own or of what is drawn in its place.
     const painted = (colour) => colour !== 'transparent' && !/[,/] *0\)$/.test(colour);
     const shown = (element) => [undefined, '::before', '::after'].some((part) => {
@@ -156,6 +159,7 @@ async function showsFocus(page, what, { forced = false } = {}) {
       top.focus({ preventScroll: true });
       top.remove();
     }
+    for (const [element, left, top] of moved) { element.scrollLeft = left; element.scrollTop = top; }
     window.scrollTo(x, y);
     return wrong.slice(0, 4);
   }, forced);
