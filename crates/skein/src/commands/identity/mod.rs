@@ -5,6 +5,7 @@ mod columns;
 mod dates;
 mod explain;
 mod households;
+mod known;
 mod learn;
 mod model;
 mod output;
