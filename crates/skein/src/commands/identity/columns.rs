@@ -363,6 +363,7 @@ mod tests {
             ("E-mail", Field::Email),
             ("Patient Email Address", Field::Email),
             ("patient_dob", Field::Birth),
+            ("Birthday", Field::Birth),
             ("Date Of Birth (dd/mm/yyyy)", Field::Birth),
             ("country_of_birth", Field::Plain),
             ("birth_weight", Field::Plain),

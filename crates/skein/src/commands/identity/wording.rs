@@ -94,7 +94,7 @@ pub fn by_words(words: &[String]) -> Option<Field> {
             _ => {}
         }
     }
-    if has(&["dob", "birthdate", "dateofbirth"]) || has(&["birth"]) && day {
+    if has(&["dob", "birthdate", "birthday", "dateofbirth"]) || has(&["birth"]) && day {
         return Some(Field::Birth);
     }
     if has(&["dod", "deathdate", "dateofdeath"]) || has(&["death", "deceased", "died"]) && day {
