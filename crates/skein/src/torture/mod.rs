@@ -169,9 +169,7 @@ fn rounds(plan: &Plan, region: &mut Region) -> Outcome<Result> {
             break;
         }
         if round % VERIFY_EVERY == 0 {
-            region.stop()?;
-            region.verify()?;
-            region.backed_up()?;
+            verified(region)?;
             region.serve()?;
         }
         if !plan.json {
@@ -182,10 +180,7 @@ fn rounds(plan: &Plan, region: &mut Region) -> Outcome<Result> {
             ));
         }
     }
-    region.caught_up()?;
-    region.stop()?;
-    region.verify()?;
-    region.backed_up()?;
+    verified(region)?;
     let (stored, parked) = tally.whole(region, &senders)?;
     Ok(Result {
         rounds: plan.rounds,
@@ -196,6 +191,15 @@ fn rounds(plan: &Plan, region: &mut Region) -> Outcome<Result> {
         twice: tally.twice(),
         seed: plan.seed,
     })
+}
+
+/// Stopped in order, what is derived is what the journal gives, and the backup ends where the journal does: whoever applies ships
+/// before it ends. Of two processes that were killed neither applies until the lease of the one before has run out.
+fn verified(region: &mut Region) -> Outcome {
+    region.caught_up()?;
+    region.stop()?;
+    region.verify()?;
+    region.backed_up()
 }
 
 fn harmed(region: &mut Region, harm: Harm, random: &mut ChaCha8Rng) -> Outcome {
