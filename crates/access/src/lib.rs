@@ -16,9 +16,9 @@ mod user;
 pub use accounts::{Account, Accounts, NoAccounts, hash_password};
 pub use audit_event::audit_event;
 pub use gate::{
-    Action, AsAt, Asked, DeskPermit, Evidence, FindPermit, Gate, GateConfig, Look, Needed, Organisation, Outcome,
-    Permit, PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Since, Situation, StewardPermit, Via,
-    Withheld, WritePermit,
+    Action, AsAt, Asked, DeskPermit, Evidence, FindPermit, Found, Gate, GateConfig, Look, Needed, Organisation,
+    Outcome, Permit, PrivacyPermit, Recorded, Refusal, Replayed, Sealed, Shown, Sight, Since, Situation, StewardPermit,
+    Via, Withheld, WritePermit,
 };
 pub use store::SaidBearing;
 pub use store::audit::{AuditEntry, Matter, MatterKind};

@@ -51,7 +51,7 @@ pub struct Scored {
 /// Finds who may be meant.
 pub trait Matcher: Send + Sync + std::fmt::Debug {
     /// Patients who may be meant, the likeliest first, at most `limit`. What is known of restricted people's whereabouts
-    /// must not count.
+    /// must not count. Whoever shows one of them writes down that they were found ([`FindPermit::telling`]).
     ///
     /// # Errors
     /// The store's.
@@ -184,30 +184,17 @@ impl Matcher for Rules {
         facts: &PatientFacts,
         limit: usize,
     ) -> Result<Sealed<Vec<Scored>>, StoreError> {
-        let mut found = permit.seal(Vec::<Scored>::new());
+        let mut found: Vec<Scored> = Vec::new();
         let mut seen: HashSet<PatientKey> = HashSet::new();
         for (filter, numbered) in lookups(facts) {
-            let hits = self.records.find_people(permit, &filter)?;
-            let added = hits.map(|hits| {
-                let mut added = Vec::new();
-                for hit in hits {
-                    let fresh = hit.patients.into_iter().filter(|patient| seen.insert(patient.patient));
-                    added.extend(fresh.filter_map(|patient| score(facts, hit.person, &patient, numbered)));
-                }
-                added
-            });
-            let together = found.and(added, |mut found, added| {
-                found.extend(added);
-                found
-            });
-            let Some(together) = together else { return Ok(permit.seal(Vec::new())) };
-            found = together;
+            for hit in self.records.look_up(&filter)? {
+                let fresh = hit.patients.into_iter().filter(|patient| seen.insert(patient.patient));
+                found.extend(fresh.filter_map(|patient| score(facts, hit.person, &patient, numbered)));
+            }
         }
-        Ok(found.map(|mut found| {
-            settle(&mut found);
-            found.truncate(limit);
-            found
-        }))
+        settle(&mut found);
+        found.truncate(limit);
+        Ok(permit.seal(found))
     }
 }
 

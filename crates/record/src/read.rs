@@ -421,10 +421,21 @@ impl Records {
         at: u64,
         secrets: Option<&withhold::Secrets>,
     ) -> Result<Item, StoreError> {
-        let patient = row.id.patient;
-        let source: Arc<str> = snapshot.source_of(patient)?.unwrap_or_default().into();
-        let survivor = snapshot.survivor(patient, at)?;
-        let mut item = self.item(snapshot, row, &source, survivor)?;
+        let source: Arc<str> = snapshot.source_of(row.id.patient)?.unwrap_or_default().into();
+        self.item_of(snapshot, row, at, &source, secrets)
+    }
+
+    /// As it was at `at`, of this source, without these secrets.
+    fn item_of(
+        &self,
+        snapshot: &Snapshot,
+        row: Row,
+        at: u64,
+        source: &Arc<str>,
+        secrets: Option<&withhold::Secrets>,
+    ) -> Result<Item, StoreError> {
+        let survivor = snapshot.survivor(row.id.patient, at)?;
+        let mut item = self.item(snapshot, row, source, survivor)?;
         if let Some(secrets) = secrets {
             let nothing = || format!("{{\"resourceType\":\"{}\",\"id\":\"{}\"}}", item.kind, item.id).into_bytes();
             item.json = secrets.withhold_json(item.kind, &item.json)?.unwrap_or_else(nothing);

@@ -132,35 +132,26 @@ impl Records {
         matcher: &dyn Matcher,
     ) -> Result<Sealed<Vec<(PersonKey, PatientKey)>>, StoreError> {
         let mut found: Sealed<Vec<(PersonKey, PatientKey)>> = permit.seal(Vec::new());
-        let mut add = |more: Sealed<Vec<(PersonKey, PatientKey)>>| -> Result<(), StoreError> {
-            let before = std::mem::replace(&mut found, permit.seal(Vec::new()));
-            let both = before.and(more, |mut found, more| {
-                found.extend(more);
-                found
-            });
-            found = both.ok_or_else(|| StoreError::Stopped("two permits for one search".into()))?;
-            Ok(())
-        };
         // The index is asked only where there is something to weigh: a house and a postcode are looked up.
         if !typed.names.is_empty() || typed.nhs_number.is_some() {
             for facts in typed.asked() {
                 let scored = matcher.candidates(permit, &facts, LOOKUP_MAX)?;
                 let likely = |scored: &Scored| scored.grade >= Grade::Possible;
-                add(scored.map(|scored| {
-                    scored.iter().filter(|one| likely(one)).map(|one| (one.person, one.patient)).collect()
-                }))?;
+                let both = found.and(scored, |mut found, scored| {
+                    found.extend(scored.iter().filter(|one| likely(one)).map(|one| (one.person, one.patient)));
+                    found
+                });
+                found = both.ok_or_else(|| StoreError::Stopped("two permits for one search".into()))?;
             }
         }
+        let mut looked_up: Vec<(PersonKey, PatientKey)> = Vec::new();
         for filter in lookups(typed) {
-            let hits = self.find_people(permit, &filter)?;
-            add(hits.map(|hits| {
-                let each = |hit: &PersonHit| -> Vec<(PersonKey, PatientKey)> {
-                    hit.patients.iter().map(|found| (hit.person, found.patient)).collect()
-                };
-                hits.iter().flat_map(each).collect()
-            }))?;
+            for hit in self.look_up(&filter)? {
+                looked_up.extend(hit.patients.iter().map(|found| (hit.person, found.patient)));
+            }
         }
         Ok(found.map(|mut found| {
+            found.extend(looked_up);
             found.sort();
             found.dedup();
             found

@@ -47,9 +47,11 @@ fn any_restricted(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<bool, 
 
 /// What may not leave of the person behind these patients; None for everybody who is not restricted.
 pub(crate) fn secrets(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<Option<Secrets>, StoreError> {
-    if !any_restricted(snapshot, patients)? {
-        return Ok(None);
-    }
+    if any_restricted(snapshot, patients)? { Ok(Some(secrets_learnt(snapshot, patients)?)) } else { Ok(None) }
+}
+
+/// What may not leave of the person behind these patients, who is restricted.
+pub(crate) fn secrets_learnt(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<Secrets, StoreError> {
     let sources = snapshot.sources()?;
     let mut secrets = Secrets::default();
     for patient in patients {
@@ -71,7 +73,7 @@ pub(crate) fn secrets(snapshot: &Snapshot, patients: &[PatientKey]) -> Result<Op
             secrets.source(&known.source, profile.and_then(|source| source.profile.as_deref()));
         }
     }
-    Ok(Some(secrets))
+    Ok(secrets)
 }
 
 /// As [`secrets`], of the person a patient is at `at`.

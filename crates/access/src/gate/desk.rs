@@ -1,6 +1,6 @@
 //! Who looked: the privacy officer's desk, and the person's own view of it.
 
-use super::{Action, Gate, Outcome, Permit, PrivacyPermit, Recorded, Refusal, Sealed, entry::About, permits::Receipt};
+use super::{Action, Gate, Outcome, Permit, PrivacyPermit, Recorded, Refusal, Sealed, entry::About, receipt::Receipt};
 use crate::{User, UserKind};
 use fhir::{PatientKey, PersonKey};
 use jiff::Timestamp;

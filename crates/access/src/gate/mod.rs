@@ -12,10 +12,12 @@ mod objections;
 mod organisations;
 mod permits;
 mod reasons;
+mod receipt;
 mod replay;
 mod sight;
 mod situation;
 mod traced;
+mod work;
 mod write;
 
 pub use action::Action;
@@ -23,7 +25,7 @@ pub use desk::Look;
 pub use entry::{AsAt, Outcome, Recorded, Via};
 pub use objections::Asked;
 pub use organisations::Organisation;
-pub use permits::{DeskPermit, FindPermit, Permit, PrivacyPermit, Sealed, Since, StewardPermit};
+pub use permits::{DeskPermit, FindPermit, Found, Permit, PrivacyPermit, Sealed, Since, StewardPermit};
 pub use reasons::Needed;
 pub use replay::Replayed;
 pub use sight::{Shown, Sight, Withheld};
@@ -39,14 +41,14 @@ use entry::{About, Writing};
 use fhir::{PatientKey, PersonKey};
 use jiff::Timestamp;
 use organisations::Directory;
-use permits::{Pending, Receipt};
+use receipt::{Pending, Receipt, on_disk};
 use std::sync::{
     Arc, LazyLock, PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},
 };
 use store::{
     Derived, Snapshot, StoreError,
-    audit::{Audit, MatterKind, NewAuditEntry, NewMatter},
+    audit::{Audit, NewAuditEntry, NewMatter},
 };
 
 /// Why the gate stays shut.
@@ -178,6 +180,19 @@ impl Gate {
         settles: Option<(u64, String)>,
         now: Timestamp,
     ) -> Result<Pending, Refusal> {
+        let entry = self.to_record(user, about, action, outcome, now)?;
+        Ok(self.audit.append(NewAuditEntry { opens, settles, ..entry })?)
+    }
+
+    /// What is written down of an access, not yet handed in.
+    fn to_record(
+        &self,
+        user: &User,
+        about: About<'_>,
+        action: &Action,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<NewAuditEntry, Refusal> {
         let policies = self.policies();
         let ruling = about.ruling;
         let body = entry::json(&Writing {
@@ -196,8 +211,7 @@ impl Gate {
             of: about.of,
             words: about.words,
         })?;
-        let entry = NewAuditEntry { at: now, person: about.person, user: user.id.clone(), body, opens, settles };
-        Ok(self.audit.append(entry)?)
+        Ok(NewAuditEntry { at: now, person: about.person, user: user.id.clone(), body, ..NewAuditEntry::default() })
     }
 
     /// Where sign-ins are written down.
@@ -436,49 +450,6 @@ impl Gate {
         }))
     }
 
-    /// Ask to see what teams are told and where the people of caseloads are, or to work on it.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn worklist(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
-        let (user, receipt) = self.work(user, Desk::Worklist, None, action, now)?;
-        Ok(DeskPermit { user, receipt })
-    }
-
-    /// Ask to put people on a caseload, or to take them off it: an entry for each of them, and where they are put on it one
-    /// for the privacy officer to look at, as for a reason given.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub async fn keep_caseload(
-        &self,
-        user: &User,
-        people: &[PersonKey],
-        list: &str,
-        add: bool,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let action = Action::Caseload { what: format!("{} {list}", if add { "add" } else { "remove" }) };
-        let ruling = self.ask_desk(user, Desk::Caseloads)?;
-        let about = About { ruling: Some(&ruling), ..About::default() };
-        if !ruling.allowed {
-            Receipt::new(self.record(user, about, &action, Outcome::Refused, now)?).wait().await?;
-            let otherwise = "Your role does not do this.";
-            return Err(Refusal::NotAllowed(ruling.because.as_deref().unwrap_or(otherwise).to_owned()));
-        }
-        let matter = NewMatter { kind: MatterKind::Claim, until: None, about: format!("caseload {list}"), of: None };
-        let words = format!("{} people", people.len());
-        let opens = (add && !people.is_empty()).then_some(matter);
-        let whole = About { words: &words, ..about };
-        let mut last = self.record_matter(user, whole, &action, Outcome::Permitted, opens, None, now)?;
-        for person in people {
-            let about = About { person: Some(*person), ..about };
-            last = self.record(user, about, &action, Outcome::Permitted, now)?;
-        }
-        // Entries are written in the order they are handed in: with the last, all are on disk.
-        Receipt::new(last).wait().await.map(|_| ())
-    }
-
     fn refusal(
         &self,
         policies: &Policies,
@@ -497,111 +468,12 @@ impl Gate {
         Refusal::NotAllowed(because.unwrap_or(otherwise).to_owned())
     }
 
-    fn work(
-        &self,
-        user: &User,
-        desk: Desk,
-        about: Option<PersonKey>,
-        action: &Action,
-        now: Timestamp,
-    ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
-        let span = traced::asked(action);
-        let decided = span.in_scope(|| self.weigh_work(user, desk, about, action, now));
-        traced::told(&span, &decided);
-        decided
-    }
-
-    fn weigh_work(
-        &self,
-        user: &User,
-        desk: Desk,
-        about: Option<PersonKey>,
-        action: &Action,
-        now: Timestamp,
-    ) -> Result<(Arc<User>, Arc<Receipt>), Refusal> {
-        let ruling = self.ask_desk(user, desk)?;
-        let entry = About { person: about, ruling: Some(&ruling), ..About::default() };
-        if !ruling.allowed {
-            on_disk(self.record(user, entry, action, Outcome::Refused, now)?)?;
-            let otherwise = "Your role does not do this.";
-            return Err(Refusal::NotAllowed(ruling.because.as_deref().unwrap_or(otherwise).to_owned()));
-        }
-        let pending = self.record(user, entry, action, Outcome::Permitted, now)?;
-        Ok((Arc::new(user.clone()), Receipt::new(pending)))
-    }
-
-    /// Ask to look for people.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn find(&self, user: &User, action: &Action, now: Timestamp) -> Result<FindPermit, Refusal> {
-        let (user, receipt) = self.work(user, action.desk().unwrap_or(Desk::Find), None, action, now)?;
-        Ok(FindPermit { user, receipt, audit: self.audit.clone(), at: now })
-    }
-
-    /// Ask to work at the error desk. The messages there are about people, so this is recorded too.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn desk(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
-        let (user, receipt) = self.work(user, Desk::Errors, None, action, now)?;
-        Ok(DeskPermit { user, receipt })
-    }
-
-    /// Ask to see or decide who is who. `about`: the person whose links are looked at, where it is one.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn steward(
-        &self,
-        user: &User,
-        about: Option<PersonKey>,
-        action: &Action,
-        now: Timestamp,
-    ) -> Result<StewardPermit, Refusal> {
-        let (user, receipt) = self.work(user, Desk::WhoIsWho, about, action, now)?;
-        Ok(StewardPermit { user, receipt })
-    }
-
-    /// Ask to see who looked, or to answer for it. `about`: the person, where it is about one.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn privacy(
-        &self,
-        user: &User,
-        about: Option<PersonKey>,
-        action: &Action,
-        now: Timestamp,
-    ) -> Result<PrivacyPermit, Refusal> {
-        let (user, receipt) = self.work(user, Desk::Privacy, about, action, now)?;
-        Ok(PrivacyPermit { user, receipt })
-    }
-
-    /// Ask to see who may use the region, or to end somebody's sessions.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn administer(&self, user: &User, action: &Action, now: Timestamp) -> Result<DeskPermit, Refusal> {
-        let (user, receipt) = self.work(user, Desk::Administer, None, action, now)?;
-        Ok(DeskPermit { user, receipt })
-    }
-
     /// The organisations that are known, by code.
     ///
     /// # Errors
     /// The store's.
     pub fn organisations(&self) -> Result<Vec<Organisation>, StoreError> {
         Ok(self.directory.current(&self.derived.snapshot()?)?.all())
-    }
-
-    /// Ask to read the audit trail as a system that watches over it.
-    ///
-    /// # Errors
-    /// [`Refusal`]; a refused attempt is recorded as well.
-    pub fn audit_trail(&self, user: &User, action: &Action, now: Timestamp) -> Result<PrivacyPermit, Refusal> {
-        let (user, receipt) = self.work(user, Desk::AuditTrail, None, action, now)?;
-        Ok(PrivacyPermit { user, receipt })
     }
 
     /// Write down what happened that asks for no permit: a sign-in, one that failed, a sign-out. Gives the entry's number
@@ -612,20 +484,4 @@ impl Gate {
     pub async fn note(&self, user: &User, action: &Action, outcome: Outcome, now: Timestamp) -> Result<u64, Refusal> {
         Receipt::new(self.record(user, About::default(), action, outcome, now)?).wait().await
     }
-}
-
-/// Wait until a refusal is on disk, so that none is answered unrecorded. A commit takes a few milliseconds, and refusals are
-/// rare: for these alone a thread may wait.
-fn on_disk(mut pending: Pending) -> Result<(), Refusal> {
-    /// Half a minute, as for everything that waits for the audit.
-    const TRIES_MAX: u32 = 30_000;
-    use tokio::sync::oneshot::error::TryRecvError;
-    for _ in 0..TRIES_MAX {
-        match pending.try_recv() {
-            Ok(written) => return written.map(|_| ()).map_err(Refusal::NotRecorded),
-            Err(TryRecvError::Closed) => break,
-            Err(TryRecvError::Empty) => std::thread::sleep(std::time::Duration::from_millis(1)),
-        }
-    }
-    Err(Refusal::NotRecorded(StoreError::Stopped("the audit did not answer".into())))
 }

@@ -1,6 +1,6 @@
 //! What a person objects to, told by the person: what is in force, what was asked for and how that ended, and asking.
 
-use super::{Action, Gate, Outcome, Permit, Recorded, Refusal, Sealed, desk::tidy, entry::About, permits::Receipt};
+use super::{Action, Gate, Outcome, Permit, Recorded, Refusal, Sealed, desk::tidy, entry::About, receipt::Receipt};
 use crate::{User, UserKind};
 use fhir::PersonKey;
 use jiff::Timestamp;

@@ -1,67 +1,12 @@
 //! Permits: proof that the gate said yes and wrote it down. What is read under one stays sealed until that is on disk.
 
-use super::{Refusal, sight::Sight};
+use super::{Refusal, receipt::Receipt, sight::Sight};
 use crate::User;
 use fhir::{PatientKey, PersonKey};
 use jiff::Timestamp;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use store::StoreError;
 use store::audit::{Audit, NewAuditEntry};
-use tokio::sync::{oneshot, watch};
-
-pub(super) type Pending = oneshot::Receiver<Result<u64, StoreError>>;
-
-/// How long a reader waits for its audit entry.
-const RECORDED_SECONDS_MAX: u64 = 30;
-
-/// One audit entry on its way to disk; several readers of one permit wait for the same.
-#[derive(Debug)]
-pub(super) struct Receipt {
-    pending: Mutex<Option<Pending>>,
-    done: watch::Sender<Option<Result<u64, String>>>,
-}
-
-impl Receipt {
-    pub(super) fn new(pending: Pending) -> Arc<Self> {
-        Arc::new(Receipt { pending: Mutex::new(Some(pending)), done: watch::Sender::new(None) })
-    }
-
-    /// Of an entry that is on disk already.
-    pub(super) fn done(number: u64) -> Arc<Self> {
-        Arc::new(Receipt { pending: Mutex::new(None), done: watch::Sender::new(Some(Ok(number))) })
-    }
-
-    pub(super) async fn wait(&self) -> Result<u64, Refusal> {
-        // What is read stays under seal for so long.
-        let span = tracing::info_span!(target: "skein::span", "audit");
-        tracing::Instrument::instrument(self.written(), span).await
-    }
-
-    async fn written(&self) -> Result<u64, Refusal> {
-        let mut done = self.done.subscribe();
-        let mine = self.pending.lock().ok().and_then(|mut pending| pending.take());
-        if let Some(pending) = mine {
-            // Should this wait be cancelled, the sender's drop tells the others.
-            let outcome = match pending.await {
-                Ok(Ok(number)) => Ok(number),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("the audit is closed".to_owned()),
-            };
-            self.done.send_replace(Some(outcome));
-        }
-        let patience = std::time::Duration::from_secs(RECORDED_SECONDS_MAX);
-        let outcome = tokio::time::timeout(patience, done.wait_for(Option::is_some)).await;
-        let refused = |why: &str| Refusal::NotRecorded(StoreError::Stopped(why.to_owned()));
-        match outcome {
-            Ok(Ok(value)) => match value.as_ref() {
-                Some(Ok(number)) => Ok(*number),
-                Some(Err(why)) => Err(refused(why)),
-                None => Err(refused("the audit did not answer")),
-            },
-            _ => Err(refused("the audit did not answer")),
-        }
-    }
-}
 
 /// What is known today of a record that is read as it stood at a former moment: it decides what of then may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,16 +180,34 @@ macro_rules! desk_permit {
     };
 }
 
-/// Leave to look for people. Only the gate makes these. Whom it found is written down when they are sealed.
+/// Leave to look for people. Only the gate makes these. Whom it found is written down when they are sealed, and that it was asked for
+/// with that, so that the disk is waited for once; where nobody was found, when that is released or given up.
 #[derive(Clone)]
 pub struct FindPermit {
-    pub(super) user: Arc<User>,
-    pub(super) receipt: Arc<Receipt>,
-    pub(super) audit: Audit,
-    pub(super) at: Timestamp,
+    user: Arc<User>,
+    receipt: Arc<Receipt>,
+    audit: Audit,
+    at: Timestamp,
+}
+
+/// People of whom it is on its way to disk that they were found: read on meanwhile, and put it under seal.
+#[must_use = "what tells of them is sealed with it"]
+pub struct Found {
+    receipts: Vec<Arc<Receipt>>,
+}
+
+impl Found {
+    /// Put under seal what tells of these people.
+    pub fn seal<T>(self, content: T) -> Sealed<T> {
+        Sealed { content, receipts: self.receipts, sights: Vec::new() }
+    }
 }
 
 impl FindPermit {
+    pub(super) fn new(user: Arc<User>, audit: Audit, asked: NewAuditEntry) -> Self {
+        FindPermit { user, at: asked.at, receipt: Receipt::held(audit.clone(), asked), audit }
+    }
+
     /// Who asked.
     pub fn user(&self) -> &User {
         &self.user
@@ -255,13 +218,14 @@ impl FindPermit {
         Sealed::under(content, &self.receipt)
     }
 
-    /// Put under seal what tells of these people: that it does is on disk before it can be had.
+    /// Write down that these people were found.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be written down.
-    pub fn seal_found<T>(&self, content: T, people: &[PersonKey]) -> Result<Sealed<T>, StoreError> {
+    pub fn found(&self, people: &[PersonKey]) -> Result<Found, StoreError> {
+        let mut receipts = vec![Arc::clone(&self.receipt)];
         if people.is_empty() {
-            return Ok(self.seal(content));
+            return Ok(Found { receipts });
         }
         let body =
             serde_json::json!({"action": "found", "outcome": "permitted", "user": &*self.user, "among": people.len()});
@@ -274,10 +238,32 @@ impl FindPermit {
             body: body.clone(),
             ..NewAuditEntry::default()
         };
-        let written = self.audit.append_together(people.iter().map(entry).collect())?;
-        let mut sealed = self.seal(content);
-        sealed.receipts.push(Receipt::new(written));
-        Ok(sealed)
+        receipts.push(self.receipt.followed_by(&self.audit, people.iter().map(entry))?);
+        Ok(Found { receipts })
+    }
+
+    /// Put under seal what tells of these people: that it does is on disk before it can be had.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written down.
+    pub fn seal_found<T>(&self, content: T, people: &[PersonKey]) -> Result<Sealed<T>, StoreError> {
+        Ok(self.found(people)?.seal(content))
+    }
+
+    /// Work on something that was read under this permit and names nobody who is shown yet; `work` gives what is shown, and of whom
+    /// that tells.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written down.
+    pub fn telling<T, U>(
+        &self,
+        sealed: Sealed<T>,
+        work: impl FnOnce(T) -> (U, Vec<PersonKey>),
+    ) -> Result<Sealed<U>, StoreError> {
+        let Sealed { content, mut receipts, sights } = sealed;
+        let (content, people) = work(content);
+        receipts.extend(self.found(&people)?.receipts.into_iter().skip(1));
+        Ok(Sealed { content, receipts, sights })
     }
 }
 desk_permit! {

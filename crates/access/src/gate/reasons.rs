@@ -1,6 +1,6 @@
 //! Reasons given for opening a record: self-claimed relationships, and the broken glass.
 
-use super::{Action, Gate, Outcome, Refusal, entry::About, permits::Receipt};
+use super::{Action, Gate, Outcome, Refusal, entry::About, receipt::Receipt};
 use crate::{
     User,
     policy::{Door, Policies, Reason},

@@ -4,7 +4,8 @@
 use super::{
     AsAt, Gate, InForce, Recorded, Refusal,
     as_at::still_of,
-    permits::{Permit, Receipt, Since},
+    permits::{Permit, Since},
+    receipt::Receipt,
     sight::{Shown, Sight},
     situation::Situation,
 };

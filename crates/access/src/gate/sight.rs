@@ -1,7 +1,7 @@
 //! What of an opened record its reader sees: each entry is put to the policies by its class, once a class; what is withheld
 //! is counted, so that it can be said; what is shown is noted, so that it can be shown again.
 
-use super::{permits::Pending, situation::Situation};
+use super::{receipt::Pending, situation::Situation};
 use crate::{
     Refusal, User, UserKind,
     policy::{Access, Class, LabelSet, Policies},

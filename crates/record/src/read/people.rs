@@ -4,10 +4,14 @@ use super::{Candidates, FoundPatient, Item, PersonHit, Records, Selector};
 use crate::withhold::{self, WITHHELD};
 use access::{FindPermit, Sealed};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
-use store::{PeopleFilter, StoreError};
+use std::sync::Arc;
+use store::{PeopleFilter, Snapshot, StoreError};
 
 /// Patients looked at with one NHS number: each source has one, and a few have it wrongly.
 const SAME_NUMBER_MAX: usize = 200;
+
+/// People read together.
+const READ_TOGETHER: usize = 32;
 
 impl Records {
     /// Whether one of these NHS numbers is of somebody whose whereabouts are restricted. Nothing else is told, so it needs no
@@ -25,12 +29,22 @@ impl Records {
         Ok(false)
     }
 
-    /// Look for people.
+    /// Look for people, who are then shown: that they were found is written down.
+    ///
+    /// # Errors
+    /// The store's.
     pub fn find_people(
         &self,
         permit: &FindPermit,
         filter: &PeopleFilter,
     ) -> Result<Sealed<Vec<PersonHit>>, StoreError> {
+        let found = self.look_up(filter)?;
+        let people: Vec<PersonKey> = found.iter().map(|hit| hit.person).collect();
+        permit.seal_found(found, &people)
+    }
+
+    /// Look for people who may be meant: not yet under seal.
+    pub(crate) fn look_up(&self, filter: &PeopleFilter) -> Result<Vec<PersonHit>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let mut found: Vec<PersonHit> = Vec::new();
         for hit in snapshot.find_patients(filter)? {
@@ -52,8 +66,7 @@ impl Records {
                 None => found.push(PersonHit { person: hit.person, patients: vec![patient] }),
             }
         }
-        let people: Vec<PersonKey> = found.iter().map(|hit| hit.person).collect();
-        permit.seal_found(found, &people)
+        Ok(found)
     }
 
     /// What sources say of patients that were found, person by person: not yet under seal.
@@ -98,17 +111,22 @@ impl Records {
         Ok(permit.seal(items))
     }
 
-    /// The Patient resources of people who may be meant, person by person.
+    /// The Patient resources of people who may be meant, person by person: nobody where more fit than may be read
+    /// ([`Candidates::cut`]). `told`: whoever is found is shown, so that this is written down before they are read, and the disk is
+    /// waited for meanwhile. Else [`FindPermit::telling`] says who is.
+    ///
+    /// # Errors
+    /// The store's.
     pub fn candidates(
         &self,
         permit: &FindPermit,
         selectors: &[Selector],
         whole_people: bool,
+        told: bool,
     ) -> Result<Sealed<Candidates>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let seq = snapshot.seq();
         let mut chosen: Vec<(PersonKey, Vec<PatientKey>)> = Vec::new();
-        let mut cut = false;
         let mut choose =
             |person: PersonKey, patient: PatientKey| match chosen.iter_mut().find(|(known, _)| *known == person) {
                 Some((_, patients)) if patients.contains(&patient) => {}
@@ -127,31 +145,66 @@ impl Records {
                 }
                 Selector::Indexed(filter) => {
                     let found = snapshot.find_keys(filter)?;
-                    cut |= found.len() >= filter.limit;
+                    if found.len() >= filter.limit {
+                        return Ok(permit.seal(Candidates { people: Vec::new(), seq, cut: true }));
+                    }
                     found.into_iter().for_each(|(patient, person)| choose(person, patient));
                 }
             }
         }
+        let keys: Vec<PersonKey> = if told { chosen.iter().map(|(person, _)| *person).collect() } else { Vec::new() };
+        let found = permit.found(&keys)?;
         let mut people = Vec::with_capacity(chosen.len());
-        for (person, mut patients) in chosen {
-            let of_person = snapshot.patients_of(person, seq)?;
-            let secrets = withhold::secrets(&snapshot, &of_person)?;
-            if whole_people {
-                patients = of_person;
+        for some in chosen.chunks(READ_TOGETHER) {
+            self.read_candidates(&snapshot, some, whole_people, &mut people)?;
+        }
+        Ok(found.seal(Candidates { people, seq, cut: false }))
+    }
+
+    /// Read so many people at once: where each answer takes its way, all of them are asked for before the first is waited for.
+    fn read_candidates(
+        &self,
+        snapshot: &Snapshot,
+        chosen: &[(PersonKey, Vec<PatientKey>)],
+        whole_people: bool,
+        people: &mut Vec<(PersonKey, Vec<Item>)>,
+    ) -> Result<(), StoreError> {
+        let seq = snapshot.seq();
+        for (person, _) in chosen {
+            snapshot.expect_patients_of(*person, seq)?;
+        }
+        let mut whole = Vec::with_capacity(chosen.len());
+        for (person, _) in chosen {
+            whole.push(snapshot.patients_of(*person, seq)?);
+        }
+        for patient in whole.iter().flatten() {
+            snapshot.expect_lone(*patient, seq)?;
+        }
+        for ((person, named), of_person) in chosen.iter().zip(whole) {
+            let mut sources: Vec<(PatientKey, Arc<str>)> = Vec::with_capacity(of_person.len());
+            let mut restricted = false;
+            for patient in &of_person {
+                if let Some((source, is)) = snapshot.source_and_restricted(*patient)? {
+                    restricted |= is;
+                    sources.push((*patient, source.into()));
+                }
             }
-            let mut items = Vec::with_capacity(patients.len());
-            for patient in patients {
-                if let Some(row) = snapshot.row(ResourceId::of_patient(patient), ResourceType::Patient, seq)?
+            let secrets = if restricted { Some(withhold::secrets_learnt(snapshot, &of_person)?) } else { None };
+            let mut items = Vec::with_capacity(sources.len());
+            for (patient, source) in &sources {
+                if !whole_people && !named.contains(patient) {
+                    continue;
+                }
+                if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, seq)?
                     && !row.deleted
                 {
-                    items.push(self.item_without(&snapshot, row, seq, secrets.as_ref())?);
+                    items.push(self.item_of(snapshot, row, seq, source, secrets.as_ref())?);
                 }
             }
             if !items.is_empty() {
-                people.push((person, items));
+                people.push((*person, items));
             }
         }
-        let keys: Vec<PersonKey> = people.iter().map(|(person, _)| *person).collect();
-        permit.seal_found(Candidates { people, seq, cut }, &keys)
+        Ok(())
     }
 }

@@ -183,16 +183,27 @@ impl Snapshot {
 
     /// One resource as of `at`.
     pub fn row(&self, id: ResourceId, kind: ResourceType, at: u64) -> Result<Option<Row>, StoreError> {
+        self.one_question(id, kind, at, |sql, values| self.connection()?.one(sql, values, read_row))
+    }
+
+    /// What is asked for one resource. What it says now is in one table; of a former moment two have to be asked.
+    fn one_question<T>(
+        &self,
+        id: ResourceId,
+        kind: ResourceType,
+        at: u64,
+        ask: impl FnOnce(&str, &[Value<'_>]) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let of_now = format!("SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3");
+        if at >= self.applied {
+            return ask(&of_now, values![id.patient, kind.code(), id.local.cast_signed()]);
+        }
         let sql = format!(
-            "SELECT {ROW} FROM resource WHERE patient = ?1 AND kind = ?2 AND local = ?3 AND seq <= ?4
+            "{of_now} AND seq <= ?4
              UNION ALL SELECT {ROW} FROM history WHERE patient = ?1 AND kind = ?2 AND local = ?3 AND seq <= ?4 AND seq_to > ?4
              LIMIT 1"
         );
-        self.connection()?.one(
-            &sql,
-            values![id.patient, kind.code(), id.local.cast_signed(), at.cast_signed()],
-            read_row,
-        )
+        ask(&sql, values![id.patient, kind.code(), id.local.cast_signed(), at.cast_signed()])
     }
 
     /// What is stored of a resource now, with its folding state.

@@ -93,6 +93,8 @@ pub(crate) fn day_number(date: Date) -> i64 {
 
 pub(super) const PATIENT: &str =
     "SELECT s.name, p.directory, p.facts FROM patient p JOIN source s ON s.id = p.source WHERE p.patient = ?1";
+const PATIENTS_OF: &str = "SELECT patient, seq_from FROM link
+     WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
 const FACTS: &str = "SELECT facts FROM patient WHERE patient = ?1";
 pub(super) const SURVIVOR: &str = "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
      AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
@@ -102,6 +104,17 @@ pub(super) const MOVES: &str = "SELECT patient, local, target FROM move WHERE (p
 #[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
 fn not_facts(error: serde_json::Error) -> StoreError {
     StoreError::Corrupt(format!("patient facts: {error}"))
+}
+
+fn is_restricted(facts: Option<String>) -> Result<bool, StoreError> {
+    /// This alone of [`identity::PatientFacts`]: it is asked of everybody who is shown.
+    #[derive(serde::Deserialize)]
+    struct Restricted {
+        #[serde(default)]
+        restricted: bool,
+    }
+    let facts = facts.map(|text| serde_json::from_str::<Restricted>(&text)).transpose();
+    facts.map(|found| found.is_some_and(|found| found.restricted)).map_err(not_facts)
 }
 
 pub(crate) fn patient_row(connection: &Connection, patient: PatientKey) -> Result<Option<PatientRow>, StoreError> {
@@ -177,12 +190,7 @@ impl Snapshot {
 
     /// The patients a person was at `at`.
     pub fn patients_of(&self, person: PersonKey, at: u64) -> Result<Vec<PatientKey>, StoreError> {
-        in_order_of_link(
-            self.connection()?,
-            "SELECT patient, seq_from FROM link
-             WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)",
-            values![person.0.cast_signed(), at.cast_signed()],
-        )
+        in_order_of_link(self.connection()?, PATIENTS_OF, values![person.0.cast_signed(), at.cast_signed()])
     }
 
     /// The patients that are or ever were a person, in the order they came to be.
@@ -236,15 +244,40 @@ impl Snapshot {
     /// # Errors
     /// The store's; [`StoreError::Corrupt`] where what is known of the patient cannot be read.
     pub fn restricted(&self, patient: PatientKey) -> Result<bool, StoreError> {
-        /// This alone of [`identity::PatientFacts`]: it is asked of everybody who is shown.
-        #[derive(serde::Deserialize)]
-        struct Restricted {
-            #[serde(default)]
-            restricted: bool,
-        }
         let facts = self.connection()?.one(FACTS, values![patient], |row| row.get::<Option<String>>(0))?.flatten();
-        let restricted = facts.map(|text| serde_json::from_str::<Restricted>(&text)).transpose();
-        restricted.map(|found| found.is_some_and(|found| found.restricted)).map_err(not_facts)
+        is_restricted(facts)
+    }
+
+    /// The source of a patient's resources, and whether it says that it must not be told where the patient is.
+    ///
+    /// # Errors
+    /// As [`Snapshot::restricted`].
+    pub fn source_and_restricted(&self, patient: PatientKey) -> Result<Option<(String, bool)>, StoreError> {
+        let found = self
+            .connection()?
+            .one(PATIENT, values![patient], |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(2)?)))?;
+        found.map(|(source, facts)| Ok((source, is_restricted(facts)?))).transpose()
+    }
+
+    /// Say that the patients of a person will be asked for: see [`Snapshot::patients_of`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn expect_patients_of(&self, person: PersonKey, at: u64) -> Result<(), StoreError> {
+        self.connection()?.expect(PATIENTS_OF, values![person.0.cast_signed(), at.cast_signed()])
+    }
+
+    /// Say that the Patient resource of a patient will be read as of `at`: see [`Snapshot::source_and_restricted`],
+    /// [`Snapshot::row`] and [`Snapshot::survivor`], which are then on their way together.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn expect_lone(&self, patient: PatientKey, at: u64) -> Result<(), StoreError> {
+        self.connection()?.expect(PATIENT, values![patient])?;
+        self.one_question(ResourceId::of_patient(patient), ResourceType::Patient, at, |sql, values| {
+            self.connection()?.expect(sql, values)
+        })?;
+        self.connection()?.expect(SURVIVOR, values![patient.0.cast_signed(), at.cast_signed()])
     }
 
     /// Patients that match, with what is known of them. Directories never do.

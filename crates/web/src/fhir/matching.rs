@@ -12,7 +12,7 @@ use super::{
 use access::User;
 use axum::{body::Body, http::StatusCode};
 use fhir::{
-    Issue, IssueType, Resource, ResourceType,
+    Issue, IssueType, PersonKey, Resource, ResourceType,
     bundle::{BundleType, BundleWriter},
     outcome::Severity,
     search::Handling,
@@ -65,7 +65,12 @@ pub async fn find(api: Api, user: Arc<User>, mut call: Call, body: Body) -> Resu
         let seq = api.records.seq()?;
         let keys: Vec<_> = found.iter().map(|scored| scored.patient).collect();
         let items = api.records.found_patients(&permit, &keys, seq)?;
-        Ok(items.map(move |items| write(&call.base, &fhir::datetime::instant(api.now()), &found, &items, count)))
+        let answer =
+            |items: Vec<Item>| match write(&call.base, &fhir::datetime::instant(api.now()), &found, &items, count) {
+                Ok((body, people)) => (Ok(body), people),
+                Err(error) => (Err(error), Vec::new()),
+            };
+        Ok(permit.telling(items, answer)?)
     });
     let body = sealed.await?.release().await??;
     Ok(Reply::json(StatusCode::OK, body))
@@ -101,7 +106,14 @@ fn certain(found: &mut Vec<Scored>) {
     }
 }
 
-fn write(base: &str, now: &str, found: &[Scored], items: &[Item], count: usize) -> Result<Vec<u8>, ApiError> {
+/// The answer, and the people it tells of.
+fn write(
+    base: &str,
+    now: &str,
+    found: &[Scored],
+    items: &[Item],
+    count: usize,
+) -> Result<(Vec<u8>, Vec<PersonKey>), ApiError> {
     let mut matches: Vec<(&Scored, &Item)> = Vec::with_capacity(found.len());
     for scored in found {
         let Some(item) = items.iter().find(|item| item.id.patient == scored.patient) else { continue };
@@ -115,15 +127,19 @@ fn write(base: &str, now: &str, found: &[Scored], items: &[Item], count: usize) 
     let mut bundle = BundleWriter::new(BundleType::Searchset, 2048 * total.min(count) + 256);
     let own = format!("{base}/Patient/$match");
     bundle.last_updated(now).total(total).links(&[("self", &own)]);
+    let mut people: Vec<PersonKey> = Vec::new();
     for (scored, item) in matches.iter().take(count) {
         let name = format!("Patient/{}", item.id);
         bundle.matched(base, &name, &item.json, scored.score, scored.grade.as_str());
+        if !people.contains(&scored.person) {
+            people.push(scored.person);
+        }
     }
     if total > count {
         let text = "more patients may be meant than count lets through: say more of the one you mean";
         bundle.outcome(&Issue::error(IssueType::Incomplete, text).severity(Severity::Warning).into());
     }
-    Ok(bundle.finish())
+    Ok((bundle.finish(), people))
 }
 
 fn question(given: Vec<Given>, handling: Handling) -> Result<Question, ApiError> {

@@ -80,6 +80,7 @@ pub async fn search(api: Api, user: Arc<User>, call: Call, kind: ResourceType) -
     }
     let selectors = selectors(&call.pairs, &call.base)?;
     let criteria: Vec<String> = call.pairs.iter().map(|(name, _)| name.clone()).collect();
+    let told = extras.are_none() && decided(&extras.pairs);
     let sealed = blocking(move || {
         let permit = ask(&api, &user, criteria)?;
         for domain in &extras.domains {
@@ -87,11 +88,33 @@ pub async fn search(api: Api, user: Arc<User>, call: Call, kind: ResourceType) -
                 return Err(pdqm::unknown_domain());
             }
         }
-        let sealed = api.records.candidates(&permit, &selectors, kind == ResourceType::Person)?;
-        Ok(sealed.map(move |candidates| first_page(&api, &user, &call, &asked, &extras, candidates)))
+        let sealed = api.records.candidates(&permit, &selectors, kind == ResourceType::Person, told)?;
+        let page = |candidates| first_page(&api, &user, &call, &asked, &extras, candidates);
+        if told {
+            return Ok(sealed.map(|candidates| page(candidates).map(|(body, _)| body)));
+        }
+        let fitting = |candidates| match page(candidates) {
+            Ok((body, people)) => (Ok(body), people),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        Ok(permit.telling(sealed, fitting)?)
     });
     let body = sealed.await?.release().await??;
     Ok(Reply::json(StatusCode::OK, body))
+}
+
+/// Whether whoever the indexes find is who the search means, and is shown: it asks for nothing that they do not decide, and once
+/// for each.
+fn decided(pairs: &[(String, String)]) -> bool {
+    const INDEXED: &[&str] = &["identifier", "family", "given", "birthdate", "address-postalcode"];
+    const OF_THE_ANSWER: &[&str] = &["_count", "_sort", "_format", "_pretty", "_elements", "_total"];
+    let mut seen: Vec<&str> = Vec::new();
+    pairs.iter().all(|(name, value)| {
+        let once = !seen.contains(&name.as_str());
+        seen.push(name);
+        OF_THE_ANSWER.contains(&name.as_str())
+            || once && INDEXED.contains(&name.as_str()) && !choices(name, value).is_empty()
+    })
 }
 
 /// One answer of a search for people.
@@ -102,8 +125,10 @@ struct Hit {
     resource: Resource,
     /// What it is kept by for the next page.
     key: PatientKey,
+    person: PersonKey,
 }
 
+/// The first page, and the people who fit.
 fn first_page(
     api: &Api,
     user: &User,
@@ -111,7 +136,7 @@ fn first_page(
     query: &Query,
     extras: &Extras,
     candidates: Candidates,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<(Vec<u8>, Vec<PersonKey>), ApiError> {
     if candidates.cut {
         let text = format!("more than {CANDIDATES_MAX} patients fit: say more of the one you mean");
         return Err(ApiError::bad(IssueType::TooCostly, text));
@@ -139,8 +164,11 @@ fn first_page(
     };
     let own = own_address(&call.base, query.kind(), &call.pairs);
     let total = hits.len();
+    let mut people: Vec<PersonKey> = hits.iter().map(|hit| hit.person).collect();
+    people.sort_unstable();
+    people.dedup();
     let hits = hits.into_iter().take(count).map(|hit| extras.trimmed(hit));
-    Ok(write(api, call, query, hits, total, &own, next.as_deref()))
+    Ok((write(api, call, query, hits, total, &own, next.as_deref()), people))
 }
 
 async fn next_page(
@@ -164,7 +192,7 @@ async fn next_page(
             // A Person is made of what its patients say now.
             ResourceType::Person => {
                 let persons = keys.iter().map(|key| Selector::Person(PersonKey(key.0))).collect::<Vec<_>>();
-                api.records.candidates(&permit, &persons, true)?
+                api.records.candidates(&permit, &persons, true, true)?
             }
             _ => api.records.found_patients(&permit, &keys, people.seq)?.map(|items| Candidates {
                 people: items.into_iter().map(|item| (PersonKey(0), vec![item])).collect(),
@@ -199,12 +227,13 @@ fn hits(kind: ResourceType, candidates: Candidates) -> Result<Vec<Hit>, ApiError
         if kind == ResourceType::Person {
             let resource = person_resource(person, &items)?;
             let json = resource.to_json().into_bytes();
-            hits.push(Hit { name: format!("Person/{person}"), json, resource, key: PatientKey(person.0) });
+            hits.push(Hit { name: format!("Person/{person}"), json, resource, key: PatientKey(person.0), person });
             continue;
         }
         for item in items {
             let resource = item.resource()?;
-            hits.push(Hit { name: format!("Patient/{}", item.id), json: item.json, resource, key: item.id.patient });
+            let name = format!("Patient/{}", item.id);
+            hits.push(Hit { name, json: item.json, resource, key: item.id.patient, person });
         }
     }
     Ok(hits)

@@ -40,7 +40,7 @@ pub async fn who_is(state: &AppState, user: &Arc<User>, person: PersonKey) -> Re
     let (site, user) = (state.clone(), Arc::clone(user));
     let look = move || {
         let permit = site.gate.find(&user, &Action::FindPeople { criteria: vec!["opaque-id".into()] }, site.now())?;
-        Ok::<_, PageError>(site.records.candidates(&permit, &[Selector::Person(person)], true)?)
+        Ok::<_, PageError>(site.records.candidates(&permit, &[Selector::Person(person)], true, true)?)
     };
     let look = crate::blocking::spawn(look).await.map_err(|error| PageError::Fault(error.to_string()))?;
     let candidates = look?.release().await?;

@@ -141,3 +141,57 @@ async fn what_no_index_serves_is_refused_with_advice() {
     site.get("/Patient?family=smithson&_format=xml").await.expect(406);
     site.stop();
 }
+
+/// That somebody looked is on record, with each whom it showed, in their own trail, and nobody else.
+#[tokio::test]
+async fn a_search_is_on_record_with_whom_it_showed() {
+    let site = family().await;
+    let shown = |bundle: &Value| -> Vec<fhir::PersonKey> {
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let ids = entries.iter().map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned());
+        let mut people: Vec<_> = ids.map(|id| site.person(&id)).collect();
+        people.sort();
+        people
+    };
+    for (query, count) in [
+        // What the indexes decide, and what is found out from what they find.
+        ("family=smithson", 3),
+        ("family=smithson&birthdate=1950-02-03", 1),
+        ("family=smithson&gender=female", 2),
+        ("family=smithson&active=true", 2),
+        ("family=smithson&birthdate=ge1951-01-01", 2),
+        ("family=smithson&mothersMaidenName=grant&given=carl", 1),
+        ("identifier=urn:oid:1.2.3%7Ca", 1),
+        ("family=smithson&address-city=hull", 0),
+        ("family=nobody", 0),
+    ] {
+        let before = site.audited().len() as u64;
+        let bundle = site.get(&format!("/Patient?{query}")).await.expect(200).json();
+        let people = shown(&bundle);
+        assert_eq!(people.len(), count, "{query}");
+        let entries = site.audited_since(before);
+        assert_eq!(entries.first(), Some(&("find-people".to_owned(), None)), "{query}");
+        let mut found: Vec<_> = entries.into_iter().skip(1).collect();
+        found.sort();
+        let expected: Vec<_> = people.into_iter().map(|person| ("found".to_owned(), Some(person))).collect();
+        assert_eq!(found, expected, "{query}");
+    }
+    site.stop();
+}
+
+/// Whoever asks and is given nothing asked all the same.
+#[tokio::test]
+async fn a_search_that_comes_to_nothing_is_on_record() {
+    let site = family().await;
+    let before = site.audited().len() as u64;
+    site.get("/Patient?family=smithson&identifier=urn:no%7C").await.expect(404);
+    // Nothing waited for that entry.
+    for _ in 0..1000 {
+        if !site.audited_since(before).is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(site.audited_since(before), [("find-people".to_owned(), None)]);
+    site.stop();
+}

@@ -61,7 +61,15 @@ async fn the_right_one_is_marked_by_address_and_age_and_never_opened_by_itself()
 async fn a_house_is_everybody_in_it_and_a_number_opens_only_whom_all_the_rest_fits() {
     let region = neighbours().await;
     let paramedic = region.pages.visitor("paramedic").await;
+    let reader =
+        || store::audit::AuditReader::open(&store::Folder::visit(region.pages.engine.folder()).unwrap()).unwrap();
+    let before = reader().last().unwrap();
     let page = find(&paramedic, "12 bl1 4qr").await.expect(200);
+    // Whoever has the postcode and lives in another house was not shown, and was not found by their own trail.
+    let entries = reader().after(before, 100).unwrap();
+    let found = entries.iter().filter(|entry| entry.body.contains(r#""action":"found""#));
+    let found: std::collections::BTreeSet<_> = found.filter_map(|entry| entry.person).collect();
+    assert_eq!(found.len(), 2);
     page.says("2 people found").says("14-Jul-1945").says("02-Mar-1971").says_not("Elm Road, BL1 4QR 14");
     // The number alone opens; with a name that is another's it does not.
     let form = paramedic.get("/").await.expect(200);

@@ -145,3 +145,26 @@ async fn what_cannot_be_asked_is_refused_with_its_place() {
     site.get("/Patient/$match").await.expect(405);
     site.stop();
 }
+
+/// Each whom an answer tells of has it in their own trail; who might have been meant and is not told has not.
+#[tokio::test]
+async fn whom_a_match_tells_of_is_on_record() {
+    let site = Site::new();
+    let (one, other) = (site.patient(GP, "p1", NHS, &[]).await, site.patient(GP, "p2", "9000000017", &[]).await);
+    let who = someone("O'Brien", "Zoë", "1950-02-03");
+    let certain = json!({"name": "onlyCertainMatches", "valueBoolean": true});
+    let first = json!({"name": "count", "valueInteger": 1});
+    for (more, told) in [(vec![], 2), (vec![first], 1), (vec![certain], 0)] {
+        let before = site.audited().len() as u64;
+        let found = matches(&ask(&site, &asked(&who, &more)).await.expect(200));
+        assert_eq!(found.len(), told, "{more:?}");
+        let mut expected: Vec<_> = found.iter().map(|(id, ..)| ("found".to_owned(), Some(site.person(id)))).collect();
+        expected.push(("find-people".to_owned(), None));
+        let mut entries = site.audited_since(before);
+        entries.sort();
+        expected.sort();
+        assert_eq!(entries, expected, "{more:?}");
+    }
+    assert_ne!(site.person(&one), site.person(&other));
+    site.stop();
+}

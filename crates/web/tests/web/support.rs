@@ -248,6 +248,19 @@ impl Site {
         (1..).map_while(|n| audit.entry(n).unwrap()).map(|entry| entry.body).collect()
     }
 
+    /// The entries since the last `before`: what was done, and about whom.
+    pub fn audited_since(&self, before: u64) -> Vec<(String, Option<fhir::PersonKey>)> {
+        let audit = store::audit::AuditReader::open(&store::Folder::visit(self.engine.folder()).unwrap()).unwrap();
+        let entries = audit.after(before, 1000).unwrap().into_iter();
+        let action = |body: &str| serde_json::from_str::<Value>(body).unwrap()["action"].as_str().unwrap().to_owned();
+        entries.map(|entry| (action(&entry.body), entry.person)).collect()
+    }
+
+    /// The person that a patient is now, by the patient's id.
+    pub fn person(&self, patient: &str) -> fhir::PersonKey {
+        self.engine.derived().person_of(patient.parse().unwrap()).unwrap().unwrap()
+    }
+
     pub fn stop(self) {
         self.engine.stop();
     }

@@ -69,6 +69,11 @@ impl Extras {
         Ok(extras)
     }
 
+    /// Whether nothing is.
+    pub fn are_none(&self) -> bool {
+        self.domains.is_empty() && self.maiden.is_empty() && !self.active
+    }
+
     /// Leave out who does not fit.
     pub fn narrow(&self, hits: &mut Vec<Hit>) {
         hits.retain(|hit| {
