@@ -27,13 +27,17 @@ as_root() {
 }
 
 apt_updated=no
+# apt_update: know what packages there are, once.
+apt_update() {
+    [ "$apt_updated" = no ] || return 0
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq >&2
+    apt_updated=yes
+}
+
 # apt_install PACKAGE…: install Debian packages.
 apt_install() {
     command -v apt-get >/dev/null 2>&1 || die "this is not Debian; please install: $*"
-    if [ "$apt_updated" = no ]; then
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update -qq >&2
-        apt_updated=yes
-    fi
+    apt_update
     say "Installing $*"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@" >&2
 }
@@ -106,6 +110,25 @@ need_pdftotext() { need pdftotext poppler-utils; }
 need_faketime() {
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || apt_install libfaketime
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || die "libfaketime is missing, and installing it did not bring it"
+}
+
+# need_promtool: Prometheus's own tool, which tells on what alert rules fire; sets SKEIN_PROMTOOL. Out of Debian's package, without
+# the server in it.
+need_promtool() {
+    SKEIN_PROMTOOL=$(command -v promtool || true)
+    if [ -z "$SKEIN_PROMTOOL" ]; then
+        SKEIN_PROMTOOL="$TARGET/prometheus/usr/bin/promtool"
+        if [ ! -x "$SKEIN_PROMTOOL" ]; then
+            command -v apt-get >/dev/null 2>&1 || die "this is not Debian; please install promtool (it comes with Prometheus)"
+            say "Fetching promtool"
+            rm -rf "$TARGET/prometheus"
+            mkdir -p "$TARGET/prometheus"
+            apt_update
+            (cd "$TARGET/prometheus" && apt-get download -qq prometheus >&2 && dpkg -x prometheus_*.deb . && rm prometheus_*.deb) ||
+                die "promtool could not be fetched (apt-get download prometheus)"
+        fi
+    fi
+    export SKEIN_PROMTOOL
 }
 
 # python_tools: a virtual environment at $TARGET/python with the clients of tests/requirements.txt.

@@ -67,6 +67,7 @@ all_tests() {
     need_browser
     need_pdftotext
     need_faketime
+    need_promtool
     python_tools
     febrl_data
     npm_packages tests

@@ -63,6 +63,27 @@ fn every_number_of_the_alert_rules_and_the_dashboard_is_measured() {
     assert!(text.trim_end().ends_with("# EOF"), "OpenMetrics ends so");
 }
 
+/// Each rule fires on what it is for and from when it is meant to, alone of all; a region at rest has none.
+#[test]
+fn each_alert_fires_on_what_it_is_for_and_on_nothing_else() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-it/monitoring");
+    let promtool = std::env::var_os("SKEIN_PROMTOOL").unwrap_or_else(|| "promtool".into());
+    let run =
+        std::process::Command::new(&promtool).args(["test", "rules", "alerts.test.yml"]).current_dir(&folder).output();
+    let run = run.unwrap_or_else(|error| {
+        panic!("{}: {error}: install Prometheus, or name its promtool in SKEIN_PROMTOOL", promtool.display())
+    });
+    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (rules, tests) = (text("alerts.yml"), text("alerts.test.yml"));
+    let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(alerts.len() > 20, "{alerts:?}");
+    for alert in alerts {
+        assert!(tests.contains(&format!("alertname=\"{alert}\"")), "nothing says when {alert} fires");
+    }
+}
+
 #[test]
 fn each_feed_of_a_source_is_measured_for_itself() {
     let (region, metrics) = region();
