@@ -49,6 +49,19 @@ impl Resource {
         Self::from_value(serde_json::from_slice(json).map_err(|e| NotAResource::Json(e.to_string()))?)
     }
 
+    /// Parse JSON text, and keep of it these elements beside type and id: where many are looked at and few elements decide, most of
+    /// the time went into the others.
+    ///
+    /// # Errors
+    /// [`NotAResource`], also of what is not kept.
+    pub fn from_slice_of(json: &[u8], elements: &[&str]) -> Result<Self, NotAResource> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let body = serde::de::DeserializeSeed::deserialize(Kept(elements), &mut reader)
+            .and_then(|body| reader.end().map(|()| body))
+            .map_err(|e| NotAResource::Json(e.to_string()))?;
+        Self::from_value(Value::Object(body))
+    }
+
     /// The type.
     pub fn kind(&self) -> ResourceType {
         self.kind
@@ -131,5 +144,36 @@ impl Resource {
     /// The JSON text, compact.
     pub fn to_json(&self) -> String {
         serde_json::to_string(&self.body).unwrap_or_default()
+    }
+}
+
+/// Reads an object, and keeps these members of it.
+struct Kept<'e>(&'e [&'e str]);
+
+impl<'de> serde::de::DeserializeSeed<'de> for Kept<'_> {
+    type Value = Map<String, Value>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> serde::de::Visitor<'de> for Kept<'_> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a resource, which is a JSON object")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut kept = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if matches!(name.as_str(), "resourceType" | "id") || self.0.contains(&name.as_str()) {
+                kept.insert(name, members.next_value()?);
+            } else {
+                members.next_value::<serde::de::IgnoredAny>()?;
+            }
+        }
+        Ok(kept)
     }
 }

@@ -58,7 +58,19 @@ impl Item {
     /// # Errors
     /// [`StoreError::Corrupt`] when what is stored is not a resource.
     pub fn resource(&self) -> Result<Resource, StoreError> {
-        Resource::from_slice(&self.json).map_err(|e| StoreError::Corrupt(format!("stored resource {}: {e}", self.id)))
+        self.resource_of(None)
+    }
+
+    /// The resource, parsed: these elements of it, or all.
+    ///
+    /// # Errors
+    /// As [`Item::resource`].
+    pub fn resource_of(&self, elements: Option<&[&str]>) -> Result<Resource, StoreError> {
+        let parsed = match elements {
+            Some(elements) => Resource::from_slice_of(&self.json, elements),
+            None => Resource::from_slice(&self.json),
+        };
+        parsed.map_err(|e| StoreError::Corrupt(format!("stored resource {}: {e}", self.id)))
     }
 }
 

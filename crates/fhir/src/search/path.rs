@@ -124,6 +124,11 @@ impl Path {
         Some(Path { from_resource, steps, leaf: Leaf::parse(code), system, target })
     }
 
+    /// The element of the resource that it begins with; None where it is all of it, or more than one.
+    pub(super) fn element(&self) -> Option<&'static str> {
+        self.steps.first().map(|step| step.name).filter(|_| self.leaf != Leaf::Deceased)
+    }
+
     /// Visit the values at the end of the path, lists taken apart, until `visit` answers true; says whether it did.
     /// `from` is the resource or the composite's element, `resource` always the resource.
     pub fn visit<'v>(

@@ -239,6 +239,24 @@ impl Query {
             && self.clauses.iter().all(|clause| clause.holds(self.kind, resource.body(), neighbours))
     }
 
+    /// The elements that decide whether a resource fits, and where it is sorted: see [`Resource::from_slice_of`]. None where others may
+    /// do, or other resources.
+    pub fn elements(&self) -> Option<Vec<&'static str>> {
+        let mut elements = Vec::new();
+        for clause in &self.clauses {
+            match clause {
+                Clause::Fits { parameter, .. } | Clause::Missing { parameter, .. } => {
+                    elements.extend(parameter.elements()?);
+                }
+                Clause::Chain { .. } | Clause::Has { .. } => return None,
+            }
+        }
+        for key in &self.sort {
+            elements.extend(key.parameter.elements()?);
+        }
+        Some(elements)
+    }
+
     /// What a resource is sorted by, one value for each key of `_sort`.
     pub fn sort_values(&self, resource: &Resource) -> Vec<Option<SortValue>> {
         self.sort.iter().map(|key| key.value(resource.body())).collect()

@@ -73,6 +73,16 @@ pub struct Parameter {
     pub components: Vec<Component>,
 }
 
+impl Parameter {
+    /// The elements of a resource that its values are in; None where they may be anywhere.
+    pub(super) fn elements(&self) -> Option<Vec<&'static str>> {
+        if !self.components.is_empty() {
+            return None;
+        }
+        self.paths.iter().map(Path::element).collect()
+    }
+}
+
 /// A part of a composite parameter.
 #[derive(Debug)]
 pub struct Component {

@@ -16,7 +16,13 @@ fn parse(kind: ResourceType, query: &str) -> Result<Query, Vec<Issue>> {
 fn fits(json: &str, query: &str) -> bool {
     let resource = Resource::from_slice(json.as_bytes()).unwrap();
     let query = parse(resource.kind(), query).unwrap_or_else(|issues| panic!("{query}: {issues:?}"));
-    query.matches(&resource, &Neighbours::default())
+    let found = query.matches(&resource, &Neighbours::default());
+    // And by what is said to decide alone.
+    if let Some(elements) = query.elements() {
+        let less = Resource::from_slice_of(json.as_bytes(), &elements).unwrap();
+        assert_eq!(query.matches(&less, &Neighbours::default()), found, "of {elements:?}");
+    }
+    found
 }
 
 #[track_caller]
@@ -379,6 +385,11 @@ fn results_sort_by_several_keys_and_the_valueless_come_last() {
     ];
     let order = |sort: &str| {
         let query = parse(ResourceType::Observation, &format!("_sort={sort}")).unwrap();
+        for whole in &all {
+            let elements = query.elements().unwrap();
+            let less = Resource::from_slice_of(whole.to_json().as_bytes(), &elements).unwrap();
+            assert_eq!(query.sort_values(&less), query.sort_values(whole), "of {elements:?}");
+        }
         let mut sorted: Vec<_> = all.iter().map(|r| (query.sort_values(r), r.id().unwrap())).collect();
         sorted.sort_by(|a, b| query.compare(&a.0, &b.0));
         sorted.into_iter().map(|(_, id)| id).collect::<String>()
@@ -425,5 +436,23 @@ fn every_standard_parameter_of_every_type_can_be_asked() {
                 parse(*kind, &format!("{}={value}", parameter.code)).unwrap_or_else(|issue| panic!("{kind} {issue:?}"));
             assert!(!query.matches(&resource, &Neighbours::default()), "{kind}?{}={value}", parameter.code);
         }
+    }
+}
+
+/// Of what is not looked at nothing is kept, and yet it must be JSON.
+#[test]
+fn the_elements_that_decide_are_enough() {
+    let patient = r#"{"resourceType":"Patient","id":"p1","name":[{"family":"Hale"}],"birthDate":"1950-02-03","gender":"female",
+        "deceasedDateTime":"2024-01-01","address":[{"postalCode":"M1 1AE"}],"extension":[{"url":"urn:x","valueString":"\u00e9"}]}"#;
+    let elements = |query: &str| parse(ResourceType::Patient, query).unwrap().elements();
+    assert_eq!(elements("family=hale&birthdate=1950-02-03&_sort=gender"), Some(vec!["name", "birthDate", "gender"]));
+    let less = Resource::from_slice_of(patient.as_bytes(), &["name"]).unwrap();
+    assert_eq!(less.to_json(), r#"{"resourceType":"Patient","id":"p1","name":[{"family":"Hale"}]}"#);
+    // What is worked out of several elements, and what lies in other resources.
+    assert_eq!(elements("deceased=true"), None);
+    assert_eq!(parse(ResourceType::Observation, "code-value-quantity=x$5").unwrap().elements(), None);
+    assert_eq!(parse(ResourceType::Condition, "encounter.class=IMP").unwrap().elements(), None);
+    for broken in [&patient[..patient.len() - 1], "[]", "{}", "{\"resourceType\":\"Patient\"} x"] {
+        assert!(Resource::from_slice_of(broken.as_bytes(), &[]).is_err(), "{broken}");
     }
 }

@@ -142,7 +142,10 @@ fn first_page(
         return Err(ApiError::bad(IssueType::TooCostly, text));
     }
     let seq = candidates.seq;
-    let mut hits = hits(query.kind(), candidates)?;
+    // Of most searches a few elements decide.
+    let whole = !extras.are_none() || query.summary != Summary::Whole;
+    let deciding = if whole { None } else { query.elements() };
+    let mut hits = hits(query.kind(), candidates, deciding.as_deref())?;
     hits.retain(|hit| query.matches(&hit.resource, &Neighbours::default()));
     extras.narrow(&mut hits);
     if !query.sort.is_empty() {
@@ -201,7 +204,7 @@ async fn next_page(
             }),
         };
         Ok(sealed.map(move |candidates| {
-            let hits = hits(kind, candidates)?.into_iter().map(|hit| extras.trimmed(hit));
+            let hits = hits(kind, candidates, None)?.into_iter().map(|hit| extras.trimmed(hit));
             let own = link(&call.base, kind, &name, offset);
             let reached = offset + keys.len();
             let next = (reached < total).then(|| link(&call.base, kind, &name, reached));
@@ -220,8 +223,8 @@ fn link(base: &str, kind: ResourceType, name: &str, offset: usize) -> String {
     format!("{base}/{kind}?{PAGE}={name}.{offset}")
 }
 
-/// The resources of the kind that was searched for.
-fn hits(kind: ResourceType, candidates: Candidates) -> Result<Vec<Hit>, ApiError> {
+/// The resources of the kind that was searched for. `deciding`: the elements of a Patient that are looked at; None: all.
+fn hits(kind: ResourceType, candidates: Candidates, deciding: Option<&[&str]>) -> Result<Vec<Hit>, ApiError> {
     let mut hits = Vec::new();
     for (person, items) in candidates.people {
         if kind == ResourceType::Person {
@@ -231,7 +234,7 @@ fn hits(kind: ResourceType, candidates: Candidates) -> Result<Vec<Hit>, ApiError
             continue;
         }
         for item in items {
-            let resource = item.resource()?;
+            let resource = item.resource_of(deciding)?;
             let name = format!("Patient/{}", item.id);
             hits.push(Hit { name, json: item.json, resource, key: item.id.patient, person });
         }

@@ -248,8 +248,15 @@ fn find(
     waiting: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let kind = query.kind();
-    let parsed: Vec<(Item, Resource)> =
-        items.into_iter().map(|item| item.resource().map(|resource| (item, resource))).collect::<Result<_, _>>()?;
+    let whole = query.needs_neighbours()
+        || !query.includes.is_empty()
+        || !query.reverse_includes.is_empty()
+        || !matches!(query.summary, Summary::Whole | Summary::Count);
+    let deciding = if whole { None } else { query.elements() };
+    let parsed: Vec<(Item, Resource)> = items
+        .into_iter()
+        .map(|item| item.resource_of(deciding.as_deref()).map(|resource| (item, resource)))
+        .collect::<Result<_, _>>()?;
     let neighbours = if query.needs_neighbours() {
         Neighbours::new(parsed.iter().map(|(_, resource)| resource))
     } else {
