@@ -235,19 +235,27 @@ impl Region {
         file.write_all(bytes).map_err(found("cannot tear a file"))
     }
 
-    /// Wait until all that is in the journal is processed.
-    pub fn caught_up(&self) -> Outcome {
-        let (_, http) = *self.addresses()?.first().ok_or_else(|| Failure::found("the region is not served"))?;
+    /// Wait until all that is in the journal is processed. A process that another took the place of ends when it finds out, and is
+    /// started again.
+    pub fn caught_up(&mut self) -> Outcome {
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         loop {
-            let (status, body) = super::senders::request(http, "GET", "/health", None, b"")
-                .map_err(|error| Failure::found(format!("the region does not say how it is: {error}")))?;
-            let health: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-            if status == 200 && health.get("received").is_some() && health.get("received") == health.get("processed") {
-                return Ok(());
-            }
+            self.serve()?;
+            let (_, http) = *self.addresses()?.first().ok_or_else(|| Failure::found("the region is not served"))?;
+            let said = match super::senders::request(http, "GET", "/health", None, b"") {
+                Ok((status, body)) => {
+                    let health: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+                    let processed =
+                        health.get("received").is_some() && health.get("received") == health.get("processed");
+                    if status == 200 && processed {
+                        return Ok(());
+                    }
+                    health.to_string()
+                }
+                Err(error) => error.to_string(),
+            };
             if Instant::now() > deadline {
-                return Err(Failure::found(format!("the region does not come to the end of its journal: {health}")));
+                return Err(Failure::found(format!("the region does not come to the end of its journal: {said}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
