@@ -84,11 +84,21 @@ impl Receipt {
             }
         };
         let was_held = own.is_some();
-        let written = Receipt::new(audit.append_together(own.into_iter().chain(more).collect())?);
-        if was_held {
-            *way = Way::With(Arc::clone(&written));
+        match audit.append_together(own.into_iter().chain(more).collect()) {
+            Ok(pending) => {
+                let written = Receipt::new(pending);
+                if was_held {
+                    *way = Way::With(Arc::clone(&written));
+                }
+                Ok(written)
+            }
+            Err(error) => {
+                if was_held {
+                    self.done.send_replace(Some(Err(error.to_string())));
+                }
+                Err(error)
+            }
         }
-        Ok(written)
     }
 
     pub(super) async fn wait(&self) -> Result<u64, Refusal> {
