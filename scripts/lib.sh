@@ -124,7 +124,7 @@ need_promtool() {
             rm -rf "$TARGET/prometheus"
             mkdir -p "$TARGET/prometheus"
             apt_update
-            (cd "$TARGET/prometheus" && apt-get download -qq prometheus >&2 && dpkg -x prometheus_*.deb . && rm prometheus_*.deb) ||
+            (cd "$TARGET/prometheus" && apt-get download -qq prometheus >&2 && dpkg -x prometheus_*.deb . && rm prometheus_*.deb usr/bin/prometheus) ||
                 die "promtool could not be fetched (apt-get download prometheus)"
         fi
     fi
