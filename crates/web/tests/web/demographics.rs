@@ -179,6 +179,23 @@ async fn a_search_is_on_record_with_whom_it_showed() {
     site.stop();
 }
 
+/// Whose whereabouts are restricted is not shown to who asks for a postcode, and was not found by it.
+#[tokio::test]
+async fn a_restricted_person_was_not_found_by_a_postcode() {
+    let site = family().await;
+    let restricted = json!({"resourceType": "Patient", "id": "r", "birthDate": "1950-02-03", "meta": {"security": [{"code": "R"}]},
+        "name": [{"family": "Smithson", "given": ["Lucy"]}], "address": [{"postalCode": "LS1 1AA"}]});
+    site.write(GP, "PUT", "/Patient/r", &restricted).await.expect(201);
+    for (query, shown) in [("", 4), ("&address-postalcode=LS1%201AA", 3)] {
+        let before = site.audited().len() as u64;
+        let found = site.get(&format!("/Patient?family=smithson{query}")).await.expect(200).json();
+        assert_eq!(givens(&found).len(), shown, "{query}");
+        let entries = site.audited_since(before);
+        assert_eq!(entries.iter().filter(|(action, _)| action == "found").count(), shown, "{query}");
+    }
+    site.stop();
+}
+
 /// Whoever asks and is given nothing asked all the same.
 #[tokio::test]
 async fn a_search_that_comes_to_nothing_is_on_record() {
