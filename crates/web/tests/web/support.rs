@@ -266,7 +266,7 @@ impl Site {
     }
 }
 
-fn verified(nhs: &str) -> Value {
+pub fn verified(nhs: &str) -> Value {
     json!({"system": fhir::nhs::SYSTEM, "value": nhs, "extension": [{"url": fhir::nhs::VERIFICATION_STATUS,
         "valueCodeableConcept": {"coding": [{"system": fhir::nhs::VERIFICATION_STATUS_SYSTEM, "code": "01"}]}}]})
 }
