@@ -361,11 +361,12 @@ fn namesake_in_household(world: &World, near: &Household, dice: &mut Dice) -> Op
 
 fn namesake(world: &World, case: Case, near: &Household, hurry: bool, dice: &mut Dice) -> Option<(Person, Household)> {
     let like = anyone(near, dice)?;
-    // Namesakes are met as often as their name is: two people called Smith, seldom two called Micklethwaite.
-    if !hurry && !world.names.meets_again(like, dice) {
+    let same_birth = case == NamesakeSameBirth;
+    // Neighbours have one name as often as their name is met: two people called Smith, seldom two called Micklethwaite.
+    // Whoever has a namesake of one birthday was drawn by it.
+    if !same_birth && !hurry && !world.names.meets_again(like, dice) {
         return None;
     }
-    let same_birth = case == NamesakeSameBirth;
     let age = if same_birth { like.age } else { (like.age + dice.normal(0.0, 18.0)).clamp(0.5, 98.0) };
     let mut person = made(world, like.tradition, like.ethnicity, age, like.female, Role::Head, &like.family, dice);
     person.given.clone_from(&like.given);

@@ -10,6 +10,7 @@ mod census;
 mod faults;
 mod household;
 mod names;
+mod namesakes;
 mod naming;
 mod number;
 mod person;
@@ -112,6 +113,7 @@ impl TestSet {
             }
         }
         index.flush().map_err(failed(&path))?;
+        making.strangers_elsewhere();
         making.last_strangers();
         let Making { incoming, counts, .. } = making;
         let matches = counts.matches();
@@ -250,6 +252,9 @@ impl Making {
     fn strangers_beside(&mut self, household: &Household) {
         for at in 0..self.strangers.len() {
             let Some((case, all, made)) = self.strangers.get(at).copied() else { continue };
+            if case == Case::NamesakeSameBirth {
+                continue;
+            }
             // As many as are due by now, spread evenly over the index.
             let due = u128::from(all) * u128::from(self.done) / u128::from(self.people.max(1));
             // One a household, that they stay apart; what is behind catches up at the next that has room for it.
@@ -275,7 +280,25 @@ impl Making {
         true
     }
 
-    /// What the last households had no room for, as ordinary newcomers.
+    /// Those who live anywhere, and are like somebody whom only the whole index can show.
+    fn strangers_elsewhere(&mut self) {
+        let Some(at) = self.strangers.iter().position(|row| row.0 == Case::NamesakeSameBirth) else { return };
+        let Some((case, all, _)) = self.strangers.get(at).copied() else { return };
+        // The last household may not be in the index whole.
+        let whole = self.households.saturating_sub(1);
+        let mut dice = Dice::new(self.world.seed, &[12]);
+        for (number, nth) in namesakes::namesakes(&self.world, self.people, whole, all, &mut dice) {
+            let mut household = household::household(&self.world, number);
+            household.people = household.people.into_iter().skip(nth).take(1).collect();
+            if self.stranger(case, &household, true)
+                && let Some(row) = self.strangers.get_mut(at)
+            {
+                row.2 += 1;
+            }
+        }
+    }
+
+    /// What the last households had no room for, and too few had a namesake for, as ordinary newcomers.
     fn last_strangers(&mut self) {
         let missing: u64 = self.strangers.iter().map(|(_, all, made)| all - made).sum();
         let household = household::household(&self.world, 0);

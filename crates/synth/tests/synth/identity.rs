@@ -248,6 +248,43 @@ fn hard_cases_are_what_their_names_say() {
 }
 
 #[test]
+fn namesakes_of_one_birthday_are_met_as_often_as_their_names_in_each_community() {
+    let files = make(200_000, 50_000, 6);
+    // Names that are told in full, by decade; nobody's own community but the index's, where it says it.
+    let named = |row: &Row| {
+        let decade = row["birth_date"].get(..3)?;
+        Some(format!("{} {} {decade}", row["given_name"], row["family_name"]).to_uppercase())
+    };
+    let mut bearers: HashMap<String, u32> = HashMap::new();
+    let mut births: HashSet<String> = HashSet::new();
+    for row in &files.index {
+        births.insert(format!("{} {}", named(row).unwrap_or_default(), row["birth_date"]));
+        *bearers.entry(named(row).unwrap_or_default()).or_default() += 1;
+    }
+    let others = |row: &Row| named(row).and_then(|name| bearers.get(&name)).map_or(0, |count| count - 1);
+    let british = |rows: &mut dyn Iterator<Item = (bool, u32)>| {
+        let (of, all) = rows.fold((0, 0), |(of, all), (british, count)| (of + u32::from(british) * count, all + count));
+        f64::from(of) / f64::from(all)
+    };
+    let mut index = files.index.iter().filter(|row| !row["ethnicity"].is_empty());
+    let expected = british(&mut index.by_ref().map(|row| (row["ethnicity"].starts_with('A'), others(row))));
+    let rows: HashMap<&str, &Row> = files.incoming.iter().map(|row| (row["id"].as_str(), row)).collect();
+    let cases: Vec<_> = files.cases.iter().filter(|case| case["case"] == "namesake_same_birth_date").collect();
+    assert_eq!(cases.len(), 200);
+    let is = british(&mut cases.iter().map(|case| (case["ethnicity"].starts_with('A'), 1)));
+    near("White British among namesakes", is, expected, 0.1);
+    let clean: Vec<_> = cases
+        .iter()
+        .filter(|case| case["corruptions"].is_empty())
+        .map(|case| rows[case["id_incoming"].as_str()])
+        .collect();
+    let there = |row: &&&Row| births.contains(&format!("{} {}", named(row).unwrap_or_default(), row["birth_date"]));
+    let share = |count: usize| count as f64 / clean.len() as f64;
+    near("whom they are like is in the index", share(clean.iter().filter(there).count()), 0.9, 0.1);
+    near("and is not alone", share(clean.iter().filter(|row| others(row) >= 1).count()), 0.9, 0.1);
+}
+
+#[test]
 fn what_cannot_be_made_is_refused() {
     assert_eq!(TestSet::new(0, 1, 1), Err(NoTestSet::People));
     assert_eq!(TestSet::new(PEOPLE_MAX + 1, 1, 1), Err(NoTestSet::People));
