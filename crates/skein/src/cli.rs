@@ -559,6 +559,9 @@ pub struct Torture {
     /// What the harm and its moments are drawn from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Messages a second of all senders together, at most, in bursts: long campaigns compare what they did in less time [default: as many as are answered]
+    #[arg(long, value_name = "N")]
+    pub rate: Option<std::num::NonZeroU32>,
     /// One JSON line at the end
     #[arg(long)]
     pub json: bool,

@@ -20,6 +20,7 @@ pub fn run(asked: &Torture) -> Outcome {
     torture::run(&Plan {
         rounds: asked.rounds,
         seed: asked.seed,
+        rate: asked.rate,
         json: asked.json,
         folder: asked.data_dir.clone(),
         server: asked.store.clone().map(|address| (address, asked.restart.clone())),

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use region::Region;
 use senders::Senders;
 use serde::Serialize;
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use tally::Tally;
 
 /// How it is done.
@@ -27,6 +27,8 @@ pub struct Plan {
     pub rounds: u32,
     /// What the harm and its moments are drawn from.
     pub seed: u64,
+    /// Messages a second of all senders together, at most; None: as many as are answered.
+    pub rate: Option<NonZeroU32>,
     /// One JSON line at the end, and nothing else on standard output.
     pub json: bool,
     /// Where the region lives; None: a folder of its own that is thrown away.
@@ -146,7 +148,7 @@ pub fn run(plan: &Plan) -> Outcome {
 
 fn rounds(plan: &Plan, region: &mut Region) -> Outcome<Result> {
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
-    let mut senders = Senders::new(plan.seed);
+    let mut senders = Senders::new(plan.seed, plan.rate);
     let mut tally = Tally::default();
     region.serve()?;
     for round in 1..=plan.rounds {

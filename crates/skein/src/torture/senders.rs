@@ -8,16 +8,23 @@ use std::{
     collections::BTreeSet,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    num::NonZeroU32,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Connections that send HL7 v2 at once.
 const MLLP_SENDERS: u64 = 4;
+/// With the one that sends FHIR.
+const SENDERS: u32 = 5;
+/// Where their rate is bounded, so many messages at most come at once, before a pause.
+const BURST_MOST: u32 = 40;
+/// How soon a sender in a pause hears that it is to stop.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Patients of each.
 const PATIENTS: u64 = 12;
 const ANSWER_SECONDS_MAX: u64 = 30;
@@ -29,6 +36,8 @@ pub const MARK: &str = "SKT-";
 pub struct Senders {
     next: Arc<AtomicU64>,
     acknowledged: Arc<Mutex<BTreeSet<u64>>>,
+    /// Messages a second of all of them together, at most.
+    rate: Option<NonZeroU32>,
     /// Of each MLLP sender, what got no answer.
     unanswered: Vec<Vec<(u64, Vec<u8>)>>,
     random: Vec<ChaCha8Rng>,
@@ -46,12 +55,13 @@ pub struct Working {
 }
 
 impl Senders {
-    /// None has sent anything.
-    pub fn new(seed: u64) -> Self {
+    /// None has sent anything. `rate`: messages a second of all of them together, at most; None: as many as are answered.
+    pub fn new(seed: u64, rate: Option<NonZeroU32>) -> Self {
         let random = (0..MLLP_SENDERS).map(|sender| ChaCha8Rng::seed_from_u64(seed ^ (sender + 1) << 32)).collect();
         Senders {
             next: Arc::new(AtomicU64::new(1)),
             acknowledged: Arc::default(),
+            rate,
             unanswered: vec![Vec::new(); usize::try_from(MLLP_SENDERS).unwrap_or(0)],
             random,
         }
@@ -78,12 +88,22 @@ impl Senders {
         let unanswered = std::mem::take(&mut self.unanswered);
         for (sender, (random, again)) in (0..).zip(dice.into_iter().zip(unanswered)) {
             let Some((feed, _)) = processes.next().copied() else { break };
-            let told = Told { next: self.next.clone(), acknowledged: self.acknowledged.clone(), stop: stop.clone() };
+            let told = self.told(&stop);
             mllp.push(std::thread::spawn(move || send_mllp(feed, sender, random, again, &told)));
         }
-        let told = Told { next: self.next.clone(), acknowledged: self.acknowledged.clone(), stop: stop.clone() };
+        let told = self.told(&stop);
         let fhir = std::thread::spawn(move || send_fhir(http, &told));
         Ok(Working { stop, mllp, fhir })
+    }
+
+    fn told(&self, stop: &Arc<AtomicBool>) -> Told {
+        Told {
+            next: self.next.clone(),
+            acknowledged: self.acknowledged.clone(),
+            stop: stop.clone(),
+            // Each has its share: those that send HL7 v2, and the one that sends FHIR.
+            each: self.rate.map(|rate| f64::from(rate.get()) / f64::from(SENDERS)),
+        }
     }
 
     /// Wait until they noticed that the region is gone, and take back what got no answer.
@@ -104,6 +124,37 @@ struct Told {
     next: Arc<AtomicU64>,
     acknowledged: Arc<Mutex<BTreeSet<u64>>>,
     stop: Arc<AtomicBool>,
+    /// Messages a second of one sender, at most.
+    each: Option<f64>,
+}
+
+/// When a sender rests: after bursts of any length, for as long as its rate asks, so that harm comes upon a busy region and a quiet one.
+struct Pace {
+    left: u32,
+    burst: u32,
+    random: ChaCha8Rng,
+}
+
+impl Pace {
+    /// Of a sender that begins.
+    fn new(seed: u64) -> Self {
+        Pace { left: 0, burst: 0, random: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    /// One message more.
+    fn rest(&mut self, told: &Told) {
+        let Some(each) = told.each else { return };
+        self.left = self.left.saturating_sub(1);
+        if self.left > 0 {
+            return;
+        }
+        let until = Instant::now() + Duration::from_secs_f64(f64::from(self.burst) / each);
+        while Instant::now() < until && !told.to_stop() {
+            std::thread::sleep(PAUSE.min(until.saturating_duration_since(Instant::now())));
+        }
+        self.burst = self.random.random_range(1..=BURST_MOST);
+        self.left = self.burst;
+    }
 }
 
 impl Told {
@@ -132,7 +183,9 @@ fn send_mllp(
     if limits.iter().any(std::result::Result::is_err) {
         return (again, random);
     }
+    let mut pace = Pace::new(random.random());
     while !told.to_stop() {
+        pace.rest(told);
         let (number, message) = again.pop().unwrap_or_else(|| {
             let number = told.number();
             (number, message(sender, number, &mut random))
@@ -200,7 +253,9 @@ fn message(sender: u64, number: u64, random: &mut ChaCha8Rng) -> Vec<u8> {
 
 /// Bundles of a practice. One that got no answer is not sent again: it would be another.
 fn send_fhir(http: SocketAddr, told: &Told) {
+    let mut pace = Pace::new(told.number());
     while !told.to_stop() {
+        pace.rest(told);
         let number = told.number();
         let mark = format!("{MARK}{number:08}");
         let patient = number % PATIENTS;
