@@ -159,6 +159,11 @@ fn each_its_own(seen: usize, all: usize) -> bool {
 pub struct Ids(Vec<String>);
 
 impl Ids {
+    #[cfg(test)]
+    pub(super) fn of(ids: &[&str]) -> Ids {
+        Ids(ids.iter().map(|id| (*id).to_owned()).collect())
+    }
+
     /// The id of a row.
     pub fn get(&self, row: u32) -> &str {
         self.0.get(row as usize).map_or("", String::as_str)

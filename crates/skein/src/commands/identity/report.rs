@@ -73,6 +73,8 @@ struct Line {
     right: usize,
     wrong: usize,
     missed: usize,
+    /// Of the missed, those whose own record somebody is asked about: not linked, and not lost.
+    held: usize,
     review: usize,
     precision: f64,
     recall: f64,
@@ -89,13 +91,41 @@ impl Line {
 
 /// Print the report.
 pub fn print(truth: &Truth, pairs: &[Pair], ids: &Ids, people: &Asked, json: bool) {
+    if !json {
+        say::line(&format!(
+            "{:<10} {:<28} {:>8} {:>8} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}",
+            "group", "", "people", "known", "wrong", "missed", "held", "review", "precision", "recall"
+        ));
+    }
+    for line in reckon(truth, pairs, ids, people) {
+        if json {
+            say::line(&serde_json::to_string(&line).unwrap_or_default());
+            continue;
+        }
+        say::line(&format!(
+            "{:<10} {:<28} {:>8} {:>8} {:>7} {:>7} {:>7} {:>8} {:>9.5} {:>9.5}",
+            line.group,
+            line.value,
+            line.people,
+            line.known,
+            line.wrong,
+            line.missed,
+            line.held,
+            line.review,
+            line.precision,
+            line.recall
+        ));
+    }
+}
+
+fn reckon(truth: &Truth, pairs: &[Pair], ids: &Ids, people: &Asked) -> Vec<Line> {
     let mut linked: HashMap<u32, Vec<&str>> = HashMap::new();
-    let mut review: HashMap<u32, usize> = HashMap::new();
+    let mut review: HashMap<u32, Vec<&str>> = HashMap::new();
     for pair in pairs {
         if pair.link {
             linked.entry(pair.b).or_default().push(ids.get(pair.a));
         } else if output::decision(pair, 0.05) == "review" {
-            *review.entry(pair.b).or_default() += 1;
+            review.entry(pair.b).or_default().push(ids.get(pair.a));
         }
     }
     let latest = people.facts.iter().filter_map(|facts| facts.birth).map(|birth| birth.year()).max().unwrap_or(0);
@@ -103,7 +133,9 @@ pub fn print(truth: &Truth, pairs: &[Pair], ids: &Ids, people: &Asked, json: boo
     for (row, facts) in (0_u32..).zip(&people.facts) {
         let right = truth.pairs.get(people.ids.get(row));
         let said = linked.get(&row).map_or(&[][..], Vec::as_slice);
+        let asked = review.get(&row).map_or(&[][..], Vec::as_slice);
         let hit = right.is_some_and(|right| said.contains(&right.as_str()));
+        let held = !hit && right.is_some_and(|right| asked.contains(&right.as_str()));
         let ethnicity = people.ethnicities.get(row as usize).filter(|value| !value.is_empty());
         let groups = [
             ("all", String::new()),
@@ -123,34 +155,12 @@ pub fn print(truth: &Truth, pairs: &[Pair], ids: &Ids, people: &Asked, json: boo
             line.right += usize::from(hit);
             line.wrong += said.len() - usize::from(hit);
             line.missed += usize::from(right.is_some() && !hit);
-            line.review += review.get(&row).copied().unwrap_or(0);
+            line.held += usize::from(held);
+            line.review += asked.len();
         }
     }
-    if !json {
-        say::line(&format!(
-            "{:<10} {:<28} {:>8} {:>8} {:>7} {:>7} {:>8} {:>9} {:>9}",
-            "group", "", "people", "known", "wrong", "missed", "review", "precision", "recall"
-        ));
-    }
-    for line in lines.values_mut() {
-        line.finish();
-        if json {
-            say::line(&serde_json::to_string(line).unwrap_or_default());
-            continue;
-        }
-        say::line(&format!(
-            "{:<10} {:<28} {:>8} {:>8} {:>7} {:>7} {:>8} {:>9.5} {:>9.5}",
-            line.group,
-            line.value,
-            line.people,
-            line.known,
-            line.wrong,
-            line.missed,
-            line.review,
-            line.precision,
-            line.recall
-        ));
-    }
+    lines.values_mut().for_each(Line::finish);
+    lines.into_values().collect()
 }
 
 fn age(facts: &PatientFacts, latest: i16) -> String {
@@ -178,4 +188,29 @@ fn missing(facts: &PatientFacts) -> String {
     ];
     let words: Vec<&str> = lacks.iter().filter(|(lacks, _)| *lacks).map(|(_, word)| *word).collect();
     if words.is_empty() { "nothing".into() } else { words.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_missed_and_put_to_somebody_is_told_from_who_was_lost() {
+        let of = |words: &[&str]| Ids::of(words);
+        let pairs = [("a0", "b0"), ("a1", "b1"), ("a2", "b2")].map(|(a, b)| (b.to_owned(), a.to_owned()));
+        let truth = Truth { path: PathBuf::new(), pairs: pairs.into_iter().collect() };
+        let pair = |a, b, probability, link| Pair { a, b, probability, link, ruling: None };
+        // b0 is linked; b1 is held with her own; b2 with somebody else's; b3 is nobody's, and linked.
+        let said = [pair(0, 0, 0.99, true), pair(1, 1, 0.5, false), pair(0, 2, 0.5, false), pair(2, 3, 0.95, true)];
+        let people = Asked {
+            ids: of(&["b0", "b1", "b2", "b3"]),
+            facts: vec![PatientFacts::default(); 4],
+            ragged: 0,
+            ethnicities: Vec::new(),
+        };
+        let lines = reckon(&truth, &said, &of(&["a0", "a1", "a2"]), &people);
+        let all = lines.iter().find(|line| line.group == "all").expect("all");
+        let counts = [all.people, all.known, all.right, all.wrong, all.missed, all.held, all.review];
+        assert_eq!(counts, [4, 3, 1, 1, 2, 1, 2]);
+    }
 }
