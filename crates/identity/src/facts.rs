@@ -280,6 +280,11 @@ pub fn is_newborn(given: &str) -> bool {
     }
 }
 
+/// Whether a newborn's stand-in says that others were born with it ("Twin 2", "Baby Twin One").
+pub(crate) fn is_of_several(given: &str) -> bool {
+    is_newborn(given) && fold_words(given).iter().any(|word| matches!(word.as_str(), "twin" | "triplet"))
+}
+
 /// Whether a name stands for nobody: what is typed when a name is not known.
 pub fn is_nobody(name: &str) -> bool {
     let folded = fold_name(name);
@@ -346,6 +351,9 @@ mod tests {
         }
         for given in ["Abby", "Gaby", "Boyd", "Bobby", "Babs", "Gaby Ann"] {
             assert!(!is_newborn(given), "{given}");
+        }
+        for (given, several) in [("Twin 2", true), ("Bby Twin One", true), ("Baby of Ann", false), ("Twinkle", false)] {
+            assert_eq!(is_of_several(given), several, "{given}");
         }
     }
 

@@ -39,7 +39,8 @@ pub enum Ruling {
     NumberAlone,
     /// Two different verified NHS numbers: never linked by itself.
     TwoNumbers,
-    /// One household and date of birth, another forename: twins, or one person; never linked by itself.
+    /// One household and date of birth, and the forenames differ, or do not tell of which of several: twins, or one person; never
+    /// linked by itself.
     Twins,
     /// One name and household, a generation apart: never linked by itself.
     ParentAndChild,
@@ -480,7 +481,7 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         matches!(pattern.level(at::FORENAME), VARIANT | NEAR | DIFFERENT)
     };
     let like_twins = pattern.looks_like_twins() && twins > one * GUARD_SHARE;
-    if !own && (like_twins || two && birth_level == birth::SAME && unlike) {
+    if !own && (like_twins || two && birth_level == birth::SAME && unlike || one_of_several(a, b, pattern)) {
         return Some(Ruling::Twins);
     }
     // Born on one day of the year they look like one birthday with a year mistyped.
@@ -490,6 +491,16 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
         return Some(Ruling::ParentAndChild);
     }
     None
+}
+
+/// Whether one is known to be of several born that day, and the forenames do not tell which: one is missing (a newborn's stand-in),
+/// or they are only alike, as twins' are.
+fn one_of_several(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> bool {
+    use level::{birth, family, forename};
+    (a.multiple() || b.multiple())
+        && pattern.level(at::BIRTH) <= birth::PART
+        && !matches!(pattern.level(at::FORENAME), forename::SAME | forename::VARIANT | forename::SWAPPED)
+        && (pattern.one_household() || pattern.level(at::FAMILY) == family::SAME)
 }
 
 fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {

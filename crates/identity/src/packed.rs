@@ -4,7 +4,7 @@
 //! identifiers (2 each)… practice? attributes…`. About 16 words of 4 bytes for an ordinary patient.
 
 use crate::{
-    facts::{AddressFacts, PatientFacts, is_newborn, is_nobody},
+    facts::{AddressFacts, PatientFacts, is_newborn, is_nobody, is_of_several},
     fold::{fold_name, fold_words, postcode_key},
     terms::{Kind, NONE, hash_text, low},
 };
@@ -201,7 +201,8 @@ pub fn pack(
         head |= pack_birth(birth.year(), birth.month(), birth.day());
     }
     head |= if facts.restricted { RESTRICTED } else { 0 };
-    head |= if facts.multiple_birth { MULTIPLE } else { 0 };
+    let several = facts.multiple_birth || facts.givens.first().is_some_and(|given| is_of_several(given));
+    head |= if several { MULTIPLE } else { 0 };
     head |= if facts.deceased || facts.death.is_some() { DECEASED } else { 0 };
     let start = words.len();
     words.extend([0, 0]);

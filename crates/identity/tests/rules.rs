@@ -117,6 +117,29 @@ fn twins_who_share_a_further_name_never_link() {
     assert!(linked(&[child("Hodan", "Egal")], &child("Hodan", "Egal")));
 }
 
+/// The hospital's "Twin 1" is one of the two whom the practice knows by name: which, nothing says. Nor does a name that is only like.
+#[test]
+fn one_of_several_born_that_day_is_not_told_by_a_name_that_is_missing_or_only_like() {
+    let child = |given: &str| {
+        let child = person(given, "Okonkwo", "2024-03-12", "female");
+        phone(at(child, "12 Mill Lane", "OL9 6AA"), "0161 496 0123")
+    };
+    let unnamed = |given: &str| PatientFacts { newborn: true, ..child(given) };
+    let several = |given: &str| PatientFacts { multiple_birth: true, ..child(given) };
+    let held = |known: PatientFacts, asked: &PatientFacts| {
+        let answer = ask(&[known], asked);
+        (answer.outcome, answer.candidates[0].ruling) == (Outcome::Review, Some(Ruling::Twins))
+    };
+    assert!(linked(&[child("Ngozi")], &unnamed("Baby Girl")), "of an only child the day and the home tell");
+    assert!(held(child("Ngozi"), &unnamed("Twin 1")));
+    assert!(held(several("Ngozi"), &unnamed("Baby Girl")));
+    assert!(held(several("Hassana"), &child("Hassina")));
+    assert!(held(several("Ngozi"), &child("N")));
+    assert!(linked(&[several("Ngozi")], &child("Ngozi")), "her name is her own");
+    let numbered = |facts: PatientFacts| nhs(facts, NUMBER, true);
+    assert!(linked(&[numbered(several("Ngozi"))], &numbered(unnamed("Twin 1"))), "so is her number");
+}
+
 /// Not even of a like name, where each has a number of their own.
 #[test]
 fn two_numbers_in_one_household_are_two_people_of_like_names() {

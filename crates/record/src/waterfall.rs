@@ -214,7 +214,7 @@ fn ruling_words(ruling: &str) -> String {
         "number-alone" => "One NHS number, but neither name nor date of birth agrees: never linked by rule.".into(),
         "two-numbers" => "Two different verified NHS numbers: never linked by rule.".into(),
         "twins" => {
-            "One household and date of birth, another forename: twins, or one person. Never linked by rule.".into()
+            "One household and date of birth, and the forenames do not tell: twins, or one person. Never linked by rule.".into()
         }
         "parent-and-child" => "One name and household, a generation apart: never linked by rule.".into(),
         "no-lead" => "Another person fits nearly as well.".into(),
