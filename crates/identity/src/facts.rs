@@ -263,11 +263,17 @@ pub fn ten_digits(text: &str) -> Option<u64> {
 
 /// Whether a given name stands in for one not yet given.
 pub fn is_newborn(given: &str) -> bool {
+    // "Baby of" is written so as well; without the stroke it may be a name.
+    let short = given.trim_start().get(..3).is_some_and(|short| short.eq_ignore_ascii_case("b/o"));
+    if short && !given.trim_start().chars().nth(3).is_some_and(char::is_alphanumeric) {
+        return true;
+    }
     let words = fold_words(given);
     let mut words = words.iter().map(String::as_str);
     let (first, second) = (words.next().unwrap_or_default(), words.next());
     match first {
-        "baby" | "infant" | "newborn" | "babyboy" | "babygirl" | "babyof" => true,
+        "baby" | "infant" | "newborn" | "unnamed" | "babyboy" | "babygirl" | "babyof" => true,
+        "male" | "female" => second.is_some_and(|word| matches!(word, "infant" | "baby" | "newborn" | "twin")),
         "twin" | "triplet" => second.is_some_and(|which| {
             matches!(which, "one" | "two" | "three" | "i" | "ii" | "iii" | "a" | "b" | "c" | "1" | "2" | "3")
         }),
@@ -346,10 +352,12 @@ mod tests {
 
     #[test]
     fn a_newborn_without_a_name_is_known_however_it_is_typed() {
-        for given in ["Baby", "Baby of Ann", "BABIE BOY", "Bby Girl", "Infant male", "Twin 2", "boy"] {
+        let stand_ins =
+            ["Baby", "Baby of Ann", "BABIE BOY", "Bby Girl", "Infant male", "Twin 2", "boy", "B/O Ann", "b/o"];
+        for given in stand_ins.into_iter().chain(["MALE INFANT", "Unnamed"]) {
             assert!(is_newborn(given), "{given}");
         }
-        for given in ["Abby", "Gaby", "Boyd", "Bobby", "Babs", "Gaby Ann"] {
+        for given in ["Abby", "Gaby", "Boyd", "Bobby", "Babs", "Gaby Ann", "Bo", "B/Oduya"] {
             assert!(!is_newborn(given), "{given}");
         }
         for (given, several) in [("Twin 2", true), ("Bby Twin One", true), ("Baby of Ann", false), ("Twinkle", false)] {

@@ -1,7 +1,7 @@
 //! One decision: who, among all in the index, is this?
 
 use crate::{
-    compare::{BothNames, Context, MISSING, Pattern, at, compare, level},
+    compare::{BothNames, COMPARISONS, Context, MISSING, Pattern, at, compare, level},
     explain::{Explanation, explanation},
     facts::PatientFacts,
     index::{Index, Question},
@@ -44,6 +44,8 @@ pub enum Ruling {
     Twins,
     /// One name and household, a generation apart: never linked by itself.
     ParentAndChild,
+    /// Nothing agrees but the names, and the dates of birth are unlike or missing: never linked by itself.
+    NamesAlone,
     /// Another person fits nearly as well: somebody chooses.
     NoLead,
 }
@@ -490,7 +492,26 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     if !own && (like_parent || two && apart) {
         return Some(Ruling::ParentAndChild);
     }
-    None
+    names_alone(pattern).then_some(Ruling::NamesAlone)
+}
+
+/// Whether nothing but names speaks for one person: how rare a name is in a community is never known well enough to link by it.
+fn names_alone(pattern: &Pattern) -> bool {
+    use level::{birth, nhs, plain, postcode, street, yes};
+    let birth = pattern.level(at::BIRTH);
+    let at_most = |comparison: usize, level: u8| pattern.level(comparison) <= level;
+    let unlike = matches!(birth, birth::GENERATION | birth::DIFFERENT | MISSING);
+    let own = at_most(at::NHS, nhs::FORMER)
+        || at_most(at::IDENTIFIER, plain::SLIP)
+        || at_most(at::PHONE, plain::SLIP)
+        // An address that a name makes is no more than the name, against another date of birth.
+        || birth == MISSING && at_most(at::EMAIL, plain::SLIP);
+    let there = at_most(at::POSTCODE, postcode::SECTOR)
+        || at_most(at::STREET, street::NEAR)
+        || at_most(at::PRACTICE, yes::SAME);
+    // What a file says besides may be anything: it counts.
+    let besides = pattern.levels.iter().skip(COMPARISONS).any(|level| *level <= plain::SLIP);
+    unlike && !own && !there && !besides
 }
 
 /// Whether one is known to be of several born that day, and the forenames do not tell which: one is missing (a newborn's stand-in),

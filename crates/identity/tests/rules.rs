@@ -140,6 +140,32 @@ fn one_of_several_born_that_day_is_not_told_by_a_name_that_is_missing_or_only_li
     assert!(linked(&[numbered(several("Ngozi"))], &numbered(unnamed("Twin 1"))), "so is her number");
 }
 
+/// However rare a name seems: in a community of few names the next of that name is somebody else.
+#[test]
+fn names_alone_never_link() {
+    let mut known =
+        phone(at(person("Kwok", "Yip", "1969-02-14", "male"), "5 Gladstone Road", "LS5 4AD"), "07700 900123");
+    known.middles = vec!["Wai".into()];
+    let elsewhere = |birth: &str| {
+        let mut other = at(person("Kwok", "Yip", "1969-02-14", "male"), "51 Marine Place", "LS14 6WP");
+        (other.middles, other.birth) = (vec!["Wai".into()], birth.parse().ok());
+        other.emails = vec!["kwok.yip@example.org".into()];
+        other
+    };
+    known.emails = elsewhere("").emails;
+    let held = |asked: &PatientFacts| {
+        let answer = ask(std::slice::from_ref(&known), asked);
+        (answer.outcome, answer.candidates[0].ruling) == (Outcome::Review, Some(Ruling::NamesAlone))
+    };
+    assert!(held(&elsewhere("1976-09-26")), "an address that the name makes says what the name says");
+    let unborn = PatientFacts { emails: Vec::new(), ..elsewhere("") };
+    assert!(held(&unborn), "nothing else is told");
+    let linked = |asked: &PatientFacts| linked(std::slice::from_ref(&known), asked);
+    assert!(linked(&elsewhere("1969-02-14")), "his birthday");
+    assert!(linked(&phone(unborn.clone(), "07700 900123")), "his telephone");
+    assert!(linked(&at(unborn, "5 Gladstone Road", "LS5 4AD")), "his home");
+}
+
 /// Not even of a like name, where each has a number of their own.
 #[test]
 fn two_numbers_in_one_household_are_two_people_of_like_names() {

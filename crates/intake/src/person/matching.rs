@@ -162,10 +162,12 @@ impl Weighing {
             Some(Ruling::TwoNumbers) if candidate.weighed.probability() >= self.review => Some(ReviewKind::NhsNumber),
             Some(Ruling::TwoNumbers) => None,
             Some(Ruling::NoLead) => Some(ReviewKind::Ambiguous),
-            Some(Ruling::Twins | Ruling::ParentAndChild) if candidate.weighed.probability() >= self.review => {
+            Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::NamesAlone)
+                if candidate.weighed.probability() >= self.review =>
+            {
                 Some(ReviewKind::Likely)
             }
-            Some(Ruling::Twins | Ruling::ParentAndChild) => None,
+            Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::NamesAlone) => None,
             Some(Ruling::VerifiedNumber) => Some(ReviewKind::Ambiguous),
             None if candidate.probability >= self.review => Some(ReviewKind::Likely),
             None => None,
