@@ -3,7 +3,8 @@
 use crate::{
     facts::PatientFacts,
     index::Question,
-    matching::{GUARDED_MOST, Matcher, Outcome, Ruling, Scored, Scratch},
+    matching::{Matcher, Outcome, Scored, Scratch},
+    rules::{GUARDED_MOST, Ruling},
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 

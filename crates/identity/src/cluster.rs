@@ -4,7 +4,8 @@
 use crate::{
     batch::{Pair, REPORTED_LEAST, in_pieces},
     compare::Pattern,
-    matching::{GUARDED_MOST, Matcher, Ruling, ruled, ruling},
+    matching::Matcher,
+    rules::{GUARDED_MOST, Ruling, ruled, ruling},
 };
 use std::collections::HashMap;
 

@@ -2,8 +2,9 @@
 
 use crate::{
     compare::at,
-    matching::{Ruling, Scored},
+    matching::Scored,
     model::{Line, Model, Scorer},
+    rules::Ruling,
 };
 use serde::Serialize;
 

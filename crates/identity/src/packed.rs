@@ -17,6 +17,7 @@ const MULTIPLE: u32 = 1 << 24;
 const DECEASED: u32 = 1 << 25;
 const PRACTICE: u32 = 1 << 26;
 const ATTRIBUTES_SHIFT: u32 = 27;
+const NEWBORN: u32 = 1 << 30;
 
 /// A verified NHS number; without it, one that the source has not traced.
 pub const NHS_VERIFIED: u32 = 1 << 30;
@@ -144,6 +145,11 @@ impl<'a> Record<'a> {
         self.head & MULTIPLE != 0
     }
 
+    /// Whether the forename is a newborn's stand-in.
+    pub fn newborn(&self) -> bool {
+        self.head & NEWBORN != 0
+    }
+
     /// Whether known to have died.
     pub fn deceased(&self) -> bool {
         self.head & DECEASED != 0
@@ -203,6 +209,8 @@ pub fn pack(
     head |= if facts.restricted { RESTRICTED } else { 0 };
     let several = facts.multiple_birth || facts.givens.first().is_some_and(|given| is_of_several(given));
     head |= if several { MULTIPLE } else { 0 };
+    let newborn = facts.newborn || facts.givens.first().is_some_and(|given| is_newborn(given));
+    head |= if newborn { NEWBORN } else { 0 };
     head |= if facts.deceased || facts.death.is_some() { DECEASED } else { 0 };
     let start = words.len();
     words.extend([0, 0]);

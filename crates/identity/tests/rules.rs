@@ -354,7 +354,42 @@ fn a_newborn_is_not_its_mother_and_not_its_twin() {
     let mut baby =
         phone(at(person("Baby Girl", "Okonkwo", "2025-05-05", "female"), "12 Mill Lane", "OL9 6AA"), "0161 496 0123");
     baby.newborn = true;
-    assert!(!matches!(ask(&[mother], &baby).outcome, Outcome::Link(_)));
+    assert!(!matches!(ask(std::slice::from_ref(&mother), &baby).outcome, Outcome::Link(_)));
+    // Born on her birthday, which looks like a year mistyped.
+    baby.birth = "2025-03-12".parse().ok();
+    let asked = ask(std::slice::from_ref(&mother), &baby);
+    assert!(!matches!(asked.outcome, Outcome::Link(_)), "{:?}", asked.outcome);
+    // With her number, which is the one at hand.
+    for birth in ["2025-03-12", "2025-05-05"] {
+        baby.birth = birth.parse().ok();
+        let answer = ask(std::slice::from_ref(&mother), &nhs(baby.clone(), NUMBER, true));
+        assert_eq!((answer.outcome, answer.candidates[0].ruling), (Outcome::Review, Some(Ruling::NumberAlone)));
+    }
+}
+
+/// Two babies of one name are born on one day in a large region.
+#[test]
+fn a_family_name_and_a_birthday_alone_link_no_newborn() {
+    let baby = |given: &str, home: &str, postcode: &str| {
+        let baby = at(person(given, "Featherstonehaugh", "2025-05-05", "female"), home, postcode);
+        PatientFacts { newborn: true, ..baby }
+    };
+    let here = baby("Baby Girl", "12 Mill Lane", "OL9 6AA");
+    let there = ask(std::slice::from_ref(&here), &baby("B/O Ann", "3 Marine Place", "LS14 6WP"));
+    assert_eq!((there.outcome, there.candidates[0].ruling), (Outcome::Review, Some(Ruling::NamesAlone)));
+    assert!(linked(std::slice::from_ref(&here), &baby("B/O Ann", "12 Mill Lane", "OL9 6AA")));
+}
+
+/// He has his father's name in the middle, and his father's telephone.
+#[test]
+fn a_son_with_his_fathers_name_in_the_middle_is_not_his_father() {
+    let father =
+        phone(at(person("Graham", "Caldwell", "1960-10-28", "male"), "97 Grove Gardens", "LS10 3JU"), "07700 900123");
+    let mut son = phone(person("Archibald", "Caldwell", "2000-02-25", "male"), "07700 900123");
+    son.middles = vec!["Graham".into()];
+    let answer = ask(&[father], &son);
+    assert!(!matches!(answer.outcome, Outcome::Link(_)), "{:?}", answer.outcome);
+    assert_eq!(answer.candidates[0].ruling, Some(Ruling::ParentAndChild));
 }
 
 #[test]

@@ -231,7 +231,11 @@ impl Pattern {
     /// One name and one household, a generation apart.
     pub fn looks_like_parent_and_child(&self) -> bool {
         matches!(self.level(at::BIRTH), level::birth::GENERATION | level::birth::DIFFERENT)
-            && matches!(self.level(at::FORENAME), level::forename::SAME | level::forename::VARIANT)
+            // A son may have his father's name in the middle.
+            && matches!(
+                self.level(at::FORENAME),
+                level::forename::SAME | level::forename::VARIANT | level::forename::MIDDLE
+            )
             && matches!(self.level(at::FAMILY), level::family::SAME | level::family::SLIP | level::family::PART)
             && self.one_household()
     }
