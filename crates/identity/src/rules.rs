@@ -32,6 +32,8 @@ pub enum Ruling {
     Twins,
     /// One name and household, a generation apart: never linked by itself.
     ParentAndChild,
+    /// A newborn without a name, and somebody born in another year: never linked by itself.
+    Newborn,
     /// Nothing agrees but names, and the dates of birth are unlike or one is missing; or a family name and a birthday alone: never
     /// linked by itself.
     NamesAlone,
@@ -106,8 +108,11 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     // One person's two names and another year of birth at once are rarer than a son with his father's name in the middle.
     let in_the_middle = pattern.level(at::FORENAME) == level::forename::MIDDLE;
     let like_parent = pattern.looks_like_parent_and_child() && (in_the_middle || namesakes > one * GUARD_SHARE);
-    if !own && (like_parent || two && apart) || baby_of_another(a, b, pattern) {
+    if !own && (like_parent || two && apart) {
         return Some(Ruling::ParentAndChild);
+    }
+    if baby_of_another(a, b, pattern) {
+        return Some(Ruling::Newborn);
     }
     names_alone(pattern).then_some(Ruling::NamesAlone)
 }

@@ -176,7 +176,7 @@ pub fn model() -> Model {
         },
         scenarios: Scenarios { settled: 0.855, moved: 0.12, renamed: 0.010, renamed_and_moved: 0.015 },
         // Its probabilities are rougher than those of a model learnt from the people it judges.
-        thresholds: Thresholds { link: 0.94, ..Thresholds::default() },
+        thresholds: Thresholds { link: 0.93, ..Thresholds::default() },
         sources: std::collections::BTreeMap::new(),
         comparisons: ALL.iter().map(|(name, lines)| comparison(name, lines)).collect(),
         attributes: Vec::new(),

@@ -1,4 +1,4 @@
-//! Two people whom verified NHS numbers tell apart: what looks like twins, or like parent and child, is no question then.
+//! Two people whom verified NHS numbers tell apart: what looks like twins, parent and child, or a newborn's mother, is no question then.
 
 use super::people::People;
 use fhir::{PatientKey, PersonKey};
@@ -71,5 +71,5 @@ fn asks_for_a_family(writer: &Writer, people: &People, pair: Pair) -> Result<boo
     let facts = |of: PatientKey| -> Result<_, StoreError> { Ok(writer.patient(of)?.and_then(|row| row.facts)) };
     let (Some(a), Some(b)) = (facts(pair.a)?, facts(pair.b)?) else { return Ok(false) };
     let ruling = people.ask(|matcher| matcher.compare_facts(&a, &b).0.ruling);
-    Ok(matches!(ruling, Some(Ruling::Twins | Ruling::ParentAndChild)))
+    Ok(matches!(ruling, Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::Newborn)))
 }

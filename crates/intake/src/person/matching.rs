@@ -117,7 +117,10 @@ impl Weighing {
     pub fn leaves(&self, person: PersonKey) -> bool {
         let mut own = self.answer.candidates.iter().filter(|candidate| candidate.person == person);
         own.clone().any(|candidate| candidate.probability >= self.review)
-            && own.all(|candidate| matches!(candidate.ruling, None | Some(Ruling::VerifiedNumber | Ruling::NoLead)))
+            && own.all(|candidate| {
+                // Names alone are too little to make a link, and nothing against one.
+                matches!(candidate.ruling, None | Some(Ruling::VerifiedNumber | Ruling::NoLead | Ruling::NamesAlone))
+            })
     }
 
     /// The strongest evidence for a person, whatever it is.
@@ -162,12 +165,12 @@ impl Weighing {
             Some(Ruling::TwoNumbers) if candidate.weighed.probability() >= self.review => Some(ReviewKind::NhsNumber),
             Some(Ruling::TwoNumbers) => None,
             Some(Ruling::NoLead) => Some(ReviewKind::Ambiguous),
-            Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::NamesAlone)
+            Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::Newborn | Ruling::NamesAlone)
                 if candidate.weighed.probability() >= self.review =>
             {
                 Some(ReviewKind::Likely)
             }
-            Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::NamesAlone) => None,
+            Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::Newborn | Ruling::NamesAlone) => None,
             Some(Ruling::VerifiedNumber) => Some(ReviewKind::Ambiguous),
             None if candidate.probability >= self.review => Some(ReviewKind::Likely),
             None => None,
@@ -176,7 +179,7 @@ impl Weighing {
 }
 
 fn doubt(candidate: &Scored, kind: ReviewKind) -> Doubt {
-    let of_a_family = matches!(candidate.ruling, Some(Ruling::Twins | Ruling::ParentAndChild));
+    let of_a_family = matches!(candidate.ruling, Some(Ruling::Twins | Ruling::ParentAndChild | Ruling::Newborn));
     Doubt { other: candidate.patient, kind, score: score(candidate), of_a_family }
 }
 
