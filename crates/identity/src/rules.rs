@@ -82,9 +82,10 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     // A region whose own records show that forenames are often mistyped and twins hardly ever seen needs no guard.
     let [one_a, one_b, one_c, one_d, _, _, twins, namesakes, _, _, twins_apart] = weighed.classes;
     let (one, twins) = (one_a + one_b + one_c + one_d, twins + twins_apart);
-    // That a name of honour stands alone, or an initial fits, is no reason to think that two children of one day are one.
+    // That a name of honour stands alone, or an initial fits, is no reason to think that two children of one day are one. Nor, of
+    // children, that one name is Chinese and the other English: twins have both kinds.
     let twins = match pattern.both_names {
-        Some(both @ (BothNames::Honour | BothNames::Initial)) => {
+        Some(both) if both != BothNames::Adopted || !weighed.grown_up => {
             let (for_one, for_two) = reasons(both);
             twins * for_one / for_two
         }

@@ -129,6 +129,8 @@ pub struct Weighed {
     pub classes: [f64; CLASSES],
     /// How much more likely the further names are for one person than for twins: 1 where they were not compared.
     pub further: f64,
+    /// Whether both are known to be grown up.
+    pub grown_up: bool,
 }
 
 impl Weighed {
@@ -414,7 +416,7 @@ impl Scorer {
         }
         let [a, b, c, d, rest @ ..] = classes;
         let factor = (a + b + c + d) / rest.iter().sum::<f64>().max(f64::MIN_POSITIVE) / self.prior_odds();
-        Weighed { factor, classes, further }
+        Weighed { factor, classes, further, grown_up: self.both_older(pattern, OWN_MOBILE_AGE) }
     }
 
     /// Of several patterns, for each comparison the outcome that speaks most for one person: what a cluster knows as a
