@@ -3,8 +3,7 @@
 //!
 //! [`facts_of`] reads a Patient resource. An [`Index`] holds all patients; a [`Matcher`] with a [`Model`] decides: rules
 //! over verified NHS numbers first, then weights (Fellegi–Sunter), with guards for families. [`train`](train()) learns a
-//! model without labels. [`link_all`] and [`dedupe`] do whole files. [`decide`](decide()) is the deterministic part alone,
-//! over candidates that the caller has found.
+//! model without labels. [`link_all`] and [`dedupe`] do whole files.
 
 mod address;
 mod batch;
@@ -12,7 +11,6 @@ mod beside;
 mod births;
 mod cluster;
 pub mod compare;
-mod decide;
 mod explain;
 mod facts;
 mod fold;
@@ -30,7 +28,6 @@ mod typed;
 
 pub use batch::{Pair, link_all};
 pub use cluster::dedupe;
-pub use decide::{Candidate, Decision, Evidence, decide};
 pub use explain::Explanation;
 pub use facts::{AddressFacts, IdentifierFacts, PatientFacts, facts_of, is_newborn, is_nobody, ten_digits};
 pub use fold::{fold_name, fold_words, postcode_key};

@@ -73,6 +73,19 @@ fn a_verified_number_with_birth_date_or_name_links() {
     }
 }
 
+/// A number that a source has not traced is weighed, like anything else, and alone never links.
+#[test]
+fn an_unverified_number_links_by_no_rule() {
+    let known = nhs(ann(), NUMBER, true);
+    let mistyped = person("Ann", "Okonkwo", "1971-09-30", "female");
+    for (verified, ruling) in [(true, Some(Ruling::VerifiedNumber)), (false, None)] {
+        let answer = ask(std::slice::from_ref(&known), &nhs(mistyped.clone(), NUMBER, verified));
+        assert_eq!(answer.candidates[0].ruling, ruling);
+    }
+    let answer = ask(&[known], &nhs(person("Bilal", "Khan", "1988-05-06", "male"), NUMBER, false));
+    assert_eq!((answer.outcome, answer.candidates[0].ruling), (Outcome::Review, Some(Ruling::NumberAlone)));
+}
+
 #[test]
 fn a_number_alone_never_links() {
     let known = nhs(ann(), NUMBER, true);
