@@ -378,6 +378,10 @@ fn a_newborn_is_not_its_mother_and_not_its_twin() {
         let answer = ask(std::slice::from_ref(&mother), &nhs(baby.clone(), NUMBER, true));
         assert_eq!((answer.outcome, answer.candidates[0].ruling), (Outcome::Review, Some(Ruling::NumberAlone)));
     }
+    // Of a night in which the year ended one ward writes the old year, another the new one: that is one baby.
+    let old = PatientFacts { birth: "2024-12-31".parse().ok(), ..nhs(baby.clone(), OTHER, true) };
+    let new = PatientFacts { birth: "2025-01-01".parse().ok(), givens: vec!["Adaeze".into()], newborn: false, ..old.clone() };
+    assert!(linked(&[old], &new));
 }
 
 /// Two babies of one name are born on one day in a large region.
