@@ -380,7 +380,8 @@ fn a_newborn_is_not_its_mother_and_not_its_twin() {
     }
     // Of a night in which the year ended one ward writes the old year, another the new one: that is one baby.
     let old = PatientFacts { birth: "2024-12-31".parse().ok(), ..nhs(baby.clone(), OTHER, true) };
-    let new = PatientFacts { birth: "2025-01-01".parse().ok(), givens: vec!["Adaeze".into()], newborn: false, ..old.clone() };
+    let new =
+        PatientFacts { birth: "2025-01-01".parse().ok(), givens: vec!["Adaeze".into()], newborn: false, ..old.clone() };
     assert!(linked(&[old], &new));
 }
 

@@ -126,7 +126,12 @@ pub fn dedupe(asked: &Dedupe) -> Outcome {
     let review = model.thresholds.review;
     output::write(&asked.out, &pairs, &ids, &ids, review)?;
     note_ragged(ragged);
-    say::line(&format!("{} pairs linked among {} records, {}", linked(&pairs), ids.len(), in_review(&pairs, review)));
+    say::line(&format!(
+        "{} linked among {} records, {}",
+        counted(linked(&pairs)),
+        ids.len(),
+        in_review(&pairs, review)
+    ));
     Ok(())
 }
 
@@ -147,14 +152,20 @@ fn linked(pairs: &[Pair]) -> usize {
 
 fn in_review(pairs: &[Pair], review: f64) -> String {
     let count = pairs.iter().filter(|pair| output::decision(pair, review) == "review").count();
-    format!("{count} pairs to review")
+    format!("{} to review", counted(count))
+}
+
+fn counted(pairs: usize) -> String {
+    format!("{pairs} {}", if pairs == 1 { "pair" } else { "pairs" })
 }
 
 fn note_ragged(ragged: usize) {
-    if ragged > 0 {
-        say::complain(&format!(
+    match ragged {
+        0 => {}
+        1 => say::complain("skein: 1 row has more or fewer values than there are columns; read as far as it goes"),
+        _ => say::complain(&format!(
             "skein: {ragged} rows have more or fewer values than there are columns; read as far as they go"
-        ));
+        )),
     }
 }
 

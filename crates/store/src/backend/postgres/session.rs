@@ -1,5 +1,7 @@
 //! A session with the database: statements prepared once, changes sent ahead, transactions that are certain.
 
+mod transaction;
+
 use super::{
     failure::failure,
     rows::{Cells, Rows, Shape, speaks_of},
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     StoreError,
-    backend::{Column, Connection, Row, Value, values},
+    backend::{Column, Row, Value},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -25,13 +27,6 @@ use tracing::Span;
 const ON_THE_WAY_MAX: usize = 2048;
 /// Rows fetched at a time of what may be a whole table.
 const FETCH_ROWS: usize = 2000;
-/// How long work is tried again while the database cannot be reached.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Waits for our turn to write, until the end of the transaction.
-const TURN: &str = "SELECT 1 FROM pg_advisory_xact_lock(1936418153, hashtext(?1))";
 
 /// How long another writer of the same derived state is waited for: it may be gone, and the server not know yet.
 const OTHER_WRITER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -195,7 +190,7 @@ impl Session {
             match taken.and_then(|row| row.try_get::<_, bool>(0)) {
                 Ok(true) => return Ok(()),
                 // The server may not have noticed yet that a former connection of ours is gone.
-                Ok(false) if begin.elapsed() < OTHER_WRITER_TIME_MAX => std::thread::sleep(PAUSE),
+                Ok(false) if begin.elapsed() < OTHER_WRITER_TIME_MAX => std::thread::sleep(transaction::PAUSE),
                 Ok(false) => {
                     return Err(StoreError::Unusable(format!(
                         "{} is in use by another skein process: stop it first",
@@ -537,125 +532,6 @@ impl Session {
                 return Ok(self.send_plain(&client, format!("CLOSE {cursor}"))?);
             }
         }
-    }
-
-    pub fn begin(&self) -> Result<(), StoreError> {
-        let client = self.client()?;
-        self.trace();
-        self.send_plain(&client, "BEGIN".into())?;
-        self.transaction.set(Transaction::Writing);
-        Ok(())
-    }
-
-    pub fn begin_reading(&self) -> Result<(), StoreError> {
-        let client = self.client()?;
-        self.trace();
-        self.send_plain(&client, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into())?;
-        self.transaction.set(Transaction::Reading);
-        Ok(())
-    }
-
-    pub fn commit(&self) -> Result<(), StoreError> {
-        self.hand_over(|_| true)?;
-        let client = self.client()?;
-        self.send_plain(&client, "COMMIT".into())?;
-        // A commit says that all is well even where something before it failed and nothing was kept: each is asked.
-        self.arrive()?;
-        self.transaction.set(Transaction::None);
-        self.traced("committed");
-        Ok(())
-    }
-
-    pub fn roll_back(&self) -> Result<(), StoreError> {
-        let former = self.transaction.replace(Transaction::None);
-        if former == Transaction::None {
-            return Ok(());
-        }
-        // One that only read ends so too.
-        self.traced(if former == Transaction::Reading { "read" } else { "rolled-back" });
-        // What was sent is of no account any more, its failures neither.
-        self.gathered.borrow_mut().clear();
-        self.expected.borrow_mut().clear();
-        self.sent.borrow_mut().clear();
-        let client = self.client.borrow().clone();
-        let Some(client) = client.filter(|client| !client.is_closed()) else { return Ok(()) };
-        let outcome = self.send_plain(&client, "ROLLBACK".into());
-        // At once: nobody may use this connection for a while, and what is seen in a transaction is kept for it.
-        self.wire.borrow().carry();
-        outcome
-    }
-
-    /// Work within a transaction that is certain in the end: see [`Connection::transact`].
-    pub fn transact<T>(
-        &self,
-        connection: &Connection,
-        mut work: impl FnMut(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let begin = Instant::now();
-        let mut unsure: Option<T> = None;
-        loop {
-            let outcome = match unsure.take() {
-                None => self.attempt(connection, &mut work),
-                Some(done) => match self.happened() {
-                    Ok(true) => return Ok(done),
-                    Ok(false) => self.attempt(connection, &mut work),
-                    Err(error) => Err((error, Some(done))),
-                },
-            };
-            let (error, done) = match outcome {
-                Ok(done) => return Ok(done),
-                Err(failed) => failed,
-            };
-            // The failure is what counts; a transaction that cannot even be rolled back ends with its connection.
-            let _ = self.roll_back();
-            if !matches!(error, StoreError::Away(_)) || begin.elapsed() > PATIENCE {
-                return Err(error);
-            }
-            unsure = done;
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    /// Once. A failure says whether the commit was on its way already, and with it what the work gave.
-    fn attempt<T>(
-        &self,
-        connection: &Connection,
-        work: &mut impl FnMut(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, (StoreError, Option<T>)> {
-        let before = |error| (error, None);
-        self.begin().map_err(before)?;
-        self.send_statement(TURN, values![self.schema]).map_err(before)?;
-        self.turn.set(false);
-        let done = work(connection).map_err(before)?;
-        self.batch.set(self.batch.get() + 1);
-        let sql = "INSERT INTO writer (token, batch) VALUES (?1, ?2)
-                   ON CONFLICT (token) DO UPDATE SET batch = excluded.batch";
-        self.write(sql, values![self.token, self.batch.get()]).map_err(before)?;
-        // It is certain that it is our turn before the commit is sent: whoever has it later knows that no other commit is on
-        // its way.
-        if !self.turn.get() {
-            self.hand_over(|_| true).and_then(|()| self.arrive()).map_err(before)?;
-        }
-        match self.commit() {
-            Ok(()) => Ok(done),
-            Err(error) => Err((error, Some(done))),
-        }
-    }
-
-    /// Wait for our turn to write, until the end of the transaction.
-    fn take_turn(&self) -> Result<(), StoreError> {
-        self.query(TURN, values![self.schema]).map(|_| ())
-    }
-
-    /// Whether the last batch was committed, after its connection was lost.
-    fn happened(&self) -> Result<bool, StoreError> {
-        self.begin()?;
-        // The lost connection's transaction holds the turn until it has ended, one way or the other.
-        self.take_turn()?;
-        let rows = self.query("SELECT batch FROM writer WHERE token = ?1", values![self.token])?;
-        let batch = rows.first().map(|row| row.try_get::<_, i64>(0)).transpose().map_err(|error| failure(&error))?;
-        self.roll_back()?;
-        Ok(batch == Some(self.batch.get()))
     }
 
     /// Run statements that make or change tables, all or nothing.
