@@ -34,8 +34,8 @@ pub enum Ruling {
     ParentAndChild,
     /// A newborn without a name, and somebody born in another year: never linked by itself.
     Newborn,
-    /// Nothing agrees but names, and the dates of birth are unlike or one is missing; or a family name and a birthday alone: never
-    /// linked by itself.
+    /// Nothing agrees but names (and the neighbourhood or practice), and the dates of birth are unlike; or nothing but names, and one
+    /// date is missing; or a family name and a birthday alone: never linked by itself.
     NamesAlone,
     /// Another person fits nearly as well: somebody chooses.
     NoLead,
@@ -108,7 +108,10 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     let apart = pattern.looks_like_parent_and_child() || name && pattern.years_apart >= GENERATION_YEARS;
     // One person's two names and another year of birth at once are rarer than a son with his father's name in the middle.
     let in_the_middle = pattern.level(at::FORENAME) == level::forename::MIDDLE;
-    let like_parent = pattern.looks_like_parent_and_child() && (in_the_middle || namesakes > one * GUARD_SHARE);
+    // What a family shares (further names, a telephone, a home) does not outweigh a generation between two dates of birth.
+    let a_generation = weighed.families && birth_level == birth::GENERATION;
+    let like_parent =
+        pattern.looks_like_parent_and_child() && (in_the_middle || a_generation || namesakes > one * GUARD_SHARE);
     if !own && (like_parent || two && apart) {
         return Some(Ruling::ParentAndChild);
     }
@@ -137,9 +140,10 @@ fn names_alone(pattern: &Pattern) -> bool {
         || at_most(at::PHONE, plain::SLIP)
         // An address that a name makes is no more than the name, against another date of birth.
         || !unlike && at_most(at::EMAIL, plain::SLIP);
-    let there = at_most(at::POSTCODE, postcode::SECTOR)
-        || at_most(at::STREET, street::NEAR)
-        || at_most(at::PRACTICE, yes::SAME);
+    // Relations of one name live near each other, and have one practice: against another date of birth that is no more than the name.
+    let area = if unlike { postcode::SLIP } else { postcode::SECTOR };
+    let there =
+        at_most(at::POSTCODE, area) || at_most(at::STREET, street::NEAR) || !unlike && at_most(at::PRACTICE, yes::SAME);
     // What a file says besides may be anything: it counts.
     let besides = pattern.levels.iter().skip(COMPARISONS).any(|level| *level <= plain::SLIP);
     (unlike || untold) && !own && !there && !besides

@@ -166,11 +166,15 @@ fn names_alone_never_link() {
         other
     };
     known.emails = elsewhere("").emails;
+    known.practice = Some("B86003".into());
     let held = |asked: &PatientFacts| {
         let answer = ask(std::slice::from_ref(&known), asked);
         (answer.outcome, answer.candidates[0].ruling) == (Outcome::Review, Some(Ruling::NamesAlone))
     };
     assert!(held(&elsewhere("1976-09-26")), "an address that the name makes says what the name says");
+    let nearby =
+        PatientFacts { practice: known.practice.clone(), ..at(elsewhere("1976-09-26"), "51 Marine Place", "LS5 4PW") };
+    assert!(held(&nearby), "his uncle lives round the corner and has his practice");
     let unborn = PatientFacts { emails: Vec::new(), ..elsewhere("") };
     assert!(held(&unborn), "nothing else is told");
     let linked = |asked: &PatientFacts| linked(std::slice::from_ref(&known), asked);
@@ -408,6 +412,21 @@ fn a_son_with_his_fathers_name_in_the_middle_is_not_his_father() {
     let answer = ask(&[father], &son);
     assert!(!matches!(answer.outcome, Outcome::Link(_)), "{:?}", answer.outcome);
     assert_eq!(answer.candidates[0].ruling, Some(Ruling::ParentAndChild));
+}
+
+/// A daughter has all her mother's names, her home and the telephone that the practice has of both.
+#[test]
+fn a_daughter_with_all_her_mothers_names_is_not_her_mother() {
+    let named = |birth: &str| {
+        let mut one =
+            phone(at(person("Sarah", "Phillips", birth, "female"), "1 Stanley Road", "OL9 6AA"), "07700 900123");
+        one.middles = vec!["Louise".into()];
+        one
+    };
+    let asked = ask(&[named("1969-07-16")], &named("1997-06-09"));
+    assert_eq!((asked.outcome, asked.candidates[0].ruling), (Outcome::Review, Some(Ruling::ParentAndChild)));
+    // A decade mistyped is no generation.
+    assert!(linked(&[named("1969-07-16")], &named("1979-07-16")));
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn ruling_words(ruling: &str) -> String {
         }
         "parent-and-child" => "One name and household, a generation apart: never linked by rule.".into(),
         "newborn" => "A newborn without a name, and another year of birth: never linked by rule.".into(),
-        "names-alone" => "Nothing agrees but names, or a family name and a birthday: never linked by rule.".into(),
+        "names-alone" => "Nothing agrees but names and what relations share, or a family name and a birthday: never linked by rule.".into(),
         "no-lead" => "Another person fits nearly as well.".into(),
         other => capital(&other.replace('-', " ")),
     }

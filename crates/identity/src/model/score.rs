@@ -17,7 +17,10 @@ const ASSUMED: f64 = 5_000.0;
 /// the same exchange: two strangers' numbers are so at least this often, though a sample should have none.
 const PHONE_SLIP_LEAST: f64 = 1e-3;
 /// Of two grown-up people of one family, so many give one mobile number, against children, whose number is a parent's.
-const MOBILE_SHARED: f64 = 0.05;
+const MOBILE_SHARED: f64 = 0.15;
+/// Where so many others of the index live with a person on average, there are families in it: of whole populations one or more,
+/// of records that somebody made up one by one fewer than one in a hundred.
+const FAMILIES_LEAST: f64 = 0.1;
 /// From this age on a mobile is one's own.
 const OWN_MOBILE_AGE: u32 = 18;
 /// From this age on whoever takes another family name nearly always is a woman; children of both sexes take one with a parent.
@@ -131,6 +134,8 @@ pub struct Weighed {
     pub further: f64,
     /// Whether both are known to be grown up.
     pub grown_up: bool,
+    /// Whether there are families among the people at hand.
+    pub families: bool,
 }
 
 impl Weighed {
@@ -162,6 +167,7 @@ pub struct Scorer {
     /// What a pair's expected namesakes of the same birthday add to the prior of [`Class::Doubles`], for each of them.
     chance: f64,
     grown_up: f64,
+    families: bool,
     known: f64,
     latest_year: u32,
     /// Patients whose average value is added to what is counted: so much is known before anybody is.
@@ -271,6 +277,7 @@ impl Scorer {
             priors,
             chance: model.prior.chance / people,
             grown_up: model.prior.twins_grown_up,
+            families: model.prior.household >= FAMILIES_LEAST,
             known: model.prior.known,
             latest_year,
             assumed,
@@ -416,7 +423,13 @@ impl Scorer {
         }
         let [a, b, c, d, rest @ ..] = classes;
         let factor = (a + b + c + d) / rest.iter().sum::<f64>().max(f64::MIN_POSITIVE) / self.prior_odds();
-        Weighed { factor, classes, further, grown_up: self.both_older(pattern, OWN_MOBILE_AGE) }
+        Weighed {
+            factor,
+            classes,
+            further,
+            grown_up: self.both_older(pattern, OWN_MOBILE_AGE),
+            families: self.families,
+        }
     }
 
     /// Of several patterns, for each comparison the outcome that speaks most for one person: what a cluster knows as a
