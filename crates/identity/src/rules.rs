@@ -32,7 +32,7 @@ pub enum Ruling {
     Twins,
     /// One name and household, a generation apart: never linked by itself.
     ParentAndChild,
-    /// A newborn without a name, and somebody born in another year: never linked by itself.
+    /// A newborn without a name, and somebody born in another year, or nothing says when: never linked by itself.
     Newborn,
     /// Nothing agrees but names (and the neighbourhood or practice), and the dates of birth are unlike; or nothing but names, and one
     /// date is missing; or a family name and a birthday alone: never linked by itself.
@@ -109,9 +109,9 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     // One person's two names and another year of birth at once are rarer than a son with his father's name in the middle.
     let in_the_middle = pattern.level(at::FORENAME) == level::forename::MIDDLE;
     // What a family shares (further names, a telephone, a home) does not outweigh a generation between two dates of birth.
-    let a_generation = weighed.families && birth_level == birth::GENERATION;
+    let a_generation = weighed.families && pattern.a_generation_apart();
     let like_parent =
-        pattern.looks_like_parent_and_child() && (in_the_middle || a_generation || namesakes > one * GUARD_SHARE);
+        pattern.looks_like_parent_and_child() && (in_the_middle || namesakes > one * GUARD_SHARE) || a_generation;
     if !own && (like_parent || two && apart) {
         return Some(Ruling::ParentAndChild);
     }
@@ -121,10 +121,10 @@ pub(crate) fn ruling(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern, weighed:
     names_alone(pattern).then_some(Ruling::NamesAlone)
 }
 
-/// Whether one is a newborn without a name and the other was born in quite another year: its mother lives where it does, and her number
-/// is the one at hand.
+/// Whether one is a newborn without a name and the other was born in quite another year, or nothing says when: its mother lives where
+/// it does, and her number is the one at hand.
 fn baby_of_another(a: &Record<'_>, b: &Record<'_>, pattern: &Pattern) -> bool {
-    (a.newborn() || b.newborn()) && pattern.level(at::BIRTH) != MISSING && pattern.years_apart > 1
+    (a.newborn() || b.newborn()) && (pattern.level(at::BIRTH) == MISSING || pattern.years_apart > 1)
 }
 
 /// Whether nothing but names speaks for one person, or a family name and a birthday: how rare a name is in a community is never known

@@ -382,6 +382,10 @@ fn a_newborn_is_not_its_mother_and_not_its_twin() {
         let answer = ask(std::slice::from_ref(&mother), &nhs(baby.clone(), NUMBER, true));
         assert_eq!((answer.outcome, answer.candidates[0].ruling), (Outcome::Review, Some(Ruling::NumberAlone)));
     }
+    // Nor is it she where nobody wrote down when it was born: the stand-in may have her forename.
+    let named = PatientFacts { birth: None, givens: vec!["Ann".into()], ..baby.clone() };
+    let asked = ask(std::slice::from_ref(&mother), &named);
+    assert_eq!((asked.outcome, asked.candidates[0].ruling), (Outcome::Review, Some(Ruling::Newborn)));
     // Of a night in which the year ended one ward writes the old year, another the new one: that is one baby.
     let old = PatientFacts { birth: "2024-12-31".parse().ok(), ..nhs(baby.clone(), OTHER, true) };
     let new =
@@ -424,6 +428,10 @@ fn a_daughter_with_all_her_mothers_names_is_not_her_mother() {
         one
     };
     let asked = ask(&[named("1969-07-16")], &named("1997-06-09"));
+    assert_eq!((asked.outcome, asked.candidates[0].ruling), (Outcome::Review, Some(Ruling::ParentAndChild)));
+    let mut slip = named("1997-06-09");
+    (slip.givens, slip.families) = (vec!["Sarha".into()], vec!["Philips".into()]);
+    let asked = ask(&[named("1969-07-16")], &slip);
     assert_eq!((asked.outcome, asked.candidates[0].ruling), (Outcome::Review, Some(Ruling::ParentAndChild)));
     // A decade mistyped is no generation.
     assert!(linked(&[named("1969-07-16")], &named("1979-07-16")));

@@ -217,7 +217,7 @@ fn ruling_words(ruling: &str) -> String {
             "One household and date of birth, and the forenames do not tell: twins, or one person. Never linked by rule.".into()
         }
         "parent-and-child" => "One name and household, a generation apart: never linked by rule.".into(),
-        "newborn" => "A newborn without a name, and another year of birth: never linked by rule.".into(),
+        "newborn" => "A newborn without a name, and another year of birth or none: never linked by rule.".into(),
         "names-alone" => "Nothing agrees but names and what relations share, or a family name and a birthday: never linked by rule.".into(),
         "no-lead" => "Another person fits nearly as well.".into(),
         other => capital(&other.replace('-', " ")),

@@ -240,6 +240,14 @@ impl Pattern {
             && self.one_household()
     }
 
+    /// Names that are one, however written, and one household, a generation apart.
+    pub fn a_generation_apart(&self) -> bool {
+        self.level(at::BIRTH) == level::birth::GENERATION
+            && self.level(at::FORENAME) < level::forename::DIFFERENT
+            && self.level(at::FAMILY) < level::family::DIFFERENT
+            && self.one_household()
+    }
+
     /// Whether first and family name agree, spelling and usage apart.
     pub fn name_agrees(&self) -> bool {
         use level::{family, forename};
