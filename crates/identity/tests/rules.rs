@@ -437,6 +437,17 @@ fn a_daughter_with_all_her_mothers_names_is_not_her_mother() {
     assert!(linked(&[named("1969-07-16")], &named("1979-07-16")));
 }
 
+/// A child's number is a parent's. (Of two who are grown up a mobile says much, and may outweigh that they are called differently:
+/// `docs/identity.md` says so.)
+#[test]
+fn children_of_one_mobile_are_twins() {
+    let one = |given: &str| {
+        phone(at(person(given, "Telford", "2014-07-21", "male"), "7 Rutland Street", "OL9 6AA"), "07700 900123")
+    };
+    let asked = ask(&[one("Dominic")], &one("Michael"));
+    assert_eq!((asked.outcome, asked.candidates[0].ruling), (Outcome::Review, Some(Ruling::Twins)));
+}
+
 #[test]
 fn a_superseded_number_still_leads_to_the_person() {
     let mut known = nhs(ann(), OTHER, true);
