@@ -309,7 +309,7 @@ fn as_seconds(milliseconds: i64) -> f64 {
 /// The region's files, and the room beside them.
 fn files(registry: &mut Registry, folder: &Path) {
     let sizes = Family::<Labels, Number>::default();
-    for name in ["journal.db", "audit.db", "derived.db", "notify.db", "drafts.db"] {
+    for name in ["journal.db", "audit.db", "audit-persons.db", "derived.db", "notify.db", "drafts.db"] {
         let of =
             |suffix: &str| std::fs::metadata(folder.join(format!("{name}{suffix}"))).map_or(0, |about| about.len());
         sizes.get_or_create(&vec![("file", name.to_owned())]).set(as_number(of("") + of("-wal")));

@@ -2,7 +2,7 @@
 //! changed or missing entry shows (domain §5; the FHIR form is AuditEvent after IHE BALP).
 
 use crate::{
-    Folder, Place, StoreError,
+    Folder, StoreError,
     backend::{Connection, Row, values},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 mod granted;
 mod heads;
 mod matter;
+mod persons;
 
 pub use heads::{Head, Heads};
 pub use matter::{Matter, MatterKind, NewMatter};
@@ -91,7 +92,7 @@ impl Order {
 pub struct Audit {
     orders: Arc<Mutex<Option<Sender<Order>>>>,
     thread: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
-    place: Place,
+    folder: Arc<Folder>,
     idle: Arc<Mutex<Vec<AuditReader>>>,
     granted: Arc<granted::Granted>,
 }
@@ -133,19 +134,19 @@ fn stopped() -> StoreError {
 impl Audit {
     /// Open the audit of a folder, making it when new.
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        let place = folder.audit();
-        let connection = place.open()?;
+        let connection = folder.audit().open()?;
         let granted = Arc::new(granted::Granted::load(&connection)?);
         let (orders, inbox) = bounded(QUEUE_MAX);
         let heads = heads::Writer::open(folder)?;
+        let persons = persons::Writer::open(folder, &connection)?;
         let thread = std::thread::Builder::new()
             .name("audit".into())
-            .spawn(move || run(&connection, &inbox, heads))
+            .spawn(move || run(&connection, &inbox, heads, persons))
             .map_err(|e| StoreError::Unusable(format!("cannot start the audit's thread: {e}")))?;
         Ok(Audit {
             orders: Arc::new(Mutex::new(Some(orders))),
             thread: Arc::new(Mutex::new(Some(thread))),
-            place,
+            folder: Arc::new(folder.visitor()),
             idle: Arc::default(),
             granted,
         })
@@ -190,7 +191,7 @@ impl Audit {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         let reader = match idle {
             Some(reader) => reader,
-            None => AuditReader { connection: self.place.open_for_reading()? },
+            None => AuditReader::open(&self.folder)?,
         };
         let outcome = with(&reader);
         if let Ok(mut idle) = self.idle.lock()
@@ -213,7 +214,7 @@ impl Audit {
     }
 }
 
-fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Writer) {
+fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Writer, persons: Option<persons::Writer>) {
     let mut stopped_by: Option<StoreError> = None;
     while let Ok(first) = inbox.recv() {
         let mut batch = vec![first];
@@ -229,6 +230,7 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
             Ok((before, head)) => {
                 if let Some(head) = &head {
                     heads.reached(head);
+                    persons.iter().for_each(persons::Writer::reached);
                 }
                 let mut last = before;
                 for order in batch {
@@ -248,6 +250,7 @@ fn run(connection: &Connection, inbox: &Receiver<Order>, mut heads: heads::Write
         }
     }
     heads.finish();
+    drop(persons);
     let _ = connection.settle();
 }
 
@@ -299,6 +302,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Read the audit of a folder.
 pub struct AuditReader {
     connection: Connection,
+    persons: Option<persons::Reader>,
 }
 
 fn read(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
@@ -314,14 +318,28 @@ fn read(row: &Row<'_>) -> Result<AuditEntry, StoreError> {
 impl AuditReader {
     /// Open for reading.
     pub fn open(folder: &Folder) -> Result<Self, StoreError> {
-        Ok(AuditReader { connection: folder.audit().open_for_reading()? })
+        let connection = folder.audit().open_for_reading()?;
+        Ok(AuditReader { persons: persons::Reader::open(folder, &connection)?, connection })
     }
 
     /// The newest entries about a person.
     pub fn about(&self, person: PersonKey, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let (person, limit) = (person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let known = match &self.persons {
+            Some(persons) => persons.about(&self.connection, person, limit)?,
+            None => None,
+        };
+        if let Some(known) = known {
+            let sql = "SELECT n, at, person, \"user\", body FROM entry WHERE n = ?1";
+            let mut found = Vec::with_capacity(known.len());
+            for n in known {
+                found.extend(self.connection.one(sql, values![n], read)?);
+            }
+            return Ok(found);
+        }
         self.connection.all(
             "SELECT n, at, person, \"user\", body FROM entry WHERE person = ?1 ORDER BY n DESC LIMIT ?2",
-            values![person.0.cast_signed(), i64::try_from(limit).unwrap_or(i64::MAX)],
+            values![person, limit],
             read,
         )
     }
@@ -416,6 +434,7 @@ impl AuditReader {
         })?;
         self.verify_matters()?;
         self.verify_policies()?;
+        self.persons.as_ref().map_or(Ok(()), |persons| persons.verify(&self.connection))?;
         match heads.next() {
             Some(head) => Err(StoreError::Corrupt(format!(
                 "the audit trail ends at entry {count}, and a head was signed at entry {}: its end was cut off",

@@ -170,7 +170,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<()> {
     let verified = per_second(usize::try_from(count)?, begin.elapsed());
     bench.report.figure("gate", "verify_entries_per_s", verified, "entries/s");
     #[expect(clippy::cast_precision_loss, reason = "bytes far below 2^52")]
-    let bytes = super::database_bytes(&folder, "audit.db") as f64 / count as f64;
+    let bytes = (super::database_bytes(&folder, "audit.db") + super::database_bytes(&folder, "audit-persons.db"))
+        as f64
+        / count as f64;
     bench.report.figure("gate", "audit_bytes_per_entry", bytes, "bytes");
     tokio::task::spawn_blocking(move || site.engine.stop()).await?;
     Ok(())

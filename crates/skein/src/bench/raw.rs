@@ -98,7 +98,6 @@ pub fn batches_per_s(folder: &Path, batch: usize) -> anyhow::Result<f64> {
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4096; PRAGMA synchronous = FULL;
          CREATE TABLE entry (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, person INTEGER, user TEXT NOT NULL,
            body TEXT NOT NULL, hash BLOB NOT NULL);
-         CREATE INDEX entry_person ON entry (person, at) WHERE person IS NOT NULL;
          CREATE INDEX entry_user ON entry (user, at);",
     )?;
     let (body, hash) = ("x".repeat(400), vec![7u8; 32]);

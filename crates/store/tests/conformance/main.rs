@@ -14,6 +14,7 @@
 mod database;
 
 mod audit;
+mod audit_persons;
 mod comparing;
 mod derived;
 mod drafts;

@@ -18,10 +18,10 @@ use std::{borrow::Cow, ops::Deref, path::Path, time::Duration};
 
 /// A page of a file, in bytes. A message changes some ten rows of the derived state that lie far apart, and each is written with
 /// its page, twice; in the other files rows lie in the order in which they come. What is looked for in the audit trail, each entry's
-/// person, lies anywhere: a search that finds eleven people writes eleven pages of that index.
+/// user and, in the file beside it, person, lies anywhere: a page of that index is written for an entry or a few.
 const PAGE: i64 = 16 << 10;
 const PAGE_DERIVED: i64 = 8 << 10;
-const PAGE_AUDIT: i64 = 4 << 10;
+pub(crate) const PAGE_AUDIT: i64 = 4 << 10;
 /// The log is copied into the file from this size on, in bytes. Larger than SQLite's own measure: that is done less often, and no
 /// sender waits for it longer than it must.
 const LOG: i64 = 32 << 20;
@@ -119,7 +119,7 @@ fn synchronous(full: bool) -> &'static str {
     if full { "FULL" } else { "NORMAL" }
 }
 
-fn open_paged(
+pub(crate) fn open_paged(
     path: &Path,
     journal: &str,
     synchronous: &str,

@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS entry (
   body TEXT NOT NULL,
   hash BLOB NOT NULL                   -- of the former hash and this row
 );
-CREATE INDEX IF NOT EXISTS entry_person ON entry (person, at) WHERE person IS NOT NULL;
+-- Whom they are about is indexed in a file beside this one (audit/persons.rs); a trail that was made with an index of persons here
+-- keeps it.
 CREATE INDEX IF NOT EXISTS entry_user ON entry (user, at);
 -- Entries that open something: a reason that holds for a time, a question, a suspicion; and what became of it. Made of the
 -- entries, which are chained; this is their index.
