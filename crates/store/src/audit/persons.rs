@@ -17,10 +17,13 @@ use std::{
     time::Duration,
 };
 
-/// Entries are gathered for so long before they are taken in.
-const GATHERING: Duration = Duration::from_secs(1);
+/// Entries are gathered for so long before they are taken in: the longer, the more of them share a page, and the more must be looked
+/// through when somebody asks who looked.
+const GATHERING: Duration = Duration::from_secs(5);
 /// Entries taken in at a time, at most.
 const PIECE: i64 = 32_768;
+/// The lowest priority there is (setpriority(2)).
+const NICENESS: i32 = 19;
 /// Of this file kept in memory, in KiB.
 const CACHE_KIB: i64 = 4 << 10;
 
@@ -204,6 +207,10 @@ struct Taking {
 
 impl Taking {
     fn run(&self, written: &Receiver<()>, ending: &Receiver<()>) {
+        // Of this thread alone: whoever waits for a page goes before it.
+        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            tracing::debug!(%error, "the audit trail's index of persons is taken in at the same priority as all else");
+        }
         let mut failed = false;
         loop {
             match self.piece() {
