@@ -188,7 +188,7 @@ fn of_this_trail(path: &Path, trail: &Connection) -> Result<Connection, StoreErr
     };
     let known = || {
         let index = open()?;
-        let usable = taken(trail, &index)?.is_some() || !index.has("SELECT 1 FROM about LIMIT 1", &[])?;
+        let usable = taken(trail, &index)?.is_some() || !index.has("SELECT 1 FROM taken", &[])?;
         Ok::<_, StoreError>(usable.then_some(index))
     };
     match known() {
