@@ -152,6 +152,25 @@ fn the_index_of_another_trail_about_nobody_is_not_gone_on_from() {
     assert_eq!(taken(&folder), 65);
 }
 
+/// A full disk, or a folder of that name: nothing rests on the index, so the region starts and who looked is found.
+#[test]
+fn a_trail_whose_index_of_persons_can_be_neither_opened_nor_made_is_open() {
+    let (_home, folder) = trail();
+    let path = folder.path().join(FILE);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let audit = Audit::open(&folder).unwrap();
+    write(&audit, 20);
+    agrees(&folder);
+    audit.close();
+    agrees(&folder);
+    // Mended, it is made.
+    std::fs::remove_dir(&path).unwrap();
+    Audit::open(&folder).unwrap().close();
+    assert_eq!(taken(&folder), 80);
+    agrees(&folder);
+}
+
 /// Whoever hides a look from the person it was at, and whoever puts one there.
 #[test]
 fn an_index_of_persons_that_was_changed_is_found() {
