@@ -53,6 +53,16 @@ impl Row<'_> {
         Ok(PatientKey(key.cast_unsigned()))
     }
 
+    /// As [`Row::patient`], where another column holds its key: the patient's other rows are then found without asking for its
+    /// number.
+    pub fn patient_of_key(&self, at: usize, key_at: usize) -> Result<PatientKey, StoreError> {
+        let (held, key): (i64, i64) = (self.get(at)?, self.get(key_at)?);
+        if let Row::Sqlite(_, file) = self {
+            file.numbered(key, held);
+        }
+        Ok(PatientKey(key.cast_unsigned()))
+    }
+
     /// A column as the type that is wanted.
     pub fn get<T: FromColumn>(&self, at: usize) -> Result<T, StoreError> {
         T::from_column(self.column(at)?)
@@ -229,6 +239,12 @@ impl Connection {
             Connection::Sqlite(_) => 0,
             Connection::Postgres(session) => session.connections(),
         }
+    }
+
+    /// Whether `birthday` lists who was born on a day, see the schema of files. A database joins its tables by hashes of the
+    /// patient's key instead.
+    pub fn lists_birthdays(&self) -> bool {
+        matches!(self, Connection::Sqlite(_))
     }
 
     /// The key of the patient that a table knows by this number: see [`Value::Patient`].

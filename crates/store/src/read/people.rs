@@ -1,7 +1,7 @@
 //! Patients, persons and what finds them, read.
 
 use super::Snapshot;
-use crate::backend::{Bind, Connection, Value, values};
+use crate::backend::{Bind, Connection, Row, Value, values};
 use crate::{Derived, StoreError};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use identity::PatientFacts;
@@ -297,6 +297,9 @@ impl Snapshot {
         let nhs = filter.nhs_number.map(u64::cast_signed);
         let end = |prefix: &String| format!("{prefix}\u{10ffff}");
         let (family_end, given_end) = (filter.family.as_ref().map(end), filter.given.as_ref().map(end));
+        let (connection, born) = (self.connection()?, filter.birth.is_some());
+        let elsewhere = filter.nhs_number.is_some() || filter.postcode.is_some() || filter.identifier.is_some();
+        let listed = connection.lists_birthdays() && born && !elsewhere;
         // Each test with what it compares with; `?` becomes its number.
         let wanted: Vec<(&str, Value<'_>)> = [
             ("p.nhs = ?", nhs.bind()),
@@ -321,12 +324,18 @@ impl Snapshot {
             tests.push_str(" AND ");
             tests.push_str(&test.replace('?', &format!("?{}", values.len())));
         }
+        let person = |row: &Row<'_>| Ok::<_, StoreError>(PersonKey(row.get::<i64>(1)?.cast_unsigned()));
+        if listed {
+            let sql = format!(
+                "SELECT p.patient, p.person, p.key FROM birthday p WHERE 1 = 1{tests} ORDER BY p.person, p.patient LIMIT ?1"
+            );
+            return connection.all(&sql, &values, |row| Ok((row.patient_of_key(0, 2)?, person(row)?)));
+        }
         let sql = format!(
             "SELECT p.patient, l.person FROM patient p JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
              WHERE p.directory = 0{tests} ORDER BY l.person, p.patient LIMIT ?1"
         );
-        self.connection()?
-            .all(&sql, &values, |row| Ok((row.patient(0)?, PersonKey(row.get::<i64>(1)?.cast_unsigned()))))
+        connection.all(&sql, &values, |row| Ok((row.patient(0)?, person(row)?)))
     }
 
     /// Whether any patient has (or had) an identifier of this system. NHS numbers are known everywhere.

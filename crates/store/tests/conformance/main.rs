@@ -15,6 +15,7 @@ mod database;
 
 mod audit;
 mod audit_persons;
+mod birthdays;
 mod comparing;
 mod derived;
 mod drafts;

@@ -57,6 +57,11 @@ impl File {
         self.numbers.key(&self.connection, number)
     }
 
+    /// A row says which number and key are one patient's.
+    pub fn numbered(&self, key: i64, number: i64) {
+        self.numbers.remember(key, number);
+    }
+
     /// Begin to write.
     pub fn begin(&self) -> Result<(), StoreError> {
         self.numbers.begin();

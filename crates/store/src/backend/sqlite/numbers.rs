@@ -76,7 +76,7 @@ impl Numbers {
     }
 
     /// Both ways: whoever is found by a number is asked about next, and a key is looked up in an index that lies by chance.
-    fn remember(&self, key: i64, number: i64) {
+    pub fn remember(&self, key: i64, number: i64) {
         for (known, of, is) in [(&self.by_key, key, number), (&self.by_number, number, key)] {
             let mut known = known.borrow_mut();
             if known.len() >= REMEMBERED_MAX {

@@ -5,7 +5,7 @@ pub(super) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
 pub(super) const AUDIT_VERSION: i64 = 2;
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub const DERIVED_VERSION: i64 = 8;
+pub const DERIVED_VERSION: i64 = 9;
 
 pub(super) const JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -104,7 +104,8 @@ CREATE TABLE IF NOT EXISTS link (
   person INTEGER NOT NULL, reason TEXT NOT NULL,
   PRIMARY KEY (patient, seq_from)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS link_person ON link (person);
+-- With `seq_to`, so that whom a person is made of is said by the index alone.
+CREATE INDEX IF NOT EXISTS link_person ON link (person, seq_to);
 -- Merges by the source: they outrank what the matcher would say.
 CREATE TABLE IF NOT EXISTS merged (
   loser INTEGER NOT NULL, seq_from INTEGER NOT NULL, seq_to INTEGER,
@@ -183,8 +184,48 @@ CREATE TABLE IF NOT EXISTS lane (patient INTEGER PRIMARY KEY, pos INTEGER NOT NU
 /// is written anew, for it is made of all rows at once then, in order.
 pub(super) const DERIVED_FINDS: &str = "
 CREATE INDEX IF NOT EXISTS patient_nhs ON patient (nhs) WHERE nhs IS NOT NULL;
-CREATE INDEX IF NOT EXISTS patient_birth ON patient (birth, family) WHERE birth IS NOT NULL;
 CREATE INDEX IF NOT EXISTS patient_family ON patient (family, postcode) WHERE family IS NOT NULL;
 CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode IS NOT NULL;
 CREATE INDEX IF NOT EXISTS applied_feed ON applied (feed, seq);
+-- Who was born on a day, with all that a search by birth date and names asks for. Of so many people several have a name and a
+-- birthday in common, and what is known of each, whom each is and under which key lie in three places, wherever the order of
+-- arrival put them: here they lie side by side. Made of `patient`, `link` and `arrival` by the triggers, by nobody else.
+CREATE TABLE IF NOT EXISTS birthday (
+  birth INTEGER NOT NULL, family TEXT NOT NULL, patient INTEGER NOT NULL, given TEXT NOT NULL,
+  key INTEGER NOT NULL, person INTEGER NOT NULL,
+  PRIMARY KEY (birth, family, patient)
+) WITHOUT ROWID;
+INSERT INTO birthday (birth, family, patient, given, key, person)
+  SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, l.person
+  FROM patient p CROSS JOIN arrival a ON a.number = p.patient CROSS JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
+  WHERE p.birth IS NOT NULL AND p.directory = 0 ORDER BY 1, 2, 3;
+CREATE TRIGGER IF NOT EXISTS birthday_known AFTER INSERT ON patient
+  WHEN NEW.birth IS NOT NULL AND NEW.directory = 0 BEGIN
+  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person)
+    SELECT NEW.birth, coalesce(NEW.family, ''), NEW.patient, coalesce(NEW.given, ''), a.patient, l.person
+    FROM link l JOIN arrival a ON a.number = l.patient WHERE l.patient = NEW.patient AND l.seq_to IS NULL;
+END;
+CREATE TRIGGER IF NOT EXISTS birthday_changed AFTER UPDATE OF directory, family, given, birth ON patient
+  WHEN (OLD.directory, OLD.family, OLD.given, OLD.birth) IS NOT (NEW.directory, NEW.family, NEW.given, NEW.birth) BEGIN
+  DELETE FROM birthday WHERE birth = OLD.birth AND family = coalesce(OLD.family, '') AND patient = OLD.patient;
+  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person)
+    SELECT NEW.birth, coalesce(NEW.family, ''), NEW.patient, coalesce(NEW.given, ''), a.patient, l.person
+    FROM link l JOIN arrival a ON a.number = l.patient WHERE l.patient = NEW.patient AND l.seq_to IS NULL
+    AND NEW.birth IS NOT NULL AND NEW.directory = 0;
+END;
+CREATE TRIGGER IF NOT EXISTS birthday_linked AFTER INSERT ON link WHEN NEW.seq_to IS NULL BEGIN
+  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person)
+    SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, NEW.person
+    FROM patient p JOIN arrival a ON a.number = p.patient
+    WHERE p.patient = NEW.patient AND p.birth IS NOT NULL AND p.directory = 0;
+END;
+CREATE TRIGGER IF NOT EXISTS birthday_unlinked AFTER UPDATE OF seq_to ON link
+  WHEN OLD.seq_to IS NULL AND NEW.seq_to IS NOT NULL BEGIN
+  DELETE FROM birthday WHERE patient = OLD.patient AND birth = (SELECT birth FROM patient WHERE patient = OLD.patient)
+    AND family = (SELECT coalesce(family, '') FROM patient WHERE patient = OLD.patient);
+END;
+CREATE TRIGGER IF NOT EXISTS birthday_forgotten AFTER DELETE ON link WHEN OLD.seq_to IS NULL BEGIN
+  DELETE FROM birthday WHERE patient = OLD.patient AND birth = (SELECT birth FROM patient WHERE patient = OLD.patient)
+    AND family = (SELECT coalesce(family, '') FROM patient WHERE patient = OLD.patient);
+END;
 ";

@@ -1,0 +1,143 @@
+//! Who was born on a day is found as what is known of patients, and whom each of them is, say: whatever came in what order.
+
+use crate::home::Home;
+use fhir::{PatientKey, PersonKey};
+use identity::PatientFacts;
+use jiff::civil::{Date, date};
+use std::collections::BTreeMap;
+use store::{Derived, NewLink, PatientRow, PeopleFilter, Snapshot, Undoing, Writer};
+
+crate::on_both!(who_was_born_on_a_day_is_found_whatever_came_in_what_order);
+
+const FAMILIES: [&str; 4] = ["Smith", "Smithson", "Śmith", "Jones"];
+const GIVENS: [&str; 3] = ["Ann", "Anna", "Bo"];
+
+fn days() -> [Date; 2] {
+    [date(1945, 7, 14), date(1969, 12, 31)]
+}
+
+/// What the test did, to be compared with.
+#[derive(Default)]
+struct Said {
+    known: BTreeMap<u64, PatientRow>,
+    linked: BTreeMap<u64, u64>,
+}
+
+impl Said {
+    fn found(&self, filter: &PeopleFilter) -> Vec<(PatientKey, PersonKey)> {
+        let begins = |name: Option<String>, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| name.is_some_and(|name| name.starts_with(wanted)))
+        };
+        let fits = |row: &PatientRow| {
+            !row.directory
+                && row.facts.as_ref().is_some_and(|facts| {
+                    facts.birth == filter.birth
+                        && begins(facts.family_key(), &filter.family)
+                        && begins(facts.given_key(), &filter.given)
+                        && filter.postcode.as_ref().is_none_or(|wanted| facts.postcode_key().as_ref() == Some(wanted))
+                })
+        };
+        let linked = self.linked.iter().filter(|(patient, _)| self.known.get(patient).is_some_and(fits));
+        linked.map(|(patient, person)| (PatientKey(*patient), PersonKey(*person))).collect()
+    }
+
+    /// Every way to ask for a day finds whom it should.
+    fn agrees(&self, snapshot: &Snapshot, after: &str) {
+        let fold = |name: &str| Some(identity::fold_name(name));
+        for birth in days() {
+            for family in [None, fold("Smith"), fold("Smi"), fold("Jo"), fold("Nobody")] {
+                for given in [None, fold("An"), fold("Anna")] {
+                    for postcode in [None, Some("AB12CD".to_owned())] {
+                        let (family, given) = (family.clone(), given.clone());
+                        let filter =
+                            PeopleFilter { birth: Some(birth), family, given, postcode, limit: 1000, ..Default::default() };
+                        let mut found = snapshot.find_keys(&filter).unwrap();
+                        found.sort_unstable();
+                        assert_eq!(found, self.found(&filter), "{filter:?} after {after}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Numbers by chance that are the same each time (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % end as u64).unwrap()
+    }
+}
+
+/// Patients become known, and known otherwise; are linked, linked otherwise, and linked twice at one moment; in any order.
+fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, source: i64, seq: u64) {
+    let patient = 2001 + chance.below(40) as u64;
+    if chance.below(2) == 0 {
+        let person = u64::MAX - 2001 - chance.below(20) as u64;
+        writer.put_link(&NewLink { patient: PatientKey(patient), person: PersonKey(person), reason: "{}" }, seq).unwrap();
+        said.linked.insert(patient, person);
+        return;
+    }
+    let facts = PatientFacts {
+        families: [vec![FAMILIES[chance.below(4)].into()], vec![]][usize::from(chance.below(8) == 0)].clone(),
+        givens: vec![GIVENS[chance.below(3)].into()],
+        birth: [Some(days()[chance.below(2)]), None][usize::from(chance.below(8) == 0)],
+        postcode: Some(["AB1 2CD", "ZZ9 9ZZ"][chance.below(2)].into()),
+        ..PatientFacts::default()
+    };
+    let facts = [Some(facts), None][usize::from(chance.below(10) == 0)].clone();
+    let row = PatientRow { patient: PatientKey(patient), source: "pas".into(), directory: chance.below(10) == 0, facts };
+    writer.put_patient(&row, source).unwrap();
+    said.known.insert(patient, row);
+}
+
+fn fill(writer: &mut Writer, said: &mut Said, batches: u64, mut after: impl FnMut(&Said, u64)) {
+    let mut chance = Chance(0x5eed);
+    for _ in 0..batches {
+        let seq = writer.applied().unwrap() + 1;
+        writer.begin().unwrap();
+        let source = writer.source("pas").unwrap();
+        for _ in 0..=chance.below(6) {
+            step(writer, said, &mut chance, source, seq);
+        }
+        writer.commit(seq).unwrap();
+        after(said, seq);
+    }
+}
+
+fn who_was_born_on_a_day_is_found_whatever_came_in_what_order(home: &Home) {
+    let (derived, mut writer) = home.derived();
+    let mut said = Said::default();
+    fill(&mut writer, &mut said, 150, |said, seq| {
+        said.agrees(&derived.snapshot().unwrap(), &format!("batch {seq}"));
+    });
+    assert!(days().iter().all(|day| said.found(&PeopleFilter { birth: Some(*day), ..Default::default() }).len() > 3));
+    // What is taken back was never there.
+    writer.begin().unwrap();
+    let moved = *said.linked.keys().next().unwrap();
+    let link = NewLink { patient: PatientKey(moved), person: PersonKey(7), reason: "{}" };
+    writer.put_link(&link, writer.applied().unwrap() + 1).unwrap();
+    writer.rollback().unwrap();
+    said.agrees(&derived.snapshot().unwrap(), "what was taken back");
+}
+
+/// Made anew it is made at the end, of all rows at once; what comes after finds its place.
+#[test]
+fn who_was_born_on_a_day_is_found_in_what_is_made_anew() {
+    let home = Home::sqlite();
+    let place = home.hold().derived_beside("rebuild");
+    let (derived, mut writer) = Derived::open_anew(&place, Undoing::Not, "me").unwrap();
+    let mut said = Said::default();
+    fill(&mut writer, &mut said, 100, |_, _| ());
+    writer.finish_anew().unwrap();
+    drop((derived, writer));
+    let (derived, mut writer) = Derived::open_at(&place).unwrap();
+    said.agrees(&derived.snapshot().unwrap(), "it was made anew");
+    fill(&mut writer, &mut said, 50, |said, seq| {
+        said.agrees(&derived.snapshot().unwrap(), &format!("batch {seq}"));
+    });
+}
