@@ -49,6 +49,9 @@ const fn numbered(name: &'static str, key: usize, columns: &'static str) -> Tabl
 /// In which order the patients of a file came, and so in which its rows lie.
 const ARRIVAL: Table = plain("arrival", 1, "number, patient");
 
+/// What triggers of a file make of its other tables: of all rows at once where it was made anew, one by one since.
+const BIRTHDAY: Table = plain("birthday", 3, "birth, family, patient, given, key, person");
+
 const TABLES: &[Table] = &[
     Table {
         name: "resource",
@@ -125,6 +128,7 @@ pub fn compare(left: &Frozen, right: &Frozen) -> Result<Comparison, StoreError> 
     let as_they_lie = left.is_file() && right.is_file();
     if as_they_lie {
         walk(left, right, &ARRIVAL, as_they_lie, &mut comparison)?;
+        walk(left, right, &BIRTHDAY, as_they_lie, &mut comparison)?;
         // How files keep rows is no row.
         comparison.rows = 0;
     }
@@ -262,6 +266,7 @@ fn describe(of: &Frozen, row: &Columns, table: &Table, as_they_lie: bool) -> Str
         "applied" | "problem" | "source" | "feed" => format!("{name} {}", number(0)),
         // The patient stands second there.
         "identifier" | "arrival" => format!("{name} of {}", patient(1)),
+        "birthday" => format!("{name} of {}", patient(4)),
         _ => format!("{name} {}", patient(0)),
     }
 }

@@ -5,7 +5,7 @@ use fhir::{PatientKey, PersonKey};
 use identity::PatientFacts;
 use jiff::civil::{Date, date};
 use std::collections::BTreeMap;
-use store::{Derived, NewLink, PatientRow, PeopleFilter, Snapshot, Undoing, Writer};
+use store::{Derived, Frozen, NewLink, PatientRow, PeopleFilter, Snapshot, Undoing, Writer, compare};
 
 crate::on_both!(who_was_born_on_a_day_is_found_whatever_came_in_what_order);
 
@@ -49,9 +49,22 @@ impl Said {
                 for given in [None, fold("An"), fold("Anna")] {
                     for postcode in [None, Some("AB12CD".to_owned())] {
                         let (family, given) = (family.clone(), given.clone());
-                        let filter =
-                            PeopleFilter { birth: Some(birth), family, given, postcode, limit: 1000, ..Default::default() };
+                        let filter = PeopleFilter {
+                            birth: Some(birth),
+                            family,
+                            given,
+                            postcode,
+                            limit: 1000,
+                            ..Default::default()
+                        };
                         let mut found = snapshot.find_keys(&filter).unwrap();
+                        assert!(found.is_sorted_by_key(|(_, person)| person.0.cast_signed()), "person by person");
+                        let fewer = snapshot.find_keys(&PeopleFilter { limit: 2, ..filter.clone() }).unwrap();
+                        assert_eq!(fewer, found[..found.len().min(2)]);
+                        // Who was found is who is asked about next.
+                        for (patient, _) in &found {
+                            assert_eq!(snapshot.patient(*patient).unwrap().as_ref(), self.known.get(&patient.0));
+                        }
                         found.sort_unstable();
                         assert_eq!(found, self.found(&filter), "{filter:?} after {after}");
                     }
@@ -75,10 +88,13 @@ impl Chance {
 
 /// Patients become known, and known otherwise; are linked, linked otherwise, and linked twice at one moment; in any order.
 fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, source: i64, seq: u64) {
-    let patient = 2001 + chance.below(40) as u64;
+    // Keys that are numbers of other patients, in the order of arrival.
+    let patient = 1 + chance.below(40) as u64;
     if chance.below(2) == 0 {
         let person = u64::MAX - 2001 - chance.below(20) as u64;
-        writer.put_link(&NewLink { patient: PatientKey(patient), person: PersonKey(person), reason: "{}" }, seq).unwrap();
+        writer
+            .put_link(&NewLink { patient: PatientKey(patient), person: PersonKey(person), reason: "{}" }, seq)
+            .unwrap();
         said.linked.insert(patient, person);
         return;
     }
@@ -90,7 +106,8 @@ fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, source: i64, 
         ..PatientFacts::default()
     };
     let facts = [Some(facts), None][usize::from(chance.below(10) == 0)].clone();
-    let row = PatientRow { patient: PatientKey(patient), source: "pas".into(), directory: chance.below(10) == 0, facts };
+    let row =
+        PatientRow { patient: PatientKey(patient), source: "pas".into(), directory: chance.below(10) == 0, facts };
     writer.put_patient(&row, source).unwrap();
     said.known.insert(patient, row);
 }
@@ -140,4 +157,26 @@ fn who_was_born_on_a_day_is_found_in_what_is_made_anew() {
     fill(&mut writer, &mut said, 50, |said, seq| {
         said.agrees(&derived.snapshot().unwrap(), &format!("batch {seq}"));
     });
+}
+
+/// A row that is missing there is somebody whom a search does not find, and a wrong one another: `skein verify` tells.
+#[test]
+fn whoever_is_wrong_or_missing_among_a_days_births_is_a_difference() {
+    let (usual, anew) = (Home::sqlite(), Home::sqlite());
+    let (derived, mut writer) = usual.derived();
+    let mut said = Said::default();
+    fill(&mut writer, &mut said, 60, |_, _| ());
+    drop((derived, writer));
+    let (one, other) = (usual.hold().derived_beside("derived"), anew.hold().derived_beside("rebuild"));
+    let (derived, mut writer) = Derived::open_anew(&other, Undoing::Not, "me").unwrap();
+    fill(&mut writer, &mut Said::default(), 60, |_, _| ());
+    writer.finish_anew().unwrap();
+    drop((derived, writer));
+    let compared = || compare(&Frozen::hold(&one).unwrap(), &Frozen::hold(&other).unwrap()).unwrap();
+    assert_eq!(compared().differences, 0, "{:?}", compared().examples);
+    let patient = said.found(&PeopleFilter { birth: Some(days()[0]), ..Default::default() })[0].0;
+    usual.tamper("derived.db", &format!("UPDATE birthday SET person = 5 WHERE key = {}", patient.0));
+    assert_eq!((compared().differences, compared().examples), (1, vec![format!("birthday of {patient}")]));
+    usual.tamper("derived.db", &format!("DELETE FROM birthday WHERE key = {}", patient.0));
+    assert!(compared().differences > 0 && compared().examples[0].starts_with("birthday of "));
 }

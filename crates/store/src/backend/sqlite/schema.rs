@@ -189,7 +189,8 @@ CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode
 CREATE INDEX IF NOT EXISTS applied_feed ON applied (feed, seq);
 -- Who was born on a day, with all that a search by birth date and names asks for. Of so many people several have a name and a
 -- birthday in common, and what is known of each, whom each is and under which key lie in three places, wherever the order of
--- arrival put them: here they lie side by side. Made of `patient`, `link` and `arrival` by the triggers, by nobody else.
+-- arrival put them: here they lie side by side. Made of `patient`, `link` and `arrival` by the triggers, by nobody else. (A patient that
+-- was ever linked is linked: a link ends where the next one begins, which takes its place here.)
 CREATE TABLE IF NOT EXISTS birthday (
   birth INTEGER NOT NULL, family TEXT NOT NULL, patient INTEGER NOT NULL, given TEXT NOT NULL,
   key INTEGER NOT NULL, person INTEGER NOT NULL,
@@ -218,14 +219,5 @@ CREATE TRIGGER IF NOT EXISTS birthday_linked AFTER INSERT ON link WHEN NEW.seq_t
     SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, NEW.person
     FROM patient p JOIN arrival a ON a.number = p.patient
     WHERE p.patient = NEW.patient AND p.birth IS NOT NULL AND p.directory = 0;
-END;
-CREATE TRIGGER IF NOT EXISTS birthday_unlinked AFTER UPDATE OF seq_to ON link
-  WHEN OLD.seq_to IS NULL AND NEW.seq_to IS NOT NULL BEGIN
-  DELETE FROM birthday WHERE patient = OLD.patient AND birth = (SELECT birth FROM patient WHERE patient = OLD.patient)
-    AND family = (SELECT coalesce(family, '') FROM patient WHERE patient = OLD.patient);
-END;
-CREATE TRIGGER IF NOT EXISTS birthday_forgotten AFTER DELETE ON link WHEN OLD.seq_to IS NULL BEGIN
-  DELETE FROM birthday WHERE patient = OLD.patient AND birth = (SELECT birth FROM patient WHERE patient = OLD.patient)
-    AND family = (SELECT coalesce(family, '') FROM patient WHERE patient = OLD.patient);
 END;
 ";
