@@ -3,7 +3,7 @@
 // harness.mjs says what it needs around it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { demonstration, filled, launch, looksRight, reason, signIn, wide } from './harness.mjs';
+import { demonstration, filled, launch, looksRight, openFound, signIn, wide } from './harness.mjs';
 
 const region = demonstration();
 const { url, printed } = region;
@@ -35,15 +35,7 @@ async function link(page, form) {
 
 test('a doctor’s pages off the beaten way', { timeout: 240_000 }, async () => {
   const page = await signIn(browser, region, 'doctor');
-  await page.fill('#words', story[1]);
-  await page.keyboard.press('Enter');
-  await page.waitForURL(/\/(record|find)\//);
-  if (new URL(page.url()).pathname.startsWith('/find/')) {
-    await page.locator('main a[href^="/record/"]').first().click();
-    await page.waitForURL(/\/record\//);
-  }
-  await reason(page);
-  const record = new URL(page.url()).pathname;
+  const record = await openFound(page, story[1]);
   await looked(page, `${record}/results/reports`, 'reports');
   await looked(page, await link(page, /\/results\/report\//), 'a report');
   await page.goto(`${url}${record}/problems`);

@@ -65,6 +65,20 @@ export async function reason(page) {
   await page.waitForURL((at) => /^\/record\/[^/]+$/.test(at.pathname));
 }
 
+/** From the page that looks for somebody: find them by these words and open the record, for a reason where nothing else does.
+ * Gives the path of the record. */
+export async function openFound(page, words) {
+  await page.fill('#words', words);
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/(record|find)\//);
+  if (new URL(page.url()).pathname.startsWith('/find/')) {
+    await page.locator('main a[href^="/record/"]').first().click();
+    await page.waitForURL(/\/record\//);
+  }
+  await reason(page);
+  return new URL(page.url()).pathname;
+}
+
 /** A small picture of how a page begins, in few bytes, for the repository; and its line in the index. */
 async function small(page, { width }, what, name) {
   const folder = process.env.SKEIN_SCREENS;

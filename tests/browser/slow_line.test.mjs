@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { demonstration, filled, launch, phone, reason, signIn, wide } from './harness.mjs';
+import { demonstration, filled, launch, openFound, phone, signIn, wide } from './harness.mjs';
 
 const region = demonstration();
 const { url, printed } = region;
@@ -24,20 +24,6 @@ before(async () => {
 }, { timeout: 600_000 });
 
 after(async () => browser?.close());
-
-/** The name of the record with the most in it, as this page's user finds it. */
-async function found(page) {
-  await page.goto(`${url}/`);
-  await page.fill('#words', story[1]);
-  await page.keyboard.press('Enter');
-  await page.waitForURL(/\/(record|find)\//);
-  if (new URL(page.url()).pathname.startsWith('/find/')) {
-    await page.locator('main a[href^="/record/"]').first().click();
-    await page.waitForURL(/\/record\//);
-  }
-  await reason(page);
-  return `${url}${new URL(page.url()).pathname}`;
-}
 
 /** What moved on a page since it was begun: how much, and what from where to where. */
 const moves = (page) => page.evaluate(async () => {
@@ -69,7 +55,8 @@ async function visit(page, address) {
 for (const [name, viewport, user] of [['a desk', wide, 'doctor'], ['a telephone', phone, 'paramedic']]) {
   test(`on ${name} the record is usable within a second over slow 3G, and nothing moves`, { timeout: 120_000 }, async () => {
     const page = await signIn(browser, region, user, { viewport });
-    const record = await found(page);
+    await page.goto(`${url}/`);
+    const record = `${url}${await openFound(page, story[1])}`;
     await page.goto(`${record}/timeline`);
     const entries = Number(/([\d,]+) entr/.exec(await page.locator('main').innerText())[1].replace(',', ''));
     await page.goto(record);
@@ -95,7 +82,8 @@ for (const [name, viewport, user] of [['a desk', wide, 'doctor'], ['a telephone'
 for (const [name, viewport, user] of [['a desk', wide, 'doctor'], ['a telephone', phone, 'paramedic']]) {
   test(`on ${name} nothing of a record moves, in whatever pieces it comes`, { timeout: 120_000 }, async () => {
     const page = await signIn(browser, region, user, { viewport });
-    const record = await found(page);
+    await page.goto(`${url}/`);
+    const record = `${url}${await openFound(page, story[1])}`;
     const whole = Buffer.from(await page.evaluate(async (address) => (await fetch(address)).text(), record));
     const server = createServer(async (request, response) => {
       const { pathname, searchParams } = new URL(request.url, url);

@@ -154,6 +154,9 @@ impl Records {
         }
         let keys: Vec<PersonKey> = if told { chosen.iter().map(|(person, _)| *person).collect() } else { Vec::new() };
         let found = permit.found(&keys)?;
+        // The trail's thread may have been put on this processor, behind this one: it goes first, so that the disk is at work while
+        // people are read.
+        std::thread::yield_now();
         let mut people = Vec::with_capacity(chosen.len());
         for some in chosen.chunks(READ_TOGETHER) {
             self.read_candidates(&snapshot, some, whole_people, &mut people)?;
