@@ -50,7 +50,7 @@ const fn numbered(name: &'static str, key: usize, columns: &'static str) -> Tabl
 const ARRIVAL: Table = plain("arrival", 1, "number, patient");
 
 /// What triggers of a file make of its other tables: of all rows at once where it was made anew, one by one since.
-const BIRTHDAY: Table = plain("birthday", 3, "birth, family, patient, given, key, person");
+const BIRTHDAY: Table = plain("birthday", 3, "birth, family, patient, given, key, person, source");
 
 const TABLES: &[Table] = &[
     Table {
@@ -111,10 +111,6 @@ impl Frozen {
     pub fn seq(&self) -> u64 {
         self.seq
     }
-
-    fn is_file(&self) -> bool {
-        matches!(self.connection, Connection::Sqlite(_))
-    }
 }
 
 /// Compare two derived states.
@@ -125,7 +121,7 @@ pub fn compare(left: &Frozen, right: &Frozen) -> Result<Comparison, StoreError> 
     let mut comparison = Comparison::default();
     // Two files are read as they lie: their patients came in one order, or that is a difference. Where one side has no numbers,
     // patients go by their keys on both.
-    let as_they_lie = left.is_file() && right.is_file();
+    let as_they_lie = left.connection.is_file() && right.connection.is_file();
     if as_they_lie {
         walk(left, right, &ARRIVAL, as_they_lie, &mut comparison)?;
         walk(left, right, &BIRTHDAY, as_they_lie, &mut comparison)?;
@@ -169,7 +165,7 @@ impl<'f> Walk<'f> {
 
     fn read(&self) -> Result<Vec<Columns>, StoreError> {
         let Table { name, columns, key, .. } = self.table;
-        let by_key = self.table.numbered && !self.as_they_lie && self.of.is_file();
+        let by_key = self.table.numbered && !self.as_they_lie && self.of.connection.is_file();
         let column = |name: &'static str| match (by_key, name) {
             (false, _) => name.to_owned(),
             (true, "patient") => "k.patient".to_owned(),

@@ -33,8 +33,8 @@ pub use error::StoreError;
 pub use folder::Folder;
 pub use lease::{Alone, Holder, LEASE, Lease};
 pub use read::{
-    Feed, FeedRow, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark, Row,
-    Snapshot, SourceRow, StoredPatient, identifier_hash, read_facts,
+    Feed, FeedRow, Found, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, Problem, ProblemStatus, QueueMark,
+    Row, Snapshot, SourceRow, StoredPatient, identifier_hash, read_facts,
 };
 pub use review::{Assertion, Opinion, Pair, Review, ReviewKind, ReviewStatus, Said, Weighed};
 pub use room::part_of_memory_kib;

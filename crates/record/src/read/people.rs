@@ -5,7 +5,7 @@ use crate::withhold::{self, WITHHELD};
 use access::{FindPermit, Sealed};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
 use std::sync::Arc;
-use store::{PeopleFilter, Snapshot, StoreError};
+use store::{Found, PeopleFilter, Snapshot, StoreError};
 
 /// Patients looked at with one NHS number: each source has one, and a few have it wrongly.
 const SAME_NUMBER_MAX: usize = 200;
@@ -126,29 +126,30 @@ impl Records {
     ) -> Result<Sealed<Candidates>, StoreError> {
         let snapshot = self.derived.snapshot()?;
         let seq = snapshot.seq();
-        let mut chosen: Vec<(PersonKey, Vec<PatientKey>)> = Vec::new();
-        let mut choose =
-            |person: PersonKey, patient: PatientKey| match chosen.iter_mut().find(|(known, _)| *known == person) {
-                Some((_, patients)) if patients.contains(&patient) => {}
-                Some((_, patients)) => patients.push(patient),
-                None => chosen.push((person, vec![patient])),
-            };
+        let mut chosen: Vec<(PersonKey, Vec<Found>)> = Vec::new();
+        let mut choose = |found: Found| match chosen.iter_mut().find(|(known, _)| *known == found.person) {
+            Some((_, patients)) if patients.iter().any(|known| known.patient == found.patient) => {}
+            Some((_, patients)) => patients.push(found),
+            None => chosen.push((found.person, vec![found])),
+        };
         for selector in selectors {
             match selector {
                 Selector::Patient(patient) => {
                     if let Some(person) = snapshot.person_of(*patient, seq)? {
-                        choose(person, *patient);
+                        choose(Found { patient: *patient, person, source: None });
                     }
                 }
                 Selector::Person(person) => {
-                    snapshot.patients_of(*person, seq)?.into_iter().for_each(|patient| choose(*person, patient));
+                    for patient in snapshot.patients_of(*person, seq)? {
+                        choose(Found { patient, person: *person, source: None });
+                    }
                 }
                 Selector::Indexed(filter) => {
                     let found = snapshot.find_keys(filter)?;
                     if found.len() >= filter.limit {
                         return Ok(permit.seal(Candidates { people: Vec::new(), seq, cut: true }));
                     }
-                    found.into_iter().for_each(|(patient, person)| choose(person, patient));
+                    found.into_iter().for_each(&mut choose);
                 }
             }
         }
@@ -168,7 +169,7 @@ impl Records {
     fn read_candidates(
         &self,
         snapshot: &Snapshot,
-        chosen: &[(PersonKey, Vec<PatientKey>)],
+        chosen: &[(PersonKey, Vec<Found>)],
         whole_people: bool,
         people: &mut Vec<(PersonKey, Vec<Item>)>,
     ) -> Result<(), StoreError> {
@@ -187,7 +188,9 @@ impl Records {
             let mut sources: Vec<(PatientKey, Arc<str>)> = Vec::with_capacity(of_person.len());
             let mut restricted = false;
             for patient in &of_person {
-                if let Some((source, is)) = snapshot.source_and_restricted(*patient)? {
+                let source =
+                    named.iter().find(|found| found.patient == *patient).and_then(|found| found.source.as_deref());
+                if let Some((source, is)) = snapshot.source_and_restricted(*patient, source)? {
                     restricted |= is;
                     sources.push((*patient, source.into()));
                 }
@@ -195,7 +198,7 @@ impl Records {
             let secrets = if restricted { Some(withhold::secrets_learnt(snapshot, &of_person)?) } else { None };
             let mut items = Vec::with_capacity(sources.len());
             for (patient, source) in &sources {
-                if !whole_people && !named.contains(patient) {
+                if !whole_people && !named.iter().any(|found| found.patient == *patient) {
                     continue;
                 }
                 if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, seq)?

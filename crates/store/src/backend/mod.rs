@@ -241,9 +241,9 @@ impl Connection {
         }
     }
 
-    /// Whether `birthday` lists who was born on a day, see the schema of files. A database joins its tables by hashes of the
-    /// patient's key instead.
-    pub fn lists_birthdays(&self) -> bool {
+    /// Whether it is a file. Its schema has tables and indexes of its own: who was born on a day, who is restricted. A database joins
+    /// its tables by hashes of the patient's key instead.
+    pub fn is_file(&self) -> bool {
         matches!(self, Connection::Sqlite(_))
     }
 

@@ -16,7 +16,7 @@ pub use identity::QueueMark;
 pub use identity::{StoredPatient, read_facts};
 pub(crate) use identity::{assertions_of, each_stored_patient, review_row, reviews_of};
 use jiff::Timestamp;
-pub use people::{LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
+pub use people::{Found, LinkRow, MoveRow, PatientHit, PatientRow, PeopleFilter, identifier_hash};
 pub(crate) use people::{day_number, identifier_rows, in_order_of_link, patient_row};
 use std::collections::HashMap;
 

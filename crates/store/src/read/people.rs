@@ -62,6 +62,17 @@ pub struct PeopleFilter {
     pub limit: usize,
 }
 
+/// A patient that fits a search.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The patient.
+    pub patient: PatientKey,
+    /// The person it is.
+    pub person: PersonKey,
+    /// The source of the patient's resources, where finding it told.
+    pub source: Option<String>,
+}
+
 /// A patient found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatientHit {
@@ -96,6 +107,9 @@ pub(super) const PATIENT: &str =
 const PATIENTS_OF: &str = "SELECT patient, seq_from FROM link
      WHERE person = ?1 AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
 const FACTS: &str = "SELECT facts FROM patient WHERE patient = ?1";
+/// In files: by an index of those alone, so that nothing else of a patient is read.
+const RESTRICTED: &str =
+    "SELECT 1 FROM patient INDEXED BY patient_restricted WHERE patient = ?1 AND facts ->> 'restricted'";
 pub(super) const SURVIVOR: &str = "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
      AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
 pub(super) const MOVES: &str = "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
@@ -244,17 +258,30 @@ impl Snapshot {
     /// # Errors
     /// The store's; [`StoreError::Corrupt`] where what is known of the patient cannot be read.
     pub fn restricted(&self, patient: PatientKey) -> Result<bool, StoreError> {
-        let facts = self.connection()?.one(FACTS, values![patient], |row| row.get::<Option<String>>(0))?.flatten();
-        is_restricted(facts)
+        let connection = self.connection()?;
+        if connection.is_file() {
+            return connection.has(RESTRICTED, values![patient]);
+        }
+        is_restricted(connection.one(FACTS, values![patient], |row| row.get::<Option<String>>(0))?.flatten())
     }
 
-    /// The source of a patient's resources, and whether it says that it must not be told where the patient is.
+    /// The source of a patient's resources, where it was not `found` already, and whether it says that it must not be told where the
+    /// patient is.
     ///
     /// # Errors
     /// As [`Snapshot::restricted`].
-    pub fn source_and_restricted(&self, patient: PatientKey) -> Result<Option<(String, bool)>, StoreError> {
-        let found = self
-            .connection()?
+    pub fn source_and_restricted(
+        &self,
+        patient: PatientKey,
+        found: Option<&str>,
+    ) -> Result<Option<(String, bool)>, StoreError> {
+        let connection = self.connection()?;
+        if connection.is_file() {
+            let source = found.map_or_else(|| self.source_of(patient), |source| Ok(Some(source.to_owned())))?;
+            return source.map(|source| Ok((source, self.restricted(patient)?))).transpose();
+        }
+        // All it takes is asked at once there.
+        let found = connection
             .one(PATIENT, values![patient], |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(2)?)))?;
         found.map(|(source, facts)| Ok((source, is_restricted(facts)?))).transpose()
     }
@@ -284,14 +311,14 @@ impl Snapshot {
     pub fn find_patients(&self, filter: &PeopleFilter) -> Result<Vec<PatientHit>, StoreError> {
         let connection = self.connection()?;
         let mut hits = Vec::new();
-        for (patient, person) in self.find_keys(filter)? {
-            hits.extend(patient_row(connection, patient)?.map(|row| PatientHit { row, person }));
+        for found in self.find_keys(filter)? {
+            hits.extend(patient_row(connection, found.patient)?.map(|row| PatientHit { row, person: found.person }));
         }
         Ok(hits)
     }
 
     /// Patients that match, each with the person it is, person by person. Directories never do.
-    pub fn find_keys(&self, filter: &PeopleFilter) -> Result<Vec<(PatientKey, PersonKey)>, StoreError> {
+    pub fn find_keys(&self, filter: &PeopleFilter) -> Result<Vec<Found>, StoreError> {
         let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
         let birth = filter.birth.map(day_number);
         let nhs = filter.nhs_number.map(u64::cast_signed);
@@ -299,7 +326,7 @@ impl Snapshot {
         let (family_end, given_end) = (filter.family.as_ref().map(end), filter.given.as_ref().map(end));
         let (connection, born) = (self.connection()?, filter.birth.is_some());
         let elsewhere = filter.nhs_number.is_some() || filter.postcode.is_some() || filter.identifier.is_some();
-        let listed = connection.lists_birthdays() && born && !elsewhere;
+        let listed = connection.is_file() && born && !elsewhere;
         // Each test with what it compares with; `?` becomes its number.
         let wanted: Vec<(&str, Value<'_>)> = [
             ("p.nhs = ?", nhs.bind()),
@@ -327,15 +354,18 @@ impl Snapshot {
         let person = |row: &Row<'_>| Ok::<_, StoreError>(PersonKey(row.get::<i64>(1)?.cast_unsigned()));
         if listed {
             let sql = format!(
-                "SELECT p.patient, p.person, p.key FROM birthday p WHERE 1 = 1{tests} ORDER BY p.person, p.patient LIMIT ?1"
+                "SELECT p.patient, p.person, p.key, (SELECT name FROM source WHERE id = p.source)
+                 FROM birthday p WHERE 1 = 1{tests} ORDER BY p.person, p.patient LIMIT ?1"
             );
-            return connection.all(&sql, &values, |row| Ok((row.patient_of_key(0, 2)?, person(row)?)));
+            return connection.all(&sql, &values, |row| {
+                Ok(Found { patient: row.patient_of_key(0, 2)?, person: person(row)?, source: row.get(3)? })
+            });
         }
         let sql = format!(
             "SELECT p.patient, l.person FROM patient p JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
              WHERE p.directory = 0{tests} ORDER BY l.person, p.patient LIMIT ?1"
         );
-        connection.all(&sql, &values, |row| Ok((row.patient(0)?, person(row)?)))
+        connection.all(&sql, &values, |row| Ok(Found { patient: row.patient(0)?, person: person(row)?, source: None }))
     }
 
     /// Whether any patient has (or had) an identifier of this system. NHS numbers are known everywhere.

@@ -5,11 +5,12 @@ use fhir::{PatientKey, PersonKey};
 use identity::PatientFacts;
 use jiff::civil::{Date, date};
 use std::collections::BTreeMap;
-use store::{Derived, Frozen, NewLink, PatientRow, PeopleFilter, Snapshot, Undoing, Writer, compare};
+use store::{Derived, Found, Frozen, NewLink, PatientRow, PeopleFilter, Snapshot, Undoing, Writer, compare};
 
 crate::on_both!(who_was_born_on_a_day_is_found_whatever_came_in_what_order);
 
 const FAMILIES: [&str; 4] = ["Smith", "Smithson", "Śmith", "Jones"];
+const SOURCES: [&str; 2] = ["pas", "lab"];
 const GIVENS: [&str; 3] = ["Ann", "Anna", "Bo"];
 
 fn days() -> [Date; 2] {
@@ -18,7 +19,7 @@ fn days() -> [Date; 2] {
 
 /// What the test did, to be compared with.
 #[derive(Default)]
-struct Said {
+pub struct Said {
     known: BTreeMap<u64, PatientRow>,
     linked: BTreeMap<u64, u64>,
 }
@@ -42,7 +43,7 @@ impl Said {
     }
 
     /// Every way to ask for a day finds whom it should.
-    fn agrees(&self, snapshot: &Snapshot, after: &str) {
+    pub fn agrees(&self, snapshot: &Snapshot, after: &str) {
         let fold = |name: &str| Some(identity::fold_name(name));
         for birth in days() {
             for family in [None, fold("Smith"), fold("Smi"), fold("Jo"), fold("Nobody")] {
@@ -57,13 +58,25 @@ impl Said {
                             limit: 1000,
                             ..Default::default()
                         };
-                        let mut found = snapshot.find_keys(&filter).unwrap();
+                        let found = snapshot.find_keys(&filter).unwrap();
+                        for found in &found {
+                            let source = snapshot.source_of(found.patient).unwrap();
+                            assert!(found.source.is_none() || found.source == source, "{found:?}: {source:?}");
+                        }
+                        let keys = |found: Vec<Found>| -> Vec<_> {
+                            found.into_iter().map(|found| (found.patient, found.person)).collect()
+                        };
+                        let mut found = keys(found);
                         assert!(found.is_sorted_by_key(|(_, person)| person.0.cast_signed()), "person by person");
                         let fewer = snapshot.find_keys(&PeopleFilter { limit: 2, ..filter.clone() }).unwrap();
-                        assert_eq!(fewer, found[..found.len().min(2)]);
+                        assert_eq!(keys(fewer), found[..found.len().min(2)]);
                         // Who was found is who is asked about next.
                         for (patient, _) in &found {
-                            assert_eq!(snapshot.patient(*patient).unwrap().as_ref(), self.known.get(&patient.0));
+                            let known = self.known.get(&patient.0);
+                            assert_eq!(snapshot.patient(*patient).unwrap().as_ref(), known);
+                            let restricted =
+                                known.and_then(|row| row.facts.as_ref()).is_some_and(|facts| facts.restricted);
+                            assert_eq!(snapshot.restricted(*patient).unwrap(), restricted, "{patient} after {after}");
                         }
                         found.sort_unstable();
                         assert_eq!(found, self.found(&filter), "{filter:?} after {after}");
@@ -87,7 +100,7 @@ impl Chance {
 }
 
 /// Patients become known, and known otherwise; are linked, linked otherwise, and linked twice at one moment; in any order.
-fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, source: i64, seq: u64) {
+fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, sources: [i64; 2], seq: u64) {
     // Keys that are numbers of other patients, in the order of arrival.
     let patient = 1 + chance.below(40) as u64;
     if chance.below(2) == 0 {
@@ -103,23 +116,29 @@ fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, source: i64, 
         givens: vec![GIVENS[chance.below(3)].into()],
         birth: [Some(days()[chance.below(2)]), None][usize::from(chance.below(8) == 0)],
         postcode: Some(["AB1 2CD", "ZZ9 9ZZ"][chance.below(2)].into()),
+        restricted: chance.below(5) == 0,
         ..PatientFacts::default()
     };
     let facts = [Some(facts), None][usize::from(chance.below(10) == 0)].clone();
-    let row =
-        PatientRow { patient: PatientKey(patient), source: "pas".into(), directory: chance.below(10) == 0, facts };
-    writer.put_patient(&row, source).unwrap();
+    let source = chance.below(2);
+    let row = PatientRow {
+        patient: PatientKey(patient),
+        source: SOURCES[source].into(),
+        directory: chance.below(10) == 0,
+        facts,
+    };
+    writer.put_patient(&row, sources[source]).unwrap();
     said.known.insert(patient, row);
 }
 
-fn fill(writer: &mut Writer, said: &mut Said, batches: u64, mut after: impl FnMut(&Said, u64)) {
+pub fn fill(writer: &mut Writer, said: &mut Said, batches: u64, mut after: impl FnMut(&Said, u64)) {
     let mut chance = Chance(0x5eed);
     for _ in 0..batches {
         let seq = writer.applied().unwrap() + 1;
         writer.begin().unwrap();
-        let source = writer.source("pas").unwrap();
+        let sources = SOURCES.map(|source| writer.source(source).unwrap());
         for _ in 0..=chance.below(6) {
-            step(writer, said, &mut chance, source, seq);
+            step(writer, said, &mut chance, sources, seq);
         }
         writer.commit(seq).unwrap();
         after(said, seq);

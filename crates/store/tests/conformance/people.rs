@@ -69,7 +69,7 @@ fn people_are_found_by_what_is_known(home: &Home) {
         let mut keys: Vec<u64> = hits.iter().map(|hit| hit.row.patient.0).collect();
         assert!(hits.iter().all(|hit| hit.person == person(hit.row.patient.0)));
         let keys_alone = snapshot.find_keys(&PeopleFilter { limit: 10, ..filter }).unwrap();
-        assert!(keys_alone.iter().map(|(patient, _)| patient.0).eq(keys.iter().copied()), "the same in the same order");
+        assert!(keys_alone.iter().map(|found| found.patient.0).eq(keys.iter().copied()), "the same in the same order");
         keys.retain(|key| (1001..=1003).contains(key));
         keys.sort_unstable();
         keys

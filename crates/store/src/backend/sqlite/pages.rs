@@ -143,7 +143,7 @@ mod tests {
                 writer
                     .execute(
                         "INSERT INTO patient (patient, source, facts) VALUES (?1, 1, ?2)",
-                        (patient, "x".repeat(99)),
+                        (patient, format!("\"{}\"", "x".repeat(99))),
                     )
                     .unwrap();
             }
@@ -160,7 +160,7 @@ mod tests {
         new.put(&pages.take(64 << 10).unwrap()).unwrap();
         assert_eq!(pages.taken(), 64 << 10);
         put(4_001);
-        writer.execute("UPDATE patient SET facts = 'another'", []).unwrap();
+        writer.execute("UPDATE patient SET facts = '\"another\"'", []).unwrap();
         writer.execute_batch("PRAGMA wal_checkpoint(PASSIVE)").unwrap();
         loop {
             let taken = pages.take(100_000).unwrap();
@@ -174,7 +174,7 @@ mod tests {
         let copied = open_store(&copy, What::Derived).unwrap();
         let count = |sql: &str| copied.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM patient"), 4_000);
-        assert_eq!(count("SELECT count(*) FROM patient WHERE facts = 'another'"), 0);
+        assert_eq!(count("SELECT count(*) FROM patient WHERE facts = '\"another\"'"), 0);
         let whole: String = copied.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(whole, "ok");
     }

@@ -5,7 +5,7 @@ pub(super) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
 pub(super) const AUDIT_VERSION: i64 = 2;
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub const DERIVED_VERSION: i64 = 9;
+pub const DERIVED_VERSION: i64 = 10;
 
 pub(super) const JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
@@ -187,36 +187,38 @@ CREATE INDEX IF NOT EXISTS patient_nhs ON patient (nhs) WHERE nhs IS NOT NULL;
 CREATE INDEX IF NOT EXISTS patient_family ON patient (family, postcode) WHERE family IS NOT NULL;
 CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode IS NOT NULL;
 CREATE INDEX IF NOT EXISTS applied_feed ON applied (feed, seq);
+-- Whose whereabouts must not be told: it is asked of everybody who is shown, and they are few.
+CREATE INDEX IF NOT EXISTS patient_restricted ON patient (patient) WHERE facts ->> 'restricted';
 -- Who was born on a day, with all that a search by birth date and names asks for. Of so many people several have a name and a
 -- birthday in common, and what is known of each, whom each is and under which key lie in three places, wherever the order of
 -- arrival put them: here they lie side by side. Made of `patient`, `link` and `arrival` by the triggers, by nobody else. (A patient that
 -- was ever linked is linked: a link ends where the next one begins, which takes its place here.)
 CREATE TABLE IF NOT EXISTS birthday (
   birth INTEGER NOT NULL, family TEXT NOT NULL, patient INTEGER NOT NULL, given TEXT NOT NULL,
-  key INTEGER NOT NULL, person INTEGER NOT NULL,
+  key INTEGER NOT NULL, person INTEGER NOT NULL, source INTEGER NOT NULL,
   PRIMARY KEY (birth, family, patient)
 ) WITHOUT ROWID;
-INSERT INTO birthday (birth, family, patient, given, key, person)
-  SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, l.person
+INSERT INTO birthday (birth, family, patient, given, key, person, source)
+  SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, l.person, p.source
   FROM patient p CROSS JOIN arrival a ON a.number = p.patient CROSS JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL
   WHERE p.birth IS NOT NULL AND p.directory = 0 ORDER BY 1, 2, 3;
 CREATE TRIGGER IF NOT EXISTS birthday_known AFTER INSERT ON patient
   WHEN NEW.birth IS NOT NULL AND NEW.directory = 0 BEGIN
-  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person)
-    SELECT NEW.birth, coalesce(NEW.family, ''), NEW.patient, coalesce(NEW.given, ''), a.patient, l.person
+  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person, source)
+    SELECT NEW.birth, coalesce(NEW.family, ''), NEW.patient, coalesce(NEW.given, ''), a.patient, l.person, NEW.source
     FROM link l JOIN arrival a ON a.number = l.patient WHERE l.patient = NEW.patient AND l.seq_to IS NULL;
 END;
-CREATE TRIGGER IF NOT EXISTS birthday_changed AFTER UPDATE OF directory, family, given, birth ON patient
-  WHEN (OLD.directory, OLD.family, OLD.given, OLD.birth) IS NOT (NEW.directory, NEW.family, NEW.given, NEW.birth) BEGIN
+CREATE TRIGGER IF NOT EXISTS birthday_changed AFTER UPDATE OF source, directory, family, given, birth ON patient
+  WHEN (OLD.source, OLD.directory, OLD.family, OLD.given, OLD.birth) IS NOT (NEW.source, NEW.directory, NEW.family, NEW.given, NEW.birth) BEGIN
   DELETE FROM birthday WHERE birth = OLD.birth AND family = coalesce(OLD.family, '') AND patient = OLD.patient;
-  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person)
-    SELECT NEW.birth, coalesce(NEW.family, ''), NEW.patient, coalesce(NEW.given, ''), a.patient, l.person
+  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person, source)
+    SELECT NEW.birth, coalesce(NEW.family, ''), NEW.patient, coalesce(NEW.given, ''), a.patient, l.person, NEW.source
     FROM link l JOIN arrival a ON a.number = l.patient WHERE l.patient = NEW.patient AND l.seq_to IS NULL
     AND NEW.birth IS NOT NULL AND NEW.directory = 0;
 END;
 CREATE TRIGGER IF NOT EXISTS birthday_linked AFTER INSERT ON link WHEN NEW.seq_to IS NULL BEGIN
-  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person)
-    SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, NEW.person
+  INSERT OR REPLACE INTO birthday (birth, family, patient, given, key, person, source)
+    SELECT p.birth, coalesce(p.family, ''), p.patient, coalesce(p.given, ''), a.patient, NEW.person, p.source
     FROM patient p JOIN arrival a ON a.number = p.patient
     WHERE p.patient = NEW.patient AND p.birth IS NOT NULL AND p.directory = 0;
 END;
