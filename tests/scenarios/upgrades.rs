@@ -3,7 +3,7 @@
 
 use crate::{
     backups::{admitted, everything},
-    harness::{Region, Setup, http, region::READER_TOKEN},
+    harness::{Region, Setup, former::FORMER, http, region::READER_TOKEN},
 };
 use std::{
     process::{Command, Stdio},
@@ -72,6 +72,28 @@ fn a_derived_state_of_another_version_is_made_again_to_the_same() {
         region.serve();
         assert_eq!(everything(&region, &patients), record);
         assert!(region.stop().success());
+    }
+}
+
+/// Where what people are found by is all that differs.
+#[test]
+fn a_derived_state_of_a_former_form_is_taken_over_when_it_is_served() {
+    for (former, turned) in FORMER {
+        let (mut region, patients, record) = lived_in(false);
+        let today = format_of(&region, "derived.db");
+        let file = region.folder().join("data/derived.db");
+        rusqlite::Connection::open(file).unwrap().execute_batch(&turned()).unwrap();
+        assert_eq!(format_of(&region, "derived.db"), former);
+        let (fine, told, said) = region.skein(&["verify"]);
+        assert!(!fine && said.contains("`skein serve` takes it over"), "{told}{said}");
+        region.serve();
+        assert_eq!(everything(&region, &patients), record);
+        let mut pas = region.sender("rcb-adt");
+        assert_eq!(pas.send(&admitted(21)).code(), "AA");
+        assert!(region.stop().success());
+        assert_eq!(format_of(&region, "derived.db"), today);
+        let (fine, told, said) = region.skein(&["verify"]);
+        assert!(fine, "{told}{said}");
     }
 }
 

@@ -2,6 +2,8 @@
 //! readers that speak to it over real sockets.
 
 pub mod clients;
+#[path = "../../support/former.rs"]
+pub mod former;
 #[path = "../../support/postgres.rs"]
 pub mod database;
 pub mod http;

@@ -96,9 +96,11 @@ impl Place {
         if !self.exists()? {
             return Ok(false);
         }
-        match self.open_for_reading()? {
-            Connection::Sqlite(connection) => sqlite::is_derived(&connection),
-            Connection::Postgres(session) => match postgres::derived_versions_agree(&session) {
+        match self.open_for_reading() {
+            Err(StoreError::Unusable(_)) => Ok(false),
+            Err(error) => Err(error),
+            Ok(Connection::Sqlite(connection)) => sqlite::is_derived(&connection),
+            Ok(Connection::Postgres(session)) => match postgres::derived_versions_agree(&session) {
                 Err(StoreError::Unusable(_)) => Ok(false),
                 agreed => agreed.map(|()| true),
             },

@@ -10,7 +10,7 @@ use store::{
 use tempfile::TempDir;
 
 pub struct Home {
-    folder: TempDir,
+    pub folder: TempDir,
     pub database: Option<Database>,
 }
 

@@ -10,6 +10,8 @@
     clippy::cast_sign_loss
 )]
 
+#[path = "../../../../tests/support/former.rs"]
+mod former;
 #[path = "../../../../tests/support/postgres.rs"]
 mod database;
 
@@ -19,6 +21,7 @@ mod birthdays;
 mod comparing;
 mod derived;
 mod drafts;
+mod forms;
 mod home;
 mod journal;
 mod lost_connections;

@@ -5,6 +5,7 @@ pub(super) mod anew;
 mod numbers;
 pub(super) mod pages;
 pub(super) mod schema;
+mod upgrade;
 
 use super::{Column, Row, Value, What};
 use crate::StoreError;
@@ -98,6 +99,9 @@ pub(super) fn open_store(path: &Path, what: What) -> Result<Connection, StoreErr
         What::Audit => (PAGE_AUDIT, schema::AUDIT.to_owned()),
         What::Derived => (PAGE_DERIVED, format!("{}{}", schema::DERIVED, schema::DERIVED_FINDS)),
     };
+    if what == What::Derived {
+        upgrade::take_over(path)?;
+    }
     let connection = open_paged(path, "WAL", synchronous(full), cache_kib, page)?;
     prepare(&connection, what.as_str(), &sql, version)?;
     let log = if what == What::Audit { LOG_AUDIT } else { LOG };
@@ -112,7 +116,15 @@ pub(super) fn open_store_for_reading(path: &Path, what: What) -> Result<Connecti
     if what == What::Derived && !path.is_file() {
         return Err(StoreError::Unusable(format!("there is no derived state at {}", path.display())));
     }
-    open_for_reading(path, if what == What::Derived { 8 << 10 } else { 2 << 10 })
+    let connection = open_for_reading(path, if what == What::Derived { 8 << 10 } else { 2 << 10 })?;
+    if what == What::Derived {
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        // One that is being made says no form yet.
+        if found != 0 && found != schema::DERIVED_VERSION {
+            return Err(another_version(what.as_str(), found, schema::DERIVED_VERSION));
+        }
+    }
+    Ok(connection)
 }
 
 /// Open a database file for writing, making it where it is missing.
@@ -177,11 +189,19 @@ pub(crate) fn prepare(connection: &Connection, what: &str, sql: &str, version: i
             connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {version}; COMMIT;"))?;
             Ok(())
         }
-        found => Err(StoreError::Unusable(format!(
-            "the {what} was written by another version of skein (format {found}, this one knows {version}){}",
-            if what == "derived state" { "; make it again from the journal with `skein rebuild`" } else { "" }
-        ))),
+        found => Err(another_version(what, found, version)),
     }
+}
+
+fn another_version(what: &str, found: i64, version: i64) -> StoreError {
+    let made_again = match found {
+        _ if what != "derived state" => "",
+        found if upgrade::takes_over(found) => "; `skein serve` takes it over",
+        _ => "; make it again from the journal with `skein rebuild`",
+    };
+    StoreError::Unusable(format!(
+        "the {what} was written by another version of skein (format {found}, this one knows {version}){made_again}"
+    ))
 }
 
 /// Whether the tables are those of a derived state as this version writes it.
