@@ -2,10 +2,10 @@
 //! readers that speak to it over real sockets.
 
 pub mod clients;
-#[path = "../../support/former.rs"]
-pub mod former;
 #[path = "../../support/postgres.rs"]
 pub mod database;
+#[path = "../../support/former.rs"]
+pub mod former;
 pub mod http;
 pub mod mllp;
 pub mod region;

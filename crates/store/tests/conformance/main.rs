@@ -10,10 +10,10 @@
     clippy::cast_sign_loss
 )]
 
-#[path = "../../../../tests/support/former.rs"]
-mod former;
 #[path = "../../../../tests/support/postgres.rs"]
 mod database;
+#[path = "../../../../tests/support/former.rs"]
+mod former;
 
 mod audit;
 mod audit_persons;

@@ -189,10 +189,14 @@ async fn a_restricted_person_was_not_found_by_a_postcode() {
     let restricted = json!({"resourceType": "Patient", "id": "p1", "birthDate": "1950-02-03", "gender": "female",
         "meta": {"security": [{"code": "R"}]}, "name": [{"family": "O'Brien", "given": ["Zoë"]}], "identifier": [verified(NHS)]});
     site.write(GP, "PUT", "/Patient/p1", &restricted).await.expect(201);
-    for (query, patients, people) in [("", 3, 2), ("&address-postalcode=M1%201AE", 1, 1)] {
+    for (query, patients, people) in
+        [("", 3, 2), ("&birthdate=1950-02-03", 3, 2), ("&address-postalcode=M1%201AE", 1, 1)]
+    {
         let before = site.audited().len() as u64;
         let found = site.get(&format!("/Patient?family=obrien{query}")).await.expect(200).json();
         assert_eq!(found["total"], patients, "{query}");
+        let told = found["entry"].as_array().unwrap().iter().filter(|entry| !entry["resource"]["address"].is_null());
+        assert_eq!(told.count(), 1, "of the other alone: {query}");
         let entries = site.audited_since(before);
         assert_eq!(entries.iter().filter(|(action, _)| action == "found").count(), people, "{query}");
     }

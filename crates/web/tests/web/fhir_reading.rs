@@ -176,7 +176,12 @@ async fn people_are_found_by_what_is_known_of_them() {
         "family=OBri&address-postalcode=M1".to_owned(),
         format!("_id={practice},{hospital}"),
     ] {
-        let mut names = site.get(&format!("/Patient?{query}")).await.expect(200).names();
+        let found = site.get(&format!("/Patient?{query}")).await.expect(200);
+        let mut names = found.names();
+        for (name, entry) in names.iter().zip(found.json()["entry"].as_array().unwrap()) {
+            // As it reads by itself, of its own source.
+            assert_eq!(entry["resource"], site.get(&format!("/{name}")).await.expect(200).json(), "{query}");
+        }
         names.sort();
         let mut expected = [format!("Patient/{practice}"), format!("Patient/{hospital}")];
         expected.sort();
