@@ -2,6 +2,7 @@
 
 const BEFORE_10: &str = "
 DROP INDEX patient_restricted;
+DROP TRIGGER restricted_known; DROP TRIGGER restricted_changed; DROP TRIGGER restricted_linked; DROP TABLE restricted;
 DROP TRIGGER birthday_known; DROP TRIGGER birthday_changed; DROP TRIGGER birthday_linked; DROP TABLE birthday;";
 
 /// Who was born on a day as form 9 had it.

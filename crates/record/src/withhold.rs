@@ -90,7 +90,10 @@ pub(crate) fn secrets_of_person(
     person: PersonKey,
     at: u64,
 ) -> Result<Option<Secrets>, StoreError> {
-    secrets(snapshot, &snapshot.patients_of(person, at)?)
+    match snapshot.restricted_person(person, at)? {
+        true => secrets_learnt(snapshot, &snapshot.patients_of(person, at)?).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Texts shorter than this are too common to be replaced wherever they stand.

@@ -51,6 +51,7 @@ const ARRIVAL: Table = plain("arrival", 1, "number, patient");
 
 /// What triggers of a file make of its other tables: of all rows at once where it was made anew, one by one since.
 const BIRTHDAY: Table = plain("birthday", 3, "birth, family, patient, given, key, person, source");
+const RESTRICTED: Table = numbered("restricted", 1, "patient, person");
 
 const TABLES: &[Table] = &[
     Table {
@@ -125,6 +126,7 @@ pub fn compare(left: &Frozen, right: &Frozen) -> Result<Comparison, StoreError> 
     if as_they_lie {
         walk(left, right, &ARRIVAL, as_they_lie, &mut comparison)?;
         walk(left, right, &BIRTHDAY, as_they_lie, &mut comparison)?;
+        walk(left, right, &RESTRICTED, as_they_lie, &mut comparison)?;
         // How files keep rows is no row.
         comparison.rows = 0;
     }

@@ -175,40 +175,45 @@ impl Records {
     ) -> Result<(), StoreError> {
         let seq = snapshot.seq();
         for (person, _) in chosen {
-            snapshot.expect_patients_of(*person, seq)?;
-        }
-        let mut whole = Vec::with_capacity(chosen.len());
-        for (person, _) in chosen {
-            whole.push(snapshot.patients_of(*person, seq)?);
-        }
-        for patient in whole.iter().flatten() {
-            snapshot.expect_lone(*patient, seq)?;
-        }
-        for ((person, named), of_person) in chosen.iter().zip(whole) {
-            let mut sources: Vec<(PatientKey, Arc<str>)> = Vec::with_capacity(of_person.len());
-            let mut restricted = false;
-            for patient in &of_person {
-                let source =
-                    named.iter().find(|found| found.patient == *patient).and_then(|found| found.source.as_deref());
-                if let Some((source, is)) = snapshot.source_and_restricted(*patient, source)? {
-                    restricted |= is;
-                    sources.push((*patient, source.into()));
-                }
+            snapshot.expect_restricted_person(*person, seq)?;
+            if whole_people {
+                snapshot.expect_patients_of(*person, seq)?;
             }
-            let secrets = if restricted { Some(withhold::secrets_learnt(snapshot, &of_person)?) } else { None };
-            let mut items = Vec::with_capacity(sources.len());
-            for (patient, source) in &sources {
-                if !whole_people && !named.iter().any(|found| found.patient == *patient) {
+        }
+        let mut shown: Vec<(PersonKey, bool, Vec<Found>)> = Vec::with_capacity(chosen.len());
+        for (person, named) in chosen {
+            let restricted = snapshot.restricted_person(*person, seq)?;
+            let source =
+                |patient| named.iter().find(|found| found.patient == patient).and_then(|found| found.source.clone());
+            let patients = match whole_people {
+                true => snapshot.patients_of(*person, seq)?,
+                false => named.iter().map(|found| found.patient).collect(),
+            };
+            let of_source = |patient| Found { patient, person: *person, source: source(patient) };
+            shown.push((*person, restricted, patients.into_iter().map(of_source).collect()));
+        }
+        for found in shown.iter().flat_map(|(_, _, patients)| patients) {
+            snapshot.expect_lone(found.patient, seq)?;
+        }
+        for (person, restricted, patients) in shown {
+            let secrets = match restricted {
+                true => Some(withhold::secrets_learnt(snapshot, &snapshot.patients_of(person, seq)?)?),
+                false => None,
+            };
+            let mut items = Vec::with_capacity(patients.len());
+            for Found { patient, source, .. } in patients {
+                let Some(source) = source.map_or_else(|| snapshot.source_of(patient), |source| Ok(Some(source)))?
+                else {
                     continue;
-                }
-                if let Some(row) = snapshot.row(ResourceId::of_patient(*patient), ResourceType::Patient, seq)?
+                };
+                if let Some(row) = snapshot.row(ResourceId::of_patient(patient), ResourceType::Patient, seq)?
                     && !row.deleted
                 {
-                    items.push(self.item_of(snapshot, row, seq, source, secrets.as_ref())?);
+                    items.push(self.item_of(snapshot, row, seq, &source.into(), secrets.as_ref())?);
                 }
             }
             if !items.is_empty() {
-                people.push((*person, items));
+                people.push((person, items));
             }
         }
         Ok(())

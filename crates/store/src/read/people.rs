@@ -110,6 +110,14 @@ const FACTS: &str = "SELECT facts FROM patient WHERE patient = ?1";
 /// In files: by an index of those alone, so that nothing else of a patient is read.
 const RESTRICTED: &str =
     "SELECT 1 FROM patient INDEXED BY patient_restricted WHERE patient = ?1 AND facts ->> 'restricted'";
+/// Of a person, in files: now, and of a former moment.
+const RESTRICTED_PERSON: &str = "SELECT 1 FROM restricted WHERE person = ?1 LIMIT 1";
+const RESTRICTED_THEN: &str = "SELECT 1 FROM link l JOIN patient p ON p.patient = l.patient
+     WHERE l.person = ?1 AND l.seq_from <= ?2 AND (l.seq_to IS NULL OR l.seq_to > ?2) AND p.facts ->> 'restricted' LIMIT 1";
+/// In a database, of any moment.
+const RESTRICTED_IN_DATABASE: &str = "SELECT 1 FROM link l JOIN patient p ON p.patient = l.patient
+     WHERE l.person = ?1 AND l.seq_from <= ?2 AND (l.seq_to IS NULL OR l.seq_to > ?2)
+     AND p.facts::jsonb ->> 'restricted' = 'true' LIMIT 1";
 pub(super) const SURVIVOR: &str = "SELECT survivor FROM merged WHERE loser = ?1 AND survivor IS NOT NULL AND linked = 0
      AND seq_from <= ?2 AND (seq_to IS NULL OR seq_to > ?2)";
 pub(super) const MOVES: &str = "SELECT patient, local, target FROM move WHERE (patient = ?1 OR target = ?1)
@@ -265,25 +273,35 @@ impl Snapshot {
         is_restricted(connection.one(FACTS, values![patient], |row| row.get::<Option<String>>(0))?.flatten())
     }
 
-    /// The source of a patient's resources, where it was not `found` already, and whether it says that it must not be told where the
-    /// patient is.
+    /// Whether any source says of a person that it must not be told where they are. Who the person was is as of `at`; what is said,
+    /// as it is now.
     ///
     /// # Errors
     /// As [`Snapshot::restricted`].
-    pub fn source_and_restricted(
+    pub fn restricted_person(&self, person: PersonKey, at: u64) -> Result<bool, StoreError> {
+        self.restricted_question(person, at, |connection, sql, values| connection.has(sql, values))
+    }
+
+    /// Say that [`Snapshot::restricted_person`] will be asked.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn expect_restricted_person(&self, person: PersonKey, at: u64) -> Result<(), StoreError> {
+        self.restricted_question(person, at, crate::backend::Connection::expect)
+    }
+
+    fn restricted_question<T>(
         &self,
-        patient: PatientKey,
-        found: Option<&str>,
-    ) -> Result<Option<(String, bool)>, StoreError> {
-        let connection = self.connection()?;
-        if connection.is_file() {
-            let source = found.map_or_else(|| self.source_of(patient), |source| Ok(Some(source.to_owned())))?;
-            return source.map(|source| Ok((source, self.restricted(patient)?))).transpose();
+        person: PersonKey,
+        at: u64,
+        ask: impl FnOnce(&Connection, &str, &[Value<'_>]) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (connection, person, at_seq) = (self.connection()?, person.0.cast_signed(), at.cast_signed());
+        match connection.is_file() {
+            true if at >= self.applied => ask(connection, RESTRICTED_PERSON, values![person]),
+            true => ask(connection, RESTRICTED_THEN, values![person, at_seq]),
+            false => ask(connection, RESTRICTED_IN_DATABASE, values![person, at_seq]),
         }
-        // All it takes is asked at once there.
-        let found = connection
-            .one(PATIENT, values![patient], |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(2)?)))?;
-        found.map(|(source, facts)| Ok((source, is_restricted(facts)?))).transpose()
     }
 
     /// Say that the patients of a person will be asked for: see [`Snapshot::patients_of`].
@@ -294,13 +312,12 @@ impl Snapshot {
         self.connection()?.expect(PATIENTS_OF, values![person.0.cast_signed(), at.cast_signed()])
     }
 
-    /// Say that the Patient resource of a patient will be read as of `at`: see [`Snapshot::source_and_restricted`],
-    /// [`Snapshot::row`] and [`Snapshot::survivor`], which are then on their way together.
+    /// Say that the Patient resource of a patient will be read as of `at`: see [`Snapshot::source_of`], [`Snapshot::row`] and [`Snapshot::survivor`], which are then on their way together.
     ///
     /// # Errors
     /// The store's.
     pub fn expect_lone(&self, patient: PatientKey, at: u64) -> Result<(), StoreError> {
-        self.connection()?.expect(PATIENT, values![patient])?;
+        self.connection()?.expect(super::SOURCE_OF, values![patient])?;
         self.one_question(ResourceId::of_patient(patient), ResourceType::Patient, at, |sql, values| {
             self.connection()?.expect(sql, values)
         })?;

@@ -4,13 +4,14 @@ use crate::home::Home;
 use fhir::{PatientKey, PersonKey};
 use identity::PatientFacts;
 use jiff::civil::{Date, date};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 use store::{Derived, Found, Frozen, NewLink, PatientRow, PeopleFilter, Snapshot, Undoing, Writer, compare};
 
 crate::on_both!(who_was_born_on_a_day_is_found_whatever_came_in_what_order);
 
 const FAMILIES: [&str; 4] = ["Smith", "Smithson", "Śmith", "Jones"];
 const SOURCES: [&str; 2] = ["pas", "lab"];
+const PERSONS: Range<u64> = u64::MAX - 2020..u64::MAX - 2000;
 const GIVENS: [&str; 3] = ["Ann", "Anna", "Bo"];
 
 fn days() -> [Date; 2] {
@@ -42,8 +43,29 @@ impl Said {
         linked.map(|(patient, person)| (PatientKey(*patient), PersonKey(*person))).collect()
     }
 
+    /// Who is restricted is known, of persons of now and of before.
+    fn hides(&self, snapshot: &Snapshot, after: &str) {
+        let hidden = |patient: PatientKey| {
+            let known = self.known.get(&patient.0).and_then(|row| row.facts.as_ref());
+            known.is_some_and(|facts| facts.restricted)
+        };
+        for patient in self.known.keys().map(|key| PatientKey(*key)) {
+            assert_eq!(snapshot.restricted(patient).unwrap(), hidden(patient), "{patient} after {after}");
+        }
+        for person in PERSONS {
+            let of = |at: u64| snapshot.patients_of(PersonKey(person), at).unwrap().into_iter().any(hidden);
+            let now = self.linked.iter().any(|(patient, whose)| *whose == person && hidden(PatientKey(*patient)));
+            assert_eq!(of(snapshot.seq()), now);
+            for at in [snapshot.seq(), snapshot.seq().saturating_sub(7)] {
+                let said = snapshot.restricted_person(PersonKey(person), at).unwrap();
+                assert_eq!(said, of(at), "{person} at {at} after {after}");
+            }
+        }
+    }
+
     /// Every way to ask for a day finds whom it should.
     pub fn agrees(&self, snapshot: &Snapshot, after: &str) {
+        self.hides(snapshot, after);
         let fold = |name: &str| Some(identity::fold_name(name));
         for birth in days() {
             for family in [None, fold("Smith"), fold("Smi"), fold("Jo"), fold("Nobody")] {
@@ -72,11 +94,7 @@ impl Said {
                         assert_eq!(keys(fewer), found[..found.len().min(2)]);
                         // Who was found is who is asked about next.
                         for (patient, _) in &found {
-                            let known = self.known.get(&patient.0);
-                            assert_eq!(snapshot.patient(*patient).unwrap().as_ref(), known);
-                            let restricted =
-                                known.and_then(|row| row.facts.as_ref()).is_some_and(|facts| facts.restricted);
-                            assert_eq!(snapshot.restricted(*patient).unwrap(), restricted, "{patient} after {after}");
+                            assert_eq!(snapshot.patient(*patient).unwrap().as_ref(), self.known.get(&patient.0));
                         }
                         found.sort_unstable();
                         assert_eq!(found, self.found(&filter), "{filter:?} after {after}");
@@ -104,7 +122,7 @@ fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, sources: [i64
     // Keys that are numbers of other patients, in the order of arrival.
     let patient = 1 + chance.below(40) as u64;
     if chance.below(2) == 0 {
-        let person = u64::MAX - 2001 - chance.below(20) as u64;
+        let person = PERSONS.start + chance.below(20) as u64;
         writer
             .put_link(&NewLink { patient: PatientKey(patient), person: PersonKey(person), reason: "{}" }, seq)
             .unwrap();
@@ -196,6 +214,10 @@ fn whoever_is_wrong_or_missing_among_a_days_births_is_a_difference() {
     let patient = said.found(&PeopleFilter { birth: Some(days()[0]), ..Default::default() })[0].0;
     usual.tamper("derived.db", &format!("UPDATE birthday SET person = 5 WHERE key = {}", patient.0));
     assert_eq!((compared().differences, compared().examples), (1, vec![format!("birthday of {patient}")]));
+    usual
+        .tamper("derived.db", "UPDATE restricted SET person = 5 WHERE patient = (SELECT max(patient) FROM restricted)");
+    assert_eq!(compared().differences, 2);
+    assert!(compared().examples[1].starts_with("restricted "));
     usual.tamper("derived.db", &format!("DELETE FROM birthday WHERE key = {}", patient.0));
     assert!(compared().differences > 0 && compared().examples[0].starts_with("birthday of "));
 }

@@ -189,6 +189,26 @@ CREATE INDEX IF NOT EXISTS patient_postcode ON patient (postcode) WHERE postcode
 CREATE INDEX IF NOT EXISTS applied_feed ON applied (feed, seq);
 -- Whose whereabouts must not be told: it is asked of everybody who is shown, and they are few.
 CREATE INDEX IF NOT EXISTS patient_restricted ON patient (patient) WHERE facts ->> 'restricted';
+-- And which persons they are now: a search asks it of everybody whom it finds. Made of `patient` and `link` by the triggers, as
+-- `birthday` is.
+CREATE TABLE IF NOT EXISTS restricted (patient INTEGER PRIMARY KEY, person INTEGER);
+INSERT INTO restricted (patient, person)
+  SELECT p.patient, l.person FROM patient p INDEXED BY patient_restricted
+  LEFT JOIN link l ON l.patient = p.patient AND l.seq_to IS NULL WHERE p.facts ->> 'restricted';
+CREATE INDEX IF NOT EXISTS restricted_person ON restricted (person);
+CREATE TRIGGER IF NOT EXISTS restricted_known AFTER INSERT ON patient WHEN NEW.facts ->> 'restricted' BEGIN
+  INSERT OR REPLACE INTO restricted (patient, person)
+    VALUES (NEW.patient, (SELECT person FROM link WHERE patient = NEW.patient AND seq_to IS NULL));
+END;
+CREATE TRIGGER IF NOT EXISTS restricted_changed AFTER UPDATE OF facts ON patient
+  WHEN (OLD.facts ->> 'restricted') IS NOT (NEW.facts ->> 'restricted') BEGIN
+  DELETE FROM restricted WHERE patient = NEW.patient;
+  INSERT INTO restricted (patient, person)
+    SELECT NEW.patient, (SELECT person FROM link WHERE patient = NEW.patient AND seq_to IS NULL) WHERE NEW.facts ->> 'restricted';
+END;
+CREATE TRIGGER IF NOT EXISTS restricted_linked AFTER INSERT ON link WHEN NEW.seq_to IS NULL BEGIN
+  UPDATE restricted SET person = NEW.person WHERE patient = NEW.patient;
+END;
 -- Who was born on a day, with all that a search by birth date and names asks for. Of so many people several have a name and a
 -- birthday in common, and what is known of each, whom each is and under which key lie in three places, wherever the order of
 -- arrival put them: here they lie side by side. Made of `patient`, `link` and `arrival` by the triggers, by nobody else. (A patient that
