@@ -18,7 +18,8 @@ const CACHE_MOST_KIB: u64 = 512 << 10;
 const CACHE_KIB: u64 = 256 << 10;
 /// And of what there is one part in so many.
 const CACHE_ONE_IN: u64 = 16;
-/// What is kept while what was left out is made, in KiB: rows are sorted in memory of their own then, and nothing is read twice.
+/// What is kept while what was left out is made, in KiB, and as much again of the rows that are sorted for it: the rest of them is in
+/// files of the system's temporary folder, for of fourteen million people it is more than a gigabyte beside the index of people.
 const CACHE_SORTING_KIB: i64 = 128 << 10;
 /// What the mark's file is called: the database's name and this.
 pub(in crate::backend) const MARK: &str = "-anew";
@@ -113,6 +114,7 @@ pub(in crate::backend) fn finish(file: &File) -> Result<(), StoreError> {
         mark.set(false)?;
     }
     file.pragma_update(None, "cache_size", -CACHE_SORTING_KIB)?;
+    file.pragma_update(None, "temp_store", "FILE")?;
     // Nobody goes on with half of it, so that pages need not wait in memory for the end: they would be gigabytes.
     file.pragma_update(None, "cache_spill", true)?;
     file.execute_batch("PRAGMA shrink_memory")?;
