@@ -221,3 +221,24 @@ fn whoever_is_wrong_or_missing_among_a_days_births_is_a_difference() {
     usual.tamper("derived.db", &format!("DELETE FROM birthday WHERE key = {}", patient.0));
     assert!(compared().differences > 0 && compared().examples[0].starts_with("birthday of "));
 }
+
+/// Restricted before it is anybody, and then somebody: also where the file was made anew in between.
+#[test]
+fn whoever_is_restricted_before_being_a_person_is_so_as_one() {
+    let home = Home::sqlite();
+    let place = home.hold().derived_beside("rebuild");
+    let (derived, mut writer) = Derived::open_anew(&place, Undoing::Not, "me").unwrap();
+    writer.begin().unwrap();
+    let source = writer.source("pas").unwrap();
+    let facts = PatientFacts { restricted: true, ..PatientFacts::default() };
+    let row = PatientRow { patient: PatientKey(7), source: "pas".into(), directory: false, facts: Some(facts) };
+    writer.put_patient(&row, source).unwrap();
+    writer.commit(1).unwrap();
+    writer.finish_anew().unwrap();
+    drop((derived, writer));
+    let (derived, mut writer) = Derived::open_at(&place).unwrap();
+    writer.begin().unwrap();
+    writer.put_link(&NewLink { patient: PatientKey(7), person: PersonKey(70), reason: "{}" }, 2).unwrap();
+    writer.commit(2).unwrap();
+    assert!(derived.snapshot().unwrap().restricted_person(PersonKey(70), 2).unwrap());
+}
