@@ -4,7 +4,6 @@ use super::{Candidates, FoundPatient, Item, PersonHit, Records, Selector};
 use crate::withhold::{self, WITHHELD};
 use access::{FindPermit, Sealed};
 use fhir::{PatientKey, PersonKey, ResourceId, ResourceType};
-use std::sync::Arc;
 use store::{Found, PeopleFilter, Snapshot, StoreError};
 
 /// Patients looked at with one NHS number: each source has one, and a few have it wrongly.
