@@ -63,7 +63,7 @@ pub struct PeopleFilter {
 }
 
 /// A patient that fits a search.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The patient.
     pub patient: PatientKey,
@@ -312,7 +312,8 @@ impl Snapshot {
         self.connection()?.expect(PATIENTS_OF, values![person.0.cast_signed(), at.cast_signed()])
     }
 
-    /// Say that the Patient resource of a patient will be read as of `at`: see [`Snapshot::source_of`], [`Snapshot::row`] and [`Snapshot::survivor`], which are then on their way together.
+    /// Say that the Patient resource of a patient will be read as of `at`: see [`Snapshot::source_of`], [`Snapshot::row`] and
+    /// [`Snapshot::survivor`], which are then on their way together.
     ///
     /// # Errors
     /// The store's.

@@ -41,6 +41,10 @@ fn a_former_form_is_taken_over_to_what_would_be_made_anew() {
             Err(StoreError::Unusable(why)) => assert!(why.contains("`skein serve` takes it over"), "{why}"),
             _ => panic!("a file of form {number} was read as if it were today's"),
         }
+        match place.pages() {
+            Err(StoreError::Unusable(why)) => assert!(why.contains("`skein serve` takes it over"), "{why}"),
+            _ => panic!("a file of form {number} was backed up as if it were today's"),
+        }
         assert_eq!(form(&path), number, "whoever reads changes nothing");
 
         let (derived, mut writer) = Derived::open_at(&place).unwrap();

@@ -1,7 +1,7 @@
 //! A derived state in a file, page by page: how it gets into a backup while the region runs, and out of one. SQLite hands out the
 //! pages of one moment (`sqlite_dbpage`), whatever is written meanwhile, and needs no second file for it.
 
-use super::{open_for_reading, schema};
+use super::{another_version, open_for_reading, schema};
 use crate::StoreError;
 use rusqlite::Connection;
 use std::{
@@ -31,7 +31,7 @@ impl Pages {
         let seq = number("SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'applied'")?;
         let version = number("PRAGMA user_version")?;
         if version.cast_signed() != schema::DERIVED_VERSION {
-            return Err(StoreError::Unusable("the derived state is of another version: `skein rebuild`".into()));
+            return Err(another_version("derived state", version.cast_signed(), schema::DERIVED_VERSION));
         }
         let (count, page) = (number("PRAGMA page_count")?, number("PRAGMA page_size")?);
         Ok(Pages { connection, seq, next: 1, count, page })
