@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 fn skein(arguments: &[&str]) -> Output {
@@ -37,6 +38,36 @@ fn a_wrong_flag_gets_one_line() {
     assert!(the_line(&["send", "--to", "pas.example", "a.hl7"]).contains("as in 127.0.0.1:2575"));
     assert!(the_line(&["explode"]).contains("unrecognized subcommand 'explode'"));
     assert!(the_line(&[]).contains("skein --help"));
+}
+
+/// With millions of people the index of them takes a minute to load, and whoever stops a server then should not wait for it.
+#[test]
+fn told_to_stop_while_it_starts_it_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    assert!(Command::new("mkfifo").arg(&password).status().unwrap().success());
+    let config = region_toml(folder.path(), "store = \"host=127.0.0.1\"\nstore_password_file = \"password\"\n");
+    let mut serving = Command::new(env!("CARGO_BIN_EXE_skein"))
+        .args(["serve", "--config", &config])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It waits for the password, which nobody says, from when it has opened the file; until then we wait.
+    let silent = std::fs::File::options().write(true).open(&password).unwrap();
+    assert!(Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        if let Some(status) = serving.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            serving.kill().unwrap();
+            panic!("it goes on starting");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    drop(silent);
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub fn run(asked: &Demo) -> Outcome {
     );
     let region = Arc::new(Region::new(memory.seed, u64::from(memory.people), memory.start));
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::found(error.to_string()))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let stop = edge::until_told_to_stop().map_err(|error| Failure::found(error.to_string()))?;
         let clock = Clock::standing(memory.now, asked.speed);
         let (loading, told) = watch::channel(Loading::default());
@@ -59,7 +59,8 @@ pub fn run(asked: &Demo) -> Outcome {
             demo: Some(web::Demo { accounts: demo::accounts(), password: demo::PASSWORD.into(), loading: told }),
         };
         let opening = tokio::spawn(Server::open(config, setting));
-        let server = opening.await.map_err(|error| Failure::found(error.to_string()))??;
+        let Some(opened) = stop.run_until_cancelled(opening).await else { return Ok(false) };
+        let server = opened.map_err(|error| Failure::found(error.to_string()))??;
         let addresses = server.addresses()?;
         let targets = Targets {
             mllp: addresses.feeds.iter().cloned().collect(),
@@ -74,8 +75,13 @@ pub fn run(asked: &Demo) -> Outcome {
         let served = server.run(stop.clone()).await;
         stop.cancel();
         let _ = playing.await;
-        served
-    })
+        served.map(|()| true)
+    });
+    if matches!(served, Ok(false)) {
+        // As `skein serve`: what opens the region is not waited for.
+        runtime.shutdown_background();
+    }
+    served.map(|_| ())
 }
 
 fn welcome(asked: &Demo, region: &Region, memory: &demo::Memory, addresses: &Addresses) {

@@ -39,9 +39,12 @@ pub fn run(asked: &Serve) -> Outcome {
         let stop = edge::until_told_to_stop().map_err(|error| Failure::found(error.to_string()))?;
         let fhir: Vec<String> =
             config.feeds.iter().filter(|feed| feed.mllp.is_none()).map(|feed| feed.name.clone()).collect();
-        let server = tokio::spawn(Server::open(config, Setting::real()))
-            .await
-            .map_err(|error| Failure::found(error.to_string()))??;
+        let opening = tokio::spawn(Server::open(config, Setting::real()));
+        let Some(opened) = stop.run_until_cancelled(opening).await else {
+            tracing::info!("told to stop while the region was being opened: nothing was taken in yet");
+            return Ok(false);
+        };
+        let server = opened.map_err(|error| Failure::found(error.to_string()))??;
         let addresses = server.addresses()?;
         for (name, address) in &addresses.feeds {
             say::line(&format!("feed {name} at {address} (HL7 v2 over MLLP)"));
@@ -53,10 +56,14 @@ pub fn run(asked: &Serve) -> Outcome {
             say::line(&format!("metrics at {address}/metrics"));
         }
         say::line(&format!("pages and FHIR API at {}://{}/", addresses.scheme, addresses.http));
-        server.run(stop).await
+        server.run(stop).await.map(|()| true)
     });
     if let Some(traces) = traces {
         traces.finish();
     }
-    served
+    if matches!(served, Ok(false)) {
+        // The thread that opens it, or loads everybody from it, is not waited for: on disk it can be cut off anywhere.
+        runtime.shutdown_background();
+    }
+    served.map(|_| ())
 }
