@@ -405,6 +405,17 @@ mod tests {
             ("hospital_id", Field::Plain),
             ("prev_family_name", Field::FormerFamily),
             ("blood_group", Field::Plain),
+            ("FAMILY_NM", Field::Family),
+            ("GIVEN_NM", Field::Given),
+            ("OTHER_GIVEN_NM", Field::Middle),
+            ("PREF_NM", Field::KnownAs),
+            ("PREV_FAM_NM", Field::FormerFamily),
+            ("BRTH_DT", Field::Birth),
+            ("PT_PCODE", Field::Postcode),
+            ("NHSNO_VERIF", Field::NhsStatus),
+            ("GP_PRACT_CD", Field::Practice),
+            ("PREF_MOB", Field::Phone),
+            ("preferred_contact_method", Field::Plain),
         ] {
             let header = names(&["id", "colour", name]);
             let found = Columns::recognise(

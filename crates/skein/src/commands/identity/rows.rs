@@ -48,9 +48,7 @@ pub fn facts(columns: &Columns, plain: &[(usize, String)], how: &Plain, values: 
             Field::BirthDay => day = value,
             Field::Sex => facts.gender = sex(value).map(str::to_owned),
             Field::Nhs => nhs_number(value, &mut facts),
-            Field::NhsStatus => {
-                status = Some(matches!(value.trim_start_matches('0'), "1" | "true" | "TRUE" | "yes" | "verified"))
-            }
+            Field::NhsStatus => status = Some(is_verified(value)),
             Field::LocalNumber => local = value,
             Field::LocalSource => source = value,
             Field::Number => number = value,
@@ -128,6 +126,14 @@ fn nhs_number(value: &str, facts: &mut PatientFacts) {
     }
 }
 
+/// Whether a status says that an NHS number was traced: national code 01, "Number present and verified" (NHS Data Dictionary, NHS
+/// NUMBER STATUS INDICATOR CODE), or what a file has in its place.
+fn is_verified(status: &str) -> bool {
+    let status = status.trim_start_matches('0').to_lowercase();
+    let words = ["1", "true", "yes", "y", "verified", "traced", "present and verified", "number present and verified"];
+    words.contains(&status.as_str())
+}
+
 fn sex(value: &str) -> Option<&'static str> {
     match value.to_lowercase().as_str() {
         "m" | "male" | "1" | "man" | "boy" => Some("male"),
@@ -150,6 +156,16 @@ mod tests {
         }
         for text in ["9", "0", "X", "Not known", "not specified"] {
             assert_eq!(sex(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_was_traced_is_told_from_others() {
+        for status in ["01", "1", "TRUE", "Traced", "Verified", "Number present and verified"] {
+            assert!(is_verified(status), "{status}");
+        }
+        for status in ["02", "07", "10", "no", "Not traced", "Unverified", "Number present but not traced"] {
+            assert!(!is_verified(status), "{status}");
         }
     }
 

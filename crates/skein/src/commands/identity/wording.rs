@@ -28,8 +28,48 @@ pub fn words(name: &str) -> Vec<String> {
             word.extend(letter.to_lowercase());
         }
     }
+    for word in &mut words {
+        if let Some((_, whole)) = SHORT.iter().find(|(short, _)| short == word) {
+            *word = (*whole).to_owned();
+        }
+    }
     words
 }
+
+/// Words as suppliers shorten them in the headings of an extract, and what they stand for.
+const SHORT: [(&str, &str); 31] = [
+    ("nm", "name"),
+    ("nme", "name"),
+    ("nms", "names"),
+    ("fam", "family"),
+    ("sname", "surname"),
+    ("surnm", "surname"),
+    ("srnm", "surname"),
+    ("forenm", "forename"),
+    ("fstname", "firstname"),
+    ("midname", "middlename"),
+    ("mid", "middle"),
+    ("pref", "preferred"),
+    ("brth", "birth"),
+    ("dt", "date"),
+    ("cd", "code"),
+    ("pcode", "postcode"),
+    ("pcd", "postcode"),
+    ("postcd", "postcode"),
+    ("pstcd", "postcode"),
+    ("addr", "address"),
+    ("adr", "address"),
+    ("mob", "mobile"),
+    ("telno", "tel"),
+    ("gndr", "gender"),
+    ("prac", "practice"),
+    ("pract", "practice"),
+    ("ethn", "ethnic"),
+    ("verif", "verified"),
+    ("nhsno", "nhs"),
+    ("nhsnum", "nhs"),
+    ("nhsnumber", "nhs"),
+];
 
 /// What a column of these words holds; nothing where they do not say. What is somebody else's (a mother's, a next of kin's) or a
 /// practice's own (its address) tells of no patient.
@@ -42,8 +82,8 @@ pub fn by_words(words: &[String]) -> Option<Field> {
         return Some(Field::Ignored);
     }
     if has(&["gp", "practice", "surgery"]) {
-        let own = has(&["address", "addr", "postcode", "phone", "telephone", "tel", "email", "town", "line"])
-            || has(&["date", "dt", "joined", "left", "status", "type"]);
+        let own = has(&["address", "postcode", "phone", "telephone", "tel", "email", "town", "line"])
+            || has(&["date", "joined", "left", "status", "type"]);
         return Some(if own { Field::Ignored } else { Field::Practice });
     }
     if has(&["ethnicity", "ethnic", "race"]) {
@@ -73,18 +113,20 @@ pub fn by_words(words: &[String]) -> Option<Field> {
     if has(&["surname", "lastname", "familyname"]) || has(&["family", "last"]) && named() {
         return Some(if former { Field::FormerFamily } else { Field::Family });
     }
-    if has(&["preferred", "nickname"]) || has(&["known"]) && has(&["as"]) {
-        return Some(Field::KnownAs);
-    }
     let given = has(&["forename", "forenames", "firstname", "givenname", "givennames"])
         || has(&["given", "first", "christian"]) && named();
+    // A preferred language, pharmacy or way to be reached is no name.
+    let preferred = has(&["preferred"]) && (named() || given || words.len() == 1);
+    if preferred || has(&["nickname"]) || has(&["known"]) && has(&["as"]) {
+        return Some(Field::KnownAs);
+    }
     if has(&["middle", "middlename"]) || given && (has(&["second", "other", "further"]) || numbered > Some(1)) {
         return Some(Field::Middle);
     }
     if given {
         return Some(Field::Given);
     }
-    let day = has(&["date", "dt"]);
+    let day = has(&["date"]);
     if has(&["dob", "birth"]) && !day {
         let part = |word: &str| has(&[word]);
         match (part("year"), part("month"), part("day")) {
@@ -119,7 +161,7 @@ pub fn by_words(words: &[String]) -> Option<Field> {
         Field::Region
     } else if has(&["house", "street"]) && has(&["number", "no", "num"]) {
         Field::Number
-    } else if has(&["address", "addr", "street"]) && !has(&["type", "id", "country", "from", "to", "date"]) {
+    } else if has(&["address", "street"]) && !has(&["type", "id", "country", "from", "to", "date"]) {
         if numbered > Some(1) { Field::FurtherLine } else { Field::Address }
     } else if day || has(&RECORDS) {
         return Some(Field::Ignored);
@@ -182,6 +224,7 @@ mod tests {
             assert_eq!(words(name), ["gp", "practice", "code"], "{name}");
         }
         assert_eq!(words("AddressLine2"), ["address", "line", "2"]);
+        assert_eq!(words("ADDR_2"), ["address", "2"]);
         assert_eq!(words("Straße_1"), ["straße", "1"]);
         assert!(words("--").is_empty());
     }
