@@ -3,7 +3,7 @@
 
 use super::{
     census,
-    household::{World, birth_at, household_at, twin_name},
+    household::{World, birth_at, household_at, no_younger, twin_name},
     names::Tradition,
     naming,
     number::Numbers,
@@ -238,16 +238,16 @@ fn new_member(world: &World, near: &Household, dice: &mut Dice) -> Option<(Perso
             (head.age + dice.between(20.0, 32.0), dice.chance(0.68), Role::Elder)
         }
         _ if near.people.iter().all(|p| p.role != Role::Partner) => {
-            (f64::max(18.5, head.age + dice.normal(0.0, 4.0)), !head.female, Role::Partner)
+            (no_younger(18.5, head.age + dice.normal(0.0, 4.0)), !head.female, Role::Partner)
         }
         _ => {
             // A grown child, brother or sister.
             let age = if head.age > 40.0 {
                 head.age - dice.between(20.0, 32.0)
             } else {
-                f64::max(18.0, head.age + dice.normal(0.0, 5.0))
+                no_younger(18.0, head.age + dice.normal(0.0, 5.0))
             };
-            (f64::max(age, 0.1), dice.chance(0.5), Role::Child)
+            (no_younger(0.1, age), dice.chance(0.5), Role::Child)
         }
     };
     let family = if role == Role::Partner && dice.chance(0.35) {
@@ -367,7 +367,7 @@ fn namesake(world: &World, case: Case, near: &Household, hurry: bool, dice: &mut
     if !same_birth && !hurry && !world.names.meets_again(like, dice) {
         return None;
     }
-    let age = if same_birth { like.age } else { (like.age + dice.normal(0.0, 18.0)).clamp(0.5, 98.0) };
+    let age = if same_birth { like.age } else { no_younger(0.5, like.age + dice.normal(0.0, 18.0)).min(98.0) };
     let mut person = made(world, like.tradition, like.ethnicity, age, like.female, Role::Head, &like.family, dice);
     person.given.clone_from(&like.given);
     person.family.clone_from(&like.family);

@@ -38,6 +38,11 @@ impl World {
     }
 }
 
+/// An age, or as far above the least as it is below: at the least itself would be thousands of one birthday.
+pub(super) fn no_younger(least: f64, age: f64) -> f64 {
+    least + (age - least).abs()
+}
+
 /// The household with this running number.
 pub(super) fn household(world: &World, number: u64) -> Household {
     household_at(world, number, number / place::HOUSEHOLDS_A_POSTCODE, number % place::HOUSEHOLDS_A_POSTCODE)
@@ -183,7 +188,7 @@ impl Maker<'_> {
             (category, census::tradition(category, &mut self.dice))
         };
         let female = if same_sex { head_female } else { true };
-        let age = f64::max(18.5, age - self.dice.normal(2.2, 3.5));
+        let age = no_younger(18.5, age - self.dice.normal(2.2, 3.5));
         let birth = birth_at(age, other_tradition, &mut self.dice);
         let own = self.world.names.family(other_tradition, &mut self.dice);
         let mut called = naming::call(&self.world.names, other_tradition, female, birth.year(), &own, &mut self.dice);
@@ -275,11 +280,8 @@ impl Maker<'_> {
             }
             made += twins;
             age += self.dice.between(1.2, 4.5) * if self.dice.chance(0.5) { 1.0 } else { -1.0 };
-            if age > latest {
-                age = f64::max(fertile, age - 6.0);
-            }
-            if age < fertile {
-                age = f64::min(latest, age + 6.0);
+            if !(fertile..=latest).contains(&age) {
+                age = self.dice.between(fertile, latest);
             }
             // Never two births within ten months in one family.
             for _ in 0..6 {

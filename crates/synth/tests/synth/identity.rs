@@ -180,6 +180,19 @@ fn people_are_as_in_the_census() {
     near("people a postcode", 120_000.0 / postcodes.len() as f64, 33.0, 4.0);
 }
 
+/// Beside 1 January, which stands where the day was not known, no day is everybody's.
+#[test]
+fn birthdays_are_spread_over_the_days() {
+    let files = make(60_000, 2_000, 3);
+    let mut days: HashMap<&str, usize> = HashMap::new();
+    for row in files.index.iter().filter(|row| row["birth_date"].get(4..) != Some("-01-01")) {
+        *days.entry(row["birth_date"].as_str()).or_default() += 1;
+    }
+    days.remove("");
+    let most = days.iter().max_by_key(|(_, count)| **count).unwrap();
+    assert!(*most.1 < 15, "{most:?} of 60,000");
+}
+
 #[test]
 fn nhs_numbers_are_valid_and_nobody_elses_but_where_it_is_said() {
     let files = make(60_000, 12_000, 2);
@@ -196,7 +209,13 @@ fn nhs_numbers_are_valid_and_nobody_elses_but_where_it_is_said() {
         }
     }
     let twice = holders.values().filter(|holders| holders.len() > 1).count();
-    assert!(holders.keys().all(|number| number.starts_with("999")));
+    // Of some mistyped ones the check digit is right by chance.
+    for (number, holders) in holders.iter().filter(|(number, _)| !number.starts_with("999")) {
+        let case = truth.get(holders[0]).and_then(|incoming| said.get(incoming));
+        assert!(case.is_none_or(|case| broken(case, "index_corruptions")), "{number} {case:?}");
+    }
+    let elsewhere = holders.keys().filter(|number| !number.starts_with("999")).count();
+    assert!(elsewhere < 20, "{elsewhere} numbers of no test range");
     assert!((1..200).contains(&invalid) && twice < 60, "{invalid} mistyped, {twice} held by two");
     for row in files.incoming.iter().filter(|row| !row["nhs_number"].is_empty()) {
         let case = said[row["id"].as_str()];
