@@ -47,6 +47,13 @@ impl Births {
         ((day + 1.0) / (all + DAYS_OF_DECADE)).max(alike * 0.5)
     }
 
+    /// How many were born in the decade of a day.
+    pub fn of_decade(&self, birth: u32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a frequency to four digits is more than enough")]
+        let count = |decade: &AtomicU32| decade.load(Ordering::Relaxed) as f32;
+        self.decade(birth).map_or(0.0, count)
+    }
+
     fn year(&self, birth: u32) -> Option<&AtomicU32> {
         let year = unpack_birth(birth).0.checked_sub(FROM)?;
         self.years.get(year as usize)

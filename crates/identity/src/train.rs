@@ -34,7 +34,7 @@ const START_RANDOM: f64 = 400.0;
 /// The prior shares of families are stiffer: few pairs tell of them.
 const START_FAMILIES: f64 = 20.0;
 /// The start's share of namesakes with the same birthday is worth so many of them.
-const START_CHANCE: f64 = 6.0;
+const START_CHANCE: f64 = 2.0;
 const CHANCE_MOST: f64 = 50.0;
 /// From here on a learnt model links: its probabilities are truer than the built-in model's.
 const LINK_LEARNT: f64 = 0.92;

@@ -27,6 +27,25 @@ fn home(facts: PatientFacts) -> PatientFacts {
     at(facts, "12 Mill Lane", "OL9 6AA")
 }
 
+/// The young move: that the address differs says less against one person of twenty-five than of eighty.
+#[test]
+fn another_address_says_less_of_the_young() {
+    let model = Model::builtin();
+    let bits = |year: &str| {
+        let born = || person("Jagtar", "Dosanjh", &format!("{year}-03-12"), "male");
+        let index = index_of(CROWD, &[home(born())]);
+        let matcher = Matcher::new(&index, &model);
+        let asked = index.question(&away(born()));
+        let answer = matcher.decide_question(&asked, None, None, &mut Scratch::default());
+        let explanation = matcher.explain(&asked, &answer.candidates[0]);
+        let line = explanation.lines.iter().find(|line| line.comparison == "what-changed").unwrap();
+        assert_eq!(line.level, "address");
+        line.weight
+    };
+    let (child, young, middle, old) = (bits("2018"), bits("1996"), bits("1972"), bits("1938"));
+    assert!(old + 0.6 < middle && middle + 0.8 < young && child + 0.6 < young, "{child} {young} {middle} {old}");
+}
+
 #[test]
 fn another_mobile_speaks_against_one_person_and_a_fixed_line_does_not() {
     let jagtar = || person("Jagtar", "Dosanjh", "1980-03-12", "male");
@@ -91,6 +110,44 @@ fn an_initial_of_a_further_name_that_is_the_others_forename_weighs_less_against_
     let (his, another) = (asked("Kevin G"), asked("Kevin D"));
     assert_eq!(his.candidates[0].pattern.both_names, Some(BothNames::Initial));
     assert!(weight(&his) > weight(&another), "{} {}", weight(&his), weight(&another));
+}
+
+/// Of a community of 30 forenames and 40 family names whose people are of all ages.
+#[test]
+fn namesakes_of_one_birthday_are_expected_about_as_often_as_they_are_met() {
+    const PEOPLE: usize = 12_000;
+    let mut state = 1_u64;
+    let mut pick = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let first = ["Bal", "Gur", "Har", "Jas", "Man"];
+    let second = ["preet", "jeet", "vinder", "deep", "want", "bir"];
+    let family = ["Sand", "Dhill", "Gr", "Bas", "Chah"];
+    let ending = ["hu", "on", "ewal", "ra", "al", "oti", "ani", "uwal"];
+    let people: Vec<PatientFacts> = (0..PEOPLE)
+        .map(|_| {
+            let given = format!("{}{}", first[pick(5)], second[pick(6)]);
+            let name = format!("{}{}", family[pick(5)], ending[pick(8)]);
+            let born = format!("{}-{:02}-{:02}", 1940 + pick(80), 1 + pick(12), 1 + pick(28));
+            person(&given, &name, &born, "male")
+        })
+        .collect();
+    let mut builder = Builder::new(PEOPLE, Vec::new());
+    for (key, facts) in (0..).zip(&people) {
+        builder.add(PatientKey(key), PersonKey(key), facts);
+    }
+    let (index, model) = (builder.build(), Model::builtin());
+    let (matcher, mut scratch) = (Matcher::new(&index, &model), Scratch::default());
+    let mut expected = 0.0;
+    for facts in people.iter().step_by(40) {
+        let answer = matcher.decide(facts, None, None, &mut scratch);
+        expected += f64::from(answer.candidates[0].pattern.doubles) * 40.0;
+    }
+    // So many others have both names, and one of so many days.
+    let met = PEOPLE as f64 * (PEOPLE as f64 / (30.0 * 40.0)) / (80.0 * 365.25);
+    // In an index so small one's own birthday makes the day twice as usual.
+    assert!((met..met * 6.0).contains(&expected), "{expected} expected, {met} met");
 }
 
 #[test]

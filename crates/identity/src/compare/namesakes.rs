@@ -88,7 +88,10 @@ pub(crate) fn doubles(record: &Record<'_>, context: &Context<'_>) -> f32 {
     // Without the one that is compared.
     let of_decade = (context.together.of_decade(given, name, record.birth()) - 1.0).max(0.0);
     let alike = |name: &Term, least: f32| name.beside().map_or(0.0, |beside| beside.alike(least));
-    let expected = (alike(given, FAMILIES_LEAST) * alike(name, FORENAMES_LEAST)).sqrt();
+    // Of all ages: of the decade as many as of other people.
+    let expected = (alike(given, FAMILIES_LEAST) * alike(name, FORENAMES_LEAST)).sqrt()
+        * context.births.of_decade(record.birth())
+        / context.people.max(1.0);
     // Those that were counted, and as many as there should be of such names where none was yet.
     (of_decade + expected + UNSEEN) * context.births.share_of_decade(record.birth())
 }

@@ -171,7 +171,7 @@ pub fn model() -> Model {
             namesake: 0.03,
             neighbour: 10.0,
             double: 0.00005,
-            chance: 7.0,
+            chance: 4.0,
             twins_grown_up: 0.3,
         },
         scenarios: Scenarios { settled: 0.855, moved: 0.12, renamed: 0.010, renamed_and_moved: 0.015 },

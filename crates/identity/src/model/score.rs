@@ -39,6 +39,19 @@ pub(crate) fn reasons(both: BothNames) -> (f64, f64) {
         BothNames::Initial => (3.0, 0.4),
     }
 }
+/// How many times as often as all people those of an age have moved: the young leave home, study and rent, the old stay (Office for
+/// National Statistics, Internal migration in England and Wales, by age). What a source last heard is often years old, so that the
+/// ages differ by less than in the moves of one year.
+fn moves_at(age: u32) -> f64 {
+    match age {
+        ..16 => 0.8,
+        16..35 => 1.6,
+        35..65 => 0.75,
+        _ => 0.4,
+    }
+}
+/// However often people move, so many times as many as of all have stayed.
+const STAYED_LEAST: f64 = 0.1;
 /// Of those of one postcode district, so many at most are of one town, or county, and so many have one practice.
 const TOWN_OF_AREA: f64 = 0.95;
 const PRACTICE_OF_AREA: f64 = 0.5;
@@ -327,6 +340,17 @@ impl Scorer {
             *apart *= share;
         }
         *doubles += self.chance * f64::from(pattern.doubles);
+        if pattern.birth_year != 0 {
+            let times = moves_at(self.latest_year.saturating_sub(u32::from(pattern.birth_year)));
+            let [settled, moved, renamed, both, ..] = &mut priors;
+            let stayed = *settled + *renamed;
+            let more = (*moved + *both) * (times - 1.0);
+            // All that may have happened to one person is as likely as before.
+            let times_stayed = ((stayed - more) / stayed.max(f64::MIN_POSITIVE)).max(STAYED_LEAST);
+            for (share, times) in [(moved, times), (both, times), (settled, times_stayed), (renamed, times_stayed)] {
+                *share *= times;
+            }
+        }
         if let Some(woman) = pattern.woman.filter(|_| self.both_older(pattern, MARRIED_AGE)) {
             let [_, _, renamed, both, ..] = &mut priors;
             let times = if woman { RENAMED_WOMEN } else { RENAMED_MEN };
