@@ -9,6 +9,7 @@ pub mod datetime;
 mod decimal;
 pub mod json;
 pub mod key;
+pub mod letters;
 pub mod nhs;
 pub mod outcome;
 pub mod reference;
