@@ -1,5 +1,11 @@
 //! Derived states of former forms, as they lie in files: made of today's.
 
+/// Until form 11 letters of some languages kept their accents.
+const BEFORE_11: &str = "
+UPDATE patient SET family = 'nguyễn' WHERE facts LIKE '%Nguyễn%';
+UPDATE patient SET given = 'hương' WHERE facts LIKE '%Hương%';
+PRAGMA user_version = 10;";
+
 const BEFORE_10: &str = "
 DROP INDEX patient_restricted;
 DROP TRIGGER restricted_known; DROP TRIGGER restricted_changed; DROP TRIGGER restricted_linked; DROP TABLE restricted;
@@ -30,12 +36,16 @@ PRAGMA user_version = 8;";
 
 /// What turns a derived state of today into one of form 9.
 pub fn to_form_9() -> String {
-    format!("{BEFORE_10}{FORM_9}")
+    format!("{BEFORE_11}{BEFORE_10}{FORM_9}")
 }
 
 fn to_form_8() -> String {
-    format!("{BEFORE_10}{FORM_8}")
+    format!("{BEFORE_11}{BEFORE_10}{FORM_8}")
+}
+
+fn to_form_10() -> String {
+    BEFORE_11.to_owned()
 }
 
 /// Former forms that are taken over, and what turns one of today into each.
-pub const FORMER: [(i64, fn() -> String); 2] = [(8, to_form_8), (9, to_form_9)];
+pub const FORMER: [(i64, fn() -> String); 3] = [(8, to_form_8), (9, to_form_9), (10, to_form_10)];

@@ -9,10 +9,10 @@ use store::{Derived, Found, Frozen, NewLink, PatientRow, PeopleFilter, Snapshot,
 
 crate::on_both!(who_was_born_on_a_day_is_found_whatever_came_in_what_order);
 
-const FAMILIES: [&str; 4] = ["Smith", "Smithson", "Śmith", "Jones"];
+const FAMILIES: [&str; 5] = ["Smith", "Smithson", "Śmith", "Jones", "Nguyễn"];
 const SOURCES: [&str; 2] = ["pas", "lab"];
 const PERSONS: Range<u64> = u64::MAX - 2020..u64::MAX - 2000;
-const GIVENS: [&str; 3] = ["Ann", "Anna", "Bo"];
+const GIVENS: [&str; 4] = ["Ann", "Anna", "Bo", "Hương"];
 
 fn days() -> [Date; 2] {
     [date(1945, 7, 14), date(1969, 12, 31)]
@@ -68,8 +68,8 @@ impl Said {
         self.hides(snapshot, after);
         let fold = |name: &str| Some(identity::fold_name(name));
         for birth in days() {
-            for family in [None, fold("Smith"), fold("Smi"), fold("Jo"), fold("Nobody")] {
-                for given in [None, fold("An"), fold("Anna")] {
+            for family in [None, fold("Smith"), fold("Smi"), fold("Jo"), fold("Nguyen"), fold("Nobody")] {
+                for given in [None, fold("An"), fold("Anna"), fold("Huong")] {
                     for postcode in [None, Some("AB12CD".to_owned())] {
                         let (family, given) = (family.clone(), given.clone());
                         let filter = PeopleFilter {
@@ -130,8 +130,8 @@ fn step(writer: &mut Writer, said: &mut Said, chance: &mut Chance, sources: [i64
         return;
     }
     let facts = PatientFacts {
-        families: [vec![FAMILIES[chance.below(4)].into()], vec![]][usize::from(chance.below(8) == 0)].clone(),
-        givens: vec![GIVENS[chance.below(3)].into()],
+        families: [vec![FAMILIES[chance.below(5)].into()], vec![]][usize::from(chance.below(8) == 0)].clone(),
+        givens: vec![GIVENS[chance.below(4)].into()],
         birth: [Some(days()[chance.below(2)]), None][usize::from(chance.below(8) == 0)],
         postcode: Some(["AB1 2CD", "ZZ9 9ZZ"][chance.below(2)].into()),
         restricted: chance.below(5) == 0,

@@ -88,7 +88,7 @@ CREATE TABLE writer (token BIGINT PRIMARY KEY, batch BIGINT NOT NULL);
 "#;
 
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-const DERIVED_VERSION: i64 = 7;
+const DERIVED_VERSION: i64 = 8;
 
 /// The tables of a derived state, within its schema. What each means stands in the SQLite schema.
 const DERIVED: &str = r#"

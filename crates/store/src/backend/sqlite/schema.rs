@@ -5,7 +5,7 @@ pub(super) const JOURNAL_VERSION: i64 = 1;
 /// The version of the audit's tables.
 pub(super) const AUDIT_VERSION: i64 = 2;
 /// The version of the derived tables. They can be rebuilt, so another number means: rebuild.
-pub const DERIVED_VERSION: i64 = 10;
+pub const DERIVED_VERSION: i64 = 11;
 
 pub(super) const JOURNAL: &str = "
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);

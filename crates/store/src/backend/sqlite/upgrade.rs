@@ -1,10 +1,10 @@
 //! A derived state of a former form, taken over where it lies. What people are found by ([`schema::DERIVED_FINDS`]) is made of the
-//! other tables, by the statements of this version: a form that differs from today's in that alone costs minutes at millions of
-//! people, where making all of it again from the journal costs an hour.
+//! other tables, by the statements of this version, and names are folded as this version does: a form that differs from today's in that
+//! alone costs minutes at millions of people, where making all of it again from the journal costs an hour.
 
 use super::{PAGE_DERIVED, open_paged, schema};
-use crate::StoreError;
-use rusqlite::Connection;
+use crate::{StoreError, read::read_facts};
+use rusqlite::{Connection, params};
 use std::path::Path;
 
 /// Rows are sorted in files meanwhile, and pages not kept: the memory is for the index of people, which is loaded next.
@@ -19,6 +19,8 @@ fn goes(form: i64) -> Option<&'static str> {
         9 => Some(
             "DROP TRIGGER birthday_known; DROP TRIGGER birthday_changed; DROP TRIGGER birthday_linked; DROP TABLE birthday;",
         ),
+        // Accents stayed on the letters of some languages (Nguyễn).
+        10 => Some(""),
         _ => None,
     }
 }
@@ -44,12 +46,34 @@ pub(super) fn take_over(path: &Path) -> Result<(), StoreError> {
     );
     let connection = open_paged(path, "WAL", "NORMAL", CACHE_KIB, PAGE_DERIVED)?;
     connection.pragma_update(None, "temp_store", "FILE")?;
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {goes} {} {} PRAGMA user_version = {}; COMMIT;",
-        schema::DERIVED,
-        schema::DERIVED_FINDS,
-        schema::DERIVED_VERSION
-    ))?;
+    connection.execute_batch(&format!("BEGIN IMMEDIATE; {goes}"))?;
+    if !goes.is_empty() {
+        connection.execute_batch(&format!("{} {}", schema::DERIVED, schema::DERIVED_FINDS))?;
+    }
+    fold_names_anew(&connection)?;
+    connection.execute_batch(&format!("PRAGMA user_version = {}; COMMIT;", schema::DERIVED_VERSION))?;
     tracing::info!(form = schema::DERIVED_VERSION, "the derived state was taken over");
+    Ok(())
+}
+
+/// Names by which people are found, folded as this version does where a letter had kept its accent.
+fn fold_names_anew(connection: &Connection) -> Result<(), StoreError> {
+    let mut accented = connection.prepare(
+        "SELECT patient, facts FROM patient
+         WHERE length(CAST(family AS BLOB)) > length(family) OR length(CAST(given AS BLOB)) > length(given)",
+    )?;
+    let rows = accented.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?)))?;
+    // Not while they are read: what changes would be met again.
+    let mut changed = Vec::new();
+    for row in rows {
+        if let (patient, Some(facts)) = row? {
+            let facts = read_facts(&facts)?;
+            changed.push((patient, facts.family_key(), facts.given_key()));
+        }
+    }
+    let mut change = connection.prepare("UPDATE patient SET family = ?2, given = ?3 WHERE patient = ?1")?;
+    for (patient, family, given) in changed {
+        change.execute(params![patient, family, given])?;
+    }
     Ok(())
 }
