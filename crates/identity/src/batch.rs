@@ -42,8 +42,7 @@ pub fn link_all(
     let pieces = in_pieces(incoming.len(), threads, progress, |range, scratch| {
         let mut found = Vec::new();
         for (number, question) in incoming.iter().enumerate().skip(range.start).take(range.len()) {
-            let mut answer = matcher.decide_question(question, None, None, scratch);
-            one_person(matcher, &mut answer.candidates);
+            let answer = matcher.decide_joined(question, scratch, |candidates| one_person(matcher, candidates));
             let linked = match answer.outcome {
                 Outcome::Link(_) => answer.candidates.first().map(|best| best.person),
                 _ => None,

@@ -165,7 +165,7 @@ impl<'a> Matcher<'a> {
         let compared = self.score(question, scratch, |_| ());
         let mut candidates = self.candidates(question, own, scratch);
         candidates.retain(|candidate| !barred.contains(&candidate.person));
-        self.conclude(candidates, compared, source)
+        self.conclude(candidates, compared, source, |_| ())
     }
 
     /// As [`Matcher::decide`], for a question packed before.
@@ -178,7 +178,20 @@ impl<'a> Matcher<'a> {
     ) -> Answer {
         let compared = self.score(question, scratch, |_| ());
         let candidates = self.candidates(question, own, scratch);
-        self.conclude(candidates, compared, source)
+        self.conclude(candidates, compared, source, |_| ())
+    }
+
+    /// As [`Matcher::decide_question`] of somebody who is none of the index's; `join` says before it is decided which of the candidates
+    /// are one person.
+    pub(crate) fn decide_joined(
+        &self,
+        question: &Question,
+        scratch: &mut Scratch,
+        join: impl FnOnce(&mut [Scored]),
+    ) -> Answer {
+        let compared = self.score(question, scratch, |_| ());
+        let candidates = self.candidates(question, None, scratch);
+        self.conclude(candidates, compared, None, join)
     }
 
     fn candidates(&self, question: &Question, own: Option<PatientKey>, scratch: &mut Scratch) -> Vec<Scored> {
@@ -198,8 +211,15 @@ impl<'a> Matcher<'a> {
         candidates
     }
 
-    fn conclude(&self, mut candidates: Vec<Scored>, compared: usize, source: Option<&str>) -> Answer {
+    fn conclude(
+        &self,
+        mut candidates: Vec<Scored>,
+        compared: usize,
+        source: Option<&str>,
+        join: impl FnOnce(&mut [Scored]),
+    ) -> Answer {
         self.settle(&mut candidates);
+        join(&mut candidates);
         let outcome = outcome(&mut candidates, self.model.thresholds_for(source));
         candidates.truncate(KEPT_MAX);
         Answer { outcome, candidates, compared }
@@ -414,7 +434,10 @@ fn outcome(candidates: &mut [Scored], bands: Thresholds) -> Outcome {
             return Outcome::Link(person);
         }
         if let Some(best) = candidates.first_mut() {
-            best.ruling = best.ruling.or(Some(Ruling::NoLead));
+            best.ruling = match best.ruling {
+                None | Some(Ruling::VerifiedNumber) => Some(Ruling::NoLead),
+                other => other,
+            };
         }
         return Outcome::Review;
     }

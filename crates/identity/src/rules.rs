@@ -37,7 +37,7 @@ pub enum Ruling {
     /// Nothing agrees but names (and the neighbourhood or practice), and the dates of birth are unlike; or nothing but names, and one
     /// date is missing; or a family name and a birthday alone: never linked by itself.
     NamesAlone,
-    /// Another person fits nearly as well: somebody chooses.
+    /// Another person fits nearly as well, whatever number this one has: somebody chooses.
     NoLead,
 }
 
@@ -134,7 +134,8 @@ fn names_alone(pattern: &Pattern) -> bool {
     let birth = pattern.level(at::BIRTH);
     let at_most = |comparison: usize, level: u8| pattern.level(comparison) <= level;
     let unlike = matches!(birth, birth::GENERATION | birth::DIFFERENT);
-    let untold = birth == MISSING || pattern.level(at::FORENAME) == MISSING;
+    // Where 1 January stands for a day that was not known, the years that are left are no birthday.
+    let untold = matches!(birth, MISSING | birth::FIRST_OF_JANUARY) || pattern.level(at::FORENAME) == MISSING;
     let own = at_most(at::NHS, nhs::FORMER)
         || at_most(at::IDENTIFIER, plain::SLIP)
         || at_most(at::PHONE, plain::SLIP)

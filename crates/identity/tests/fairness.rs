@@ -150,6 +150,82 @@ fn namesakes_of_one_birthday_are_expected_about_as_often_as_they_are_met() {
     assert!((met..met * 6.0).contains(&expected), "{expected} expected, {met} met");
 }
 
+/// Who is Ahmad Soran Hiwa here stands under his father's name there. As much it says against two people as the name is rare behind
+/// that forename, and of brothers, or of a father and his son, it says nothing.
+#[test]
+fn a_further_name_that_stands_as_the_family_name_is_one_persons() {
+    let mut whole = home(person("Ahmad", "Soran", "1988-05-18", "male"));
+    whole.middles = vec!["Hiwa".into()];
+    let asked = |given: &str, family: &str, birth: &str| ask(&whole, &away(person(given, family, birth, "male")));
+    let weight = |answer: &Answer| answer.candidates.first().map_or(f64::MIN, |best| best.weighed.factor.log2());
+    let (fathers, another) = (asked("Ahmad", "Hiwa", "1988-05-18"), asked("Ahmad", "Karwan", "1988-05-18"));
+    assert!(weight(&fathers) > weight(&another) + 4.0, "{} {}", weight(&fathers), weight(&another));
+    assert!(fathers.candidates[0].pattern.further_family > 0.0);
+    // Where every other of that forename is called so it says nothing, for or against.
+    let mut narinder = home(person("Narinder", "Johal", "1987-05-03", "female"));
+    narinder.middles = vec!["Kaur".into()];
+    let others = (1..9).map(|number| person("Narinder", "Kaur", &format!("19{number}0-02-07"), "female"));
+    let index = index_of(CROWD, &std::iter::once(narinder).chain(others).collect::<Vec<_>>());
+    let model = Model::builtin();
+    let factor = |family: &str| {
+        let asked = away(person("Narinder", family, "1987-05-03", "female"));
+        let answer = Matcher::new(&index, &model).decide(&asked, None, None, &mut Scratch::default());
+        answer.candidates.iter().find(|found| found.patient.0 == 1_000_000).unwrap().weighed.factor.log2()
+    };
+    assert!((factor("Kaur") - factor("Karwan")).abs() < 0.05, "{} {}", factor("Kaur"), factor("Karwan"));
+    for (given, birth) in [("Dilshad", "1988-05-18"), ("Ahmad", "2015-02-11")] {
+        let answer = ask(&whole, &home(person(given, "Hiwa", birth, "male")));
+        assert!(answer.candidates.iter().all(|found| found.pattern.further_family == 0.0), "{given} {birth}");
+        assert!(!matches!(answer.outcome, Outcome::Link(_)), "{given} {birth}");
+    }
+}
+
+/// Cindy Y. Yim is Yee Fung Yim: that Y is no Fung says nothing.
+#[test]
+fn an_initial_of_the_others_forename_is_no_other_further_name() {
+    let mut known = phone(home(person("Yee", "Yim", "1958-12-13", "female")), "07700 900123");
+    known.middles = vec!["Fung".into()];
+    let asked = |further: &str| {
+        let mut cindy = phone(home(person("Cindy", "Yim", "1958-12-13", "female")), "07700 900123");
+        cindy.middles = vec![further.into()];
+        ask(&known, &cindy)
+    };
+    let (hers, another) = (asked("Y"), asked("Mary"));
+    assert_eq!(hers.outcome, KNOWN);
+    let weight = |answer: &Answer| answer.candidates[0].weighed.factor.log2();
+    assert!(weight(&hers) > weight(&another) + 2.0, "{} {}", weight(&hers), weight(&another));
+}
+
+/// Names have their years: of those born in the decade when both were usual more are called so than of all.
+#[test]
+fn names_keep_closer_company_among_those_born_in_their_decade() {
+    let company = |years: [u16; 8], asked: &str| {
+        let mut builder = Builder::new(10_000, Vec::new());
+        for number in 0..CROWD {
+            builder.add(PatientKey(number), PersonKey(number), &crowd_member(number));
+        }
+        for (key, year) in (CROWD..).zip(years) {
+            let namesake = person("Harbhajan", "Sandhar", &format!("{year}-0{}-25", key % 9 + 1), "male");
+            builder.add(PatientKey(key), PersonKey(key), &namesake);
+        }
+        let known = home(person("Harbhajan", "Sandhar", "1986-03-12", "male"));
+        builder.add(PatientKey(1_000_000), PersonKey(1_000_000), &known);
+        let (index, model) = (builder.build(), Model::builtin());
+        let asked = home(person("Harbhajan", "Sandhar", asked, "male"));
+        let answer = Matcher::new(&index, &model).decide(&asked, None, None, &mut Scratch::default());
+        let found = answer.candidates.iter().find(|found| found.patient == PatientKey(1_000_000)).unwrap();
+        found.pattern.company
+    };
+    let together = [1981, 1982, 1983, 1984, 1985, 1987, 1988, 1989];
+    let apart = [1935, 1942, 1951, 1956, 1963, 1977, 1991, 2009];
+    for asked in ["1986-03-12", "1986-03-13", "1986-10-01"] {
+        let (one, other) = (company(together, asked), company(apart, asked));
+        assert!(one > other * 3.0, "{asked}: {one} {other}");
+    }
+    // Where the dates of birth are unlike they tell of no decade.
+    assert!((company(together, "1953-10-01") - company(apart, "1953-10-01")).abs() < 1e-3);
+}
+
 #[test]
 fn more_namesakes_are_expected_where_a_community_has_few_names() {
     let mut builder = Builder::new(10_000, Vec::new());

@@ -73,6 +73,35 @@ fn a_verified_number_with_birth_date_or_name_links() {
     }
 }
 
+/// A son's number typed for his father of the same name: the father, whom everything else is of, is there as well.
+#[test]
+fn a_verified_number_does_not_link_past_whoever_fits_better() {
+    let named = |birth: &str| {
+        phone(at(person("Muhammad", "Saleem", birth, "male"), "73 Meadow Drive", "OL9 6AA"), "07700 900123")
+    };
+    let (father, son) = (nhs(named("1988-05-05"), OTHER, true), nhs(named("2022-07-06"), NUMBER, true));
+    let asked = nhs(named("1988-05-05"), NUMBER, true);
+    let answer = ask(&[father.clone(), son.clone()], &asked);
+    let best = &answer.candidates[0];
+    assert_eq!((answer.outcome, best.ruling, best.patient.0), (Outcome::Review, Some(Ruling::NoLead), 1_000_001));
+    // In a file likewise; and where the son alone is known, the name and the number are two that agree.
+    let index = index_of(600, &[father, son.clone()]);
+    let (model, question) = (Model::builtin(), index.question(&asked));
+    let pairs = identity::link_all(&Matcher::new(&index, &model), &[question], &|_| asked.clone(), 1, &|_| ());
+    assert!(pairs.iter().any(|pair| pair.probability > 0.4) && pairs.iter().all(|pair| !pair.link), "{pairs:?}");
+    assert_eq!(ask(&[son], &asked).candidates[0].ruling, Some(Ruling::VerifiedNumber));
+}
+
+/// Whoever is in a file twice is linked to both: they are no rivals.
+#[test]
+fn two_of_a_file_who_are_one_person_do_not_compete() {
+    let index = index_of(600, &[ann(), ann()]);
+    let (model, question) = (Model::builtin(), index.question(&ann()));
+    let pairs = identity::link_all(&Matcher::new(&index, &model), &[question], &|_| ann(), 1, &|_| ());
+    let linked: Vec<u32> = pairs.iter().filter(|pair| pair.link).map(|pair| pair.a).collect();
+    assert_eq!(linked, [600, 601], "{pairs:?}");
+}
+
 /// A number that a source has not traced is weighed, like anything else, and alone never links.
 #[test]
 fn an_unverified_number_links_by_no_rule() {
@@ -179,6 +208,12 @@ fn names_alone_never_link() {
     assert!(held(&unborn), "nothing else is told");
     let linked = |asked: &PatientFacts| linked(std::slice::from_ref(&known), asked);
     assert!(linked(&elsewhere("1969-02-14")), "his birthday");
+    // Where days were not recorded, two first days of January are no birthday, and their years no more than an age.
+    let refugee = |birth: &str| person("Esmatullah", "Rezai", birth, "male");
+    let known = at(refugee("1997-01-01"), "76 Livingstone Road", "OL9 6AA");
+    let held = ask(std::slice::from_ref(&known), &at(refugee("1998-01-01"), "150 Raleigh Road", "LS14 6WP"));
+    assert!(!matches!(held.outcome, Outcome::Link(_)), "{held:?}");
+    assert_eq!(held.candidates[0].ruling, Some(Ruling::NamesAlone));
     assert!(linked(&phone(unborn.clone(), "07700 900123")), "his telephone");
     assert!(linked(&at(unborn, "5 Gladstone Road", "LS5 4AD")), "his home");
 }

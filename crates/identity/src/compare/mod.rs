@@ -176,6 +176,9 @@ pub struct Pattern {
     pub doubles: f32,
     /// Why two different forenames may yet be one person's.
     pub both_names: Option<BothNames>,
+    /// Where the family name of one is a further name of the other: how many of the bearers of the forename should have it there by
+    /// chance; else 0.
+    pub further_family: f32,
     /// Whether both are women, or both are men; nothing where the two differ or one is not stated.
     pub woman: Option<bool>,
     /// Whether the telephone number that they share is a mobile's.
@@ -194,6 +197,7 @@ impl Default for Pattern {
             company: 1.0,
             doubles: 0.0,
             both_names: None,
+            further_family: 0.0,
             woman: None,
             mobile: false,
             years_apart: 0,

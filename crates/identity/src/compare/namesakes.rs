@@ -19,10 +19,18 @@ const FAMILIES_LEAST: f32 = 1.0 / 5000.0;
 /// Company is never reckoned closer: a sketch's counts are not exact.
 const COMPANY_MOST: f32 = 3000.0;
 
+/// However rare a name is, so many have it behind a forename by chance.
+const FURTHER_LEAST: f32 = 0.002;
+
 pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pattern: &mut Pattern) {
     let (first, last) = (pattern.level(at::FORENAME), pattern.level(at::FAMILY));
     if first == forename::DIFFERENT && last < family::DIFFERENT && pattern.level(at::BIRTH) <= birth::PART {
         pattern.both_names = both_names(a, b, context);
+    }
+    // Not a generation apart: in some families a son stands under his father's name as his father does under his own.
+    let unlike = matches!(last, family::NEAR | family::DIFFERENT);
+    if first <= forename::SLIP && unlike && pattern.level(at::BIRTH) <= birth::PART {
+        pattern.further_family = further_family(a, b, context).or_else(|| further_family(b, a, context)).unwrap_or(0.0);
     }
     if first >= forename::DIFFERENT || last >= family::DIFFERENT {
         return;
@@ -33,6 +41,13 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         // Without the one that is compared.
         let have = (context.together.written(given, name) - 1.0).max(0.0);
         pattern.company = ((have + ASSUMED) / (apart + ASSUMED)).clamp(1.0, COMPANY_MOST);
+        // Names have their years: of those born about then more may have both.
+        if a.birth() != 0 && matches!(pattern.level(at::BIRTH), birth::SAME..=birth::PART | birth::YEAR) {
+            let share = context.births.of_decade(a.birth()) / people;
+            let have = (context.together.of_decade(given, name, a.birth()) - 1.0).max(0.0);
+            let company = (have + ASSUMED * share) / ((apart + ASSUMED) * share).max(f32::MIN_POSITIVE);
+            pattern.company = pattern.company.max(company).min(COMPANY_MOST);
+        }
     }
     if pattern.level(at::BIRTH) > birth::PART {
         return;
@@ -52,6 +67,12 @@ fn both_names(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<B
     if honour(a, x) && named(y) || honour(b, y) && named(x) {
         return Some(BothNames::Honour);
     }
+    initial_across(a, b, context).then_some(BothNames::Initial)
+}
+
+/// Whether a further name of one is, or begins with, the initial of the other's forename, or the other way round.
+pub(super) fn initial_across(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> bool {
+    let (Some((x, _)), Some((y, _))) = (names(a, context), names(b, context)) else { return false };
     let initial = |record: &Record<'_>, other: &Term| {
         let further = |id: &u32| {
             context
@@ -61,7 +82,19 @@ fn both_names(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>) -> Option<B
         };
         record.middles.iter().any(further)
     };
-    (initial(a, y) || initial(b, x)).then_some(BothNames::Initial)
+    initial(a, y) || initial(b, x)
+}
+
+/// Whether the family name of one stands behind the other's forename (Harpreet Kaur, who is Harpreet Kaur Sandhu): how many of those of
+/// that forename should have it there by chance.
+fn further_family(whole: &Record<'_>, short: &Record<'_>, context: &Context<'_>) -> Option<f32> {
+    let (given, name) = names(short, context)?;
+    let behind = |id: &u32| context.lexicon.get(*id).is_some_and(|further| further.text == name.text);
+    if name.text.chars().count() < 2 || !whole.middles.iter().any(behind) {
+        return None;
+    }
+    let beside = (context.together.written(given, name) / number(given)).min(1.0);
+    Some(beside.max(number(name) / context.people.max(1.0)) + FURTHER_LEAST)
 }
 
 fn is_initial_of(initial: &str, name: &str) -> bool {

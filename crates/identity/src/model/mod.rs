@@ -7,10 +7,12 @@
 //! two records belong to one household.
 
 pub mod builtin;
+mod lives;
 mod score;
 
-pub(crate) use score::reasons;
-pub use score::{CLASSES, Class, GROWN_UP, Line, ONE_PERSON, Scorer, Weighed};
+pub use lives::GROWN_UP;
+pub(crate) use lives::reasons;
+pub use score::{CLASSES, Class, Line, ONE_PERSON, Scorer, Weighed};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The weight of a pattern: the odds that two records are of one person.
 
-use super::{Comparison, Level, Model};
+use super::{Comparison, Level, Model, lives};
 use crate::compare::{
-    BothNames, COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at,
+    COMPARISONS, COMPARISONS_MAX, MISSING, Pattern, at,
     level::{plain, postcode},
 };
 use serde::Serialize;
@@ -28,30 +28,6 @@ const MARRIED_AGE: u32 = 18;
 /// Of grown-up women and men, so many times as many take another family name as of all.
 const RENAMED_WOMEN: f64 = 1.7;
 const RENAMED_MEN: f64 = 0.3;
-/// Where there is a reason for two forenames: how much more usual it is for one person than two forenames for none, and for two
-/// people than any two names. In Britain many with a Chinese name use an English one beside it; of the men whose name of honour comes
-/// first nearly all use the next, and few sets of twins have one who is called by that name alone; of the initials of a further
-/// name one in a dozen is that of another's forename by chance.
-pub(crate) fn reasons(both: BothNames) -> (f64, f64) {
-    match both {
-        BothNames::Adopted => (2.5, 0.4),
-        BothNames::Honour => (4.0, 0.25),
-        BothNames::Initial => (3.0, 0.4),
-    }
-}
-/// How many times as often as all people those of an age have moved: the young leave home, study and rent, the old stay (Office for
-/// National Statistics, Internal migration in England and Wales, by age). What a source last heard is often years old, so that the
-/// ages differ by less than in the moves of one year.
-fn moves_at(age: u32) -> f64 {
-    match age {
-        ..16 => 0.8,
-        16..35 => 1.6,
-        35..65 => 0.75,
-        _ => 0.4,
-    }
-}
-/// However often people move, so many times as many as of all have stayed.
-const STAYED_LEAST: f64 = 0.1;
 /// Of those of one postcode district, so many at most are of one town, or county, and so many have one practice.
 const TOWN_OF_AREA: f64 = 0.95;
 const PRACTICE_OF_AREA: f64 = 0.5;
@@ -335,21 +311,14 @@ impl Scorer {
         let mut priors = self.priors;
         let [_, _, _, _, _, _, twins, _, _, doubles, apart] = &mut priors;
         if pattern.birth_year != 0 {
-            let share = twins_at_home(self.latest_year.saturating_sub(u32::from(pattern.birth_year)), self.grown_up);
+            let share =
+                lives::twins_at_home(self.latest_year.saturating_sub(u32::from(pattern.birth_year)), self.grown_up);
             *twins *= share;
             *apart *= share;
         }
         *doubles += self.chance * f64::from(pattern.doubles);
         if pattern.birth_year != 0 {
-            let times = moves_at(self.latest_year.saturating_sub(u32::from(pattern.birth_year)));
-            let [settled, moved, renamed, both, ..] = &mut priors;
-            let stayed = *settled + *renamed;
-            let more = (*moved + *both) * (times - 1.0);
-            // All that may have happened to one person is as likely as before.
-            let times_stayed = ((stayed - more) / stayed.max(f64::MIN_POSITIVE)).max(STAYED_LEAST);
-            for (share, times) in [(moved, times), (both, times), (settled, times_stayed), (renamed, times_stayed)] {
-                *share *= times;
-            }
+            lives::move_as_at(self.latest_year.saturating_sub(u32::from(pattern.birth_year)), &mut priors);
         }
         if let Some(woman) = pattern.woman.filter(|_| self.both_older(pattern, MARRIED_AGE)) {
             let [_, _, renamed, both, ..] = &mut priors;
@@ -386,11 +355,14 @@ impl Scorer {
                 self.within(&mut shares, row, comparison, area);
             }
             if comparison == at::FORENAME
-                && let Some((one, two)) = pattern.both_names.map(reasons)
+                && let Some((one, two)) = pattern.both_names.map(lives::reasons)
             {
                 for (at, share) in shares.iter_mut().enumerate() {
                     *share *= if at < ONE_PERSON { one } else { two };
                 }
+            }
+            if comparison == at::FAMILY && pattern.further_family > 0.0 {
+                lives::further_family(&mut shares, pattern.further_family);
             }
             if comparison == at::PHONE && level == plain::SAME && self.own_mobile(pattern) {
                 let [_, _, _, _, _, household, twins, namesakes, _, _, apart] = &mut shares;
@@ -519,19 +491,6 @@ impl Scorer {
         lines.push(plain_line("what-changed", likeliest(&one), cost(&one, ones)));
         lines.push(plain_line("who-else", likeliest(&two), -cost(&two, twos)));
         lines
-    }
-}
-
-/// From this age on twins have left home, or never will.
-pub const GROWN_UP: u32 = 41;
-
-/// How many twins of an age share a home, against children: fewer with every part of life.
-fn twins_at_home(age: u32, grown_up: f64) -> f64 {
-    match age {
-        0..19 => 1.0,
-        19..33 => grown_up.sqrt().sqrt(),
-        33..GROWN_UP => grown_up.sqrt(),
-        _ => grown_up,
     }
 }
 
