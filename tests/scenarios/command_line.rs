@@ -1,8 +1,9 @@
 //! What a person at the terminal meets when something is wrong: one clear line, exit code 2.
 
 use std::{
+    os::unix::fs::OpenOptionsExt,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -43,31 +44,41 @@ fn a_wrong_flag_gets_one_line() {
 /// With millions of people the index of them takes a minute to load, and whoever stops a server then should not wait for it.
 #[test]
 fn told_to_stop_while_it_starts_it_ends_at_once() {
+    const O_NONBLOCK: i32 = 0o4000;
     let folder = tempfile::tempdir().unwrap();
     let password = folder.path().join("password");
     assert!(Command::new("mkfifo").arg(&password).status().unwrap().success());
-    let config = region_toml(folder.path(), "store = \"host=127.0.0.1\"\nstore_password_file = \"password\"\n");
-    let mut serving = Command::new(env!("CARGO_BIN_EXE_skein"))
-        .args(["serve", "--config", &config])
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
-    // It waits for the password, which nobody says, from when it has opened the file; until then we wait.
-    let silent = std::fs::File::options().write(true).open(&password).unwrap();
-    assert!(Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap().success());
+    let store = "store = \"host=127.0.0.1 user=skein dbname=skein\"\nstore_password_file = \"password\"\n";
+    let config = region_toml(folder.path(), store);
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_skein"));
+    let mut serving = serve.args(["serve", "--config", &config]).stdin(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    let status = loop {
-        if let Some(status) = serving.try_wait().unwrap() {
-            break status;
+    let mut within = |what: &str, done: &mut dyn FnMut(&mut Child) -> bool| {
+        while !done(&mut serving) {
+            if Instant::now() > deadline {
+                serving.kill().unwrap();
+                panic!("{what}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        if Instant::now() > deadline {
-            serving.kill().unwrap();
-            panic!("it goes on starting");
-        }
-        std::thread::sleep(Duration::from_millis(20));
     };
+    // It waits for the password, which nobody says, from when it has opened the file: until then there is nobody to write for.
+    let mut silent = None;
+    within("it asks for no password", &mut |serving| {
+        assert!(serving.try_wait().unwrap().is_none(), "it did not start");
+        silent = std::fs::File::options().write(true).custom_flags(O_NONBLOCK).open(&password).ok();
+        silent.is_some()
+    });
+    let (mut told, mut status) = (false, None);
+    within("it goes on starting", &mut |serving| {
+        if !std::mem::replace(&mut told, true) {
+            assert!(Command::new("kill").args(["-TERM", &serving.id().to_string()]).status().unwrap().success());
+        }
+        status = serving.try_wait().unwrap();
+        status.is_some()
+    });
     drop(silent);
-    assert!(status.success(), "{status}");
+    assert!(status.unwrap().success(), "{status:?}");
 }
 
 #[test]

@@ -31,6 +31,7 @@ async fn neighbours() -> Governed {
         at("n1", "Featherstone", "Margaret", "1945-07-14", "12 Elm Road"),
         at("n2", "Featherstone", "Margaret", "1971-03-02", "12 Elm Road"),
         at("n3", "Okonkwo-O’Brien", "Zoë", "1988-05-06", "14 Elm Road"),
+        at("n4", "Nguyễn", "Hương", "1990-03-12", "16 Elm Road"),
     ];
     take(&region.pages.engine, "rxx", &all).await;
     region
@@ -54,6 +55,9 @@ async fn the_right_one_is_marked_by_address_and_age_and_never_opened_by_itself()
     find(&doctor, "Featherstone 7/14/1945 BL14QR").await.expect(200).says("14-Jul-1945");
     find(&doctor, "Featherstone 14/7/1954 BL1 4QR").await.expect(200).says("Date of birth nearly the same");
     find(&doctor, "okonkwo obrien zoe 6 May 1988").await.expect(200).says("Okonkwo-O’Brien".to_uppercase().as_str());
+    for words in ["nguyen huong 12/3/1990", "NGUYỄN Hương 12/3/1990", "Huo\u{31b}ng Nguyen bl1 4qr"] {
+        find(&doctor, words).await.expect(200).says("NGUYỄN, Hương").says_not("Name similar");
+    }
     find(&doctor, "Nobody 14/7/1945").await.expect(200).says("Nobody found");
 }
 
