@@ -3,6 +3,7 @@
 
 use crate::when::When;
 use fhir::{Resource, Value};
+use identity::fold_name;
 
 /// The text of a string member.
 pub fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
@@ -237,9 +238,10 @@ impl Name {
         parts.join(" ")
     }
 
-    /// For comparing what two sources say: first given and family name, folded.
+    /// For comparing what two sources say: family and first given name without case, accents and what stands between letters, for one
+    /// system keeps them and another does not.
     pub fn folded(&self) -> (String, String) {
-        (fold(&self.family), self.given.first().map(|name| fold(name)).unwrap_or_default())
+        (fold_name(&self.family), self.given.first().map(|name| fold_name(name)).unwrap_or_default())
     }
 }
 

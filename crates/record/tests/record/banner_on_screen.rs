@@ -34,6 +34,19 @@ fn the_banner_reads_as_the_nhs_writes_it() {
     assert_eq!(banner.address.as_deref(), Some("12 Mill Lane, Riverside, RV1 2AB"));
 }
 
+/// One system has no letters with accents, another writes in capitals: both say the same name.
+#[test]
+fn a_name_written_with_other_letters_is_no_other_name() {
+    let named = |family: &str, given: &str| patient(json!({"name": [{"family": family, "given": [given]}]}));
+    let differs = |one: (&str, &str), other: (&str, &str)| {
+        let items = [item(&practice(), named(one.0, one.1)), item(&hospital(), named(other.0, other.1))];
+        banner(&items, &Explanation::default(), now()).differs
+    };
+    assert!(differs(("Nguyễn", "Hương"), ("NGUYEN", "HUONG")).is_empty());
+    assert!(differs(("O’Brien-Smythe", "Zoë"), ("OBRIEN SMYTHE", "ZOE")).is_empty());
+    assert_eq!(differs(("Nguyễn", "Hương"), ("NGUYEN", "HOANG")), ["name"]);
+}
+
 #[test]
 fn unknown_is_not_known_and_never_a_question_mark() {
     let items = [item(&practice(), json!({"resourceType": "Patient", "id": "p"}))];
