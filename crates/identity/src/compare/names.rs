@@ -87,8 +87,11 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     pattern.set(at::FORENAME, first, first_share);
     pattern.set(at::FAMILY, last, last_share);
 
+    if by_middle || a.middles.is_empty() || b.middles.is_empty() {
+        return;
+    }
     // An initial that is the other's forename's is no further name that speaks against it (Cindy Y and Yee Fung).
-    if by_middle || first == forename::DIFFERENT && super::namesakes::initial_across(a, b, context) {
+    if first == forename::DIFFERENT && super::namesakes::initial_across(a, b, context) {
         return;
     }
     let (mut further, mut further_share) = (MISSING, 0.0);
