@@ -180,6 +180,30 @@ fn a_further_name_that_stands_as_the_family_name_is_one_persons() {
     }
 }
 
+/// Which of two is asked about makes no difference: not where a digit of the decade is mistyped, nor where each has the other's family
+/// name behind the forename.
+#[test]
+fn decades_and_further_names_weigh_the_same_both_ways() {
+    let named = |family: &str, further: &str, birth: &str| {
+        let mut one = person("Harbhajan", family, birth, "male");
+        one.middles = vec![further.into()];
+        one
+    };
+    let others = (0..12).map(|number| named("Sandhar", "Singh", &format!("198{}-0{}-25", number % 5, number % 9 + 1)));
+    let index = index_of(CROWD, &others.collect::<Vec<_>>());
+    let model = Model::builtin();
+    let matcher = Matcher::new(&index, &model);
+    let pairs = [
+        (named("Sandhar", "Singh", "1986-03-12"), named("Sandhar", "Singh", "1956-03-12")),
+        (named("Sandhar", "Walker", "1986-03-12"), named("Walker", "Sandhar", "1986-03-12")),
+    ];
+    for (one, other) in &pairs {
+        let (there, back) = (matcher.compare_facts(one, other).0.pattern, matcher.compare_facts(other, one).0.pattern);
+        assert_eq!(there, back);
+        assert!(there.company > 1.0 || there.further_family > 0.0, "{there:?}");
+    }
+}
+
 /// Cindy Y. Yim is Yee Fung Yim: that Y is no Fung says nothing.
 #[test]
 fn an_initial_of_the_others_forename_is_no_other_further_name() {

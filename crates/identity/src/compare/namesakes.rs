@@ -30,7 +30,8 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
     // Not a generation apart: in some families a son stands under his father's name as his father does under his own.
     let unlike = matches!(last, family::NEAR | family::DIFFERENT);
     if first <= forename::SLIP && unlike && pattern.level(at::BIRTH) <= birth::PART {
-        pattern.further_family = further_family(a, b, context).or_else(|| further_family(b, a, context)).unwrap_or(0.0);
+        let behind = [further_family(a, b, context), further_family(b, a, context)];
+        pattern.further_family = behind.into_iter().flatten().fold(0.0, f32::max);
     }
     if first >= forename::DIFFERENT || last >= family::DIFFERENT {
         return;
@@ -42,11 +43,14 @@ pub(super) fn compare(a: &Record<'_>, b: &Record<'_>, context: &Context<'_>, pat
         let have = (context.together.written(given, name) - 1.0).max(0.0);
         pattern.company = ((have + ASSUMED) / (apart + ASSUMED)).clamp(1.0, COMPANY_MOST);
         // Names have their years: of those born about then more may have both.
-        if a.birth() != 0 && matches!(pattern.level(at::BIRTH), birth::SAME..=birth::PART | birth::YEAR) {
-            let share = context.births.of_decade(a.birth()) / people;
-            let have = (context.together.of_decade(given, name, a.birth()) - 1.0).max(0.0);
-            let company = (have + ASSUMED * share) / ((apart + ASSUMED) * share).max(f32::MIN_POSITIVE);
-            pattern.company = pattern.company.max(company).min(COMPANY_MOST);
+        if matches!(pattern.level(at::BIRTH), birth::SAME..=birth::PART | birth::YEAR) {
+            // A digit that differs may be the decade's.
+            for day in [a.birth(), b.birth()] {
+                let share = context.births.of_decade(day) / people;
+                let have = (context.together.of_decade(given, name, day) - 1.0).max(0.0);
+                let company = (have + ASSUMED * share) / ((apart + ASSUMED) * share).max(f32::MIN_POSITIVE);
+                pattern.company = pattern.company.max(company).min(COMPANY_MOST);
+            }
         }
     }
     if pattern.level(at::BIRTH) > birth::PART {

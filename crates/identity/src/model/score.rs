@@ -309,17 +309,16 @@ impl Scorer {
     /// What is to be expected of a pair before anything is compared, its age and the number of its namesakes apart.
     fn priors_of(&self, pattern: &Pattern) -> Shares {
         let mut priors = self.priors;
-        let [_, _, _, _, _, _, twins, _, _, doubles, apart] = &mut priors;
         if pattern.birth_year != 0 {
-            let share =
-                lives::twins_at_home(self.latest_year.saturating_sub(u32::from(pattern.birth_year)), self.grown_up);
+            let age = self.latest_year.saturating_sub(u32::from(pattern.birth_year));
+            let [_, _, _, _, _, _, twins, _, _, _, apart] = &mut priors;
+            let share = lives::twins_at_home(age, self.grown_up);
             *twins *= share;
             *apart *= share;
+            lives::move_as_at(age, &mut priors);
         }
+        let [_, _, _, _, _, _, _, _, _, doubles, _] = &mut priors;
         *doubles += self.chance * f64::from(pattern.doubles);
-        if pattern.birth_year != 0 {
-            lives::move_as_at(self.latest_year.saturating_sub(u32::from(pattern.birth_year)), &mut priors);
-        }
         if let Some(woman) = pattern.woman.filter(|_| self.both_older(pattern, MARRIED_AGE)) {
             let [_, _, renamed, both, ..] = &mut priors;
             let times = if woman { RENAMED_WOMEN } else { RENAMED_MEN };
