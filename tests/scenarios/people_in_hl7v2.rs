@@ -1,8 +1,8 @@
 //! The index of people as systems meet it that speak HL7 v2: the identity feed (IHE ITI-8, ITI-30), the PIX query (ITI-9)
 //! and word of changes (ITI-10).
 
-use crate::harness::{Region, Setup, clients, http, mllp::Answer, say::Adt};
-use serde_json::Value;
+use crate::harness::{Region, Setup, clients, http, mllp::Answer, region::READER_TOKEN, say::Adt};
+use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -385,4 +385,30 @@ fn a_notification_called_faulty_is_left_out() {
     region.sender("rcb-adt").send(&Adt::new("A28", "1002", "20250301120000").traced(OTHER_NHS).bytes());
     assert_eq!(numbers(&receiver.next()), ["1002", OTHER_NHS]);
     assert!(region.log().contains("left out"));
+}
+
+/// However much agrees, nobody is certain without a number: whoever asks for certain matches alone may use them unseen. As `skein
+/// serve` answers, which asks the index that links.
+#[test]
+fn without_a_number_nobody_is_certain_however_much_agrees() {
+    let region = asking();
+    region.sender("rcb-adt").send(&Adt::new("A28", "KQ1001", "20250301120000").traced(NHS).bytes());
+    region.until_caught_up();
+    let mut known = region.read("/Patient?identifier=KQ1001")["entry"][0]["resource"].clone();
+    let graded = |who: &Value, certain: bool| -> Vec<(String, f64)> {
+        let asked = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "resource", "resource": who}, {"name": "onlyCertainMatches", "valueBoolean": certain}]});
+        let bundle =
+            region.fhir(READER_TOKEN, "POST", "/Patient/$match", asked.to_string().as_bytes()).expect(200).json();
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let matches = entries.iter().map(|entry| &entry["search"]).filter(|search| search["mode"] == "match");
+        let grade = |search: &Value| search["extension"][0]["valueCode"].as_str().unwrap().to_owned();
+        matches.map(|search| (grade(search), search["score"].as_f64().unwrap())).collect()
+    };
+    known.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "id" | "meta" | "link"));
+    assert!(matches!(graded(&known, true).as_slice(), [(grade, _)] if grade == "certain"), "its numbers say so");
+    known.as_object_mut().unwrap().remove("identifier");
+    let found = graded(&known, false);
+    assert!(matches!(found.as_slice(), [(grade, score)] if grade == "probable" && *score > 0.99), "{found:?}");
+    assert!(graded(&known, true).is_empty());
 }

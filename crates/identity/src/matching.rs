@@ -382,6 +382,21 @@ impl<'a> Matcher<'a> {
         explanation(self.model, &self.scorer, self.index.attributes(), candidate, restricted)
     }
 
+    /// Whether a candidate has a number of its own that is asked for, and birth date and name agree besides: an NHS number that its source
+    /// has traced, or one by which a system knows its patients.
+    pub fn is_numbered(&self, candidate: &Scored) -> bool {
+        let pattern = &candidate.pattern;
+        let traced = || {
+            let record = self.index.row(candidate.row);
+            record.is_some_and(|record| {
+                record.nhs.first().is_some_and(|number| number & crate::packed::NHS_VERIFIED != 0)
+            })
+        };
+        let number = pattern.level(at::NHS) == level::nhs::SAME && traced()
+            || pattern.level(at::IDENTIFIER) == level::plain::SAME;
+        number && pattern.level(at::BIRTH) == level::birth::SAME && pattern.name_agrees()
+    }
+
     /// Compare two sets of facts with the frequencies of this index: the same whichever comes first.
     pub fn compare_facts(&self, a: &PatientFacts, b: &PatientFacts) -> (Scored, bool) {
         let mut question = Question::default();

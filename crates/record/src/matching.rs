@@ -74,6 +74,23 @@ pub struct Weighed {
     pub probability: f64,
     /// What a rule says, whatever the evidence weighs.
     pub ruling: Option<Ruling>,
+    /// Whether a traced number, or one of the source's own, agrees, and birth date and name besides.
+    pub numbered: bool,
+}
+
+impl Weighed {
+    /// Everybody who may be the person with these facts.
+    pub fn all(matcher: &identity::Matcher<'_>, facts: &PatientFacts) -> Vec<Weighed> {
+        let answer = matcher.decide(facts, None, None, &mut identity::Scratch::default());
+        let weighed = |candidate: &identity::Scored| Weighed {
+            patient: candidate.patient,
+            person: candidate.person,
+            probability: candidate.probability,
+            ruling: candidate.ruling,
+            numbered: matcher.is_numbered(candidate),
+        };
+        answer.candidates.iter().map(weighed).collect()
+    }
 }
 
 /// Asks the index of people: whoever may be the person with these facts, the likeliest first.
@@ -141,12 +158,11 @@ impl Matcher for People {
     }
 }
 
-/// What a weight means. Certain is what would be linked without anybody looking, and a little more.
+/// What a weight means. However much it is, nobody is certain without a number that says so: whoever asks may use it unseen.
 fn graded(weighed: &Weighed) -> Grade {
     match (weighed.ruling, weighed.probability) {
-        (Some(Ruling::VerifiedNumber), _) => Grade::Certain,
-        (None, 0.99..) => Grade::Certain,
-        (None | Some(Ruling::NoLead), 0.5..) => Grade::Probable,
+        (None | Some(Ruling::VerifiedNumber), 0.99..) if weighed.numbered => Grade::Certain,
+        (None | Some(Ruling::VerifiedNumber | Ruling::NoLead), 0.5..) => Grade::Probable,
         (Some(Ruling::NumberAlone), _) => Grade::Possible,
         (_, 0.01..) => Grade::Possible,
         _ => Grade::CertainlyNot,

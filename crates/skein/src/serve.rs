@@ -557,17 +557,7 @@ fn api(config: &Config) -> web::fhir::ApiConfig {
 fn index_of_people(engine: &Engine, records: Records) -> record::matching::People {
     let people = Arc::clone(engine.people());
     record::matching::People::new(records, move |facts| {
-        let answer = people.ask(|matcher| matcher.decide(facts, None, None, &mut identity::Scratch::default()));
-        answer
-            .candidates
-            .into_iter()
-            .map(|candidate| record::matching::Weighed {
-                patient: candidate.patient,
-                person: candidate.person,
-                probability: candidate.probability,
-                ruling: candidate.ruling,
-            })
-            .collect()
+        people.ask(|matcher| record::matching::Weighed::all(matcher, facts))
     })
 }
 

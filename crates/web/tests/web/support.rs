@@ -318,15 +318,7 @@ pub fn matcher(engine: &Engine) -> std::sync::Arc<dyn record::matching::Matcher>
         let engine = engine.clone();
         move || engine.journal_reader()
     });
-    let ask = move |facts: &identity::PatientFacts| {
-        let answer = people.ask(|matcher| matcher.decide(facts, None, None, &mut identity::Scratch::default()));
-        let weighed = |candidate: identity::Scored| record::matching::Weighed {
-            patient: candidate.patient,
-            person: candidate.person,
-            probability: candidate.probability,
-            ruling: candidate.ruling,
-        };
-        answer.candidates.into_iter().map(weighed).collect()
-    };
+    let ask =
+        move |facts: &identity::PatientFacts| people.ask(|matcher| record::matching::Weighed::all(matcher, facts));
     std::sync::Arc::new(record::matching::People::new(records, ask))
 }
